@@ -1,0 +1,45 @@
+/** Files are written aside and renamed, so that a reader never sees half a file and a crash loses nothing. */
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+
+import { DataError, errorMessage } from "./errors.ts";
+
+/** Replaces `path` by `content` in one step. Missing folders are made. */
+export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const aside = `${path}.${process.pid}-${randomBytes(4).toString("hex")}.partial`;
+  try {
+    const handle = await open(aside, "w");
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
+}
+
+/** Reads a UTF-8 file of at most `maxBytes`; throws a {@link DataError} that names the file. */
+export async function readTextFile(path: string, maxBytes = 64 * 1024 * 1024): Promise<string> {
+  try {
+    const content = await readFile(path);
+    if (content.byteLength > maxBytes) {
+      throw new DataError(`${path} has ${content.byteLength} bytes; at most ${maxBytes} are read.`, {
+        code: "file-invalid",
+      });
+    }
+    return content.toString("utf8");
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw new DataError(`cannot read ${path}: ${missing ? "no such file" : errorMessage(error)}`, {
+      code: missing ? "file-missing" : "file-unreadable",
+      cause: error,
+    });
+  }
+}
