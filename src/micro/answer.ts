@@ -1,0 +1,13 @@
+/** Reading the answer out of a trace. */
+
+/** The whole number in the last `\boxed{}` of the text, or null. Bounded: a box holds at most 12 characters here. */
+export function parseAnswer(text: string): string | null {
+  const boxes = [...text.matchAll(/\\boxed\{\s*(\d{1,12})\s*\}/g)];
+  const digits = boxes.at(-1)?.[1];
+  return digits === undefined ? null : String(Number(digits));
+}
+
+/** Whether an extracted answer is the right one: `016` and `16` are the same number. */
+export function isCorrectAnswer(answer: string | null, gold: number): boolean {
+  return answer !== null && Number(answer) === gold;
+}

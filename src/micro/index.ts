@@ -1,0 +1,18 @@
+/**
+ * The micro domain: problems, traces and drills, all seeded and unlimited. It is pure text: it knows no tokenizer, no model
+ * and no tag. Anyone above `core` may import it.
+ */
+export { isCorrectAnswer, parseAnswer } from "./answer.ts";
+export { type DrillKind, writeDrill } from "./drills.ts";
+export { microExample, type MicroExample } from "./example.ts";
+export {
+  applyStep,
+  generateProblem,
+  type Operation,
+  type Problem,
+  problemKey,
+  type Split,
+  splitOf,
+  type Step,
+} from "./problem.ts";
+export { type Skill, type Trace, type TracePart } from "./trace.ts";
