@@ -6,7 +6,10 @@ export interface Tokenizer {
   readonly vocabulary: VocabularyId;
   /** Number of ids, unused ones included: the rows of the embedding matrix. */
   readonly size: number;
-  /** Markers are recognised in `control` pieces only; a plain piece never yields a special token. */
+  /**
+   * Markers are recognised in `control` pieces only; a plain piece never yields a special token. Neighbouring texts are joined
+   * first: the ids depend on the whole text and on where markers are trusted, not on how it was cut into pieces.
+   */
   encode(pieces: readonly Piece[]): TokenId[];
   /** Special tokens are written as their text. */
   decode(ids: readonly TokenId[]): string;

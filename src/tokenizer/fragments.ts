@@ -1,0 +1,61 @@
+/** Where the markers are: pieces are cut into plain texts, markers and known ids before anything is tokenised. */
+import type { TokenId, VocabularyId } from "../core/ids.ts";
+import type { Piece } from "../core/piece.ts";
+
+export type Fragment<Control> =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "control"; readonly control: Control }
+  | { readonly kind: "tokens"; readonly ids: readonly TokenId[] };
+
+/** Finds markers in trusted text: the leftmost, and of those that start at the same place the longest. */
+export class MarkerMatcher<Control> {
+  readonly #controls: ReadonlyMap<string, Control>;
+  readonly #pattern: RegExp | undefined;
+
+  constructor(controls: ReadonlyMap<string, Control>) {
+    this.#controls = controls;
+    const alternatives = [...controls.keys()]
+      .filter((marker) => marker !== "")
+      .sort((a, b) => b.length - a.length)
+      .map((marker) => marker.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+    this.#pattern = alternatives.length === 0 ? undefined : new RegExp(alternatives.join("|"), "gu");
+  }
+
+  get(marker: string): Control | undefined {
+    return this.#controls.get(marker);
+  }
+
+  /**
+   * Neighbouring texts are joined, across pieces as well: `fragments(pieces)` depends on the whole text and on where markers are
+   * trusted, not on how it was cut into pieces. Ids are kept as they are where their vocabulary is `vocabulary`.
+   */
+  fragments(pieces: readonly Piece[], vocabulary: VocabularyId): Fragment<Control>[] {
+    const fragments: Fragment<Control>[] = [];
+    let text = "";
+    const flush = () => {
+      if (text !== "") fragments.push({ kind: "text", text });
+      text = "";
+    };
+    for (const piece of pieces) {
+      if (piece.tokens?.vocabulary === vocabulary) {
+        flush();
+        fragments.push({ kind: "tokens", ids: piece.tokens.ids });
+        continue;
+      }
+      let start = 0;
+      if (piece.control === true && this.#pattern !== undefined) {
+        for (const match of piece.text.matchAll(this.#pattern)) {
+          const control = this.#controls.get(match[0]);
+          if (control === undefined) continue;
+          text += piece.text.slice(start, match.index);
+          flush();
+          fragments.push({ kind: "control", control });
+          start = match.index + match[0].length;
+        }
+      }
+      text += piece.text.slice(start);
+    }
+    flush();
+    return fragments;
+  }
+}
