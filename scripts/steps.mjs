@@ -82,6 +82,6 @@ export async function installStage() {
     return true;
   }
   return stage("install: npm ci (packages as locked, no install scripts)", () =>
-    npm(["ci", "--no-audit", "--no-fund", "--prefer-offline"]),
+    npm(["ci", "--loglevel=error", "--no-audit", "--no-fund", "--prefer-offline"]),
   );
 }
