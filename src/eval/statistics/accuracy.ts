@@ -1,0 +1,76 @@
+/**
+ * Accuracy with a 95% interval. `P` is the axis of problems, `S` that of samples of one problem. Samples of one problem are
+ * not independent, so problems are what is resampled.
+ */
+import type { Rng } from "../../core/rng.ts";
+
+/** Lower and upper end. */
+export type Interval = readonly [low: number, high: number];
+
+/** Whether each sample is right: one row a problem, one column a sample. */
+export type OutcomesPS = readonly (readonly boolean[])[];
+
+export interface Estimate {
+  readonly value: number;
+  readonly ci95: Interval;
+}
+
+/** The standard normal's 97.5% quantile. */
+export const Z95 = 1.959963984540054;
+
+const RESAMPLES = 2000;
+
+/**
+ * The mean over problems of each problem's share of right samples. One sample a problem: Wilson's score interval. Several:
+ * percentile bootstrap over problems; where all problems have the same share there is nothing to resample, and Wilson's
+ * interval over the number of problems stands in. Throws a RangeError when there is no sample.
+ */
+export function accuracyOf(correctPS: OutcomesPS, rng: Rng): Estimate {
+  const meansP = correctPS.map(shareRight);
+  const value = mean(meansP);
+  const single = correctPS.every((samples) => samples.length === 1);
+  const constant = meansP.every((share) => share === meansP[0]);
+  if (single || constant) return { value, ci95: wilsonInterval(value * meansP.length, meansP.length) };
+  return { value, ci95: bootstrapMean(meansP, rng) };
+}
+
+/** Wilson's score interval for `successes` of `trials`; sound near 0 and 1, where the normal interval is not. */
+export function wilsonInterval(successes: number, trials: number): Interval {
+  const share = successes / trials;
+  const z2 = Z95 * Z95;
+  const centre = (share + z2 / (2 * trials)) / (1 + z2 / trials);
+  const half =
+    (Z95 / (1 + z2 / trials)) * Math.sqrt((share * (1 - share)) / trials + z2 / (4 * trials * trials));
+  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+}
+
+/** Percentile interval of the mean, resampling the given values (one a problem) with replacement. */
+export function bootstrapMean(valuesP: readonly number[], rng: Rng): Interval {
+  const means = new Float64Array(RESAMPLES);
+  for (let resample = 0; resample < RESAMPLES; resample++) {
+    let sum = 0;
+    for (let draw = 0; draw < valuesP.length; draw++) sum += rng.pick(valuesP);
+    means[resample] = sum / valuesP.length;
+  }
+  means.sort();
+  return [quantile(means, 0.025), quantile(means, 0.975)];
+}
+
+/** Linear interpolation between order statistics (type 7). `sorted` ascends and is not empty. */
+export function quantile(sorted: ArrayLike<number>, probability: number): number {
+  const position = (sorted.length - 1) * probability;
+  const below = Math.floor(position);
+  const low = sorted[below] ?? Number.NaN;
+  const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? Number.NaN;
+  return low + (high - low) * (position - below);
+}
+
+export function mean(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError("mean: no values");
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+export function shareRight(samples: readonly boolean[]): number {
+  if (samples.length === 0) throw new RangeError("shareRight: a problem without samples");
+  return samples.filter(Boolean).length / samples.length;
+}

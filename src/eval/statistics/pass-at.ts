@@ -1,0 +1,52 @@
+/** What several samples a problem are worth: pass@k and maj@k. */
+import { mean, type OutcomesPS } from "./accuracy.ts";
+
+/** Powers of two up to `samples`, and `samples` itself. */
+export function sampleCounts(samples: number): number[] {
+  const counts: number[] = [];
+  for (let count = 1; count < samples; count *= 2) counts.push(count);
+  counts.push(samples);
+  return counts;
+}
+
+/**
+ * pass@k, averaged over problems: the chance that at least one of k samples drawn without replacement is right
+ * (1 - C(n-c, k) / C(n, k), the unbiased estimator of Chen et al. 2021). Needs k <= the samples of each problem.
+ */
+export function passAt(correctPS: OutcomesPS, k: number): number {
+  return mean(
+    correctPS.map((samples) => {
+      const total = samples.length;
+      const wrong = samples.filter((correct) => !correct).length;
+      let allWrong = 1;
+      for (let drawn = 0; drawn < k; drawn++) allWrong *= Math.max(0, wrong - drawn) / (total - drawn);
+      return 1 - allWrong;
+    }),
+  );
+}
+
+/** One sample's vote: the answer as extracted, and whether that answer is right. */
+export interface Vote {
+  readonly answer: string | null;
+  readonly correct: boolean;
+}
+
+/**
+ * maj@k, averaged over problems: whether the most frequent answer among each problem's first k samples is right. No answer
+ * does not vote. Answers that lead together share the vote: two leaders, one of them right, count one half.
+ */
+export function majorityAt(votesPS: readonly (readonly Vote[])[], k: number): number {
+  return mean(votesPS.map((votes) => majority(votes.slice(0, k))));
+}
+
+function majority(votes: readonly Vote[]): number {
+  const counts = new Map<string, { count: number; correct: boolean }>();
+  for (const { answer, correct } of votes) {
+    if (answer === null) continue;
+    const entry = counts.get(answer) ?? { count: 0, correct };
+    counts.set(answer, { ...entry, count: entry.count + 1 });
+  }
+  const most = Math.max(0, ...[...counts.values()].map((entry) => entry.count));
+  const leaders = [...counts.values()].filter((entry) => entry.count === most);
+  return leaders.length === 0 ? 0 : leaders.filter((entry) => entry.correct).length / leaders.length;
+}
