@@ -1,0 +1,43 @@
+/** The shape of a Qwen3 model, as data. Names are ours; `hugging-face` names belong to the exporter. */
+import { z } from "zod";
+
+import { ConfigError } from "../../core/errors.ts";
+
+const positive = z.int().positive();
+
+export const qwen3ConfigSchema = z
+  .strictObject({
+    vocabularySize: positive,
+    hiddenSize: positive,
+    layers: positive,
+    heads: positive,
+    /** Heads that hold keys and values, each shared by heads / keyValueHeads queries. */
+    keyValueHeads: positive,
+    /** Size of one head; even, because rotary embedding pairs its halves. Need not be hiddenSize / heads. */
+    headSize: positive.multipleOf(2),
+    intermediateSize: positive,
+    ropeTheta: z.number().positive().default(10_000),
+    rmsEpsilon: z.number().positive().default(1e-6),
+    /** Whether the output head is the embedding matrix. */
+    tiedEmbeddings: z.boolean().default(true),
+    /** Length of the longest document. */
+    maxPositions: positive.default(1024),
+  })
+  .refine((config) => config.heads % config.keyValueHeads === 0, {
+    message: "must be divided by keyValueHeads",
+    path: ["heads"],
+  });
+
+export type Qwen3Config = z.output<typeof qwen3ConfigSchema>;
+export type Qwen3ConfigInput = z.input<typeof qwen3ConfigSchema>;
+
+/** Fills defaults in; throws a {@link ConfigError} that names the field. */
+export function parseQwen3Config(input: unknown): Qwen3Config {
+  const parsed = qwen3ConfigSchema.safeParse(input);
+  if (!parsed.success) {
+    throw new ConfigError(`the model's config is wrong. ${z.prettifyError(parsed.error)}`, {
+      code: "config-invalid",
+    });
+  }
+  return parsed.data;
+}

@@ -1,0 +1,144 @@
+/**
+ * The parameters of a Qwen3 model: their names and shapes, which are those of Hugging Face's `Qwen3ForCausalLM`, so that
+ * an export is a copy; their place in one flat buffer; and their seeded initial values.
+ */
+import { TrainError } from "../../core/errors.ts";
+import { createRng } from "../../core/rng.ts";
+import type { Qwen3Config } from "./config.ts";
+
+export interface ParameterSpec {
+  readonly name: string;
+  /** A matrix is [out, in]. */
+  readonly shape: readonly number[];
+  /** First element in the flat buffer. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Named tensors, row-major. */
+export type Weights = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
+
+export const EMBEDDING = "model.embed_tokens.weight";
+export const OUTPUT_HEAD = "lm_head.weight";
+export const FINAL_NORM = "model.norm.weight";
+
+/** The names within layer `index`. */
+export function layerNames(index: number): Record<LayerParameter, string> {
+  const prefix = `model.layers.${index}`;
+  return {
+    inputNorm: `${prefix}.input_layernorm.weight`,
+    query: `${prefix}.self_attn.q_proj.weight`,
+    key: `${prefix}.self_attn.k_proj.weight`,
+    value: `${prefix}.self_attn.v_proj.weight`,
+    queryNorm: `${prefix}.self_attn.q_norm.weight`,
+    keyNorm: `${prefix}.self_attn.k_norm.weight`,
+    output: `${prefix}.self_attn.o_proj.weight`,
+    mlpNorm: `${prefix}.post_attention_layernorm.weight`,
+    gate: `${prefix}.mlp.gate_proj.weight`,
+    up: `${prefix}.mlp.up_proj.weight`,
+    down: `${prefix}.mlp.down_proj.weight`,
+  };
+}
+
+export type LayerParameter =
+  | "inputNorm"
+  | "query"
+  | "key"
+  | "value"
+  | "queryNorm"
+  | "keyNorm"
+  | "output"
+  | "mlpNorm"
+  | "gate"
+  | "up"
+  | "down";
+
+/** All parameters in their order in the flat buffer. */
+export function parameterSpecs(config: Qwen3Config): ParameterSpec[] {
+  const { hiddenSize, headSize, intermediateSize, vocabularySize } = config;
+  const queryWidth = config.heads * headSize;
+  const keyWidth = config.keyValueHeads * headSize;
+  const shapes: [name: string, shape: readonly number[]][] = [[EMBEDDING, [vocabularySize, hiddenSize]]];
+  for (let layer = 0; layer < config.layers; layer++) {
+    const names = layerNames(layer);
+    shapes.push(
+      [names.inputNorm, [hiddenSize]],
+      [names.query, [queryWidth, hiddenSize]],
+      [names.key, [keyWidth, hiddenSize]],
+      [names.value, [keyWidth, hiddenSize]],
+      [names.queryNorm, [headSize]],
+      [names.keyNorm, [headSize]],
+      [names.output, [hiddenSize, queryWidth]],
+      [names.mlpNorm, [hiddenSize]],
+      [names.gate, [intermediateSize, hiddenSize]],
+      [names.up, [intermediateSize, hiddenSize]],
+      [names.down, [hiddenSize, intermediateSize]],
+    );
+  }
+  shapes.push([FINAL_NORM, [hiddenSize]]);
+  if (!config.tiedEmbeddings) shapes.push([OUTPUT_HEAD, [vocabularySize, hiddenSize]]);
+  let offset = 0;
+  return shapes.map(([name, shape]) => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    const spec: ParameterSpec = { name, shape, offset, size };
+    offset += size;
+    return spec;
+  });
+}
+
+export function parameterCount(config: Qwen3Config): number {
+  return parameterSpecs(config).reduce((total, spec) => total + spec.size, 0);
+}
+
+/**
+ * Initial values in one flat buffer. Norms are 1; matrices are normal with deviation 1 / sqrt(in), those that write to the
+ * residual stream smaller by sqrt(2 * layers) (GPT-2); embeddings have 0.5 / sqrt(hiddenSize), so that tied logits start
+ * near 0. Every parameter has a random stream of its own name.
+ */
+export function initialWeights(config: Qwen3Config, seed: number): Float32Array {
+  const specs = parameterSpecs(config);
+  const flat = new Float32Array(parameterCount(config));
+  const rng = createRng(seed);
+  for (const { name, shape, offset, size } of specs) {
+    const values = flat.subarray(offset, offset + size);
+    const fanIn = shape[1];
+    if (fanIn === undefined) {
+      values.fill(1);
+      continue;
+    }
+    let deviation = 1 / Math.sqrt(fanIn);
+    if (name === EMBEDDING || name === OUTPUT_HEAD) deviation *= 0.5;
+    if (name.endsWith("o_proj.weight") || name.endsWith("down_proj.weight"))
+      deviation /= Math.sqrt(2 * config.layers);
+    const stream = rng.fork(name);
+    for (let index = 0; index < size; index++) values[index] = stream.normal() * deviation;
+  }
+  return flat;
+}
+
+/** Copies named tensors into one flat buffer; throws when one is missing, of another shape, or not a parameter. */
+export function flattenWeights(config: Qwen3Config, weights: Weights): Float32Array {
+  const flat = new Float32Array(parameterCount(config));
+  const specs = parameterSpecs(config);
+  for (const { name, shape, offset } of specs) {
+    const tensor = weights.get(name);
+    if (!tensor) throw invalidWeights(`${name} is missing`);
+    if (tensor.shape.join() !== shape.join()) {
+      throw invalidWeights(
+        `${name} is [${tensor.shape.join(", ")}] where the config asks for [${shape.join(", ")}]`,
+      );
+    }
+    flat.set(tensor.data, offset);
+  }
+  const known = new Set(specs.map((spec) => spec.name));
+  // A tied model may carry its head a second time.
+  const stranger = [...weights.keys()].find((name) => !known.has(name) && name !== OUTPUT_HEAD);
+  if (stranger !== undefined) throw invalidWeights(`${stranger} is not a parameter of this model`);
+  return flat;
+}
+
+function invalidWeights(what: string): TrainError {
+  return new TrainError(`the weights do not fit the model: ${what}. Check that they belong to this config.`, {
+    code: "train-invalid",
+  });
+}

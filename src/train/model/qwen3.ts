@@ -1,0 +1,227 @@
+/**
+ * Qwen3 (dense) as an ONNX graph over a batch of packed rows: B rows of T tokens, N = B * T, each row holding one or more
+ * documents one after another. Padding is a document of its own whose weights are 0.
+ *
+ * Source: transformers/models/qwen3/modeling_qwen3.py (4.51): RMSNorm over each head of queries and keys before the rotary
+ * embedding; SwiGLU; no biases.
+ */
+import { TrainError } from "../../core/errors.ts";
+import { attention, documentMask } from "../tensor/attention.ts";
+import { GraphBuilder, type Value } from "../tensor/graph.ts";
+import {
+  gatedSilu,
+  linear,
+  logSumExpOfProducts,
+  minus,
+  normalise,
+  plus,
+  reshape,
+  rmsNorm,
+  rotate,
+  rowDot,
+  type RotaryTables,
+  scaleColumns,
+  transpose,
+  weightedSum,
+} from "../tensor/operations.ts";
+import { matmul } from "../tensor/primitives.ts";
+import { Tape } from "../tensor/tape.ts";
+import type { Qwen3Config } from "./config.ts";
+import { EMBEDDING, FINAL_NORM, layerNames, OUTPUT_HEAD, parameterSpecs } from "./parameters.ts";
+
+export interface BatchShape {
+  /** B. */
+  readonly rows: number;
+  /** T. */
+  readonly length: number;
+}
+
+/** The graph's inputs beside the parameters, which go by their own names. */
+export const INPUT = {
+  /** [N] int64. */
+  tokens: "tokens",
+  /** [B, T] int64: index within the document. */
+  positions: "positions",
+  /** [B, T, 1] int64: index in the row of the first token of each token's document. */
+  starts: "starts",
+  /** [N] int64. */
+  targets: "targets",
+  /** [N, 1] float. */
+  weights: "weights",
+} as const;
+
+/** [N, 1]: the log-probability of each target, in every graph but the one that returns logits. */
+export const LOGPROBS = "logprobs";
+/** [N, V]. */
+export const LOGITS = "logits";
+
+/** Where a gradient graph says what it adds to a parameter. */
+export type GradientOutput =
+  | { readonly kind: "dense"; readonly output: string; readonly parameter: string }
+  /** Row n of the output [N, D] belongs to row ids[n] of the parameter, where `ids` names an input. */
+  | { readonly kind: "rows"; readonly output: string; readonly parameter: string; readonly ids: string };
+
+export interface GradientGraph {
+  readonly graph: GraphBuilder;
+  readonly gradients: readonly GradientOutput[];
+}
+
+/** Log-probabilities of the targets; no gradients. */
+export function buildScoreGraph(config: Qwen3Config, batch: BatchShape): GraphBuilder {
+  const model = new ModelGraph(config, batch);
+  model.graph.output(LOGPROBS, model.logprobs());
+  return model.graph;
+}
+
+/** Logits at every position. */
+export function buildLogitsGraph(config: Qwen3Config, batch: BatchShape): GraphBuilder {
+  const model = new ModelGraph(config, batch);
+  model.graph.output(LOGITS, matmul(model.graph, model.finalHidden(), model.head, { transposeRight: true }));
+  return model.graph;
+}
+
+/** Log-probabilities of the targets, and the gradients of -sum(weights * logprobs). */
+export function buildGradientGraph(config: Qwen3Config, batch: BatchShape): GradientGraph {
+  const model = new ModelGraph(config, batch);
+  const { graph, tape } = model;
+  const logprobs = model.logprobs();
+  graph.output(LOGPROBS, logprobs);
+  const weights = graph.input(INPUT.weights, "float32", logprobs.shape);
+  const loss = weightedSum(tape, logprobs, graph.node("Neg", [weights], weights.shape));
+  const parameters = [...model.parameters.values()];
+  const gradients: GradientOutput[] = [];
+  for (const [index, { dense, rows }] of tape.gradients(loss, parameters).entries()) {
+    const parameter = parameters[index]?.name ?? "";
+    if (dense) {
+      const output = `gradient ${parameter}`;
+      graph.output(output, dense);
+      gradients.push({ kind: "dense", output, parameter });
+    }
+    for (const { ids, rows: values } of rows) {
+      const output = `gradient ${parameter} at ${ids.name}`;
+      graph.output(output, values);
+      gradients.push({ kind: "rows", output, parameter, ids: ids.name });
+    }
+  }
+  return { graph, gradients };
+}
+
+class ModelGraph {
+  readonly graph = new GraphBuilder();
+  readonly tape = new Tape(this.graph);
+  readonly parameters: ReadonlyMap<string, Value>;
+  readonly #config: Qwen3Config;
+  readonly #batch: BatchShape;
+
+  constructor(config: Qwen3Config, batch: BatchShape) {
+    this.#config = config;
+    this.#batch = batch;
+    this.parameters = new Map(
+      parameterSpecs(config).map(({ name, shape }) => [name, this.graph.input(name, "float32", shape)]),
+    );
+  }
+
+  /** The matrix that turns hidden states into logits, [V, D]. */
+  get head(): Value {
+    return this.#parameter(this.#config.tiedEmbeddings ? EMBEDDING : OUTPUT_HEAD);
+  }
+
+  /** [N, 1]. */
+  logprobs(): Value {
+    const { graph, tape, head } = this;
+    const hidden = this.finalHidden();
+    const targets = graph.input(INPUT.targets, "int64", [this.#tokenCount]);
+    return minus(
+      tape,
+      rowDot(tape, hidden, tape.gatherRows(head, targets)),
+      logSumExpOfProducts(tape, hidden, head),
+    );
+  }
+
+  /** [N, D], after the last norm. */
+  finalHidden(): Value {
+    const { graph, tape } = this;
+    const { rows, length } = this.#batch;
+    const tokens = graph.input(INPUT.tokens, "int64", [this.#tokenCount]);
+    const positions = graph.input(INPUT.positions, "int64", [rows, length]);
+    const mask = documentMask(graph, graph.input(INPUT.starts, "int64", [rows, length, 1]));
+    const rotary = rotaryTables(graph, this.#config);
+    let hidden = tape.gatherRows(this.#parameter(EMBEDDING), tokens);
+    for (let layer = 0; layer < this.#config.layers; layer++) {
+      hidden = plus(tape, hidden, this.#attentionBlock(layer, hidden, positions, mask, rotary));
+      hidden = plus(tape, hidden, this.#mlpBlock(layer, hidden));
+    }
+    return rmsNorm(tape, hidden, this.#parameter(FINAL_NORM), this.#config.rmsEpsilon);
+  }
+
+  #attentionBlock(layer: number, hidden: Value, positions: Value, mask: Value, rotary: RotaryTables): Value {
+    const { tape } = this;
+    const { heads, keyValueHeads, headSize, rmsEpsilon } = this.#config;
+    const { rows, length } = this.#batch;
+    const names = layerNames(layer);
+    const normalised = normalise(tape, hidden, rmsEpsilon);
+    const project = (weight: string): Value =>
+      linear(tape, normalised, scaleColumns(tape, this.#parameter(weight), this.#parameter(names.inputNorm)));
+    const toHeads = (x: Value, count: number): Value =>
+      transpose(tape, reshape(tape, x, [rows, length, count, headSize]), [0, 2, 1, 3]);
+    const normalisedHeads = (weight: string, norm: string, count: number): Value => {
+      const each = reshape(tape, project(weight), [this.#tokenCount * count, headSize]);
+      return rotate(
+        tape,
+        toHeads(rmsNorm(tape, each, this.#parameter(norm), rmsEpsilon), count),
+        positions,
+        rotary,
+      );
+    };
+    const query = normalisedHeads(names.query, names.queryNorm, heads);
+    const key = normalisedHeads(names.key, names.keyNorm, keyValueHeads);
+    const value = toHeads(project(names.value), keyValueHeads);
+    const mixed = transpose(tape, attention(tape, query, key, value, mask), [0, 2, 1, 3]);
+    return linear(
+      tape,
+      reshape(tape, mixed, [this.#tokenCount, heads * headSize]),
+      this.#parameter(names.output),
+    );
+  }
+
+  #mlpBlock(layer: number, hidden: Value): Value {
+    const { tape } = this;
+    const names = layerNames(layer);
+    const normalised = normalise(tape, hidden, this.#config.rmsEpsilon);
+    const project = (weight: string): Value =>
+      linear(tape, normalised, scaleColumns(tape, this.#parameter(weight), this.#parameter(names.mlpNorm)));
+    return linear(tape, gatedSilu(tape, project(names.gate), project(names.up)), this.#parameter(names.down));
+  }
+
+  get #tokenCount(): number {
+    return this.#batch.rows * this.#batch.length;
+  }
+
+  #parameter(name: string): Value {
+    const value = this.parameters.get(name);
+    if (!value) throw new TrainError(`the model has no parameter ${name}.`, { code: "internal" });
+    return value;
+  }
+}
+
+function rotaryTables(graph: GraphBuilder, config: Qwen3Config): RotaryTables {
+  const half = config.headSize / 2;
+  const cosine = new Float32Array(config.maxPositions * half);
+  const sine = new Float32Array(cosine.length);
+  for (let position = 0; position < config.maxPositions; position++) {
+    for (let pair = 0; pair < half; pair++) {
+      const angle = position / config.ropeTheta ** (pair / half);
+      cosine[position * half + pair] = Math.cos(angle);
+      sine[position * half + pair] = Math.sin(angle);
+    }
+  }
+  const shape = [config.maxPositions, half];
+  return {
+    cosine: graph.constant(cosine, shape),
+    sine: graph.constant(sine, shape),
+    negativeSine: graph.constant(
+      sine.map((value) => -value),
+      shape,
+    ),
+  };
+}

@@ -1,0 +1,186 @@
+/**
+ * Builds one ONNX graph, node by node, with static shapes. Knows names, types and the file format; knows nothing of
+ * gradients (see `tape.ts`) and does not check that a node's shapes are those that the operator gives.
+ *
+ * Source: onnx/onnx.proto (IR version 8); field numbers are those of that file.
+ */
+import { TrainError } from "../../core/errors.ts";
+import { ProtobufMessage } from "./protobuf.ts";
+
+export type Shape = readonly number[];
+export type ElementType = "float32" | "int64" | "bool";
+
+/** One tensor of the graph. */
+export interface Value {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: Shape;
+}
+
+/** A whole number is an INT attribute, a list of them INTS; a FLOAT has to say so. */
+export type Attribute = number | readonly number[] | string | { readonly float: number };
+
+export interface NodeOptions {
+  readonly attributes?: Readonly<Record<string, Attribute>>;
+  /** Operator set; the standard one by default. */
+  readonly domain?: "" | "com.microsoft";
+}
+
+const ELEMENT_TYPE = { float32: 1, int64: 7, bool: 9 } as const satisfies Record<ElementType, number>;
+const STANDARD_OPSET = 18;
+const MICROSOFT_OPSET = 1;
+
+export const elementCount = (shape: Shape): number => shape.reduce((product, size) => product * size, 1);
+
+export class GraphBuilder {
+  readonly #nodes: ProtobufMessage[] = [];
+  readonly #constants: ProtobufMessage[] = [];
+  readonly #inputs: Value[] = [];
+  readonly #outputs: Value[] = [];
+  readonly #sharedConstants = new Map<string, Value>();
+  #nextId = 0;
+
+  get inputs(): readonly Value[] {
+    return this.#inputs;
+  }
+
+  get outputs(): readonly Value[] {
+    return this.#outputs;
+  }
+
+  get nodeCount(): number {
+    return this.#nodes.length;
+  }
+
+  input(name: string, type: ElementType, shape: Shape): Value {
+    const value: Value = { name, type, shape };
+    this.#inputs.push(value);
+    return value;
+  }
+
+  /** `data` is kept by reference until {@link build}. */
+  constant(data: Float32Array | BigInt64Array, shape: Shape): Value {
+    if (data.length !== elementCount(shape)) {
+      throw new TrainError(`constant: ${data.length} elements do not fill the shape [${shape.join(", ")}].`, {
+        code: "internal",
+      });
+    }
+    const type = data instanceof Float32Array ? "float32" : "int64";
+    const value: Value = { name: this.#freshName("constant"), type, shape };
+    const tensor = new ProtobufMessage();
+    for (const size of shape) tensor.integer(1, size);
+    tensor.integer(2, ELEMENT_TYPE[type]).string(8, value.name);
+    tensor.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    this.#constants.push(tensor);
+    return value;
+  }
+
+  /** A float scalar, shared between its uses. */
+  scalar(value: number): Value {
+    return this.#shared(`scalar ${value}`, () => this.constant(new Float32Array([value]), []));
+  }
+
+  /** A one-dimensional int64 constant (axes, shapes), shared between its uses. */
+  integers(values: readonly number[]): Value {
+    return this.#shared(`integers ${values.join(",")}`, () =>
+      this.constant(BigInt64Array.from(values, BigInt), [values.length]),
+    );
+  }
+
+  /** A vector of ones, shared between its uses. */
+  ones(length: number): Value {
+    return this.#shared(`ones ${length}`, () => this.constant(new Float32Array(length).fill(1), [length]));
+  }
+
+  /** A node with one output. An `undefined` input is an optional one left out. */
+  node(
+    operator: string,
+    inputs: readonly (Value | undefined)[],
+    shape: Shape,
+    options: NodeOptions & { readonly type?: ElementType } = {},
+  ): Value {
+    const output: Value = { name: this.#freshName(operator), type: options.type ?? "float32", shape };
+    this.#addNode(operator, inputs, [output], options);
+    return output;
+  }
+
+  /** A node with two float outputs. */
+  nodePair(
+    operator: string,
+    inputs: readonly Value[],
+    shapes: readonly [Shape, Shape],
+    options: NodeOptions = {},
+  ): [Value, Value] {
+    const first: Value = { name: this.#freshName(operator), type: "float32", shape: shapes[0] };
+    const second: Value = { name: this.#freshName(operator), type: "float32", shape: shapes[1] };
+    this.#addNode(operator, inputs, [first, second], options);
+    return [first, second];
+  }
+
+  /** Makes `value` an output of the graph under `name`. */
+  output(name: string, value: Value): void {
+    const named: Value = { ...value, name };
+    this.#addNode("Identity", [value], [named], {});
+    this.#outputs.push(named);
+  }
+
+  /** The finished model file. */
+  build(): Uint8Array {
+    const graph = new ProtobufMessage();
+    for (const node of this.#nodes) graph.message(1, node);
+    graph.string(2, "splitreason");
+    for (const constant of this.#constants) graph.message(5, constant);
+    for (const input of this.#inputs) graph.message(11, valueInfo(input));
+    for (const output of this.#outputs) graph.message(12, valueInfo(output));
+    return new ProtobufMessage()
+      .integer(1, 8)
+      .message(8, new ProtobufMessage().string(1, "").integer(2, STANDARD_OPSET))
+      .message(8, new ProtobufMessage().string(1, "com.microsoft").integer(2, MICROSOFT_OPSET))
+      .message(7, graph)
+      .finish();
+  }
+
+  #addNode(
+    operator: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly Value[],
+    options: NodeOptions,
+  ): void {
+    const node = new ProtobufMessage();
+    for (const input of inputs) node.string(1, input?.name ?? "");
+    for (const output of outputs) node.string(2, output.name);
+    node.string(3, `${operator} ${this.#nodes.length}`).string(4, operator);
+    for (const [name, value] of Object.entries(options.attributes ?? {}))
+      node.message(5, attribute(name, value));
+    if (options.domain) node.string(7, options.domain);
+    this.#nodes.push(node);
+  }
+
+  #shared(key: string, make: () => Value): Value {
+    const known = this.#sharedConstants.get(key);
+    if (known) return known;
+    const made = make();
+    this.#sharedConstants.set(key, made);
+    return made;
+  }
+
+  #freshName(prefix: string): string {
+    return `${prefix}_${this.#nextId++}`;
+  }
+}
+
+function attribute(name: string, value: Attribute): ProtobufMessage {
+  const message = new ProtobufMessage().string(1, name);
+  if (typeof value === "number") return message.integer(3, value).integer(20, 2);
+  if (typeof value === "string") return message.string(4, value).integer(20, 3);
+  if ("float" in value) return message.float(2, value.float).integer(20, 1);
+  for (const item of value) message.integer(8, item);
+  return message.integer(20, 7);
+}
+
+function valueInfo(value: Value): ProtobufMessage {
+  const shape = new ProtobufMessage();
+  for (const size of value.shape) shape.message(1, new ProtobufMessage().integer(1, size));
+  const tensorType = new ProtobufMessage().integer(1, ELEMENT_TYPE[value.type]).message(2, shape);
+  return new ProtobufMessage().string(1, value.name).message(2, new ProtobufMessage().message(1, tensorType));
+}
