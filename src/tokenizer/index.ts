@@ -7,3 +7,7 @@ export { ByteLevelTokenizer, type ByteLevelOptions } from "./byte-level-tokenize
 export { MarkerMatcher, type Fragment } from "./fragments.ts";
 export { type Tokenizer } from "./tokenizer.ts";
 export { digestVocabulary, type Vocabulary } from "./vocabulary.ts";
+export { BUILT_IN_TEMPLATES, type BuiltInTemplate } from "./built-in-templates.ts";
+export { ChatTemplate, type ChatMessage, type RenderOptions } from "./chat-template.ts";
+export { tokenizerFiles, type TokenizerFilesOptions } from "./tokenizer-files.ts";
+export { loadTokenizer, type LoadedTokenizer } from "./tokenizer-json.ts";

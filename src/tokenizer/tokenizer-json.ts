@@ -1,0 +1,178 @@
+/** Reads the tokenizer.json and tokenizer_config.json of a byte-level BPE vocabulary. */
+import { join } from "node:path";
+
+import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
+import { z } from "zod";
+
+import { DataError, errorMessage } from "../core/errors.ts";
+import { readTextFile } from "../core/files.ts";
+import { ByteLevelTokenizer } from "./byte-level-tokenizer.ts";
+import { QWEN2_PATTERN, qwen2Splitter, type Splitter } from "./splitter.ts";
+import type { Vocabulary } from "./vocabulary.ts";
+
+/** Ids are indices into an array, so a hostile file must not name a huge one. */
+const MAX_TOKENS = 1 << 22;
+
+const idSchema = z
+  .int()
+  .min(0)
+  .max(MAX_TOKENS - 1);
+const addedTokenSchema = z.object({
+  id: idSchema,
+  content: z.string().min(1),
+  single_word: z.literal(false).default(false),
+  lstrip: z.literal(false).default(false),
+  rstrip: z.literal(false).default(false),
+});
+const tokenizerSchema = z.object({
+  added_tokens: z.array(addedTokenSchema).default([]),
+  normalizer: z.looseObject({ type: z.string() }).nullish(),
+  pre_tokenizer: z.looseObject({ type: z.string() }),
+  model: z.object({
+    type: z.literal("BPE").default("BPE"),
+    vocab: z.record(z.string(), idSchema),
+    merges: z.array(
+      z.union([z.string(), z.tuple([z.string(), z.string()]).transform((pair) => pair.join(" "))]),
+    ),
+    byte_fallback: z.literal(false).nullish(),
+    continuing_subword_prefix: z.literal("").nullish(),
+    end_of_word_suffix: z.literal("").nullish(),
+    ignore_merges: z.boolean().nullish(),
+  }),
+});
+type TokenizerJson = z.infer<typeof tokenizerSchema>;
+
+const markerSchema = z.union([
+  z.string(),
+  z.object({ content: z.string() }).transform((token) => token.content),
+]);
+const configSchema = z.object({
+  bos_token: markerSchema.nullish(),
+  eos_token: markerSchema.nullish(),
+  chat_template: z.string().nullish().catch(undefined),
+});
+
+export interface LoadedTokenizer {
+  readonly tokenizer: ByteLevelTokenizer;
+  /** Jinja source. */
+  readonly chatTemplate: string | undefined;
+  /** What the chat template calls `bos_token`. The tokenizer itself adds no token to what it is given. */
+  readonly beginOfText: string | undefined;
+  /** What the chat template calls `eos_token`. */
+  readonly endOfTurn: string | undefined;
+}
+
+/**
+ * Reads a Hugging Face folder. `size`: rows of the embedding matrix, where known from config.json.
+ * @throws DataError when a file is missing or broken, or the tokenizer is not byte-level BPE; the message names the file and the field.
+ */
+export async function loadTokenizer(folder: string, size?: number): Promise<LoadedTokenizer> {
+  const path = join(folder, "tokenizer.json");
+  const json = parseWith(tokenizerSchema, path, await readTextFile(path));
+  const configPath = join(folder, "tokenizer_config.json");
+  const configText = await readOptional(configPath);
+  const config = configText === undefined ? {} : parseWith(configSchema, configPath, configText);
+  const templateText = await readOptional(join(folder, "chat_template.jinja"));
+  const endOfTurn = config.eos_token ?? undefined;
+  try {
+    const tokenizer = new ByteLevelTokenizer(vocabularyOf(json), {
+      splitter: splitterOf(json),
+      wholeWordsFirst: json.model.ignore_merges === true,
+      ...(endOfTurn === undefined ? {} : { endOfTurn }),
+      ...(size === undefined ? {} : { size }),
+    });
+    return {
+      tokenizer,
+      chatTemplate: templateText ?? config.chat_template ?? undefined,
+      beginOfText: config.bos_token ?? undefined,
+      endOfTurn,
+    };
+  } catch (error) {
+    throw new DataError(`${path}: ${errorMessage(error)}`, { code: "file-invalid", cause: error });
+  }
+}
+
+function vocabularyOf(json: TokenizerJson): Vocabulary {
+  const tokens: string[] = [];
+  const set = (token: string, id: number) => {
+    while (tokens.length <= id) tokens.push("");
+    tokens[id] = token;
+  };
+  for (const [token, id] of Object.entries(json.model.vocab)) set(token, id);
+  for (const { content, id } of json.added_tokens) set(content, id);
+  const controls = [...new Set(json.added_tokens.map(({ id }) => id))].sort((a, b) => a - b);
+  return { tokens, merges: json.model.merges, controls };
+}
+
+/** Our own splitter where the pattern is Qwen2's, the `@huggingface/tokenizers` reading of the pattern otherwise. */
+function splitterOf(json: TokenizerJson): Splitter {
+  const normalizer = json.normalizer?.type;
+  if (isQwen2(json.pre_tokenizer) && (normalizer === undefined || normalizer === "NFC")) {
+    if (normalizer === undefined) return qwen2Splitter;
+    return { ...qwen2Splitter, split: (text) => qwen2Splitter.split(text.normalize("NFC")) };
+  }
+  if (!JSON.stringify(json.pre_tokenizer).includes('"type":"ByteLevel"')) {
+    throw new DataError(
+      `pre_tokenizer ${json.pre_tokenizer.type} is not byte-level, and no other kind is supported.`,
+      { code: "data-invalid" },
+    );
+  }
+  const { normalizer: normalize, pre_tokenizer: preTokenizer } = new HuggingFaceTokenizer(
+    { ...json, normalizer: json.normalizer ?? null, added_tokens: [], decoder: null, post_processor: null },
+    {},
+  );
+  return {
+    split: (text) => preTokenizer?.pre_tokenize(normalize === null ? text : normalize.normalize(text)) ?? [],
+    toByteCharacters: (word) => word,
+  };
+}
+
+const qwen2Schema = z.object({
+  type: z.literal("Sequence"),
+  pretokenizers: z.tuple([
+    z.object({
+      type: z.literal("Split"),
+      pattern: z.object({ Regex: z.literal(QWEN2_PATTERN) }),
+      behavior: z.literal("Isolated"),
+      invert: z.literal(false),
+    }),
+    z.object({
+      type: z.literal("ByteLevel"),
+      add_prefix_space: z.literal(false),
+      use_regex: z.literal(false),
+    }),
+  ]),
+});
+
+function isQwen2(preTokenizer: TokenizerJson["pre_tokenizer"]): boolean {
+  return qwen2Schema.safeParse(preTokenizer).success;
+}
+
+async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readTextFile(path);
+  } catch (error) {
+    if (error instanceof DataError && error.code === "file-missing") return undefined;
+    throw error;
+  }
+}
+
+function parseWith<Schema extends z.ZodType>(schema: Schema, path: string, text: string): z.infer<Schema> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new DataError(`${path} is not JSON: ${errorMessage(error)}`, {
+      code: "file-invalid",
+      cause: error,
+    });
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new DataError(
+    `${path} cannot be used: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}. ` +
+      `Only byte-level BPE tokenizers without stripping added tokens are supported.`,
+    { code: "file-invalid", cause: result.error },
+  );
+}
