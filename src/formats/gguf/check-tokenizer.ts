@@ -1,0 +1,115 @@
+/**
+ * What llama.cpp demands of a tokenizer. It ends the process for tokens that occur twice and for byte-fallback tokenizers without
+ * byte tokens, and silently drops text that a reduced alphabet cannot write.
+ */
+import type { MetadataView } from "./metadata-view.ts";
+import { quoted } from "./reader.ts";
+import { GGUF_TOKEN_TYPES } from "./types.ts";
+
+export interface TokenizerSummary {
+  /** `gpt2` (byte-level BPE), `llama` (SentencePiece), ... */
+  readonly model: string;
+  /** Which regular expression cuts the text into words. */
+  readonly pretokenizer: string | undefined;
+  /** By id, as written in the file. */
+  readonly tokens: readonly string[];
+  /** By id, see {@link GGUF_TOKEN_TYPES}; all normal when the file has none. */
+  readonly tokenTypes: readonly number[];
+  readonly merges: readonly string[];
+  readonly chatTemplate: string | undefined;
+}
+
+const KNOWN_MODELS = ["gpt2", "llama", "gemma4", "rwkv", "plamo2"];
+/** Models whose text is cut into the bytes of GPT-2's alphabet. */
+const BYTE_LEVEL = new Set(["gpt2"]);
+
+export function checkTokenizer(view: MetadataView): TokenizerSummary {
+  const model = view.string("tokenizer.ggml.model");
+  if (!KNOWN_MODELS.includes(model)) {
+    throw view.invalid(`its tokenizer is ${quoted(model)}; ${KNOWN_MODELS.join(", ")} can be used.`);
+  }
+  const tokens = view.optionalStrings("tokenizer.ggml.tokens") ?? [];
+  if (tokens.length === 0) throw view.invalid('the tokens ("tokenizer.ggml.tokens") are missing or none.');
+  checkUnique(view, tokens);
+  const types =
+    view.optionalNumbers("tokenizer.ggml.token_type", ["int32"], tokens.length) ??
+    tokens.map(() => GGUF_TOKEN_TYPES.normal);
+  view.optionalNumbers("tokenizer.ggml.scores", ["float32", "int32"], tokens.length);
+  const merges = view.optionalStrings("tokenizer.ggml.merges");
+  if (BYTE_LEVEL.has(model)) {
+    if (merges === undefined) throw view.invalid('"tokenizer.ggml.merges" is missing (it may be empty).');
+    checkMerges(view, merges);
+    checkAlphabet(view, tokens, byteLevelAlphabet());
+  } else if (model === "llama") {
+    checkAlphabet(view, tokens, fallbackAlphabet());
+  }
+  checkSpecialIds(view, model, tokens.length);
+  return {
+    model,
+    pretokenizer: view.optionalString("tokenizer.ggml.pre"),
+    tokens,
+    tokenTypes: types,
+    merges: merges ?? [],
+    chatTemplate: view.optionalString("tokenizer.chat_template"),
+  };
+}
+
+function checkUnique(view: MetadataView, tokens: readonly string[]): void {
+  const seen = new Map<string, number>();
+  for (const [id, token] of tokens.entries()) {
+    // llama.cpp gives empty tokens this name, and then asserts that all names differ.
+    const name = token === "" ? `[EMPTY_${id}]` : token;
+    const other = seen.get(name);
+    if (other !== undefined) throw view.invalid(`tokens ${other} and ${id} are both ${quoted(name)}.`);
+    seen.set(name, id);
+  }
+}
+
+function checkMerges(view: MetadataView, merges: readonly string[]): void {
+  for (const [rank, merge] of merges.entries()) {
+    const space = merge.indexOf(" ", 1);
+    if (space < 1 || space === merge.length - 1) {
+      throw view.invalid(`merge ${rank} is ${quoted(merge)}, not two parts with a space between them.`);
+    }
+  }
+}
+
+/** Bytes that occur in UTF-8 text, in the form in which the tokenizer's vocabulary spells them. */
+function checkAlphabet(view: MetadataView, tokens: readonly string[], alphabet: readonly string[]): void {
+  const known = new Set(tokens);
+  for (const [byte, character] of alphabet.entries()) {
+    const occursInText = byte !== 0xc0 && byte !== 0xc1 && byte <= 0xf4;
+    if (occursInText && !known.has(character)) {
+      throw view.invalid(
+        `its vocabulary has no token for byte 0x${byte.toString(16).padStart(2, "0")} (${quoted(character)}).`,
+      );
+    }
+  }
+}
+
+/** GPT-2's printable characters for bytes: Latin-1 where printable, U+0100 and up for the other 68. */
+function byteLevelAlphabet(): string[] {
+  const isPrintable = (byte: number) =>
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+  let next = 0x100;
+  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(isPrintable(byte) ? byte : next++));
+}
+
+function fallbackAlphabet(): string[] {
+  return Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
+}
+
+/** The id that llama.cpp assumes for the beginning of a text when the file names none. */
+const DEFAULT_BEGIN: Readonly<Record<string, number>> = { gpt2: 11, llama: 1, plamo2: 1 };
+
+function checkSpecialIds(view: MetadataView, model: string, size: number): void {
+  for (const name of ["bos", "eos", "eot", "eom", "unknown", "seperator", "padding", "mask"]) {
+    view.optionalUint32(`tokenizer.ggml.${name}_token_id`);
+  }
+  const addsBegin = view.optionalBool("tokenizer.ggml.add_bos_token") ?? false;
+  view.optionalBool("tokenizer.ggml.add_eos_token");
+  const begin = view.optionalUint32("tokenizer.ggml.bos_token_id") ?? DEFAULT_BEGIN[model] ?? size;
+  if (addsBegin && begin >= size) {
+    throw view.invalid(`a text shall begin with token ${begin}, but there are only ${size} tokens.`);
+  }
+}

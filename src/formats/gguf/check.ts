@@ -1,0 +1,91 @@
+/**
+ * Checks a GGUF file before llama.cpp sees it: whatever llama.cpp would abort on or crash for is an error here, with the file, the
+ * place and the value seen. Only the header is read, so that a file of many gigabytes costs milliseconds.
+ *
+ * Complete for `qwen3`, `qwen2` and `llama`; for other architectures what they share is checked. What the header cannot show
+ * (weights that are not numbers) is left to a trial load in a process of its own: `src/engines/llama/trial-load.ts`.
+ */
+import { basename, dirname, join } from "node:path";
+
+import { checkArchitecture, type ArchitectureSummary } from "./check-architecture.ts";
+import { checkTokenizer, type TokenizerSummary } from "./check-tokenizer.ts";
+import { MetadataView } from "./metadata-view.ts";
+import { describe, readGguf } from "./reader.ts";
+import type { GgufFile, GgufTensorInfo } from "./types.ts";
+
+export interface GgufSummary extends ArchitectureSummary {
+  readonly path: string;
+  /** All parts of a split model together. */
+  readonly fileBytes: number;
+  readonly parameters: number;
+  readonly name: string | undefined;
+  readonly tokenizer: TokenizerSummary;
+  readonly metadata: GgufFile["metadata"];
+}
+
+/** Throws a {@link DataError}: `file-missing`, `file-unreadable` or `file-invalid`. */
+export function checkGguf(path: string): GgufSummary {
+  const file = joinParts(readGguf(path));
+  const view = new MetadataView(file);
+  const tokenizer = checkTokenizer(view);
+  const architecture = checkArchitecture(view, tokenizer.tokens.length);
+  let parameters = 0;
+  for (const tensor of file.tensors.values()) {
+    parameters += tensor.dimensions.reduce((product, dimension) => product * dimension, 1);
+  }
+  return {
+    ...architecture,
+    path,
+    fileBytes: file.fileBytes,
+    parameters,
+    name: view.optionalString("general.name"),
+    tokenizer,
+    metadata: file.metadata,
+  };
+}
+
+const MOST_PARTS = 999;
+
+/** A model of several files, `NAME-00001-of-00003.gguf` and so on: llama.cpp opens the others by itself, so they are read too. */
+function joinParts(first: GgufFile): GgufFile {
+  const count = partNumber(first, "split.count") ?? 1;
+  if (count <= 1) return first;
+  const view = new MetadataView(first);
+  const suffix = (part: number) =>
+    `-${String(part).padStart(5, "0")}-of-${String(count).padStart(5, "0")}.gguf`;
+  if (count > MOST_PARTS || partNumber(first, "split.no") !== 0 || !first.path.endsWith(suffix(1))) {
+    throw view.invalid(
+      `it is a part of a model of ${count} files; give the first of them, whose name must end in ${suffix(1)}.`,
+    );
+  }
+  const stem = basename(first.path).slice(0, -suffix(1).length);
+  const tensors = new Map<string, GgufTensorInfo>(first.tensors);
+  let fileBytes = first.fileBytes;
+  for (let part = 2; part <= count; part++) {
+    const other = readGguf(join(dirname(first.path), stem + suffix(part)));
+    if (partNumber(other, "split.no") !== part - 1) {
+      throw new MetadataView(other).invalid(
+        `"split.no" is ${describe(other.metadata.get("split.no"))}, not ${part - 1}.`,
+      );
+    }
+    for (const [name, tensor] of other.tensors) {
+      if (tensors.has(name))
+        throw new MetadataView(other).invalid(`the tensor ${name} is in another part as well.`);
+      tensors.set(name, tensor);
+    }
+    fileBytes += other.fileBytes;
+  }
+  const declared = first.metadata.get("split.tensors.count");
+  if (declared?.type !== "int32" || declared.value !== tensors.size) {
+    throw view.invalid(`"split.tensors.count" is ${describe(declared)}; ${tensors.size} tensors were found.`);
+  }
+  return { ...first, tensors, fileBytes };
+}
+
+function partNumber(file: GgufFile, key: string): number | undefined {
+  const value = file.metadata.get(key);
+  if (value === undefined) return undefined;
+  if (value.type !== "uint16")
+    throw new MetadataView(file).invalid(`"${key}" is ${describe(value)}, not a uint16.`);
+  return value.value;
+}
