@@ -1,0 +1,184 @@
+/** From rows to the document that `eval --json` prints. */
+import { createRng } from "../core/rng.ts";
+import { type Arm, CONTROL_ARMS } from "./arms.ts";
+import type { Provenance } from "./provenance.ts";
+import type { Row } from "./row.ts";
+import type { EvaluationPlan } from "./runner.ts";
+import { accuracyOf, type Interval, mean, type OutcomesPS, quantile } from "./statistics/accuracy.ts";
+import { compareArms, type Comparison } from "./statistics/comparison.ts";
+import { majorityAt, passAt, sampleCounts } from "./statistics/pass-at.ts";
+
+export interface ArmSummary {
+  readonly name: string;
+  /** Right samples of all samples; failed ones count as wrong. */
+  readonly accuracy: number;
+  readonly ci95: Interval;
+  readonly samples: number;
+  /** Big tokens of all tokens in the outputs, over all samples of the arm. */
+  readonly offloadShare: number;
+  readonly smallTokens: number;
+  readonly bigTokens: number;
+  readonly discardedTokens: number;
+  /** Sum over samples, each from its start to its end. */
+  readonly wallMs: number;
+  readonly passAt: Readonly<Record<string, number>>;
+  readonly majAt: Readonly<Record<string, number>>;
+  /** Hand-offs a sample. */
+  readonly switches: number;
+  /** From the decision to hand over to the big model's first token; absent where nothing was handed over. */
+  readonly handoffMs?: {
+    readonly mean: number;
+    readonly p50: number;
+    readonly p95: number;
+    readonly max: number;
+  };
+  /** How many samples ended in which way. */
+  readonly finishReasons: Readonly<Record<string, number>>;
+  readonly failed: number;
+  /** Of the first failed sample. */
+  readonly firstError?: string;
+  /** Of a matched arm: the arm it follows and how far its measured share came out from that arm's. */
+  readonly matched?: { readonly to: string; readonly shareDifference: number };
+}
+
+export interface ArmComparison extends Comparison {
+  readonly first: string;
+  readonly second: string;
+}
+
+export interface EvaluationSummary {
+  readonly task: { readonly name: string; readonly version: string; readonly problems: number };
+  readonly arms: readonly ArmSummary[];
+  /** The best of `small`, `never` and `self` among the arms. */
+  readonly control?: string;
+  /** `learned` against the control, each random arm and `big`, paired by problem. */
+  readonly comparisons: readonly ArmComparison[];
+  readonly samplesPerProblem: number;
+  readonly seed: number;
+  readonly configHash: string;
+  /** The commit of the checkout, with `-dirty` where files differ from it; null outside of one. */
+  readonly git: string | null;
+  readonly config: unknown;
+  readonly machine: Provenance["machine"];
+}
+
+/** `rows` must hold every sample of the plan. Intervals are seeded by the plan: the same rows give the same document. */
+export function summarize(
+  plan: EvaluationPlan,
+  rows: readonly Row[],
+  run: { readonly configHash: string; readonly config: unknown; readonly provenance: Provenance },
+): EvaluationSummary {
+  const rowsByArm = new Map(plan.arms.map(({ name }) => [name, rows.filter((row) => row.arm === name)]));
+  const rowsOf = (name: string): readonly Row[] => rowsByArm.get(name) ?? [];
+  const arms = plan.arms.map((arm) => summarizeArm(plan, arm, rowsOf));
+  const control = bestControl(arms);
+  return {
+    task: { name: plan.task.name, version: plan.task.version, problems: plan.problems.length },
+    arms,
+    ...(control === undefined ? {} : { control }),
+    comparisons: comparedPairs(plan.arms, control).map(([first, second]) => ({
+      first,
+      second,
+      ...compareArms(
+        outcomes(plan, rowsOf(first)),
+        outcomes(plan, rowsOf(second)),
+        createRng(plan.seed).fork(`compare ${first} ${second}`),
+      ),
+    })),
+    samplesPerProblem: plan.samples,
+    seed: plan.seed,
+    configHash: run.configHash,
+    git: run.provenance.git,
+    config: run.config,
+    machine: run.provenance.machine,
+  };
+}
+
+function summarizeArm(
+  plan: EvaluationPlan,
+  { name, policy }: Arm,
+  rowsOf: (name: string) => readonly Row[],
+): ArmSummary {
+  const rows = rowsOf(name);
+  const correctPS = outcomes(plan, rows);
+  const votesPS = byProblem(plan, rows);
+  const accuracy = accuracyOf(correctPS, createRng(plan.seed).fork(`accuracy ${name}`));
+  const counts = sampleCounts(plan.samples);
+  const handoffs = rows.flatMap((row) => row.handoffsMs).sort((a, b) => a - b);
+  const failed = rows.filter((row) => row.error !== undefined);
+  const sum = (pick: (row: Row) => number): number => rows.reduce((total, row) => total + pick(row), 0);
+  return {
+    name,
+    accuracy: accuracy.value,
+    ci95: accuracy.ci95,
+    samples: rows.length,
+    offloadShare: offloadShare(rows),
+    smallTokens: sum((row) => row.usage.smallTokens),
+    bigTokens: sum((row) => row.usage.bigTokens),
+    discardedTokens: sum((row) => row.usage.discardedTokens),
+    wallMs: Math.round(sum((row) => row.wallMs)),
+    passAt: Object.fromEntries(counts.map((k) => [k, passAt(correctPS, k)])),
+    majAt: Object.fromEntries(counts.map((k) => [k, majorityAt(votesPS, k)])),
+    switches: sum((row) => row.usage.switches) / rows.length,
+    ...(handoffs.length === 0
+      ? {}
+      : {
+          handoffMs: {
+            mean: mean(handoffs),
+            p50: quantile(handoffs, 0.5),
+            p95: quantile(handoffs, 0.95),
+            max: quantile(handoffs, 1),
+          },
+        }),
+    finishReasons: countBy(rows.map((row) => row.finishReason)),
+    failed: failed.length,
+    ...(failed[0]?.error === undefined ? {} : { firstError: failed[0].error }),
+    ...(policy.kind === "random-matched"
+      ? {
+          matched: {
+            to: policy.target,
+            shareDifference: offloadShare(rows) - offloadShare(rowsOf(policy.target)),
+          },
+        }
+      : {}),
+  };
+}
+
+function offloadShare(rows: readonly Row[]): number {
+  const big = rows.reduce((total, row) => total + row.usage.bigTokens, 0);
+  const all = rows.reduce((total, row) => total + row.usage.bigTokens + row.usage.smallTokens, 0);
+  return all === 0 ? 0 : big / all;
+}
+
+function bestControl(arms: readonly ArmSummary[]): string | undefined {
+  return arms
+    .filter(({ name }) => CONTROL_ARMS.includes(name))
+    .reduce<ArmSummary | undefined>(
+      (best, arm) => (best === undefined || arm.accuracy > best.accuracy ? arm : best),
+      undefined,
+    )?.name;
+}
+
+/** The pairs that say whether the method is worth it: `learned` minus each. */
+function comparedPairs(arms: readonly Arm[], control: string | undefined): (readonly [string, string])[] {
+  if (!arms.some(({ name }) => name === "learned")) return [];
+  return arms
+    .filter(({ name, policy }) => name === control || name === "big" || policy.kind.startsWith("random"))
+    .map(({ name }) => ["learned", name] as const);
+}
+
+const outcomes = (plan: EvaluationPlan, rows: readonly Row[]): OutcomesPS =>
+  byProblem(plan, rows).map((samples) => samples.map((row) => row.correct));
+
+/** Problems in the plan's order, samples in theirs. */
+function byProblem(plan: EvaluationPlan, rows: readonly Row[]): Row[][] {
+  const groups = new Map<string, Row[]>(plan.problems.map(({ id }) => [id, []]));
+  for (const row of rows) groups.get(row.problemId)?.push(row);
+  return [...groups.values()].map((group) => group.sort((a, b) => a.sample - b.sample));
+}
+
+function countBy(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
