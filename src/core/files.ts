@@ -1,13 +1,13 @@
 /** Files are written aside and renamed, so that a reader never sees half a file and a crash loses nothing. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import { DataError, errorMessage } from "./errors.ts";
 
 /** Replaces `path` by `content` in one step. Missing folders are made. */
 export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const aside = `${path}.${process.pid}-${randomBytes(4).toString("hex")}.partial`;
   try {
     const handle = await open(aside, "w");
@@ -22,6 +22,28 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
     await rm(aside, { force: true });
     throw error;
   }
+}
+
+/**
+ * Makes a folder and what is missing above it, one level at a time: Node's own recursive `mkdir` never returns where a file
+ * system answers "no such file" to the making of a folder, as /proc does.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== "ENOENT" || parent === path) throw error;
+    await makeFolder(parent);
+    await mkdir(path).catch(ignoreExisting);
+  }
+}
+
+/** Another process may have made the same folder in between. */
+function ignoreExisting(error: unknown): void {
+  if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
 }
 
 /** Reads a UTF-8 file of at most `maxBytes`; throws a {@link DataError} that names the file. */

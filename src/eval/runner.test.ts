@@ -273,9 +273,10 @@ describe("a run with a journal", () => {
   });
 
   it("says so when the folder cannot be written", async () => {
-    await expect(Journal.open("/proc/nothing/here", header)).rejects.toThrow(
-      "cannot write to /proc/nothing/here",
-    );
+    const file = join(folder, "a-file");
+    await appendFile(file, "not a folder");
+    await expect(Journal.open(join(file, "run"), header)).rejects.toThrow("cannot write to");
+    await expect(Journal.open("/proc/nothing/here", header)).rejects.toThrow("cannot write to");
   });
 });
 
