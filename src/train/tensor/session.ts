@@ -32,6 +32,8 @@ export class GraphSession {
         executionMode: "sequential",
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
+        // Idle threads sleep: spinning gains little here and takes the core from whoever else needs it.
+        extra: { session: { intra_op: { allow_spinning: "0" } } },
         ...(options.profilePrefix === undefined
           ? {}
           : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),

@@ -9,13 +9,12 @@ import { z } from "zod";
 
 import { DataError, errorMessage } from "../../core/errors.ts";
 import { writeFileAtomic } from "../../core/files.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../formats/safetensors.ts";
 import { type Qwen3Config, qwen3ConfigSchema } from "../model/config.ts";
 import { parameterCount } from "../model/parameters.ts";
 import type { AdamState } from "./adamw.ts";
 
 export const CHECKPOINT_FILE = "checkpoint.safetensors";
-const TENSORS = ["weights", "first_moments", "second_moments"] as const;
-const BYTES_PER_FLOAT = 4;
 
 export interface Checkpoint {
   readonly config: Qwen3Config;
@@ -23,37 +22,25 @@ export interface Checkpoint {
   readonly adam: AdamState;
 }
 
-const headerSchema = z.object({
-  __metadata__: z.object({ config: z.string(), step: z.string().regex(/^\d+$/) }),
-  weights: z.object({ dtype: z.literal("F32"), shape: z.tuple([z.int().nonnegative()]) }),
+const metadataSchema = z.object({
+  config: z
+    .string()
+    .transform((text) => JSON.parse(text) as unknown)
+    .pipe(qwen3ConfigSchema),
+  step: z.string().regex(/^\d+$/).transform(Number),
 });
 
 export async function writeCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
-  const { weights, adam } = checkpoint;
-  const parts = [weights, adam.firstMoments, adam.secondMoments];
-  const header: Record<string, unknown> = {
-    __metadata__: { config: JSON.stringify(checkpoint.config), step: String(adam.step) },
-  };
-  const partBytes = weights.byteLength;
-  for (const [index, name] of TENSORS.entries()) {
-    header[name] = {
-      dtype: "F32",
-      shape: [weights.length],
-      data_offsets: [index * partBytes, (index + 1) * partBytes],
-    };
-  }
-  let text = JSON.stringify(header);
-  text += " ".repeat((8 - (Buffer.byteLength(text) % 8)) % 8);
-  const headerBytes = Buffer.from(text);
-  const file = Buffer.alloc(8 + headerBytes.length + partBytes * TENSORS.length);
-  file.writeBigUInt64LE(BigInt(headerBytes.length));
-  headerBytes.copy(file, 8);
-  for (const [index, part] of parts.entries()) {
-    file.set(
-      new Uint8Array(part.buffer, part.byteOffset, part.byteLength),
-      8 + headerBytes.length + index * partBytes,
-    );
-  }
+  const { config, weights, adam } = checkpoint;
+  const flat = (data: Float32Array) => ({ shape: [data.length], data });
+  const file = encodeSafetensors({
+    metadata: { config: JSON.stringify(config), step: String(adam.step) },
+    tensors: new Map([
+      ["weights", flat(weights)],
+      ["first_moments", flat(adam.firstMoments)],
+      ["second_moments", flat(adam.secondMoments)],
+    ]),
+  });
   await writeFileAtomic(join(folder, CHECKPOINT_FILE), file);
 }
 
@@ -66,32 +53,30 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
       cause: error,
     });
   });
-  const invalid = (what: string): DataError =>
-    new DataError(`${path} is not a checkpoint: ${what}. Delete it, or resume from another folder.`, {
-      code: "file-invalid",
-    });
-  const headerLength = file.length < 8 ? Number.POSITIVE_INFINITY : Number(file.readBigUInt64LE());
-  if (8 + headerLength > file.length) throw invalid("it is cut off");
-  let header: z.output<typeof headerSchema>;
-  let config: Qwen3Config;
+  const { tensors, metadata } = decodeSafetensors(file, path);
+  const invalid = (what: string, cause?: unknown): DataError =>
+    new DataError(`${path} is not a checkpoint of a training run: ${what}.`, { code: "file-invalid", cause });
+  let header: z.output<typeof metadataSchema>;
   try {
-    header = headerSchema.parse(JSON.parse(file.toString("utf8", 8, 8 + headerLength)));
-    config = qwen3ConfigSchema.parse(JSON.parse(header.__metadata__.config));
+    header = metadataSchema.parse(metadata);
   } catch (error) {
-    throw invalid(`its header cannot be read (${errorMessage(error)})`);
+    throw invalid(`its metadata cannot be used (${errorMessage(error)})`, error);
   }
-  const [size] = header.weights.shape;
-  if (size !== parameterCount(config))
-    throw invalid(`it has ${size} weights, its config ${parameterCount(config)}`);
-  const partBytes = size * BYTES_PER_FLOAT;
-  if (file.length !== 8 + headerLength + partBytes * TENSORS.length) throw invalid("its length is wrong");
-  const part = (index: number): Float32Array => {
-    const start = 8 + headerLength + index * partBytes;
-    return new Float32Array(Uint8Array.from(file.subarray(start, start + partBytes)).buffer);
+  const size = parameterCount(header.config);
+  const tensor = (name: string): Float32Array => {
+    const found = tensors.get(name);
+    if (found?.data.length !== size) {
+      throw invalid(`${name} has ${found?.data.length ?? "no"} elements, its config asks for ${size}`);
+    }
+    return found.data;
   };
   return {
-    config,
-    weights: part(0),
-    adam: { firstMoments: part(1), secondMoments: part(2), step: Number(header.__metadata__.step) },
+    config: header.config,
+    weights: tensor("weights"),
+    adam: {
+      firstMoments: tensor("first_moments"),
+      secondMoments: tensor("second_moments"),
+      step: header.step,
+    },
   };
 }
