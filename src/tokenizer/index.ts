@@ -9,5 +9,6 @@ export { type Tokenizer } from "./tokenizer.ts";
 export { digestVocabulary, type Vocabulary } from "./vocabulary.ts";
 export { BUILT_IN_TEMPLATES, type BuiltInTemplate } from "./built-in-templates.ts";
 export { ChatTemplate, type ChatMessage, type RenderOptions } from "./chat-template.ts";
+export { ggufTokenizerMetadata, ggufVocabulary } from "./gguf-vocabulary.ts";
 export { tokenizerFiles, type TokenizerFilesOptions } from "./tokenizer-files.ts";
 export { loadTokenizer, type LoadedTokenizer } from "./tokenizer-json.ts";
