@@ -1,5 +1,7 @@
 /** What a split decode yields: a stream with the rhythm start / delta / end for each author's segment. */
+import type { ErrorCode } from "../core/errors.ts";
 import type { TokenId } from "../core/ids.ts";
+import type { Ledger } from "./ledger.ts";
 
 export type Author = "small" | "big";
 
@@ -9,8 +11,8 @@ export type SegmentReason =
   | "open-tag" // the small model asked for help
   | "close-prediction" // the small model's next-token prediction took the pen back
   | "scheduled" // the policy said so (random, always, self, ...)
-  | "segment-limit" // the big model's segment reached its cap
-  | "budget" // the big model's share of the whole is used up
+  | "segment-limit" // the segment before it reached its cap
+  | "budget" // the big model's share of the whole is used up, or its number of segments
   | "big-ended" // the big model ended its turn in its segment
   | "degraded"; // the big model failed, timed out or was refused
 
@@ -18,10 +20,22 @@ export type SegmentReason =
 export type FinishReason = "end-of-turn" | "stop" | "length" | "context-full" | "aborted" | "error";
 
 export interface SegmentToken {
+  /** In the vocabulary of the segment's author; left out where a cut fell within the token. */
   readonly id?: TokenId;
   readonly text: string;
   readonly logprob?: number;
   readonly entropy?: number;
+}
+
+/** The part of a token that events carry. */
+export function segmentToken(token: SegmentToken): SegmentToken {
+  const { id, text, logprob, entropy } = token;
+  return {
+    ...(id === undefined ? {} : { id }),
+    text,
+    ...(logprob === undefined ? {} : { logprob }),
+    ...(entropy === undefined ? {} : { entropy }),
+  };
 }
 
 export interface Usage {
@@ -30,9 +44,9 @@ export interface Usage {
   readonly smallTokens: number;
   readonly bigTokens: number;
   readonly tagTokens: number;
-  /** Produced by either model and thrown away (behind a close, behind a failure). */
+  /** Produced by either model and thrown away (behind a close, behind a failure, behind a stop text). */
   readonly discardedTokens: number;
-  /** Hand-offs to the big model. */
+  /** Segments that the big model began. */
   readonly switches: number;
   /** bigTokens / (smallTokens + bigTokens); 0 when nothing was generated. */
   readonly offloadShare: number;
@@ -45,6 +59,8 @@ export interface EngineWork {
   readonly scored: number;
   readonly decoded: number;
   readonly calls: number;
+  /** Of `decoded`: produced and thrown away. */
+  readonly discarded: number;
 }
 
 export interface Timing {
@@ -53,6 +69,18 @@ export interface Timing {
   readonly firstTokenMs?: number;
   /** From the decision to hand over to the big model's first token, one entry a hand-off. */
   readonly handoffsMs: readonly number[];
+}
+
+export interface FinishEvent {
+  readonly type: "finish";
+  readonly reason: FinishReason;
+  readonly usage: Usage;
+  readonly timing: Timing;
+  /** What went wrong, when `reason` is `error`. */
+  readonly message?: string;
+  readonly code?: ErrorCode;
+  /** Only when the request asked for it. */
+  readonly ledger?: Ledger;
 }
 
 export type SplitEvent =
@@ -64,24 +92,29 @@ export type SplitEvent =
       readonly tokens: readonly SegmentToken[];
     }
   | { readonly type: "segment-end"; readonly author: Author; readonly reason: SegmentEndReason }
-  /** A tag that was sampled, predicted or forced; shown to clients only on request. */
+  /** A tag that was sampled, predicted or forced, or asked for and refused; shown to clients only on request. */
   | {
       readonly type: "tag";
       readonly tag: "open" | "close";
       readonly by: TagOrigin;
+      /** log P(tag comes next) under the small model at temperature 1, without bias. */
       readonly logprob?: number;
+      /** Why, when `by` is `refused`. */
+      readonly refusal?: Refusal;
     }
-  | { readonly type: "degraded"; readonly message: string }
-  | {
-      readonly type: "finish";
-      readonly reason: FinishReason;
-      readonly usage: Usage;
-      readonly timing: Timing;
-      readonly message?: string;
-    };
+  /** The big model could not go on, or not begin; the small one writes by itself. */
+  | { readonly type: "degraded"; readonly message: string; readonly code?: ErrorCode }
+  | FinishEvent;
 
 /** `sampled` and `predicted` are the small model's own decisions and are trained; `forced` and `refused` are not. */
 export type TagOrigin = "sampled" | "predicted" | "forced" | "refused";
+
+/** Why a request for the big model was refused. */
+export type Refusal =
+  | "reject" // by the dial's probability
+  | "budget" // the big model's share leaves no room for a token
+  | "segments" // as many segments as the dial allows
+  | "big-unavailable"; // it failed, was away, or its context is full
 
 export type SegmentEndReason =
   | "open-tag"

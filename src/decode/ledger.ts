@@ -1,0 +1,77 @@
+/** For training: every token in the small model's context, with who decided it and how likely that was. */
+import type { TokenId } from "../core/ids.ts";
+
+/**
+ * `prompt`: given. `policy`: decided by the small model, tags included. `big`: written by the big model. `template`: put in by
+ * the decoder (a forced close).
+ */
+export type LedgerAuthor = "prompt" | "policy" | "big" | "template";
+
+export interface LedgerToken {
+  /** In the small model's vocabulary; undefined when its engine reports no ids. */
+  readonly id?: TokenId;
+  /** Empty for the prompt, and where the engine reports none. */
+  readonly text: string;
+  readonly author: LedgerAuthor;
+  /**
+   * Nats, at temperature 1 and without bias, under its author; undefined for prompt and template, and for big tokens that crossed
+   * between vocabularies. A tag of several tokens has the log-probability of the whole tag on its first token.
+   */
+  readonly logprob?: number;
+  /**
+   * 1 where the small model decided on its own distribution: those are the tokens a policy gradient may touch. 0 for all
+   * others, also for the token that took the place of a refused open (it was drawn with the tag forbidden).
+   */
+  readonly mask: 0 | 1;
+  /**
+   * Big tokens only: log P(close) under the small model just before this token. The small model decided *not* to close there, with
+   * log-probability log(1 - exp(closeLogprob)). Undefined at a segment's first token (a close is not allowed) and where no
+   * controlling prefill ran.
+   */
+  readonly closeLogprob?: number;
+}
+
+export interface Ledger {
+  readonly tokens: readonly LedgerToken[];
+  /** Whether the small model ended its turn, which is a decision of its own after the last token. */
+  readonly endOfTurn?: { readonly logprob?: number };
+}
+
+/** What is the same for all tokens of one write; `logprob` goes to the first. */
+export interface LedgerLabel {
+  readonly author: LedgerAuthor;
+  readonly text?: string;
+  readonly logprob?: number;
+  readonly mask: 0 | 1;
+}
+
+/** Collects the tokens in the order of the small model's context. */
+export class LedgerBuilder {
+  readonly #tokens: LedgerToken[] = [];
+  #endOfTurn: { logprob?: number } | undefined;
+
+  add(token: LedgerToken): void {
+    this.#tokens.push(token);
+  }
+
+  /** Adds tokens that were written together. Without ids (a remote engine) the write is one entry. */
+  addWrite(ids: readonly TokenId[], label: LedgerLabel): void {
+    const first = {
+      text: label.text ?? "",
+      author: label.author,
+      mask: label.mask,
+      ...(label.logprob === undefined ? {} : { logprob: label.logprob }),
+    };
+    const [id, ...rest] = ids;
+    this.add(id === undefined ? first : { id, ...first });
+    for (const id of rest) this.add({ id, text: "", author: label.author, mask: label.mask });
+  }
+
+  endTurn(logprob: number | undefined): void {
+    this.#endOfTurn = logprob === undefined ? {} : { logprob };
+  }
+
+  build(): Ledger {
+    return { tokens: this.#tokens, ...(this.#endOfTurn === undefined ? {} : { endOfTurn: this.#endOfTurn }) };
+  }
+}

@@ -1,0 +1,81 @@
+/** What a pair is, as data: two models, how to prompt them, and how to decode with them unless a request says otherwise. */
+import { dirname } from "node:path";
+
+import { z } from "zod";
+
+import { ConfigError, errorMessage } from "../core/errors.ts";
+import { readTextFile } from "../core/files.ts";
+import { dialSchema } from "./dial.ts";
+import { splitOptionsSchema } from "./request.ts";
+
+export const pairConfigSchema = z
+  .object({
+    /** Engine specs, e.g. `micro:small` or `gguf:models/small.gguf` (relative to the file that says so). */
+    small: z.string().min(1),
+    big: z.string().min(1),
+    /** The small model before tuning, for comparisons. */
+    smallBase: z.string().min(1).optional(),
+    /** A built-in chat template's name or Jinja source, for both models. Default: each model's own. */
+    template: z.string().min(1).optional(),
+    /** Whether the assistant's turn begins with `<think>\n` where the template does not open it so. */
+    openThinking: z.boolean().default(true),
+    policy: z.string().min(1).default("learned"),
+    policyOptions: z.record(z.string(), z.unknown()).default({}),
+    dial: dialSchema.default(dialSchema.parse({})),
+    options: splitOptionsSchema.default(splitOptionsSchema.parse({})),
+    sampling: z
+      .object({
+        temperature: z.number().nonnegative().default(0.6),
+        topP: z.number().gt(0).max(1).optional(),
+      })
+      .strict()
+      .default({ temperature: 0.6 }),
+    /** Of the output, both authors together. */
+    maxTokens: z.number().int().positive().default(4096),
+  })
+  .strict();
+
+export type PairConfig = z.output<typeof pairConfigSchema>;
+
+/** The pair that ships with the project. */
+export const MICRO_PAIR: PairConfig = pairConfigSchema.parse({
+  small: "micro:small",
+  big: "micro:big",
+  smallBase: "micro:small-base",
+  sampling: { temperature: 0 },
+  maxTokens: 512,
+});
+
+export interface LoadedPairConfig {
+  readonly config: PairConfig;
+  /** Where relative paths in the specs start; undefined for a built-in pair. */
+  readonly folder?: string;
+}
+
+/**
+ * The pair `micro`, or the JSON file at this path.
+ * @throws ConfigError naming the field that is wrong; DataError when the file cannot be read.
+ */
+export async function loadPairConfig(nameOrPath: string): Promise<LoadedPairConfig> {
+  if (nameOrPath === "micro") return { config: MICRO_PAIR };
+  const text = await readTextFile(nameOrPath, 1024 * 1024);
+  const parsed = pairConfigSchema.safeParse(parseJson(text, nameOrPath));
+  if (parsed.success) return { config: parsed.data, folder: dirname(nameOrPath) };
+  const issue = parsed.error.issues[0];
+  const where = issue === undefined || issue.path.length === 0 ? "" : `, field ${issue.path.join(".")}`;
+  throw new ConfigError(`pair file ${nameOrPath}${where}: ${issue?.message ?? "invalid"}.`, {
+    code: "config-invalid",
+    cause: parsed.error,
+  });
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`pair file ${path} is not valid JSON: ${errorMessage(error)}.`, {
+      code: "config-invalid",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,21 @@
+import type { Policy } from "../policy.ts";
+import { resumeReason } from "../policy.ts";
+
+/**
+ * The small model writes its own spans between the tags: the control that keeps the tuned checkpoint's form and takes only the
+ * big model away. The dial's `reject`, `maxSegments` and `maxSegmentTokens` apply as they do to `learned`; the budget does not.
+ */
+export function self(): Policy {
+  return {
+    name: "self",
+    uses: "small",
+    start: () => ({
+      next: ({ segments }) => {
+        const end = segments.at(-1)?.end;
+        return end === "open-tag"
+          ? { author: "small", reason: "open-tag", tags: "span" }
+          : { author: "small", reason: resumeReason(end), tags: "ask-self" };
+      },
+    }),
+  };
+}

@@ -1,0 +1,90 @@
+/** What a split decode is asked for, checked and with defaults filled in. */
+import { z } from "zod";
+
+import { ConfigError } from "../core/errors.ts";
+import type { Piece } from "../core/piece.ts";
+import type { Sampling } from "../engines/engine.ts";
+import { OFFLOAD_TAGS } from "../tags/grammar.ts";
+import { DEFAULT_CHUNKS } from "./chunks.ts";
+import { type DialInput, dialSchema } from "./dial.ts";
+import type { Policy } from "./policy.ts";
+
+export interface SplitRequest {
+  /** What the small model reads first, rendered already (by a chat template, say). */
+  readonly prompt: readonly Piece[];
+  /** What the big model reads instead, e.g. without the hint about tags. Default: `prompt`. */
+  readonly promptForBig?: readonly Piece[];
+  readonly policy: Policy;
+  readonly limits: {
+    /** Tokens in the output, both authors together; tags are not counted. */
+    readonly maxTokens: number;
+  };
+  /** Both models sample with it; the big one with a seed derived from this one. */
+  readonly sampling: Sampling;
+  readonly dial?: DialInput;
+  readonly options?: SplitOptionsInput;
+  /** Texts that end the output and are not part of it, whoever writes them, across authors as well. */
+  readonly stop?: readonly string[];
+  /** Report each token's log-probability and entropy. */
+  readonly logprobs?: boolean;
+  /** Put the {@link Ledger} into the finish event (implies `logprobs`). */
+  readonly ledger?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+const positiveCount = z.number().int().positive();
+
+export const splitOptionsSchema = z
+  .object({
+    /** Whether the big model reads along while the small one writes (Paper 3.1), or all at the hand-off. */
+    streamingPrefill: z.boolean().default(true),
+    /** Tokens written after which the other model reads them in the background. */
+    prefillChunk: positiveCount.default(64),
+    /** Big tokens that the small model reads at once: the sizes of a segment's first chunks, of which the last repeats. */
+    chunks: z.array(positiveCount).min(1).readonly().default(DEFAULT_CHUNKS.growth),
+    tags: z
+      .object({ open: z.string().min(1), close: z.string().min(1) })
+      .strict()
+      .default(OFFLOAD_TAGS),
+    /** Longest wait for any one answer of the big model: its opening, a prefill, a token. */
+    bigTimeoutMs: positiveCount.default(120_000),
+    /** How often a big model that failed in a retryable way is tried again, at the next hand-off. */
+    bigRetries: z.number().int().nonnegative().default(1),
+  })
+  .strict();
+
+export type SplitOptionsInput = z.input<typeof splitOptionsSchema>;
+export type SplitOptions = z.output<typeof splitOptionsSchema>;
+
+const requestSchema = z.object({
+  limits: z.object({ maxTokens: positiveCount }),
+  sampling: z.object({
+    temperature: z.number().nonnegative(),
+    topP: z.number().gt(0).max(1).optional(),
+    seed: z.number().int(),
+  }),
+  dial: dialSchema.default(dialSchema.parse({})),
+  options: splitOptionsSchema.default(splitOptionsSchema.parse({})),
+  stop: z.array(z.string().min(1)).readonly().default([]),
+});
+
+export type CheckedRequest = Omit<z.output<typeof requestSchema>, "sampling"> & {
+  readonly sampling: Sampling;
+};
+
+/** Fills in defaults; throws a {@link ConfigError} that names the first field that is wrong. */
+export function checkRequest(request: SplitRequest): CheckedRequest {
+  if (request.prompt.every((piece) => piece.text === "" && (piece.tokens?.ids.length ?? 0) === 0)) {
+    throw new ConfigError("prompt: it is empty; give at least one piece with text.", {
+      code: "config-invalid",
+    });
+  }
+  const { limits, sampling, dial, options, stop } = request;
+  const checked = requestSchema.safeParse({ limits, sampling, dial, options, stop });
+  if (checked.success) return { ...checked.data, sampling };
+  const issue = checked.error.issues[0];
+  throw new ConfigError(`${issue?.path.join(".") ?? "request"}: ${issue?.message ?? "invalid"}.`, {
+    code: "config-invalid",
+    cause: checked.error,
+  });
+}

@@ -1,0 +1,117 @@
+/** The big model writes a segment that a policy scheduled: nobody reads along, its tokens count as they come. */
+import { EngineError } from "../core/errors.ts";
+import type { BigModel, Loss } from "./big-model.ts";
+import type { BigEnd } from "./big-reader.ts";
+import { type Cap, KeptTokens, capOf, noteHandoff, openReader } from "./big-segment-parts.ts";
+import { type SegmentReason, type SplitEvent, segmentToken } from "./events.ts";
+import { type Exchange, createExchange } from "./exchange.ts";
+import type { ModelContext } from "./model-context.ts";
+import type { BigPlan } from "./policy.ts";
+import type { SegmentRun, Session } from "./session.ts";
+import { writeSmall } from "./small-segment.ts";
+
+/** When the dial or the big model refuses, the small model writes as many tokens instead. */
+export async function* writeScheduled(session: Session, big: BigModel, plan: BigPlan): SegmentRun {
+  const { small, transcript } = session;
+  session.handoffFromMs = session.clock.nowMs();
+  const refusal = yield* refuse(session, big);
+  if (refusal !== undefined) {
+    if (small === undefined) throw lostAlone(refusal.loss);
+    const maxTokens = plan.maxTokens === undefined ? {} : { maxTokens: plan.maxTokens };
+    return yield* writeSmall(session, small, {
+      author: "small",
+      reason: refusal.reason,
+      tags: "banned",
+      ...maxTokens,
+    });
+  }
+  session.gate.countSegment();
+  const cap = capOf(session, plan);
+  yield transcript.start("big", plan.reason);
+  const reader = openReader(session, big, cap.tokens);
+  const kept = new KeptTokens(big, reader.startPosition);
+  const toSmall = small === undefined ? undefined : createExchange(big.context.engine, small.engine);
+  try {
+    for (;;) {
+      const chunk = await reader.fill(1);
+      session.signal.throwIfAborted();
+      noteHandoff(session, reader);
+      kept.push(chunk.tokens);
+      for (const token of chunk.tokens) {
+        if (small !== undefined && toSmall !== undefined) tellSmall(small, toSmall, token);
+        yield transcript.delta([segmentToken(token)]);
+      }
+      if (chunk.end !== undefined) {
+        if (small !== undefined && toSmall !== undefined) {
+          small.write(toSmall.flush(), 0, { author: "big", mask: 0 });
+        }
+        return yield* endScheduled(session, big, cap, chunk.end);
+      }
+    }
+  } finally {
+    big.handBack(reader, kept.part());
+  }
+}
+
+function tellSmall(
+  small: ModelContext,
+  exchange: Exchange,
+  token: { readonly text: string; readonly logprob?: number },
+): void {
+  const { text, logprob } = token;
+  const exact = exchange.shared ? { text, ...(logprob === undefined ? {} : { logprob }) } : {};
+  small.write(exchange.push(token), 1, { author: "big", mask: 0, ...exact });
+}
+
+interface ScheduledRefusal {
+  readonly reason: SegmentReason;
+  readonly loss?: Loss;
+}
+
+async function* refuse(
+  session: Session,
+  big: BigModel,
+): AsyncGenerator<SplitEvent, ScheduledRefusal | undefined, undefined> {
+  if (big.lost) return { reason: "degraded" };
+  if (session.gate.refuseScheduled(session.transcript) !== undefined) return { reason: "budget" };
+  const loss = await big.prepare();
+  session.signal.throwIfAborted();
+  if (loss === undefined) return undefined;
+  if (session.small !== undefined) yield { type: "degraded", ...loss };
+  return { reason: "degraded", loss };
+}
+
+async function* endScheduled(session: Session, big: BigModel, cap: Cap, end: BigEnd): SegmentRun {
+  const { transcript, small } = session;
+  const lose = async function* (loss: Loss): SegmentRun {
+    if (small === undefined) throw lostAlone(loss);
+    yield transcript.end("degraded");
+    yield { type: "degraded", ...loss };
+    return { end: "degraded" };
+  };
+  if (end.type === "failed") return yield* lose(big.fail(end.error));
+  switch (end.reason) {
+    case "limit":
+      yield transcript.end(cap.reason);
+      return cap.reason === "length" ? { end: "length", finish: "length" } : { end: cap.reason };
+    case "end-of-turn":
+      yield transcript.end("end-of-turn");
+      return { end: "end-of-turn", finish: "end-of-turn" };
+    case "context-full":
+      if (small !== undefined) return yield* lose(big.runFull());
+      yield transcript.end("context-full");
+      return { end: "context-full", finish: "context-full" };
+    case "stop":
+      return yield* lose(
+        big.fail(new Error(`it stopped at ${end.marker ?? "a marker"}, which was not asked for`)),
+      );
+    default:
+      return end.reason satisfies never;
+  }
+}
+
+function lostAlone(loss: Loss | undefined): EngineError {
+  return new EngineError(`${loss?.message ?? "the big model is away"}; no other model takes part.`, {
+    code: loss?.code ?? "engine-unavailable",
+  });
+}

@@ -1,0 +1,45 @@
+/** What the parts of one split decode share. */
+import type { Clock } from "../core/clock.ts";
+import { hash32 } from "../core/rng.ts";
+import type { Sampling } from "../engines/engine.ts";
+import type { BigModel } from "./big-model.ts";
+import type { CloseRule } from "./close-rule.ts";
+import type { Gate } from "./dial.ts";
+import type { FinishReason, SegmentEndReason, SplitEvent } from "./events.ts";
+import type { LedgerBuilder } from "./ledger.ts";
+import type { ModelContext } from "./model-context.ts";
+import type { CheckedRequest } from "./request.ts";
+import type { Transcript } from "./transcript.ts";
+
+export interface Session {
+  readonly settings: CheckedRequest;
+  readonly logprobs: boolean;
+  /** Aborted when the caller aborts, and when the consumer leaves. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** Undefined when the policy has no use for it. */
+  readonly small: ModelContext | undefined;
+  readonly big: BigModel | undefined;
+  readonly transcript: Transcript;
+  readonly gate: Gate;
+  readonly closeRule: CloseRule;
+  readonly ledger: LedgerBuilder | undefined;
+  /** Tokens that each tag takes in the small model's vocabulary. */
+  readonly tagTokens: { open: number; close: number };
+  /** When the small model's request was granted: the hand-off is timed from here. */
+  handoffFromMs: number | undefined;
+}
+
+/** How a segment ended, and the whole with it when `finish` is set. */
+export interface SegmentOutcome {
+  readonly end: SegmentEndReason;
+  readonly finish?: FinishReason;
+}
+
+/** Carries a plan out: yields what is written and returns how it ended. Throws what the small model throws, and on abort. */
+export type SegmentRun = AsyncGenerator<SplitEvent, SegmentOutcome, undefined>;
+
+/** The draws of the two models, and the one in place of a refused tag, must not be correlated. */
+export function seedFor(use: "big" | "redraw", sampling: Sampling): Sampling {
+  return { ...sampling, seed: hash32(use, sampling.seed) };
+}

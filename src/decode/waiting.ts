@@ -1,0 +1,63 @@
+/** Waiting with a limit, and signals that follow another. */
+import { EngineError } from "../core/errors.ts";
+
+/** A controller that is aborted with `parent`; `release` ends the link, so that a long-lived parent keeps nothing. */
+export interface LinkedController {
+  readonly controller: AbortController;
+  readonly release: () => void;
+}
+
+export function linkController(parent: AbortSignal | undefined): LinkedController {
+  const controller = new AbortController();
+  if (parent === undefined) return { controller, release: () => {} };
+  const follow = (): void => controller.abort(parent.reason);
+  if (parent.aborted) follow();
+  else parent.addEventListener("abort", follow, { once: true });
+  return { controller, release: () => parent.removeEventListener("abort", follow) };
+}
+
+/**
+ * The result of `work`, or a retryable {@link EngineError} (`engine-unavailable`) when it takes longer than `timeoutMs`. The work is
+ * not stopped by that: the caller aborts it.
+ */
+export async function withTimeout<T>(
+  work: Promise<T>,
+  timeoutMs: number | undefined,
+  what: string,
+): Promise<T> {
+  if (timeoutMs === undefined) return work;
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(
+          new EngineError(
+            `${what} took longer than ${timeoutMs} ms; raise bigTimeoutMs or look at its load.`,
+            {
+              code: "engine-unavailable",
+              retryable: true,
+            },
+          ),
+        ),
+      timeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits until `work` has settled either way, at most `limitMs`: an engine that ignores its signal cannot hold a request. */
+export async function settle(work: Promise<unknown>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
+  });
+  try {
+    await Promise.race([Promise.allSettled([work]), limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
