@@ -18,6 +18,13 @@ export function evaluationReport(summary: EvaluationSummary, paint: Paint): stri
         `${arm.name}: ${arm.failed} of ${arm.samples} samples failed and count as wrong; the first: ${printableLine(arm.firstError ?? "")}\n`,
       ),
     ),
+    ...arms
+      .filter((arm) => arm.degraded > 0)
+      .map((arm) =>
+        paint.yellow(
+          `${arm.name}: in ${arm.degraded} of ${arm.samples} samples the big model was lost on the way\n`,
+        ),
+      ),
     paint.dim(`\nconfiguration ${configHash}, commit ${git ?? "unknown"}\n`),
   ].join("");
 }

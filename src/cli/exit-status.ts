@@ -12,6 +12,8 @@ export const EXIT = {
   wrongCall: 2,
   /** Ended by Ctrl-C, as shells report it. */
   interrupted: 130,
+  /** Ended by a termination signal, as shells report it. */
+  terminated: 143,
 } as const;
 
 const STATUS: Readonly<Record<ErrorCode, number>> = {

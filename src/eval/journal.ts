@@ -26,11 +26,15 @@ export class Journal {
   /** Rows of an earlier, unfinished or finished, run of the same configuration. */
   readonly kept: readonly Row[];
   readonly #partialPath: string;
+  /** Whether this call made it. */
+  readonly #isNew: boolean;
   #descriptor: number | undefined;
+  #finished = false;
 
-  private constructor(folder: string, kept: readonly Row[], partialPath: string) {
+  private constructor(folder: string, kept: readonly Row[], partialPath: string, isNew: boolean) {
     this.folder = folder;
     this.kept = kept;
+    this.#isNew = isNew;
     this.#partialPath = partialPath;
   }
 
@@ -45,7 +49,8 @@ export class Journal {
     const headerPath = join(folder, "run.json");
     const partialPath = join(folder, "rows.partial.jsonl");
     const rowsPath = join(folder, "rows.jsonl");
-    if (existsSync(headerPath)) {
+    const isNew = !existsSync(headerPath);
+    if (!isNew) {
       await requireSameRun(headerPath, header.configHash);
     } else {
       if (existsSync(partialPath) || existsSync(rowsPath)) {
@@ -66,7 +71,7 @@ export class Journal {
       ? parseRows(await readTextFile(rowsPath, MAX_ROWS_BYTES), rowsPath)
       : [];
     const kept = finished.length > 0 ? finished : await recoverPartial(partialPath);
-    return new Journal(folder, kept, partialPath);
+    return new Journal(folder, kept, partialPath, isNew);
   }
 
   /** Writes one row through to the operating system before it returns. */
@@ -77,7 +82,8 @@ export class Journal {
 
   /** Replaces the partial file by the complete one and writes the summary. */
   async finish(rows: readonly Row[], summary: unknown): Promise<void> {
-    this.close();
+    this.#finished = true;
+    await this.close();
     await writeFileAtomic(
       join(this.folder, "rows.jsonl"),
       rows.map((row) => `${JSON.stringify(row)}\n`).join(""),
@@ -86,12 +92,15 @@ export class Journal {
     await rm(this.#partialPath, { force: true });
   }
 
-  /** Keeps what was written. */
-  close(): void {
-    if (this.#descriptor === undefined) return;
-    fsyncSync(this.#descriptor);
-    closeSync(this.#descriptor);
-    this.#descriptor = undefined;
+  /** Keeps the rows that were written; where there are none, leaves nothing behind but the folder. */
+  async close(): Promise<void> {
+    if (this.#descriptor !== undefined) {
+      fsyncSync(this.#descriptor);
+      closeSync(this.#descriptor);
+      this.#descriptor = undefined;
+    } else if (this.#isNew && !this.#finished) {
+      await rm(join(this.folder, "run.json"), { force: true });
+    }
   }
 }
 

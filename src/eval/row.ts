@@ -39,6 +39,8 @@ export const rowSchema = z.object({
   wallMs: z.number(),
   /** The share that was asked of a random arm. */
   requestedShare: z.number().optional(),
+  /** What took the big model away, when the small one wrote on without it. The answer counts as it is. */
+  degraded: z.string().optional(),
   /** Why the sample failed. It counts as wrong. */
   error: z.string().optional(),
 });

@@ -218,7 +218,7 @@ describe("a run with a journal", () => {
     await expect(
       runEvaluation(plan, runOptions({ journal, signal: stop.signal, onRow, concurrency: 1 })),
     ).rejects.toThrow("killed");
-    journal.close();
+    await journal.close();
   }
 
   it("continues after a kill in the middle of a line and ends as if it had never stopped", async () => {

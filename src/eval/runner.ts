@@ -2,8 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import { ConfigError, errorMessage, SplitReasonError } from "../core/errors.ts";
 import { hash32 } from "../core/rng.ts";
-import type { SegmentReason } from "../decode/events.ts";
-import type { Author } from "../decode/events.ts";
+import type { Author, SegmentReason } from "../decode/events.ts";
 import type { Arm } from "./arms.ts";
 import type { Journal } from "./journal.ts";
 import { shareToRequest, tokenTotals } from "./matching.ts";
@@ -34,6 +33,8 @@ export interface SampleOutcome {
   readonly usage: RowUsage;
   readonly handoffsMs: readonly number[];
   readonly finishReason: string;
+  /** Set when the big model was lost on the way and the small one wrote on: the answer counts as it is. */
+  readonly degraded?: string;
   /** Set when the sample failed and counts as wrong. */
   readonly error?: string;
 }
@@ -144,6 +145,7 @@ async function runJob(
     handoffsMs: [...outcome.handoffsMs],
     wallMs: Math.round((clock.nowMs() - startMs) * 100) / 100,
     ...(share === undefined ? {} : { requestedShare: share }),
+    ...(outcome.degraded === undefined ? {} : { degraded: outcome.degraded }),
     ...(outcome.error === undefined ? {} : { error: outcome.error }),
   };
 }

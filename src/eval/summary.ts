@@ -1,7 +1,7 @@
 /** From rows to the document that `eval --json` prints. */
 import { createRng } from "../core/rng.ts";
 import { type Arm, CONTROL_ARMS } from "./arms.ts";
-import type { Provenance } from "./provenance.ts";
+import type { Provenance } from "../core/provenance.ts";
 import type { Row } from "./row.ts";
 import type { EvaluationPlan } from "./runner.ts";
 import { accuracyOf, type Interval, mean, type OutcomesPS, quantile } from "./statistics/accuracy.ts";
@@ -34,6 +34,9 @@ export interface ArmSummary {
   };
   /** How many samples ended in which way. */
   readonly finishReasons: Readonly<Record<string, number>>;
+  /** Samples in which the big model was lost and the small one wrote on; their answers count as they are. */
+  readonly degraded: number;
+  /** Samples that failed and count as wrong. */
   readonly failed: number;
   /** Of the first failed sample. */
   readonly firstError?: string;
@@ -131,6 +134,7 @@ function summarizeArm(
           },
         }),
     finishReasons: countBy(rows.map((row) => row.finishReason)),
+    degraded: rows.filter((row) => row.degraded !== undefined).length,
     failed: failed.length,
     ...(failed[0]?.error === undefined ? {} : { firstError: failed[0].error }),
     ...(policy.kind === "random-matched"

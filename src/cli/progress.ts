@@ -1,0 +1,49 @@
+/** Progress on standard error: one line that rewrites itself on a terminal, a line now and then elsewhere. */
+import { count, duration } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+
+const TERMINAL_INTERVAL_MS = 100;
+const LOG_INTERVAL_MS = 15_000;
+
+export class Progress {
+  readonly #terminal: Terminal;
+  readonly #unit: string;
+  #startMs: number;
+  #startDone = 0;
+  #shownMs: number;
+  #lineShown = false;
+
+  /** `unit` names what is counted, e.g. `samples`. */
+  constructor(terminal: Terminal, unit: string) {
+    this.#terminal = terminal;
+    this.#unit = unit;
+    this.#startMs = terminal.clock.nowMs();
+    this.#shownMs = this.#startMs;
+  }
+
+  /** Starts the clock: `done` were there already and say nothing about the speed. */
+  start(done: number): void {
+    this.#startMs = this.#terminal.clock.nowMs();
+    this.#startDone = done;
+  }
+
+  update(done: number, total: number, note = ""): void {
+    const nowMs = this.#terminal.clock.nowMs();
+    const interval = this.#terminal.logIsTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS;
+    if (nowMs - this.#shownMs < interval) return;
+    this.#shownMs = nowMs;
+    const perItemMs = (nowMs - this.#startMs) / Math.max(1, done - this.#startDone);
+    const left = duration(perItemMs * (total - done));
+    const line = `${count(done)} of ${count(total)} ${this.#unit}, ${left} left${note === "" ? "" : `; ${note}`}`;
+    this.#terminal.log(
+      this.#terminal.logIsTerminal ? `\r\u001b[2K${line.slice(0, this.#terminal.columns - 1)}` : `${line}\n`,
+    );
+    this.#lineShown = this.#terminal.logIsTerminal;
+  }
+
+  /** Clears the line, so that what is printed next starts one. */
+  end(): void {
+    if (this.#lineShown) this.#terminal.log("\r\u001b[2K");
+    this.#lineShown = false;
+  }
+}
