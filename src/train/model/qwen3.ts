@@ -6,7 +6,7 @@
  * embedding; SwiGLU; no biases.
  */
 import { TrainError } from "../../core/errors.ts";
-import { attention, documentMask } from "../tensor/attention.ts";
+import { attention, type DocumentMask, documentMask } from "../tensor/attention.ts";
 import { GraphBuilder, type Value } from "../tensor/graph.ts";
 import {
   gatedSilu,
@@ -106,6 +106,9 @@ export function buildGradientGraph(config: Qwen3Config, batch: BatchShape): Grad
   return { graph, gradients };
 }
 
+/** Queries that are scored together. */
+const QUERY_BLOCK = 128;
+
 class ModelGraph {
   readonly graph = new GraphBuilder();
   readonly tape = new Tape(this.graph);
@@ -144,7 +147,11 @@ class ModelGraph {
     const { rows, length } = this.#batch;
     const tokens = graph.input(INPUT.tokens, "int64", [this.#tokenCount]);
     const positions = graph.input(INPUT.positions, "int64", [rows, length]);
-    const mask = documentMask(graph, graph.input(INPUT.starts, "int64", [rows, length, 1]));
+    const mask = documentMask(
+      graph,
+      graph.input(INPUT.starts, "int64", [rows, length, 1]),
+      queryBlocks(length),
+    );
     const rotary = rotaryTables(graph, this.#config);
     let hidden = tape.gatherRows(this.#parameter(EMBEDDING), tokens);
     for (let layer = 0; layer < this.#config.layers; layer++) {
@@ -154,7 +161,13 @@ class ModelGraph {
     return rmsNorm(tape, hidden, this.#parameter(FINAL_NORM), this.#config.rmsEpsilon);
   }
 
-  #attentionBlock(layer: number, hidden: Value, positions: Value, mask: Value, rotary: RotaryTables): Value {
+  #attentionBlock(
+    layer: number,
+    hidden: Value,
+    positions: Value,
+    mask: DocumentMask,
+    rotary: RotaryTables,
+  ): Value {
     const { tape } = this;
     const { heads, keyValueHeads, headSize, rmsEpsilon } = this.#config;
     const { rows, length } = this.#batch;
@@ -202,6 +215,13 @@ class ModelGraph {
     if (!value) throw new TrainError(`the model has no parameter ${name}.`, { code: "internal" });
     return value;
   }
+}
+
+/** Blocks of queries in a row of `length`: small enough to skip much of the upper triangle, large enough to be efficient. */
+function queryBlocks(length: number): number {
+  const wanted = Math.round(length / QUERY_BLOCK);
+  for (let blocks = wanted; blocks > 1; blocks--) if (length % blocks === 0) return blocks;
+  return 1;
 }
 
 function rotaryTables(graph: GraphBuilder, config: Qwen3Config): RotaryTables {

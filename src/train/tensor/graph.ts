@@ -104,17 +104,18 @@ export class GraphBuilder {
     return output;
   }
 
-  /** A node with two float outputs. */
-  nodePair(
+  /** A node with several outputs of one type. */
+  nodeMany(
     operator: string,
     inputs: readonly Value[],
-    shapes: readonly [Shape, Shape],
-    options: NodeOptions = {},
-  ): [Value, Value] {
-    const first: Value = { name: this.#freshName(operator), type: "float32", shape: shapes[0] };
-    const second: Value = { name: this.#freshName(operator), type: "float32", shape: shapes[1] };
-    this.#addNode(operator, inputs, [first, second], options);
-    return [first, second];
+    shapes: readonly Shape[],
+    options: NodeOptions & { readonly type?: ElementType } = {},
+  ): Value[] {
+    const outputs = shapes.map((shape): Value => {
+      return { name: this.#freshName(operator), type: options.type ?? "float32", shape };
+    });
+    this.#addNode(operator, inputs, outputs, options);
+    return outputs;
   }
 
   /** Makes `value` an output of the graph under `name`. */

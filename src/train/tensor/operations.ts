@@ -79,14 +79,10 @@ export function rmsNorm(tape: Tape, x: Value, scale: Value, epsilon: number): Va
 }
 
 function rmsNode(tape: Tape, x: Value, scale: Value, epsilon: number): [y: Value, inverse: Value] {
-  return tape.graph.nodePair(
-    "SimplifiedLayerNormalization",
-    [x, scale],
-    [x.shape, [...x.shape.slice(0, -1), 1]],
-    {
-      attributes: { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
-    },
-  );
+  const shapes: [Shape, Shape] = [x.shape, [...x.shape.slice(0, -1), 1]];
+  return tape.graph.nodeMany("SimplifiedLayerNormalization", [x, scale], shapes, {
+    attributes: { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
+  }) as [Value, Value];
 }
 
 /** silu(gate) * up, all of one shape: the inside of SwiGLU. */

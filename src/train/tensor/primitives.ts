@@ -2,6 +2,7 @@
  * Operators with their shapes worked out, without gradients: what forward passes and vector-Jacobian products are written
  * in. Shapes follow ONNX; `matmul` multiplies the last two axes and broadcasts none of the leading ones.
  */
+import { TrainError } from "../../core/errors.ts";
 import type { GraphBuilder, Shape, Value } from "./graph.ts";
 
 const axisSize = (shape: Shape, axis: number): number => shape.at(axis) ?? 1;
@@ -76,3 +77,36 @@ export const transpose = (graph: GraphBuilder, value: Value, permutation: readon
     permutation.map((axis) => axisSize(value.shape, axis)),
     { attributes: { perm: permutation } },
   );
+
+/** `parts` slices of equal size along `axis`; the value itself when there is one. */
+export function split(graph: GraphBuilder, value: Value, parts: number, axis: number): readonly Value[] {
+  if (parts === 1) return [value];
+  const shape = value.shape.map((size, index) => (index === axis ? size / parts : size));
+  return graph.nodeMany(
+    "Split",
+    [value],
+    Array.from({ length: parts }, () => shape),
+    { type: value.type, attributes: { axis, num_outputs: parts } },
+  );
+}
+
+/** Joins values along `axis`; the value itself when there is one. */
+export function concat(graph: GraphBuilder, values: readonly Value[], axis: number): Value {
+  const [first] = values;
+  if (first === undefined) throw new TrainError("concat: nothing to join.", { code: "internal" });
+  if (values.length === 1) return first;
+  const length = values.reduce((total, value) => total + axisSize(value.shape, axis), 0);
+  return graph.node(
+    "Concat",
+    values,
+    first.shape.map((size, index) => (index === axis ? length : size)),
+    { type: first.type, attributes: { axis } },
+  );
+}
+
+/** Sum of values of one shape; the value itself when there is one. */
+export function sum(graph: GraphBuilder, values: readonly Value[]): Value {
+  const [first] = values;
+  if (first === undefined) throw new TrainError("sum: nothing to add.", { code: "internal" });
+  return values.length === 1 ? first : graph.node("Sum", values, first.shape);
+}
