@@ -1,0 +1,89 @@
+/** Writes one GGUF file that llama.cpp loads, of architecture `qwen3`, weights in F32. */
+import { ggufFloat32, ggufString, ggufUint32, type GgufValue } from "../../formats/gguf/types.ts";
+import { writeGguf } from "../../formats/gguf/writer.ts";
+import { ggufTokenizerMetadata } from "../../tokenizer/gguf-vocabulary.ts";
+import type { Qwen3Config } from "../model/config.ts";
+import { EMBEDDING, FINAL_NORM, type LayerParameter, layerNames, OUTPUT_HEAD } from "../model/parameters.ts";
+import { checkedWeights, type ModelFiles } from "./model-files.ts";
+
+export interface GgufExport extends ModelFiles {
+  /** `general.name`. */
+  readonly name: string;
+}
+
+/** llama.cpp's names within `blk.N` (gguf-py/gguf/constants.py). */
+const LAYER_TENSORS: Readonly<Record<LayerParameter, string>> = {
+  inputNorm: "attn_norm",
+  query: "attn_q",
+  key: "attn_k",
+  value: "attn_v",
+  queryNorm: "attn_q_norm",
+  keyNorm: "attn_k_norm",
+  output: "attn_output",
+  mlpNorm: "ffn_norm",
+  gate: "ffn_gate",
+  up: "ffn_up",
+  down: "ffn_down",
+};
+
+/**
+ * Replaces `path` in one step. A tied head is not written a second time: llama.cpp takes the embedding matrix.
+ * @throws TrainError when weights, config and tokenizer do not belong together.
+ */
+export async function exportGguf(path: string, files: GgufExport): Promise<void> {
+  const { config, tokenizer, name } = files;
+  const { endOfTurn, padding, chatTemplate, vocabulary } = tokenizer;
+  const names = tensorNames(config);
+  const tensors = Array.from(checkedWeights(files), ([huggingFaceName, { shape, data }]) => ({
+    name: names.get(huggingFaceName) ?? huggingFaceName,
+    dimensions: shape.toReversed(),
+    data,
+  }));
+  // llama.cpp takes the number of embedding rows from the number of tokens.
+  const unused = Array.from({ length: config.vocabularySize - vocabulary.tokens.length }, () => "");
+  const metadata = new Map<string, GgufValue>([
+    ...modelMetadata(config, name),
+    ...ggufTokenizerMetadata(
+      { ...vocabulary, tokens: [...vocabulary.tokens, ...unused] },
+      { endOfTurn, padding, ...(chatTemplate === undefined ? {} : { chatTemplate }) },
+    ),
+  ]);
+  await writeGguf(path, { metadata, tensors });
+}
+
+function modelMetadata(config: Qwen3Config, name: string): Map<string, GgufValue> {
+  return new Map([
+    ["general.architecture", ggufString("qwen3")],
+    ["general.type", ggufString("model")],
+    ["general.name", ggufString(name)],
+    // All tensors F32.
+    ["general.file_type", ggufUint32(0)],
+    ["qwen3.context_length", ggufUint32(config.maxPositions)],
+    ["qwen3.embedding_length", ggufUint32(config.hiddenSize)],
+    ["qwen3.block_count", ggufUint32(config.layers)],
+    ["qwen3.feed_forward_length", ggufUint32(config.intermediateSize)],
+    ["qwen3.attention.head_count", ggufUint32(config.heads)],
+    ["qwen3.attention.head_count_kv", ggufUint32(config.keyValueHeads)],
+    ["qwen3.attention.key_length", ggufUint32(config.headSize)],
+    ["qwen3.attention.value_length", ggufUint32(config.headSize)],
+    ["qwen3.attention.layer_norm_rms_epsilon", ggufFloat32(config.rmsEpsilon)],
+    ["qwen3.rope.freq_base", ggufFloat32(config.ropeTheta)],
+  ]);
+}
+
+/** Hugging Face name to GGUF name, for every parameter. */
+function tensorNames(config: Qwen3Config): Map<string, string> {
+  const names = new Map([
+    [EMBEDDING, "token_embd.weight"],
+    [FINAL_NORM, "output_norm.weight"],
+    [OUTPUT_HEAD, "output.weight"],
+  ]);
+  for (let layer = 0; layer < config.layers; layer++) {
+    const huggingFaceNames: Readonly<Record<string, string>> = layerNames(layer);
+    for (const [parameter, ggufName] of Object.entries(LAYER_TENSORS)) {
+      const huggingFaceName = huggingFaceNames[parameter];
+      if (huggingFaceName !== undefined) names.set(huggingFaceName, `blk.${layer}.${ggufName}.weight`);
+    }
+  }
+  return names;
+}

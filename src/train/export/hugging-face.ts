@@ -1,0 +1,83 @@
+/** Writes a folder that transformers and vLLM load as `Qwen3ForCausalLM`. */
+import { join } from "node:path";
+
+import { writeFileAtomic } from "../../core/files.ts";
+import { encodeSafetensors } from "../../formats/safetensors.ts";
+import { tokenizerFiles } from "../../tokenizer/tokenizer-files.ts";
+import type { Qwen3Config } from "../model/config.ts";
+import { checkedWeights, type ModelFiles, type ModelTokenizer } from "./model-files.ts";
+
+/** The first release that knows Qwen3. */
+const TRANSFORMERS_VERSION = "4.51.0";
+
+/**
+ * Writes model.safetensors (F32), config.json, generation_config.json, tokenizer.json and tokenizer_config.json. Each file is replaced
+ * in one step, config.json last: a folder with it is whole.
+ * @throws TrainError when weights, config and tokenizer do not belong together.
+ */
+export async function exportHuggingFace(folder: string, files: ModelFiles): Promise<void> {
+  const { config, tokenizer } = files;
+  const { endOfTurn, padding, chatTemplate } = tokenizer;
+  const contents = new Map<string, string | Uint8Array>([
+    ["model.safetensors", encodeSafetensors({ tensors: checkedWeights(files), metadata: { format: "pt" } })],
+    ...tokenizerFiles(tokenizer.vocabulary, {
+      endOfTurn,
+      padding,
+      contextSize: config.maxPositions,
+      ...(chatTemplate === undefined ? {} : { chatTemplate }),
+    }),
+    ["generation_config.json", jsonFile(generationConfig(tokenizer))],
+    ["config.json", jsonFile(modelConfig(config, tokenizer))],
+  ]);
+  for (const [name, content] of contents) await writeFileAtomic(join(folder, name), content);
+}
+
+/** config.json: the fields of transformers' `Qwen3Config`, in the spelling that version 4 and 5 and vLLM read. */
+function modelConfig(config: Qwen3Config, tokenizer: ModelTokenizer): object {
+  return {
+    architectures: ["Qwen3ForCausalLM"],
+    attention_bias: false,
+    attention_dropout: 0,
+    eos_token_id: controlIndex(tokenizer, tokenizer.endOfTurn),
+    head_dim: config.headSize,
+    hidden_act: "silu",
+    hidden_size: config.hiddenSize,
+    initializer_range: 0.02,
+    intermediate_size: config.intermediateSize,
+    max_position_embeddings: config.maxPositions,
+    max_window_layers: config.layers,
+    model_type: "qwen3",
+    num_attention_heads: config.heads,
+    num_hidden_layers: config.layers,
+    num_key_value_heads: config.keyValueHeads,
+    pad_token_id: controlIndex(tokenizer, tokenizer.padding),
+    rms_norm_eps: config.rmsEpsilon,
+    rope_scaling: null,
+    rope_theta: config.ropeTheta,
+    sliding_window: null,
+    tie_word_embeddings: config.tiedEmbeddings,
+    torch_dtype: "float32",
+    transformers_version: TRANSFORMERS_VERSION,
+    use_cache: true,
+    use_sliding_window: false,
+    vocab_size: config.vocabularySize,
+  };
+}
+
+function generationConfig(tokenizer: ModelTokenizer): object {
+  const padding = controlIndex(tokenizer, tokenizer.padding);
+  return {
+    eos_token_id: [...new Set([controlIndex(tokenizer, tokenizer.endOfTurn), padding])],
+    pad_token_id: padding,
+    transformers_version: TRANSFORMERS_VERSION,
+  };
+}
+
+/** That both markers are control tokens is checked where the tokenizer's files are made. */
+function controlIndex({ vocabulary }: ModelTokenizer, marker: string): number | undefined {
+  return vocabulary.controls.find((id) => vocabulary.tokens[id] === marker);
+}
+
+function jsonFile(value: object): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
