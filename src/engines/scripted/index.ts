@@ -1,0 +1,20 @@
+/** The scripted engine: for tests, ours and everybody's (`splitreason/testing`). It never runs in production. */
+export {
+  failAfter,
+  hangAfter,
+  inOrder,
+  slow,
+  type ScriptedCall,
+  type ScriptedHook,
+} from "./scripted-faults.ts";
+export { ScriptedEngine, type ScriptedEngineOptions } from "./scripted-engine.ts";
+export {
+  randomModel,
+  scriptModel,
+  type RandomModelOptions,
+  type ScriptedContext,
+  type ScriptedModel,
+  type ScriptedNext,
+  type ScriptLine,
+} from "./scripted-model.ts";
+export { TEST_CONTROLS, testTokenizer, type TestTokenizerOptions } from "./test-tokenizer.ts";

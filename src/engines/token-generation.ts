@@ -1,0 +1,228 @@
+/** Decoding on token ids: one draw at a time, stop markers and limits, and nothing drawn ahead of what was asked for. */
+import type { TokenId } from "../core/ids.ts";
+import { textPiece } from "../core/piece.ts";
+import { abortedError, closedError, usageError } from "./cancellation.ts";
+import type { GenerateEnd, GenerateEvent, GenerateOptions, TokenDelta } from "./engine.ts";
+import { HeldTokens, type HeldToken, type StopMatch } from "./held-tokens.ts";
+import type { Drawer, DrawnToken } from "./token-backend.ts";
+import type { TokenState } from "./token-state.ts";
+import { incompleteEnd, Utf8Stream } from "./utf8-stream.ts";
+
+interface Plan {
+  /** Single-token markers and the ends of the turn: known by id. */
+  readonly stopIds: ReadonlyMap<TokenId, string>;
+  readonly stopTexts: readonly string[];
+  readonly bias: ReadonlyMap<TokenId, number>;
+  /** Markers of several tokens that must not come about. */
+  readonly forbiddenTexts: readonly string[];
+}
+
+interface Held extends HeldToken {
+  readonly drawn: DrawnToken;
+}
+
+/**
+ * Yields tokens and exactly one end. A token counts as part of the sequence at the moment it is yielded; leaving the loop, or a
+ * failure, drops what was drawn and not yielded.
+ * @throws EngineError `aborted`, `engine-closed`, `engine-failed`, or `usage` for options that the vocabulary does not allow, for an
+ * empty sequence, and when the sequence was changed by another call in the meantime.
+ */
+export async function* generateTokens(
+  state: TokenState,
+  options: GenerateOptions,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<GenerateEvent, void, undefined> {
+  const plan = planGeneration(state, options);
+  state.check(signal);
+  state.supersede();
+  const self = {};
+  state.generation = self;
+  const held = new HeldTokens<Held>(plan.stopTexts);
+  const holds = plan.stopTexts.length > 0;
+  const text = new TextOfTokens(state, plan.forbiddenTexts);
+  let drawer: Drawer | undefined;
+  let yielded = 0;
+  try {
+    for (;;) {
+      if (state.generation !== self) throw changedError(state);
+      let end: GenerateEnd | undefined;
+      let released: readonly Held[] = [];
+      let match: StopMatch<Held> | undefined;
+      if (yielded + held.count >= options.maxTokens) end = { type: "end", reason: "limit" };
+      else if (state.ids.length >= state.capacity) end = { type: "end", reason: "context-full" };
+      else {
+        drawer ??= state.backend.drawer(
+          {
+            sampling: options.sampling,
+            bias: plan.bias,
+            logprob: options.logprobs === true,
+            entropy: options.entropy === true,
+          },
+          signal,
+        );
+        const token = await drawNext(state, drawer, text, signal);
+        if (state.generation !== self) throw changedError(state);
+        end = endBy(state, plan, token.drawn);
+        if (end === undefined) {
+          state.ids.push(token.drawn.id);
+          if (holds) ({ released, match } = held.push(token));
+          else released = [token];
+        }
+      }
+      if (end !== undefined) released = held.flush();
+      for (const token of released) {
+        yielded++;
+        state.visible++;
+        yield deltaOf(token);
+        if (state.generation !== self) throw changedError(state);
+      }
+      if (match !== undefined) {
+        yield* rewrittenPrefix(state, match.prefix);
+        end = {
+          type: "end",
+          reason: "stop",
+          marker: match.marker,
+          ...(match.logprob === undefined ? {} : { logprob: match.logprob }),
+        };
+      }
+      if (end !== undefined) {
+        state.dropHeld();
+        yield end;
+        return;
+      }
+    }
+  } finally {
+    if (state.generation === self) state.supersede();
+    await drawer?.end();
+  }
+}
+
+function changedError(state: TokenState): Error {
+  return state.closed
+    ? closedError(state.model, "sequence")
+    : usageError(state.model, "the sequence was changed by another call while it generated.");
+}
+
+function planGeneration(state: TokenState, options: GenerateOptions): Plan {
+  const { tokenizer, model } = state;
+  if (!(options.maxTokens >= 0)) throw usageError(model, `maxTokens is ${options.maxTokens}.`);
+  if (!(options.sampling.temperature >= 0)) {
+    throw usageError(model, `the temperature is ${options.sampling.temperature}; 0 or more is possible.`);
+  }
+  const { topP } = options.sampling;
+  if (topP !== undefined && !(topP > 0 && topP <= 1))
+    throw usageError(model, `topP is ${topP}; it must be in (0, 1].`);
+  if (options.maxTokens > 0 && state.visible === 0) {
+    throw usageError(model, "nothing was appended: there is no text to go on with.");
+  }
+  const stopIds = new Map<TokenId, string>();
+  const stopTexts: string[] = [];
+  for (const marker of options.stop ?? []) {
+    const id = tokenizer.controlId(marker);
+    if (id === undefined) stopTexts.push(marker);
+    else stopIds.set(id, marker);
+  }
+  const bias = new Map<TokenId, number>();
+  const forbiddenTexts: string[] = [];
+  for (const { marker, nats } of options.bias ?? []) {
+    const id = tokenizer.controlId(marker);
+    if (Number.isNaN(nats)) throw usageError(model, `the bias of ${JSON.stringify(marker)} is not a number.`);
+    if (id !== undefined) bias.set(id, (bias.get(id) ?? 0) + nats);
+    else if (nats === -Infinity) forbiddenTexts.push(marker);
+    else if (nats !== 0) {
+      throw usageError(
+        model,
+        `a bias of ${nats} on ${JSON.stringify(marker)} needs a vocabulary in which it is one control token.`,
+      );
+    }
+  }
+  return { stopIds, stopTexts, bias, forbiddenTexts };
+}
+
+/** A marker that the caller stops at comes before the end of the turn, should it be both. */
+function endBy(state: TokenState, plan: Plan, drawn: DrawnToken): GenerateEnd | undefined {
+  const logprob = drawn.logprob === undefined ? {} : { logprob: drawn.logprob };
+  const marker = plan.stopIds.get(drawn.id);
+  if (marker !== undefined) return { type: "end", reason: "stop", marker, ...logprob };
+  return state.tokenizer.endsTurn(drawn.id) ? { type: "end", reason: "end-of-turn", ...logprob } : undefined;
+}
+
+async function drawNext(
+  state: TokenState,
+  drawer: Drawer,
+  text: TextOfTokens,
+  signal: AbortSignal | undefined,
+): Promise<Held> {
+  const drawn = await state.exclusive(signal, async () => {
+    if (state.backend.length >= state.ids.length) await state.alignForNext();
+    let forbidden: Set<TokenId> | undefined;
+    for (;;) {
+      const token = await drawer.draw(state.ids, forbidden);
+      state.decoded++;
+      if (!text.wouldForbid(token.id)) return token;
+      forbidden ??= new Set();
+      forbidden.add(token.id);
+    }
+  });
+  // Aborted while it was drawn: the token does not become part of the sequence.
+  if (signal?.aborted === true) throw abortedError(state.model, signal);
+  return { drawn, ...text.push(drawn.id), logprob: drawn.logprob };
+}
+
+function deltaOf({ drawn, text }: Held): TokenDelta {
+  return {
+    type: "token",
+    text,
+    id: drawn.id,
+    ...(drawn.logprob === undefined ? {} : { logprob: drawn.logprob }),
+    ...(drawn.entropy === undefined ? {} : { entropy: drawn.entropy }),
+  };
+}
+
+/** Text that shares a token with the stop text behind it: written anew, in tokens of its own. */
+function* rewrittenPrefix(state: TokenState, prefix: string): Generator<TokenDelta, void, undefined> {
+  state.dropHeld();
+  if (prefix === "") return;
+  const utf8 = new Utf8Stream();
+  for (const id of state.tokenizer.encode([textPiece(prefix)])) {
+    state.ids.push(id);
+    state.visible++;
+    state.prefilled++;
+    yield { type: "token", id, text: utf8.push(state.tokenizer.bytes(id)) };
+  }
+}
+
+/** Follows the text of the sequence: completes code points, and sees forbidden texts coming. */
+class TextOfTokens {
+  readonly #state: TokenState;
+  readonly #forbidden: readonly string[];
+  readonly #utf8: Utf8Stream;
+  #recent = "";
+
+  constructor(state: TokenState, forbidden: readonly string[]) {
+    this.#state = state;
+    this.#forbidden = forbidden;
+    this.#utf8 = new Utf8Stream(incompleteEndOf(state, state.ids));
+    const reach = Math.max(0, ...forbidden.map((text) => text.length));
+    if (reach > 0) this.#recent = state.tokenizer.decode(state.ids.slice(-reach));
+  }
+
+  wouldForbid(id: TokenId): boolean {
+    if (this.#forbidden.length === 0) return false;
+    const text = this.#recent + this.#utf8.clone().push(this.#state.tokenizer.bytes(id));
+    return this.#forbidden.some((forbidden) =>
+      text.includes(forbidden, this.#recent.length - forbidden.length + 1),
+    );
+  }
+
+  push(id: TokenId): { readonly text: string; readonly isOpen: boolean } {
+    const text = this.#utf8.push(this.#state.tokenizer.bytes(id));
+    if (this.#forbidden.length > 0) this.#recent += text;
+    return { text, isOpen: this.#utf8.isWaiting };
+  }
+}
+
+/** The incomplete code point at the end of `ids`, if there is one. */
+export function incompleteEndOf(state: TokenState, ids: readonly TokenId[]): Uint8Array {
+  return incompleteEnd(Buffer.concat(ids.slice(-3).map((id) => state.tokenizer.bytes(id))));
+}
