@@ -15,6 +15,7 @@ import { z } from "zod";
 
 import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
 import { readTextFile, writeFileAtomic } from "../core/files.ts";
+import { parseJsonLines, readJsonLines, toJsonLines } from "../core/json-lines.ts";
 import { type Row, rowSchema } from "./row.ts";
 
 const MAX_ROWS_BYTES = 4 * 1024 ** 3;
@@ -67,9 +68,7 @@ export class Journal {
         );
       }
     }
-    const finished = existsSync(rowsPath)
-      ? parseRows(await readTextFile(rowsPath, MAX_ROWS_BYTES), rowsPath)
-      : [];
+    const finished = existsSync(rowsPath) ? await readJsonLines(rowsPath, rowSchema, MAX_ROWS_BYTES) : [];
     const kept = finished.length > 0 ? finished : await recoverPartial(partialPath);
     return new Journal(folder, kept, partialPath, isNew);
   }
@@ -77,17 +76,14 @@ export class Journal {
   /** Writes one row through to the operating system before it returns. */
   append(row: Row): void {
     this.#descriptor ??= openSync(this.#partialPath, "a");
-    writeSync(this.#descriptor, `${JSON.stringify(row)}\n`);
+    writeSync(this.#descriptor, toJsonLines([row]));
   }
 
   /** Replaces the partial file by the complete one and writes the summary. */
   async finish(rows: readonly Row[], summary: unknown): Promise<void> {
     this.#finished = true;
     await this.close();
-    await writeFileAtomic(
-      join(this.folder, "rows.jsonl"),
-      rows.map((row) => `${JSON.stringify(row)}\n`).join(""),
-    );
+    await writeFileAtomic(join(this.folder, "rows.jsonl"), toJsonLines(rows));
     await writeFileAtomic(join(this.folder, "summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
     await rm(this.#partialPath, { force: true });
   }
@@ -126,20 +122,7 @@ async function recoverPartial(path: string): Promise<Row[]> {
   const text = await readTextFile(path, MAX_ROWS_BYTES);
   const complete = text.slice(0, text.lastIndexOf("\n") + 1);
   if (complete.length < text.length) truncateSync(path, Buffer.byteLength(complete));
-  return parseRows(complete, path);
-}
-
-function parseRows(text: string, path: string): Row[] {
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line, index) => {
-      const row = rowSchema.safeParse(parseJson(line, `${path}:${index + 1}`));
-      if (row.success) return row.data;
-      throw new DataError(`${path}:${index + 1} is not a row: ${z.prettifyError(row.error).split("\n")[0]}`, {
-        code: "file-invalid",
-      });
-    });
+  return parseJsonLines(complete, rowSchema, path);
 }
 
 function parseJson(text: string, where: string): unknown {

@@ -267,7 +267,7 @@ describe("a run with a journal", () => {
     await interruptedRun(await makePlan("learned", 4), 2);
     await expect(Journal.open(folder, { configHash: "other", config: {} })).rejects.toThrow("other settings");
     await appendFile(join(folder, "rows.partial.jsonl"), "{}\n");
-    await expect(Journal.open(folder, header)).rejects.toThrow("rows.partial.jsonl:3 is not a row");
+    await expect(Journal.open(folder, header)).rejects.toThrow("rows.partial.jsonl:3 cannot be used");
     await rm(join(folder, "run.json"));
     await expect(Journal.open(folder, header)).rejects.toThrow("no run.json");
   });
