@@ -59,7 +59,7 @@ export class ChatTemplate {
   }
 
   /**
-   * Of earlier assistant messages, what stands before the last `</think>` is left out, as reasoning models' own templates do.
+   * Of assistant messages, everything up to the last `</think>` and the line breaks after it is left out, as Qwen3's own template does.
    * @throws ConfigError when the template refuses the messages, or leaves one out.
    */
   render(messages: readonly ChatMessage[], options: RenderOptions = {}): Piece[] {
@@ -117,7 +117,7 @@ const placeholder = (index: number) => `${MARGIN}${START}${index}${END}${MARGIN}
 function contentOf({ role, content }: ChatMessage): string {
   if (role !== "assistant") return content;
   const end = content.lastIndexOf(THINK_TAGS.close);
-  return end === -1 ? content : content.slice(end + THINK_TAGS.close.length).trimStart();
+  return end === -1 ? content : content.slice(end + THINK_TAGS.close.length).replace(/^\n+/u, "");
 }
 
 function opensThinking(pieces: readonly Piece[]): boolean {

@@ -37,7 +37,7 @@ export async function preparePython(): Promise<void> {
     await run(PYTHON, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS]);
   } catch (error) {
     throw new Error(
-      `The export tests need Python 3.10 or newer with venv, and the packages of test/python/requirements.txt; ` +
+      `The export tests need Python 3.11 or newer with venv, and the packages of test/python/requirements.txt; ` +
         `"${interpreter}" could not set them up. Install Python, or set SPLITREASON_PYTHON.`,
       { cause: error },
     );
