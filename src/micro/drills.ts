@@ -16,8 +16,8 @@ export function writeDrill(kind: DrillKind, rng: Rng): Trace {
       const left = rng.integer(11, 99);
       const right = drawOperand(rng);
       writeProduct(writer, left, right);
-      // Half of the facts go on as traces do, so that what follows a product stays in view.
-      if (rng.next() < 0.5) writeKeep(writer, left, right, rng);
+      // Some facts go on as traces do, so that what follows a product stays in view.
+      if (rng.next() < 0.15) writeKeep(writer, left, right, rng);
       return writer.finish();
     }
     case "plus":

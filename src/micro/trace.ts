@@ -81,8 +81,12 @@ const STEP_WRITERS: Readonly<Record<Step["operation"], StepWriter>> = {
   },
   multiply: (writer, value, { operand }, rng) => {
     writer.words(rng.pick([" multiply by", " we multiply by", " scale by"])).number(String(operand), "copy");
-    writer.words(rng.pick([". The last two digits are", ". Take the last two digits,", ": we use only"]));
-    writer.number(twoDigits(value % 100), "keep").words(rng.pick([".", ", and", ", so"]));
+    if (rng.next() < 0.3) {
+      writer.words(rng.pick([". The last two digits are", ". We take the last two digits,"]));
+      writer.number(twoDigits(value % 100), "keep").words(rng.pick([".", ", and", ", so"]));
+    } else {
+      writer.words(rng.pick([":", ".", ", last two digits only:"]));
+    }
     writeProduct(writer, value % 100, operand);
     writeKeep(writer, value % 100, operand, rng);
   },
@@ -111,7 +115,7 @@ export function writeByTens(
 
 /** ` 32 times 63 is 2016.`: the hard step. */
 export function writeProduct(writer: TraceWriter, left: number, right: number): void {
-  writer.number(twoDigits(left), "copy").words(" times").number(twoDigits(right), "copy").words(" is");
+  writer.number(twoDigits(left), "keep").words(" times").number(twoDigits(right), "copy").words(" is");
   writer.number(String(left * right), "product").words(".");
 }
 

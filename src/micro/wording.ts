@@ -3,28 +3,31 @@ import type { Rng } from "../core/rng.ts";
 import { type Problem, type Step } from "./problem.ts";
 
 /** How the steps are numbered, in the problem and again in its trace. */
-export type Numbering = "ordinal" | "step" | "bracket";
+export type Numbering = "ordinal" | "step" | "part";
 
-const ORDINALS = ["First", "Second", "Third", "Fourth", "Fifth"] as const;
+/**
+ * Step names are words and letters, never digits: a model of two layers finds its place by a name that occurs nowhere else, and digits
+ * occur everywhere.
+ */
+const NAMES: Readonly<Record<Numbering, readonly string[]>> = {
+  ordinal: ["First,", "Second,", "Third,", "Fourth,", "Fifth,"],
+  step: ["Step one:", "Step two:", "Step three:", "Step four:", "Step five:"],
+  part: ["Part A:", "Part B:", "Part C:", "Part D:", "Part E:"],
+};
 
 export const threeDigits = (value: number): string => String(value).padStart(3, "0");
 export const twoDigits = (value: number): string => String(value).padStart(2, "0");
 
 export function drawNumbering(rng: Rng): Numbering {
-  return rng.pick(["ordinal", "step", "bracket"] as const);
+  return rng.pick(["ordinal", "step", "part"] as const);
 }
 
 /** The name of step `index` (from 0), to be followed by a space. */
 export function stepName(numbering: Numbering, index: number): string {
-  switch (numbering) {
-    case "ordinal":
-      return `${ORDINALS[index] ?? index + 1},`;
-    case "step":
-      return `Step ${index + 1}:`;
-    case "bracket":
-      return `(${index + 1})`;
-  }
-  return numbering satisfies never;
+  const name = NAMES[numbering][index];
+  if (name === undefined)
+    throw new RangeError(`a problem has at most 5 steps; step ${index + 1} has no name.`);
+  return name;
 }
 
 export function problemText(

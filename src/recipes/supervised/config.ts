@@ -1,0 +1,115 @@
+/** What a supervised run is, as data: one JSON file, over which flags have the last word. */
+import { dirname, isAbsolute, join } from "node:path";
+
+import { z } from "zod";
+
+import { ConfigError, errorMessage } from "../../core/errors.ts";
+import { readTextFile } from "../../core/files.ts";
+import { loopConfigSchema } from "../../train/loop.ts";
+import { qwen3ConfigSchema } from "../../train/model/config.ts";
+
+const positive = z.int().positive();
+
+const common = {
+  /** JSON Lines (see `data/training-rows.ts`), or `micro` or `micro:ROWS`: traces of the micro domain. */
+  data: z.string().min(1),
+  /** A built-in chat template's name or Jinja source. Default: the tokenizer's own, or else chatml. */
+  template: z.string().min(1).optional(),
+  /** Whether the prompt ends with `<think>\n`, as it will at inference. */
+  openThinking: z.boolean().default(true),
+  /** Rows in a step (Paper 3.3: 64). */
+  rows: positive.default(8),
+  /** Passes over the data, when `training.steps` is not given (Paper 3.3: 3). */
+  epochs: z.number().positive().default(3),
+  /** Tokens in a row of the packed batch. Default: the longest example. Longer examples are left out, and counted. */
+  rowLength: positive.optional(),
+  /** Rows kept apart, on which the loss is reported while training. */
+  heldOut: z.int().nonnegative().default(32),
+  /** Loss weight of the tokens within spans; the tags around them weigh 1. */
+  spanWeight: z.number().min(0).default(1),
+  threads: positive.optional(),
+  training: loopConfigSchema.partial().default({}),
+};
+
+export const pretrainConfigSchema = z.strictObject({
+  ...common,
+  /** Shape of the model; the vocabulary's size follows from the tokenizer. */
+  model: z.strictObject(qwen3ConfigSchema.shape).omit({ vocabularySize: true }),
+  /** A folder with tokenizer.json. Default: a vocabulary is learnt from the data. */
+  tokenizer: z.string().min(1).optional(),
+  /** Most tokens of a vocabulary that is learnt. */
+  vocabularySize: positive.default(4096),
+});
+
+export const sftConfigSchema = z.strictObject({
+  ...common,
+  /** A Hugging Face folder with a dense Qwen3 model that the run starts from. */
+  model: z.string().min(1),
+});
+
+export type PretrainConfig = z.output<typeof pretrainConfigSchema>;
+export type SftConfig = z.output<typeof sftConfigSchema>;
+
+/** Paths in the file start at its folder, those in flags where the program was started. */
+const PATH_FIELDS = ["data", "tokenizer", "model"] as const;
+
+/**
+ * Reads a configuration, `overrides` (undefined ones count as absent) going over what the file says.
+ * @throws ConfigError naming the field that is wrong; DataError when the file cannot be read.
+ */
+export async function loadTrainingConfig<Schema extends z.ZodType>(
+  schema: Schema,
+  path: string | undefined,
+  overrides: Readonly<Record<string, unknown>>,
+): Promise<z.output<Schema>> {
+  const file =
+    path === undefined ? {} : relocated(parseObject(await readTextFile(path, 1024 * 1024), path), path);
+  const parsed = schema.safeParse(merge(file, overrides));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue === undefined || issue.path.length === 0 ? "" : `, field ${issue.path.join(".")}`;
+  throw new ConfigError(
+    `training configuration${path === undefined ? "" : ` ${path}`}${field}: ${issue?.message ?? "invalid"}.`,
+    {
+      code: "config-invalid",
+      cause: parsed.error,
+    },
+  );
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function merge(file: Json, overrides: Json): Json {
+  const merged: Record<string, unknown> = { ...file };
+  for (const [key, value] of Object.entries(overrides)) {
+    if (value === undefined) continue;
+    const below = merged[key];
+    merged[key] = isObject(value) && isObject(below) ? merge(below, value) : value;
+  }
+  return merged;
+}
+
+function relocated(config: Json, path: string): Json {
+  const moved = Object.entries(config).map(([key, value]) => {
+    const isPath =
+      PATH_FIELDS.some((field) => field === key) && typeof value === "string" && !/^micro(:|$)/u.test(value);
+    return [key, isPath && !isAbsolute(value) ? join(dirname(path), value) : value] as const;
+  });
+  return Object.fromEntries(moved);
+}
+
+function parseObject(text: string, path: string): Json {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (isObject(parsed)) return parsed;
+  } catch (error) {
+    throw new ConfigError(`training configuration ${path} is not valid JSON: ${errorMessage(error)}.`, {
+      code: "config-invalid",
+      cause: error,
+    });
+  }
+  throw new ConfigError(`training configuration ${path} must be a JSON object.`, { code: "config-invalid" });
+}
+
+const isObject = (value: unknown): value is Json =>
+  value !== null && typeof value === "object" && !Array.isArray(value);

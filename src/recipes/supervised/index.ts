@@ -1,0 +1,241 @@
+/**
+ * A supervised run as a whole: data, tokenizer and model come together, the loop trains, and the result is written in the forms
+ * that other programs read. `pretrain` starts from random weights, `sft` from a model's.
+ */
+import { join } from "node:path";
+
+import { digestOf } from "../../core/digest.ts";
+import { DataError } from "../../core/errors.ts";
+import { readProvenance } from "../../core/provenance.ts";
+import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/index.ts";
+import {
+  BUILT_IN_TEMPLATES,
+  ByteLevelTokenizer,
+  ChatTemplate,
+  loadTokenizer,
+  trainBytePairs,
+} from "../../tokenizer/index.ts";
+import { GGUF_FILE, importHuggingFace, modelExporter } from "../../train/export/index.ts";
+import {
+  type Evaluation,
+  loopConfigSchema,
+  type LoopOutcome,
+  runSupervised,
+  type StepMetrics,
+} from "../../train/loop.ts";
+import { parseQwen3Config, type Qwen3Config } from "../../train/model/config.ts";
+import type { Weights } from "../../train/model/parameters.ts";
+import { epochBatch } from "../../train/trace-datum.ts";
+import type { Datum, Trainer } from "../../train/trainer.ts";
+import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
+import type { PretrainConfig, SftConfig } from "./config.ts";
+import { fitting, readSource, type SourceRows, toExamples } from "./examples.ts";
+
+export {
+  loadTrainingConfig,
+  type PretrainConfig,
+  pretrainConfigSchema,
+  type SftConfig,
+  sftConfigSchema,
+} from "./config.ts";
+
+export interface RunHooks {
+  readonly onStart?: (start: RunStart) => void;
+  readonly onStep?: (metrics: StepMetrics, steps: number) => void;
+  readonly onEvaluation?: (evaluation: Evaluation) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface RunStart {
+  readonly parameters: number;
+  readonly examples: number;
+  /** Left out because they are longer than a row. */
+  readonly tooLong: number;
+  readonly steps: number;
+  readonly rowLength: number;
+}
+
+export interface RunResult extends LoopOutcome {
+  readonly steps: number;
+  /** The exported model's folder and its GGUF; undefined when the run was interrupted. */
+  readonly model?: { readonly folder: string; readonly gguf: string };
+}
+
+/** What the two kinds of run differ in. */
+interface StartingPoint {
+  readonly config: Qwen3Config;
+  /** Undefined: random ones, from the seed. */
+  readonly weights?: Weights;
+  readonly tokenizer: ByteLevelTokenizer;
+  readonly endOfTurn: string;
+  readonly template: string;
+}
+
+const CHATML_END = "<|im_end|>";
+const PADDING = "<|endoftext|>";
+/** The control tokens of a vocabulary that is learnt: those of chatml, and the method's. */
+const CONTROL_TOKENS = [
+  PADDING,
+  "<|im_start|>",
+  CHATML_END,
+  THINK_TAGS.open,
+  THINK_TAGS.close,
+  OFFLOAD_TAGS.open,
+  OFFLOAD_TAGS.close,
+];
+
+/** Trains a model from random weights into `folder`; goes on with the run that is there. */
+export async function pretrain(config: PretrainConfig, folder: string, hooks: RunHooks): Promise<RunResult> {
+  const source = await readSource(config.data, config.heldOut, config.training.seed ?? 1);
+  const start = await pretrainStart(config, source);
+  return runFrom(start, config, source, { folder, name: "pretrain", identity: config.model }, hooks);
+}
+
+/** Fine-tunes the model in `config.model` into `folder`; goes on with the run that is there. */
+export async function sft(config: SftConfig, folder: string, hooks: RunHooks): Promise<RunResult> {
+  const source = await readSource(config.data, config.heldOut, config.training.seed ?? 1);
+  const { config: shape, weights, tokenizer: loaded } = await importHuggingFace(config.model);
+  if (loaded?.endOfTurn === undefined) {
+    throw new DataError(
+      `${config.model} has no tokenizer.json with an eos_token in tokenizer_config.json: both are needed to train.`,
+      { code: "file-invalid" },
+    );
+  }
+  const start: StartingPoint = {
+    config: shape,
+    weights,
+    tokenizer: loaded.tokenizer,
+    endOfTurn: loaded.endOfTurn,
+    template: config.template ?? loaded.chatTemplate ?? BUILT_IN_TEMPLATES.chatml,
+  };
+  const identity = digestOf(
+    [...weights].map(([name, { data }]) => [name, digestOf([...data.subarray(0, 64)])]),
+  );
+  return runFrom(start, config, source, { folder, name: "sft", identity }, hooks);
+}
+
+async function pretrainStart(config: PretrainConfig, source: SourceRows): Promise<StartingPoint> {
+  if (config.tokenizer !== undefined) {
+    const loaded = await loadTokenizer(config.tokenizer);
+    return {
+      config: shapeOf(config, loaded.tokenizer.size),
+      tokenizer: loaded.tokenizer,
+      endOfTurn: loaded.endOfTurn ?? CHATML_END,
+      template: config.template ?? loaded.chatTemplate ?? BUILT_IN_TEMPLATES.chatml,
+    };
+  }
+  const vocabulary = trainBytePairs({
+    corpus: source.training.flatMap(({ messages, trace }) => [
+      ...messages.map(({ role, content }) => `${role}\n${content}`),
+      trace.replaceAll(THINK_TAGS.close, "\n"),
+    ]),
+    controlTokens: CONTROL_TOKENS,
+    maxSize: config.vocabularySize,
+  });
+  const tokenizer = new ByteLevelTokenizer(vocabulary, { endOfTurn: CHATML_END });
+  return {
+    config: shapeOf(config, tokenizer.size),
+    tokenizer,
+    endOfTurn: CHATML_END,
+    template: config.template ?? BUILT_IN_TEMPLATES.chatml,
+  };
+}
+
+const shapeOf = ({ model }: PretrainConfig, vocabularySize: number): Qwen3Config =>
+  parseQwen3Config({ ...model, vocabularySize });
+
+async function runFrom(
+  start: StartingPoint,
+  config: PretrainConfig | SftConfig,
+  source: SourceRows,
+  run: { readonly folder: string; readonly name: string; readonly identity: unknown },
+  { onStart, onStep, onEvaluation, signal }: RunHooks,
+): Promise<RunResult> {
+  const { tokenizer, endOfTurn, template } = start;
+  const { openThinking, spanWeight, rows } = config;
+  const exampleOptions = { template: new ChatTemplate(template).source, openThinking, endOfTurn, spanWeight };
+  const all = toExamples(source.training, tokenizer, exampleOptions);
+  const longest = all.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
+  const rowLength = Math.min(config.rowLength ?? Math.ceil(longest / 16) * 16, start.config.maxPositions);
+  const examples = fitting(all, rowLength);
+  const heldOut = fitting(toExamples(source.heldOut, tokenizer, exampleOptions), rowLength);
+  const training = loopConfigSchema.parse({
+    ...config.training,
+    steps: config.training.steps ?? Math.ceil((config.epochs * examples.length) / rows),
+  });
+
+  const trainer = await EmbeddedTrainer.create({
+    config: start.config,
+    ...(start.weights === undefined ? { seed: training.seed } : { weights: start.weights }),
+    threads: config.threads ?? 1,
+    rowLength,
+    exporter: modelExporter(
+      {
+        vocabulary: tokenizer.contents,
+        endOfTurn,
+        padding: paddingOf(tokenizer, endOfTurn),
+        chatTemplate: exampleOptions.template,
+      },
+      `splitreason ${run.name}`,
+    ),
+  });
+  try {
+    const parameters = [...trainer.weights().values()].reduce((sum, { data }) => sum + data.length, 0);
+    onStart?.({
+      parameters,
+      examples: examples.length,
+      tooLong: all.length - examples.length,
+      steps: training.steps,
+      rowLength,
+    });
+    const outcome = await runSupervised({
+      config: training,
+      trainer,
+      folder: run.folder,
+      header: {
+        identity: {
+          run: run.identity,
+          vocabulary: tokenizer.vocabulary,
+          ...dataIdentity(config, examples, rowLength),
+        },
+        provenance: await readProvenance(),
+      },
+      batch: (step) => epochBatch(examples, step, rows, training.seed),
+      ...(heldOut.length === 0 ? {} : { evaluate: () => meanLoss(trainer, heldOut) }),
+      ...(onStep === undefined ? {} : { onStep: (metrics) => onStep(metrics, training.steps) }),
+      ...(onEvaluation === undefined ? {} : { onEvaluation }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (outcome.status !== "done") return { ...outcome, steps: training.steps };
+    const folder = join(run.folder, "model");
+    await trainer.export(folder);
+    return { ...outcome, steps: training.steps, model: { folder, gguf: join(folder, GGUF_FILE) } };
+  } finally {
+    await trainer.close();
+  }
+}
+
+/** What else must be equal for a run to be continued. */
+function dataIdentity(
+  config: PretrainConfig | SftConfig,
+  examples: readonly Datum[],
+  rowLength: number,
+): unknown[] {
+  return [
+    config.rows,
+    rowLength,
+    config.threads ?? 1,
+    digestOf(examples.map(({ tokens, weights }) => [tokens, weights])),
+  ];
+}
+
+async function meanLoss(
+  trainer: Trainer,
+  heldOut: readonly Datum[],
+): Promise<Readonly<Record<string, number>>> {
+  const { lossSum, weightSum } = await trainer.forward(heldOut);
+  return { heldOutLoss: lossSum / weightSum };
+}
+
+const paddingOf = (tokenizer: ByteLevelTokenizer, endOfTurn: string): string =>
+  tokenizer.controlId(PADDING) === undefined ? endOfTurn : PADDING;

@@ -1,0 +1,117 @@
+/**
+ * What a run leaves on disk: `metrics.jsonl` (a header line, then a line a record), `checkpoint-<step>/` and `state.json`, which
+ * names the valid checkpoint and is replaced last, in one step. A kill at any moment loses at most the steps after it.
+ */
+import { appendFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+
+import { digestOf } from "../core/digest.ts";
+import { DataError, TrainError } from "../core/errors.ts";
+import { readTextFile, writeFileAtomic } from "../core/files.ts";
+
+const STATE_FILE = "state.json";
+export const METRICS_FILE = "metrics.jsonl";
+
+const stateSchema = z.object({ step: z.int().nonnegative(), checkpoint: z.string(), digest: z.string() });
+type State = z.output<typeof stateSchema>;
+
+export interface RunHeader {
+  readonly config: unknown;
+  /** What must be equal to resume, besides the config. */
+  readonly identity: unknown;
+  readonly provenance: unknown;
+}
+
+export class RunFolder {
+  readonly #folder: string;
+  #state: State;
+
+  private constructor(folder: string, state: State) {
+    this.#folder = folder;
+    this.#state = state;
+  }
+
+  /** Steps in the valid checkpoint; 0 when there is none. */
+  get step(): number {
+    return this.#state.step;
+  }
+
+  /** Name of the valid checkpoint's folder, within the run's. */
+  get checkpoint(): string {
+    return this.#state.checkpoint;
+  }
+
+  /** Starts a run in `folder`, or goes on with the one that is there. @throws TrainError when that one was made otherwise. */
+  static async open(folder: string, header: RunHeader): Promise<RunFolder> {
+    const digest = digestOf({ config: header.config, identity: header.identity });
+    const found = await readState(folder);
+    if (found !== undefined && found.digest !== digest) {
+      throw new TrainError(
+        `${folder} holds a run with another configuration (digest ${found.digest}, now ${digest}). Give another --out, delete it, or restore its configuration.`,
+        { code: "train-invalid" },
+      );
+    }
+    const run = new RunFolder(folder, found ?? { step: 0, checkpoint: "", digest });
+    await run.#rewindMetrics({ type: "header", digest, ...header });
+    return run;
+  }
+
+  async log(record: Readonly<Record<string, unknown>>): Promise<void> {
+    await appendFile(join(this.#folder, METRICS_FILE), `${JSON.stringify(record)}\n`);
+  }
+
+  /** Makes `write`'s folder the valid checkpoint and deletes the one before it. */
+  async save(step: number, write: (folder: string) => Promise<void>): Promise<void> {
+    const before = this.#state;
+    if (before.step === step) return;
+    const checkpoint = `checkpoint-${step}`;
+    await write(join(this.#folder, checkpoint));
+    this.#state = { ...before, step, checkpoint };
+    await writeFileAtomic(join(this.#folder, STATE_FILE), `${JSON.stringify(this.#state)}\n`);
+    if (before.checkpoint !== "")
+      await rm(join(this.#folder, before.checkpoint), { recursive: true, force: true });
+  }
+
+  /** Drops records of steps that are run again, and a half-written last line. */
+  async #rewindMetrics(header: Readonly<Record<string, unknown>>): Promise<void> {
+    const path = join(this.#folder, METRICS_FILE);
+    const lines = await readTextFile(path, 1024 ** 3).then(
+      (text) => text.split("\n"),
+      (error: unknown) => {
+        if (error instanceof DataError && error.code === "file-missing") return [];
+        throw error;
+      },
+    );
+    const kept = lines.slice(1).filter((line) => {
+      const record = recordSchema.safeParse(parseJson(line));
+      return record.success && record.data.step <= this.#state.step;
+    });
+    await writeFileAtomic(path, `${[JSON.stringify(header), ...kept].join("\n")}\n`);
+  }
+}
+
+const recordSchema = z.looseObject({ step: z.number() });
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readState(folder: string): Promise<State | undefined> {
+  try {
+    return stateSchema.parse(JSON.parse(await readTextFile(join(folder, STATE_FILE))));
+  } catch (error) {
+    if (error instanceof DataError && error.code === "file-missing") return undefined;
+    throw new TrainError(
+      `${join(folder, STATE_FILE)} is not the state of a training run. Delete the folder or give another --out.`,
+      {
+        code: "train-invalid",
+        cause: error,
+      },
+    );
+  }
+}
