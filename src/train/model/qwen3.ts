@@ -11,10 +11,10 @@ import { GraphBuilder, type Value } from "../tensor/graph.ts";
 import {
   gatedSilu,
   linear,
+  linearPlus,
   logSumExpOfProducts,
   minus,
   normalise,
-  plus,
   reshape,
   rmsNorm,
   rotate,
@@ -155,12 +155,13 @@ class ModelGraph {
     const rotary = rotaryTables(graph, this.#config);
     let hidden = tape.gatherRows(this.#parameter(EMBEDDING), tokens);
     for (let layer = 0; layer < this.#config.layers; layer++) {
-      hidden = plus(tape, hidden, this.#attentionBlock(layer, hidden, positions, mask, rotary));
-      hidden = plus(tape, hidden, this.#mlpBlock(layer, hidden));
+      hidden = this.#attentionBlock(layer, hidden, positions, mask, rotary);
+      hidden = this.#mlpBlock(layer, hidden);
     }
     return rmsNorm(tape, hidden, this.#parameter(FINAL_NORM), this.#config.rmsEpsilon);
   }
 
+  /** hidden [N, D] with the attention of `layer` added. */
   #attentionBlock(
     layer: number,
     hidden: Value,
@@ -190,20 +191,27 @@ class ModelGraph {
     const key = normalisedHeads(names.key, names.keyNorm, keyValueHeads);
     const value = toHeads(project(names.value), keyValueHeads);
     const mixed = transpose(tape, attention(tape, query, key, value, mask), [0, 2, 1, 3]);
-    return linear(
+    return linearPlus(
       tape,
+      hidden,
       reshape(tape, mixed, [this.#tokenCount, heads * headSize]),
       this.#parameter(names.output),
     );
   }
 
+  /** hidden [N, D] with the feed-forward of `layer` added. */
   #mlpBlock(layer: number, hidden: Value): Value {
     const { tape } = this;
     const names = layerNames(layer);
     const normalised = normalise(tape, hidden, this.#config.rmsEpsilon);
     const project = (weight: string): Value =>
       linear(tape, normalised, scaleColumns(tape, this.#parameter(weight), this.#parameter(names.mlpNorm)));
-    return linear(tape, gatedSilu(tape, project(names.gate), project(names.up)), this.#parameter(names.down));
+    return linearPlus(
+      tape,
+      hidden,
+      gatedSilu(tape, project(names.gate), project(names.up)),
+      this.#parameter(names.down),
+    );
   }
 
   get #tokenCount(): number {

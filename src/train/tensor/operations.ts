@@ -26,9 +26,15 @@ export function linear(tape: Tape, x: Value, weight: Value): Value {
   ]);
 }
 
-/** Sum of two values of one shape. */
-export function plus(tape: Tape, left: Value, right: Value): Value {
-  return tape.record(add(tape.graph, left, right), [left, right], (gradient) => [gradient, gradient]);
+/** residual [N, out] + x [N, in] times weight [out, in] transposed, in one product. */
+export function linearPlus(tape: Tape, residual: Value, x: Value, weight: Value): Value {
+  const { graph } = tape;
+  const output = graph.node("Gemm", [x, weight, residual], residual.shape, { attributes: { transB: 1 } });
+  return tape.record(output, [residual, x, weight], (gradient) => [
+    gradient,
+    matmul(graph, gradient, weight),
+    matmul(graph, gradient, x, { transposeLeft: true }),
+  ]);
 }
 
 /**
@@ -90,10 +96,11 @@ export function gatedSilu(tape: Tape, gate: Value, up: Value): Value {
   const { graph } = tape;
   const sigmoid = graph.node("Sigmoid", [gate], gate.shape);
   const silu = multiply(graph, gate, sigmoid);
-  return tape.record(multiply(graph, silu, up), [gate, up], (gradient) => {
-    // silu' = sigmoid * (1 + gate - silu)
-    const slope = multiply(graph, sigmoid, add(graph, subtract(graph, gate, silu), graph.scalar(1)));
-    return [multiply(graph, multiply(graph, gradient, up), slope), multiply(graph, gradient, silu)];
+  const output = multiply(graph, silu, up);
+  return tape.record(output, [gate, up], (gradient) => {
+    // silu' = sigmoid * (1 - silu) + silu, so up * silu' = sigmoid * (up - output) + output.
+    const slope = add(graph, multiply(graph, sigmoid, subtract(graph, up, output)), output);
+    return [multiply(graph, gradient, slope), multiply(graph, gradient, silu)];
   });
 }
 

@@ -264,9 +264,12 @@ export class EmbeddedTrainer implements Trainer {
   }
 
   #update(adam: AdamParameters): OptimResult {
-    const gradientNorm = adamwStep(this.#flat, this.#gradients, this.#adam, this.#ranges, adam);
-    this.#gradients.fill(0);
-    return { gradientNorm };
+    try {
+      return { gradientNorm: adamwStep(this.#flat, this.#gradients, this.#adam, this.#ranges, adam) };
+    } finally {
+      // Also when the step is refused: what is not finite would stay so in every sum.
+      this.#gradients.fill(0);
+    }
   }
 
   async #runBatches(
