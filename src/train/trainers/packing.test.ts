@@ -6,9 +6,9 @@ import type { Datum } from "../trainer.ts";
 import { packRows } from "./packing.ts";
 
 const datumOf = (length: number): Datum => ({
-  tokens: new Array(length).fill(tokenId(1)),
-  targets: new Array(length).fill(tokenId(2)),
-  weights: new Array(length).fill(1),
+  tokens: Array.from({ length }, () => tokenId(1)),
+  targets: Array.from({ length }, () => tokenId(2)),
+  weights: Array.from({ length }, () => 1),
 });
 
 describe("packRows", () => {
