@@ -1,0 +1,258 @@
+/**
+ * The embedded engine: a GGUF in llama.cpp, in this process (node-llama-cpp 3.22.1). Files are checked before they are loaded, since
+ * llama.cpp ends the process on many broken ones.
+ */
+import { availableParallelism } from "node:os";
+
+import type { LlamaContext, LlamaModel } from "node-llama-cpp";
+
+import { EngineError, errorMessage, SplitReasonError } from "../../core/errors.ts";
+import { modelId, type ModelId, type TokenId, type VocabularyId } from "../../core/ids.ts";
+import type { Piece } from "../../core/piece.ts";
+import { checkGguf, type GgufSummary } from "../../formats/gguf/index.ts";
+import { closedError, noSlotError, throwIfAborted, usageError } from "../cancellation.ts";
+import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../engine.ts";
+import { Slots } from "../slots.ts";
+import { TokenSequence } from "../token-sequence.ts";
+import { LlamaBackend } from "./llama-backend.ts";
+import type { LlamaShared } from "./llama-cache.ts";
+import { LlamaTokenizer } from "./llama-tokenizer.ts";
+import { leaseRuntime, type GpuOption, type RuntimeLease } from "./runtime.ts";
+
+export interface LlamaEngineOptions {
+  /** How the model is called in results. Default `gguf:PATH`. */
+  readonly name?: string;
+  /** Sequences that can be open at once. Each reserves memory for its whole context. Default 4, or 1 for a large model. */
+  readonly sequences?: number;
+  /** Tokens that one sequence holds. Default: what the model was made for, at most 8192. */
+  readonly contextSize?: number;
+  /** Tokens read in one call. Default 512. */
+  readonly batchSize?: number;
+  /** Default: all cores, or 1 for a tiny model, which more threads only slow down. */
+  readonly threads?: number;
+  /** Default false: the CPU. */
+  readonly gpu?: GpuOption;
+  /**
+   * Keep the cache in F32 and compute attention plainly: log-probabilities then agree with a float32 forward pass to 1e-5 (F16: 2e-3).
+   * Costs twice the cache's memory. Default: for models of up to half a billion parameters.
+   */
+  readonly exact?: boolean;
+}
+
+const LARGE_MODEL_PARAMETERS = 500_000_000;
+const TINY_MODEL_PARAMETERS = 30_000_000;
+const DEFAULT_CONTEXT = 8192;
+const DEFAULT_BATCH = 512;
+/** The library needs one free cell; the others are for text that shares a token with a stop text and is written anew. */
+const SPARE_CELLS = 64;
+/** Files up to this size are read into memory and their weights checked: cheap, and the file may then be replaced at will. */
+const SMALL_FILE_BYTES = 64 * 1024 * 1024;
+
+export class LlamaEngine implements Engine {
+  readonly model: ModelId;
+  readonly vocabulary: VocabularyId;
+  readonly capabilities: EngineCapabilities;
+  readonly chatTemplate?: string;
+  readonly #tokenizer: LlamaTokenizer;
+  readonly #shared: LlamaShared;
+  readonly #runtime: RuntimeLease;
+  readonly #llamaModel: LlamaModel;
+  readonly #slots: Slots;
+  readonly #sequences = new Set<Sequence>();
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Checks and loads a file.
+   * @throws DataError when the file is missing or unsound, EngineError when llama.cpp cannot load it or memory does not suffice.
+   */
+  static async load(
+    path: string,
+    options: LlamaEngineOptions = {},
+    signal?: AbortSignal,
+  ): Promise<LlamaEngine> {
+    const name = modelId(options.name ?? `gguf:${path}`);
+    throwIfAborted(name, signal);
+    const summary = checkGguf(path);
+    const runtime = await leaseRuntime(options.gpu ?? false);
+    const complaints = runtime.listen();
+    let model: LlamaModel | undefined;
+    try {
+      const isSmall = summary.fileBytes <= SMALL_FILE_BYTES;
+      model = await runtime.llama.loadModel({
+        modelPath: path,
+        ...(options.gpu === "auto" ? {} : { gpuLayers: 0 }),
+        ...(isSmall ? { useMmap: false, checkTensors: true } : {}),
+        ...(signal === undefined ? {} : { loadSignal: signal }),
+      });
+      const shared = await createShared(name, model, summary, options);
+      return new LlamaEngine(
+        name,
+        summary,
+        runtime,
+        model,
+        shared,
+        options.sequences ?? defaultSequences(summary),
+      );
+    } catch (error) {
+      await model?.dispose();
+      await runtime.release();
+      throwIfAborted(name, signal);
+      if (error instanceof SplitReasonError) throw error;
+      const reasons = complaints();
+      throw new EngineError(
+        `${name}: llama.cpp cannot load ${path}: ${errorMessage(error)}${reasons === "" ? "" : ` (${reasons})`}`,
+        { code: "engine-failed", cause: error },
+      );
+    }
+  }
+
+  private constructor(
+    name: ModelId,
+    summary: GgufSummary,
+    runtime: RuntimeLease,
+    model: LlamaModel,
+    created: { readonly shared: LlamaShared; readonly contextSize: number },
+    sequences: number,
+  ) {
+    const tokenizer = new LlamaTokenizer(model, summary);
+    this.model = name;
+    this.vocabulary = tokenizer.vocabulary;
+    this.capabilities = {
+      scores: "every-position",
+      prefill: true,
+      tokenIds: true,
+      logitBias: true,
+      isControlToken: (marker) => tokenizer.controlId(marker) !== undefined,
+      contextSize: created.contextSize,
+    };
+    if (summary.tokenizer.chatTemplate !== undefined) this.chatTemplate = summary.tokenizer.chatTemplate;
+    this.#tokenizer = tokenizer;
+    this.#shared = created.shared;
+    this.#runtime = runtime;
+    this.#llamaModel = model;
+    this.#slots = new Slots(name, sequences);
+  }
+
+  async open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
+    if (this.#closing !== undefined) throw closedError(this.model, "engine");
+    const contextSize = options.contextSize ?? this.capabilities.contextSize;
+    if (!Number.isInteger(contextSize) || contextSize < 1 || contextSize > this.capabilities.contextSize) {
+      throw usageError(
+        this.model,
+        `its context holds ${this.capabilities.contextSize} tokens, not ${contextSize}.`,
+      );
+    }
+    await this.#slots.take(signal);
+    return this.#sequence(contextSize, new LlamaBackend(this.#shared), []);
+  }
+
+  async countTokens(pieces: readonly Piece[]): Promise<number> {
+    if (this.#closing !== undefined) throw closedError(this.model, "engine");
+    return this.#tokenizer.encode(pieces).length;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#slots.close();
+    await Promise.all([...this.#sequences].map((sequence) => sequence.close()));
+    await this.#shared.context.dispose();
+    await this.#llamaModel.dispose();
+    await this.#runtime.release();
+  }
+
+  #sequence(capacity: number, backend: LlamaBackend, ids: readonly TokenId[]): Sequence {
+    const sequence = new TokenSequence({
+      model: this.model,
+      tokenizer: this.#tokenizer,
+      backend,
+      capacity,
+      ids,
+      fork: (forked) => this.#fork(capacity, backend, forked),
+      onClose: (closed) => {
+        this.#sequences.delete(closed);
+        this.#slots.release();
+      },
+    });
+    this.#sequences.add(sequence);
+    return sequence;
+  }
+
+  async #fork(capacity: number, parent: LlamaBackend, ids: readonly TokenId[]): Promise<Sequence> {
+    if (!this.#slots.tryTake()) throw noSlotError(this.model);
+    try {
+      const backend = await parent.fork();
+      await backend.truncate(ids.length);
+      backend.calls = 0;
+      return this.#sequence(capacity, backend, ids);
+    } catch (error) {
+      this.#slots.release();
+      throw error;
+    }
+  }
+}
+
+const defaultSequences = (summary: GgufSummary): number =>
+  summary.parameters > LARGE_MODEL_PARAMETERS ? 1 : 4;
+
+async function createShared(
+  name: ModelId,
+  model: LlamaModel,
+  summary: GgufSummary,
+  options: LlamaEngineOptions,
+): Promise<{ readonly shared: LlamaShared; readonly contextSize: number }> {
+  const sequences = positive("sequences", options.sequences ?? defaultSequences(summary));
+  const contextSize = positive(
+    "contextSize",
+    options.contextSize ?? Math.min(summary.contextLength, DEFAULT_CONTEXT),
+  );
+  const batchSize = positive("batchSize", options.batchSize ?? DEFAULT_BATCH);
+  const threads = positive(
+    "threads",
+    options.threads ?? (summary.parameters < TINY_MODEL_PARAMETERS ? 1 : availableParallelism()),
+  );
+  const exact = options.exact ?? summary.parameters <= LARGE_MODEL_PARAMETERS;
+  let shared: LlamaShared | undefined;
+  const context: LlamaContext = await model.createContext({
+    contextSize: contextSize + SPARE_CELLS,
+    sequences,
+    batchSize,
+    threads,
+    // Truncation is exact only while nothing was thrown away.
+    swaFullCache: true,
+    failedCreationRemedy: false,
+    batching: {
+      // A sequence that runs alone need not wait for company.
+      dispatchSchedule: (dispatch) => {
+        if ((shared?.active ?? 0) > 1) setImmediate(dispatch);
+        else dispatch();
+      },
+    },
+    ...(exact
+      ? { flashAttention: false, experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32" }
+      : {}),
+  });
+  if (context.contextSize < contextSize + 1) {
+    await context.dispose();
+    throw new EngineError(
+      `${name}: a context of ${contextSize} tokens was asked for, ${context.contextSize} could be had.`,
+      { code: "engine-failed" },
+    );
+  }
+  shared = { model: name, context, vocabularySize: summary.tokenizer.tokens.length, batchSize, active: 0 };
+  return { shared, contextSize };
+}
+
+function positive(option: string, value: number): number {
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new EngineError(`the option ${option} is ${value}; a whole number from 1 on is possible.`, {
+    code: "usage",
+  });
+}
