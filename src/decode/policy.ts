@@ -12,6 +12,8 @@ export interface Policy {
   readonly name: string;
   /** Which models take part. `big` alone: the dial does not apply, and a lost big model is an error. */
   readonly uses: "small" | "pair" | "big";
+  /** Whether the small model asks and closes with tags, which must then be control tokens of its vocabulary. */
+  readonly needsTags: boolean;
   /** State of one generation is kept in the run, never in the policy. */
   start(context: PolicyContext): PolicyRun;
 }

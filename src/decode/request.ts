@@ -25,7 +25,7 @@ export interface SplitRequest {
   readonly options?: SplitOptionsInput;
   /** Texts that end the output and are not part of it, whoever writes them, across authors as well. */
   readonly stop?: readonly string[];
-  /** Report each token's log-probability and entropy. */
+  /** Report each token's log-probability, and its entropy where that costs little. */
   readonly logprobs?: boolean;
   /** Put the {@link Ledger} into the finish event (implies `logprobs`). */
   readonly ledger?: boolean;

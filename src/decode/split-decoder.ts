@@ -146,7 +146,7 @@ export class SplitDecoder {
     };
   }
 
-  #checkPair({ policy }: SplitRequest, { dial }: CheckedRequest): void {
+  #checkPair({ policy }: SplitRequest, { options }: CheckedRequest): void {
     const { small, big } = this.#pair;
     const fail = (message: string): never => {
       throw new ConfigError(message, { code: "pair-mismatch" });
@@ -154,8 +154,18 @@ export class SplitDecoder {
     if (policy.uses !== "small" && big === undefined) {
       fail(`policy "${policy.name}" needs a big model; give one, or use never or self.`);
     }
-    if (policy.uses !== "big" && !small.capabilities.logitBias && dial.bias !== 0) {
-      fail(`${small.model}: its engine has no logit bias, so the dial's bias must be 0.`);
+    if (!policy.needsTags) return;
+    const unknown = Object.values(options.tags).filter((tag) => !small.capabilities.isControlToken(tag));
+    if (unknown.length > 0) {
+      fail(
+        `policy "${policy.name}" needs ${unknown.join(" and ")} as control tokens, which ${small.model} does not have; ` +
+          `give a small model tuned with them, or use another policy.`,
+      );
+    }
+    if (!small.capabilities.logitBias) {
+      fail(
+        `policy "${policy.name}" has to forbid tags at times, and the engine of ${small.model} has no logit bias.`,
+      );
     }
   }
 }

@@ -2,7 +2,7 @@
  * Stop texts, matched on the output as a reader sees it: across tokens, segments and authors. Events are held back only while
  * their text may still become a stop text.
  */
-import { findMarker, partialMarkerLength } from "../tags/partial.ts";
+import { partialMarkerLength } from "../tags/partial.ts";
 import type { Author, SegmentToken, SplitEvent } from "./events.ts";
 
 type Delta = Extract<SplitEvent, { type: "segment-delta" }>;
@@ -27,18 +27,18 @@ export class StopScanner {
   push(event: SplitEvent): ScanResult {
     this.#queue.push(event);
     if (event.type === "segment-delta") this.#text += event.text;
-    const hit = findMarker(this.#text, this.#stops);
-    if (hit === undefined) {
+    const start = firstCompleted(this.#text, this.#stops);
+    if (start === undefined) {
       return { events: this.#release(this.#text.length - partialMarkerLength(this.#text, this.#stops)) };
     }
-    const events = this.#release(hit.start);
+    const events = this.#release(start);
     const rest = this.#queue;
     this.#queue = [];
     this.#text = "";
     const dropped = { small: 0, big: 0 };
     for (const [index, later] of rest.entries()) {
       if (later.type !== "segment-delta") continue;
-      const beginsOutput = index === 0 ? this.#takeBeginning(later, hit.start, events) : 0;
+      const beginsOutput = index === 0 ? this.#takeBeginning(later, start, events) : 0;
       dropped[later.author] += later.tokens.length - beginsOutput;
     }
     if (this.#openAuthor !== undefined) {
@@ -100,6 +100,18 @@ export class StopScanner {
     events.push(part(delta, [{ text: token.text.slice(0, length) }]));
     return 1;
   }
+}
+
+/** Where the stop text begins that is complete first: which one it is does not depend on how the text was cut. */
+function firstCompleted(text: string, stops: readonly string[]): number | undefined {
+  let best: { readonly start: number; readonly end: number } | undefined;
+  for (const stop of stops) {
+    const start = text.indexOf(stop);
+    const end = start + stop.length;
+    if (start < 0) continue;
+    if (best === undefined || end < best.end || (end === best.end && start < best.start)) best = { start, end };
+  }
+  return best?.start;
 }
 
 function part(delta: Delta, tokens: readonly SegmentToken[]): Delta {

@@ -2,17 +2,18 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { textPiece } from "../../src/core/piece.ts";
-import { type SplitEvent, type SplitRequest, SplitDecoder, learned } from "../../src/decode/index.ts";
-import { OFFLOAD_TAGS } from "../../src/tags/grammar.ts";
+import { SplitDecoder } from "../../src/decode/index.ts";
 import { type ReferenceRequest, referenceDecode } from "../support/reference-decoder.ts";
-import { END_OF_TURN, ToyEngine, type ToyOptions, toyVocabulary } from "../support/toy-engine.ts";
-
-const { open, close } = OFFLOAD_TAGS;
-const [eAcute1, eAcute2] = [Uint8Array.of(0xc3), Uint8Array.of(0xa9)];
-const letters = [" ", "a", "b", "c", "\n", "é", "\ufffd", "<", ">", "/", "i", "g", "m", "o", "d", "e", "l"];
-const first = toyVocabulary([...letters, " a", "ab", " bc", "cab", eAcute1, eAcute2], [open, close]);
-const second = toyVocabulary([...letters, "abc", " ab", "ca", "a\n", " c b", eAcute1, eAcute2], []);
+import {
+  eventsOf,
+  finishOf,
+  isIdle,
+  prompt,
+  promptForBig,
+  request,
+  toyPair,
+  traceOf,
+} from "../support/toy-pair.ts";
 
 interface Scenario {
   readonly seed: number;
@@ -26,7 +27,7 @@ interface Scenario {
 const scenarios: fc.Arbitrary<Scenario> = fc.record({
   seed: fc.nat(),
   otherVocabulary: fc.boolean(),
-  openBoost: fc.constantFrom(0, 1, 3),
+  openBoost: fc.constantFrom(1, 2, 4),
   closeBoost: fc.constantFrom(-1, 1, 3),
   temperature: fc.constantFrom(0, 0, 0.6, 1, 1.4),
   dial: fc.oneof(
@@ -53,47 +54,6 @@ const ways = fc.record({
   ),
 });
 
-function pair({ seed, otherVocabulary, openBoost, closeBoost }: Scenario): {
-  small: ToyEngine;
-  big: ToyEngine;
-} {
-  const boosts = { [open]: openBoost, [close]: closeBoost, [END_OF_TURN]: -6 };
-  const common: Pick<ToyOptions, "boosts"> = { boosts };
-  return {
-    small: new ToyEngine({ name: "small", seed, vocabulary: first, ...common }),
-    big: new ToyEngine({
-      name: "big",
-      seed: seed + 1,
-      vocabulary: otherVocabulary ? second : first,
-      boosts: { ...boosts, [END_OF_TURN]: -3 },
-    }),
-  };
-}
-
-const prompt = [textPiece("ab <bigmodel> a</bigmodel>c")];
-const promptForBig = [textPiece("ab ca c")];
-
-function describe(events: readonly SplitEvent[]): { trace: string[]; finish: string } {
-  const trace: string[] = [];
-  let finish = "";
-  for (const event of events) {
-    if (event.type === "segment-delta") {
-      for (const token of event.tokens) trace.push(`${event.author}:${token.text}`);
-    } else if (event.type === "tag") trace.push(event.by === "sampled" ? "open" : event.by);
-    else if (event.type === "finish") {
-      finish = event.reason;
-      expect(event.message).toBeUndefined();
-    }
-  }
-  return { trace, finish };
-}
-
-async function events(stream: AsyncIterable<SplitEvent>): Promise<SplitEvent[]> {
-  const all: SplitEvent[] = [];
-  for await (const event of stream) all.push(event);
-  return all;
-}
-
 let switches = 0;
 
 test("equals the naive reference for every chunk size, with and without streaming prefill", async () => {
@@ -103,36 +63,27 @@ test("equals the naive reference for every chunk size, with and without streamin
       fc.array(ways, { minLength: 2, maxLength: 4 }),
       async (scenario, manyWays) => {
         const sampling = { temperature: scenario.temperature, seed: scenario.seed };
-        const maxTokens = 60;
         const { dial } = scenario;
         const expected = await referenceDecode({
-          ...pair(scenario),
+          ...toyPair(scenario),
           prompt,
           promptForBig,
-          maxTokens,
+          maxTokens: 60,
           sampling,
           ...dial,
         });
         switches += expected.switches;
         for (const options of manyWays) {
-          const engines = pair(scenario);
-          const request: SplitRequest = {
-            prompt,
-            promptForBig,
-            policy: learned(),
-            limits: { maxTokens },
-            sampling,
-            dial,
-            options,
-          };
-          const stream = await events(new SplitDecoder(engines).decode(request));
-          expect(describe(stream)).toEqual({ trace: expected.trace, finish: expected.finish });
-          expect(engines.small.openSequences + engines.big.openSequences).toBe(0);
-          expect(engines.small.running + engines.big.running).toBe(0);
+          const { small, big } = toyPair(scenario);
+          const asked = request(scenario.seed, { sampling, dial, options });
+          const events = await eventsOf(new SplitDecoder({ small, big }).decode(asked));
+          expect(traceOf(events)).toEqual(expected.trace);
+          expect(finishOf(events).reason).toBe(expected.finish);
+          expect(isIdle(small, big)).toBe(true);
         }
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 120 },
   );
   expect(switches).toBeGreaterThan(300);
-}, 120_000);
+}, 240_000);

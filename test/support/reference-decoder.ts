@@ -43,8 +43,9 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
   const trace: string[] = [];
   const smallContext: Piece[] = [...request.prompt];
   const bigContext: Piece[] = [...(request.promptForBig ?? request.prompt)];
-  // The prompt and what follows are not tokenised as one.
-  bigContext.push({ text: "", tokens: { vocabulary: big.vocabulary, ids: [] } });
+  // What was read before a hand-off is not tokenised as one with what comes after.
+  const apart: Piece = { text: "", tokens: { vocabulary: big.vocabulary, ids: [] } };
+  bigContext.push(apart);
   const rng = createRng(sampling.seed);
   const biased =
     request.bias === undefined || request.bias === 0 ? [] : [{ marker: open, nats: request.bias }];
@@ -90,6 +91,7 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
     segments++;
     trace.push("open");
     smallContext.push(controlPiece(open));
+    bigContext.push(apart);
 
     // The big model's segment.
     const closesAfter = (entry: ScoreEntry): boolean => {

@@ -109,6 +109,14 @@ export class ToyEngine implements Engine {
   async close(): Promise<void> {}
   async [Symbol.asyncDispose](): Promise<void> {}
 
+  /** log P(marker or token comes next), whatever is going on. */
+  async nextLogprob(sequence: Sequence, next: string | TokenId | undefined): Promise<number> {
+    if (!(sequence instanceof ToySequence)) throw new TypeError("not a sequence of this engine");
+    const id = typeof next === "string" ? this.options.vocabulary.controls.get(next) : next;
+    if (id === undefined) throw new RangeError("no such token");
+    return sequence.nextLogprobs()[id] as number;
+  }
+
   /** Takes its time, and fails when it is due. */
   async work(kind: ToyWork, signal?: AbortSignal): Promise<void> {
     const index = this.done[kind]++;
@@ -356,6 +364,10 @@ class ToySequence implements Sequence {
     return Buffer.from(now.slice(0, now.length - incompleteTail(now))).toString("utf8");
   }
 
+  nextLogprobs(): Float64Array {
+    return logSoftmax(this.#logits());
+  }
+
   #logits(): Float64Array {
     const { vocabulary, seed, boosts } = this.#engine.options;
     const context = hash32(this.#ids.join(","), seed);
@@ -407,5 +419,3 @@ async function aborted(signal: AbortSignal | undefined): Promise<never> {
     signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
   });
 }
-
-export const ids = (values: readonly number[]): TokenId[] => values.map(tokenId);

@@ -5,6 +5,7 @@ export function always(): Policy {
   return {
     name: "always",
     uses: "big",
+    needsTags: false,
     start: () => ({
       next: ({ segments }) => ({
         author: "big",

@@ -6,6 +6,7 @@ export function learned(): Policy {
   return {
     name: "learned",
     uses: "pair",
+    needsTags: true,
     start: () => ({
       next: ({ segments }) => {
         const end = segments.at(-1)?.end;

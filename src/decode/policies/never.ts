@@ -5,6 +5,7 @@ export function never(): Policy {
   return {
     name: "never",
     uses: "small",
+    needsTags: false,
     start: () => ({
       next: ({ segments }) => ({
         author: "small",

@@ -26,6 +26,7 @@ export function random(options: RandomOptions = {}): Policy {
   return {
     name: "random",
     uses: "pair",
+    needsTags: false,
     start: ({ rng, maxTokens }) => {
       const bigHas = (index: number): boolean => rng.fork(index).next() < share;
       let index = 0;

@@ -9,6 +9,7 @@ export function self(): Policy {
   return {
     name: "self",
     uses: "small",
+    needsTags: true,
     start: () => ({
       next: ({ segments }) => {
         const end = segments.at(-1)?.end;
