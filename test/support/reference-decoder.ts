@@ -71,7 +71,7 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
       smallTokens++;
       trace.push(`small:${step.text}`);
       smallContext.push(known(small, step));
-      bigContext.push(shared ? known(big, step) : textPiece(step.text));
+      bigContext.push(...(shared ? [known(big, step)] : asText(step.text)));
       continue;
     }
     if (step.reason !== "stop") return done(step.reason === "limit" ? "length" : step.reason);
@@ -116,14 +116,14 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
               bias: big.capabilities.isControlToken(open) ? [forbidden(open), forbidden(close)] : [],
             });
       if (next.type === "token") {
-        inSegment.push({ text: next.text, piece: shared ? known(big, next) : knownOrText(big, next) });
+        inSegment.push({ text: next.text, piece: known(big, next) });
         text += next.text;
       }
       const atEnd = next.type === "end";
       // What the small model reads: each token, or in another vocabulary the words that are complete.
       const visible = shared
         ? inSegment.map(({ piece }) => piece)
-        : [textPiece(atEnd ? text : text.slice(0, lastWordStart(text)))];
+        : asText(atEnd ? text : text.slice(0, lastWordStart(text)));
       const entries = visible.some((piece) => piece.text !== "" || piece.tokens !== undefined)
         ? await readAfter(small, smallContext, visible)
         : [];
@@ -147,7 +147,7 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
         left -= part.length;
         kept++;
         trace.push(`big:${part}`);
-        bigContext.push(part === token.text ? token.piece : textPiece(part));
+        bigContext.push(...(part === token.text ? [token.piece] : asText(part)));
       }
       bigTokens += kept;
       if (shared) smallContext.push(...inSegment.slice(0, kept).map(({ piece }) => piece));
@@ -172,7 +172,11 @@ const known = (engine: Engine, token: { readonly text: string; readonly id?: Tok
   tokens: { vocabulary: engine.vocabulary, ids: [token.id as TokenId] },
 });
 
-const knownOrText = known;
+/** Text for another vocabulary: thinking marks are control tokens there too, tags are not. */
+const asText = (text: string): Piece[] =>
+  text
+    .split(/(<\/?think>)/u)
+    .map((part) => (/^<\/?think>$/u.test(part) ? controlPiece(part) : textPiece(part)));
 
 /** Where the last word of a text begins: it may not be complete yet. */
 function lastWordStart(text: string): number {
