@@ -1,0 +1,180 @@
+/**
+ * `npm run bench:train`: the embedded trainer's speed, as tokens per second, as a share of the machine's own matrix-multiply
+ * speed, and against PyTorch on the CPU training the same model on the same batches with the same threads. The three take
+ * turns within every round, so that whatever else the machine does falls on all of them; ratios are medians over rounds.
+ */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+
+import { readProvenance } from "../src/core/provenance.ts";
+import { parameterCount } from "../src/train/model/parameters.ts";
+import { EmbeddedTrainer } from "../src/train/trainers/embedded.ts";
+import { median, sleep } from "./support/statistics.ts";
+import { createCeiling } from "./train/ceiling.ts";
+import { preparePytorch, Pytorch } from "./train/pytorch.ts";
+import {
+  ADAM,
+  BATCH_TOKENS,
+  createData,
+  createWorkload,
+  flopsPerToken,
+  SEED,
+  type Workload,
+} from "./train/workload.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "7" },
+    steps: { type: "string", default: "4" },
+    threads: { type: "string", default: [1, Math.min(2, availableParallelism())].join() },
+    "no-pytorch": { type: "boolean", default: false },
+  },
+});
+const rounds = Number(options.rounds);
+const steps = Number(options.steps);
+const threadCounts = [...new Set(options.threads.split(",").map(Number))];
+const WARM_UP_STEPS = 2;
+/** Lets the threads of whoever had the last turn go to sleep. */
+const PAUSE_MS = 250;
+
+interface Result {
+  readonly model: string;
+  readonly parameters: number;
+  readonly threads: number;
+  readonly tokensPerSecond: number;
+  readonly pytorch: {
+    readonly version: string;
+    readonly microRows: number;
+    readonly tokensPerSecond: number;
+  } | null;
+  /** Of our speed to PyTorch's, within rounds. */
+  readonly ratio: { readonly median: number; readonly lowest: number; readonly highest: number } | null;
+  readonly ceilingGflops: number;
+  readonly shareOfCeiling: number;
+  readonly lossBeforeAndAfter: readonly [number, number];
+}
+
+async function compare(workload: Workload, threads: number): Promise<Result> {
+  const trainer = await EmbeddedTrainer.create({
+    config: workload.config,
+    seed: SEED,
+    threads,
+    rowLength: workload.rowLength,
+  });
+  const data = createData(workload);
+  const firstLoss = (await trainer.trainStep(data, "cross_entropy", ADAM)).lossSum;
+  let lastLoss = firstLoss;
+  const ours = async (count: number): Promise<number> => {
+    const start = performance.now();
+    for (let step = 0; step < count; step++) {
+      lastLoss = (await trainer.trainStep(data, "cross_entropy", ADAM)).lossSum;
+    }
+    return (count * BATCH_TOKENS * 1000) / (performance.now() - start);
+  };
+  await ours(WARM_UP_STEPS);
+  const pytorch = options["no-pytorch"] ? undefined : await fasterPytorch(workload, threads);
+  const ceiling = await createCeiling(threads);
+  const flops = flopsPerToken(workload);
+  const [ourSpeeds, pytorchSpeeds, ratios, ceilings, shares]: number[][] = [[], [], [], [], []];
+  for (let round = 0; round < rounds; round++) {
+    await sleep(PAUSE_MS);
+    const speed = await ours(steps);
+    ourSpeeds!.push(speed);
+    if (pytorch) {
+      await sleep(PAUSE_MS);
+      const theirs = (steps * BATCH_TOKENS) / (await pytorch.process.train(steps)).seconds;
+      pytorchSpeeds!.push(theirs);
+      ratios!.push(speed / theirs);
+    }
+    await sleep(PAUSE_MS);
+    const gflops = await ceiling.measure();
+    ceilings!.push(gflops);
+    shares!.push((speed * flops) / (gflops * 1e9));
+  }
+  await ceiling.close();
+  await pytorch?.process.close();
+  await trainer.close();
+  return {
+    model: workload.name,
+    parameters: parameterCount(workload.config),
+    threads,
+    tokensPerSecond: Math.round(median(ourSpeeds!)),
+    pytorch: pytorch
+      ? {
+          version: pytorch.process.version,
+          microRows: pytorch.microRows,
+          tokensPerSecond: Math.round(median(pytorchSpeeds!)),
+        }
+      : null,
+    ratio: pytorch
+      ? { median: median(ratios!), lowest: Math.min(...ratios!), highest: Math.max(...ratios!) }
+      : null,
+    ceilingGflops: median(ceilings!),
+    shareOfCeiling: median(shares!),
+    lossBeforeAndAfter: [firstLoss, lastLoss],
+  };
+}
+
+/** PyTorch with the whole batch at once or in micro-batches of 1,024 tokens, whichever is faster here. */
+async function fasterPytorch(
+  workload: Workload,
+  threads: number,
+): Promise<{ process: Pytorch; microRows: number }> {
+  let best: { process: Pytorch; microRows: number; seconds: number } | undefined;
+  for (const microRows of [workload.rows, 1024 / workload.rowLength]) {
+    const process = await Pytorch.start(workload, threads, microRows);
+    if (process.parameters !== parameterCount(workload.config)) {
+      throw new Error(`PyTorch's model has ${process.parameters} parameters: the two are not the same.`);
+    }
+    await process.train(WARM_UP_STEPS);
+    const { seconds } = await process.train(steps);
+    if (best && best.seconds <= seconds) await process.close();
+    else {
+      await best?.process.close();
+      best = { process, microRows, seconds };
+    }
+  }
+  if (!best) throw new Error("no PyTorch process was started.");
+  return best;
+}
+
+function card({ model, parameters, threads, tokensPerSecond, pytorch, ratio, ...rest }: Result): string {
+  const lines = [
+    `${model} (${(parameters / 1e6).toFixed(2)}M parameters), ${threads} thread${threads > 1 ? "s" : ""}`,
+    `  splitreason   ${tokensPerSecond.toLocaleString("en")} tokens/s`,
+  ];
+  if (pytorch && ratio) {
+    lines.push(
+      `  PyTorch       ${pytorch.tokensPerSecond.toLocaleString("en")} tokens/s (${pytorch.version}, ${pytorch.microRows} rows at a time)`,
+      `  ratio         ${ratio.median.toFixed(2)} (rounds: ${ratio.lowest.toFixed(2)} to ${ratio.highest.toFixed(2)})`,
+    );
+  }
+  lines.push(
+    `  of ceiling    ${(100 * rest.shareOfCeiling).toFixed(0)}% of ${rest.ceilingGflops.toFixed(0)} GFLOP/s`,
+  );
+  return lines.join("\n");
+}
+
+if (!options["no-pytorch"]) preparePytorch();
+const workloads = [createWorkload(64, 2, 128), createWorkload(128, 3, 256), createWorkload(192, 4, 256)];
+const results: Result[] = [];
+for (const threads of threadCounts) {
+  for (const workload of workloads) {
+    const result = await compare(workload, threads);
+    results.push(result);
+    console.log(`${card(result)}\n`);
+  }
+}
+const { git, machine } = await readProvenance();
+console.log(
+  JSON.stringify({
+    benchmark: "train",
+    git,
+    machine,
+    seed: SEED,
+    rounds,
+    steps,
+    batchTokens: BATCH_TOKENS,
+    results,
+  }),
+);
