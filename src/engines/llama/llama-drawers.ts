@@ -98,7 +98,7 @@ class SamplerDrawer implements Drawer {
     const { sampling, logprob } = this.#request;
     // What was drawn before at this place is forbidden now: the logits are gone, so the last token is read once more.
     if (cache.length === ids.length) await cache.truncate(ids.length - 1);
-    await cache.read(ids.slice(cache.length, -1));
+    if (cache.length < ids.length - 1) await cache.read(ids.slice(cache.length, -1));
     const tokenBias = forbidden === undefined ? this.#tokenBias : this.#alsoWithout(forbidden);
     const isGreedy = sampling.temperature <= 0;
     const [result] = await cache.call(() =>

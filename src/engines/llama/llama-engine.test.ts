@@ -35,4 +35,8 @@ engineConformance("llama", {
   bytes: (id) => (id < 256 ? Uint8Array.of(id) : encoder.encode(TINY_CONTROLS[id - 256])),
 });
 
-describe("x", () => { it("y", () => { expect(byteCharacters()).toHaveLength(256); }); });
+describe("x", () => {
+  it("y", () => {
+    expect(byteCharacters()).toHaveLength(256);
+  });
+});

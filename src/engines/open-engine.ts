@@ -1,0 +1,93 @@
+/** From an engine spec to a running engine. */
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { DataError, EngineError, errorMessage } from "../core/errors.ts";
+import { modelId } from "../core/ids.ts";
+import { throwIfAborted } from "./cancellation.ts";
+import type { Engine } from "./engine.ts";
+import { downloadModel } from "./llama/download.ts";
+import { LlamaEngine, type LlamaEngineOptions } from "./llama/index.ts";
+import { trialLoad } from "./llama/trial-load.ts";
+import { parseEngineSpec, type EngineSpec } from "./spec.ts";
+
+export interface OpenEngineOptions extends Omit<LlamaEngineOptions, "name"> {
+  /** Where `gguf:hf:` models are kept. Default `~/.cache/splitreason/models`. */
+  readonly modelsFolder?: string;
+  /**
+   * `header` (the default): the file's header is checked, and the weights of small files. `child-process`: the file is also loaded
+   * once in a process of its own, so that nothing in it can end this one; for files from people you do not trust. Not the default,
+   * since starting llama.cpp once more takes about a second, and a large model is then read twice.
+   */
+  readonly verify?: "header" | "child-process";
+}
+
+/**
+ * @param spec See {@link parseEngineSpec}.
+ * @throws ConfigError for a spec that is wrong, DataError for a file that is missing or unsound, EngineError when the model cannot
+ * be loaded.
+ */
+export async function openEngine(
+  spec: string,
+  options: OpenEngineOptions = {},
+  signal?: AbortSignal,
+): Promise<Engine> {
+  const { modelsFolder = defaultModelsFolder(), verify = "header", ...llamaOptions } = options;
+  const parsed = parseEngineSpec(spec);
+  throwIfAborted(modelId(spec), signal);
+  const path = await modelPath(spec, parsed, modelsFolder, signal);
+  if (verify === "child-process") await trialLoad(path, signal);
+  return LlamaEngine.load(path, { ...llamaOptions, name: spec }, signal);
+}
+
+/** SHA-256 (hexadecimal) of the model file behind a spec, or undefined for one that is not on this machine. */
+export async function modelFileDigest(spec: string): Promise<string | undefined> {
+  const parsed = parseEngineSpec(spec);
+  if (parsed.kind === "gguf-hf") return undefined;
+  const path = localPath(spec, parsed);
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  } catch (error) {
+    throw new DataError(`cannot read ${path}: ${errorMessage(error)}`, {
+      code: "file-unreadable",
+      cause: error,
+    });
+  }
+  return hash.digest("hex");
+}
+
+const defaultModelsFolder = () => join(homedir(), ".cache", "splitreason", "models");
+
+/** The package's own folder, from `src/engines` as from `dist/engines`. */
+const packageFolder = fileURLToPath(new URL("../..", import.meta.url));
+
+async function modelPath(
+  spec: string,
+  parsed: EngineSpec,
+  modelsFolder: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  if (parsed.kind !== "gguf-hf") return localPath(spec, parsed);
+  try {
+    return await downloadModel(parsed.repository, parsed.quantization, modelsFolder, signal);
+  } catch (error) {
+    throwIfAborted(modelId(spec), signal);
+    throw new EngineError(`${spec}: the model cannot be downloaded: ${errorMessage(error)}`, {
+      code: "engine-unavailable",
+      retryable: true,
+      cause: error,
+    });
+  }
+}
+
+function localPath(spec: string, parsed: Exclude<EngineSpec, { readonly kind: "gguf-hf" }>): string {
+  const path =
+    parsed.kind === "micro" ? join(packageFolder, "models", "micro", parsed.name, "model.gguf") : parsed.path;
+  if (existsSync(path)) return path;
+  const advice = parsed.kind === "micro" ? " The shipped models are made by `splitreason micro build`." : "";
+  throw new DataError(`${spec}: there is no file ${path}.${advice}`, { code: "file-missing" });
+}
