@@ -29,16 +29,21 @@ export class Progress {
 
   update(done: number, total: number, note = ""): void {
     const nowMs = this.#terminal.clock.nowMs();
-    const interval = this.#terminal.logIsTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS;
-    if (nowMs - this.#shownMs < interval) return;
-    this.#shownMs = nowMs;
     const perItemMs = (nowMs - this.#startMs) / Math.max(1, done - this.#startDone);
     const left = duration(perItemMs * (total - done));
-    const line = `${count(done)} of ${count(total)} ${this.#unit}, ${left} left${note === "" ? "" : `; ${note}`}`;
-    this.#terminal.log(
-      this.#terminal.logIsTerminal ? `\r\u001b[2K${line.slice(0, this.#terminal.columns - 1)}` : `${line}\n`,
+    this.show(
+      `${count(done)} of ${count(total)} ${this.#unit}, ${left} left${note === "" ? "" : `; ${note}`}`,
     );
-    this.#lineShown = this.#terminal.logIsTerminal;
+  }
+
+  /** Shows a line of the caller's own, if the last one has stood long enough. */
+  show(line: string): void {
+    const nowMs = this.#terminal.clock.nowMs();
+    const { logIsTerminal, columns } = this.#terminal;
+    if (nowMs - this.#shownMs < (logIsTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)) return;
+    this.#shownMs = nowMs;
+    this.#terminal.log(logIsTerminal ? `\r\u001b[2K${line.slice(0, columns - 1)}` : `${line}\n`);
+    this.#lineShown = logIsTerminal;
   }
 
   /** Clears the line, so that what is printed next starts one. */

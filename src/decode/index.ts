@@ -36,4 +36,5 @@ export {
   type SplitRequest,
   splitOptionsSchema,
 } from "./request.ts";
-export { type ModelPair, SplitDecoder } from "./split-decoder.ts";
+export { type ModelPair, requireFit } from "./pair-fit.ts";
+export { SplitDecoder } from "./split-decoder.ts";

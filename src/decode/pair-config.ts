@@ -1,5 +1,5 @@
 /** What a pair is, as data: two models, how to prompt them, and how to decode with them unless a request says otherwise. */
-import { dirname } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
 
@@ -46,27 +46,37 @@ export const MICRO_PAIR: PairConfig = pairConfigSchema.parse({
   maxTokens: 512,
 });
 
-export interface LoadedPairConfig {
-  readonly config: PairConfig;
-  /** Where relative paths in the specs start; undefined for a built-in pair. */
-  readonly folder?: string;
-}
-
 /**
  * The pair `micro`, or the JSON file at this path.
  * @throws ConfigError naming the field that is wrong; DataError when the file cannot be read.
  */
-export async function loadPairConfig(nameOrPath: string): Promise<LoadedPairConfig> {
-  if (nameOrPath === "micro") return { config: MICRO_PAIR };
+export async function loadPairConfig(nameOrPath: string): Promise<PairConfig> {
+  if (nameOrPath === "micro") return MICRO_PAIR;
   const text = await readTextFile(nameOrPath, 1024 * 1024);
   const parsed = pairConfigSchema.safeParse(parseJson(text, nameOrPath));
-  if (parsed.success) return { config: parsed.data, folder: dirname(nameOrPath) };
+  if (parsed.success) return withFolder(parsed.data, dirname(nameOrPath));
   const issue = parsed.error.issues[0];
   const where = issue === undefined || issue.path.length === 0 ? "" : `, field ${issue.path.join(".")}`;
   throw new ConfigError(`pair file ${nameOrPath}${where}: ${issue?.message ?? "invalid"}.`, {
     code: "config-invalid",
     cause: parsed.error,
   });
+}
+
+/** Makes paths in specs independent of where the program was started. */
+function withFolder(config: PairConfig, folder: string): PairConfig {
+  const { small, big, smallBase } = config;
+  return {
+    ...config,
+    small: specIn(folder, small),
+    big: specIn(folder, big),
+    ...(smallBase === undefined ? {} : { smallBase: specIn(folder, smallBase) }),
+  };
+}
+
+function specIn(folder: string, spec: string): string {
+  const path = /^gguf:(?!hf:)(.+)$/u.exec(spec)?.[1];
+  return path === undefined || isAbsolute(path) ? spec : `gguf:${join(folder, path)}`;
 }
 
 function parseJson(text: string, path: string): unknown {

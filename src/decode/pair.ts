@@ -1,12 +1,11 @@
-/** Two models opened together: checked to fit, with their chat templates. */
+/** Two models opened together, with their chat templates. Whether they fit a policy is for `pair-fit.ts` to say. */
 import { ConfigError } from "../core/errors.ts";
 import type { Piece } from "../core/piece.ts";
 import type { Engine } from "../engines/engine.ts";
 import { openEngine, type OpenEngineOptions } from "../engines/open-engine.ts";
-import { OFFLOAD_TAGS, type TagPair } from "../tags/grammar.ts";
 import { type ChatMessage, ChatTemplate } from "../tokenizer/chat-template.ts";
-import type { LoadedPairConfig, PairConfig } from "./pair-config.ts";
-import type { Policy } from "./policy.ts";
+import type { PairConfig } from "./pair-config.ts";
+import type { ModelPair } from "./pair-fit.ts";
 
 export interface PairPrompt {
   readonly prompt: readonly Piece[];
@@ -14,10 +13,7 @@ export interface PairPrompt {
   readonly promptForBig?: readonly Piece[];
 }
 
-/** Policies that leave it to the small model to ask, or to close: it must know the tags. */
-const TAG_POLICIES: readonly string[] = ["learned", "self"];
-
-export class Pair implements AsyncDisposable {
+export class Pair implements ModelPair, AsyncDisposable {
   readonly config: PairConfig;
   readonly small: Engine;
   /** Absent when it was not asked for. */
@@ -39,16 +35,15 @@ export class Pair implements AsyncDisposable {
    * @throws ConfigError, EngineError as {@link openEngine} does.
    */
   static async open(
-    { config, folder }: LoadedPairConfig,
+    config: PairConfig,
     options: OpenEngineOptions & { readonly without?: "big" },
     signal?: AbortSignal,
   ): Promise<Pair> {
     const { without, ...engineOptions } = options;
-    const shared = { ...engineOptions, ...(folder === undefined ? {} : { folder }) };
-    const small = await openEngine(config.small, shared, signal);
+    const small = await openEngine(config.small, engineOptions, signal);
     let big: Engine | undefined;
     try {
-      if (without !== "big") big = await openEngine(config.big, shared, signal);
+      if (without !== "big") big = await openEngine(config.big, engineOptions, signal);
       return new Pair(config, { small, ...(big === undefined ? {} : { big }) });
     } catch (error) {
       await Promise.allSettled([small.close(), big?.close()]);
@@ -60,26 +55,17 @@ export class Pair implements AsyncDisposable {
   render(messages: readonly ChatMessage[]): PairPrompt {
     const { openThinking } = this.config;
     const prompt = this.#smallTemplate.render(messages, { openThinking });
-    if (this.#bigTemplate === undefined || this.#bigTemplate.source === this.#smallTemplate.source) return { prompt };
+    if (this.#bigTemplate === undefined || this.#bigTemplate.source === this.#smallTemplate.source)
+      return { prompt };
     return { prompt, promptForBig: this.#bigTemplate.render(messages, { openThinking }) };
   }
 
-  /**
-   * Says no to a policy that these models cannot carry out.
-   * @throws ConfigError `pair-mismatch`, with what to do instead.
-   */
-  requireFit(policy: Policy, tags: TagPair = OFFLOAD_TAGS): void {
-    if (policy.uses !== "small" && this.big === undefined) {
-      throw mismatch(`policy ${policy.name} needs the big model, which is not open.`);
-    }
-    if (!TAG_POLICIES.includes(policy.name)) return;
-    const unknown = [tags.open, tags.close].filter((tag) => !this.small.capabilities.isControlToken(tag));
-    if (unknown.length === 0) return;
-    throw mismatch(
-      `the small model ${this.small.model} does not know ${unknown.join(" and ")} as control tokens, which the policy ` +
-        `${policy.name} needs: give --small a model tuned with these tags (splitreason train sft makes one), or use ` +
-        `--policy random, never or always.`,
-    );
+  /** Both models, for work that needs both. @throws ConfigError when the pair was opened without the big one. */
+  get both(): Required<ModelPair> {
+    if (this.big !== undefined) return { small: this.small, big: this.big };
+    throw new ConfigError(`${this.small.model} was opened without a big model, which is needed here.`, {
+      code: "pair-mismatch",
+    });
   }
 
   async close(): Promise<void> {
@@ -99,5 +85,3 @@ function templateOf({ template }: PairConfig, engine: Engine): ChatTemplate {
     { code: "config-invalid" },
   );
 }
-
-const mismatch = (message: string): ConfigError => new ConfigError(message, { code: "pair-mismatch" });

@@ -4,7 +4,7 @@
  * loop and the life of a request, the segments are in `small-segment`, `controlled-segment` and `scheduled-segment`.
  */
 import { type Clock, systemClock } from "../core/clock.ts";
-import { ConfigError, EngineError, SplitReasonError, errorMessage } from "../core/errors.ts";
+import { EngineError, SplitReasonError, errorMessage } from "../core/errors.ts";
 import { controlPiece } from "../core/piece.ts";
 import { createRng } from "../core/rng.ts";
 import type { Engine } from "../engines/engine.ts";
@@ -16,6 +16,7 @@ import type { EngineWork, FinishEvent, FinishReason, SplitEvent, Usage } from ".
 import { createExchange } from "./exchange.ts";
 import { LedgerBuilder } from "./ledger.ts";
 import { ModelContext } from "./model-context.ts";
+import { type ModelPair, requireFit } from "./pair-fit.ts";
 import type { PolicyRun, SegmentPlan } from "./policy.ts";
 import { type CheckedRequest, type SplitRequest, checkRequest } from "./request.ts";
 import { writeScheduled } from "./scheduled-segment.ts";
@@ -24,12 +25,6 @@ import { writeSmall } from "./small-segment.ts";
 import { StopScanner } from "./stop-scanner.ts";
 import { Transcript } from "./transcript.ts";
 import { linkController } from "./waiting.ts";
-
-export interface ModelPair {
-  readonly small: Engine;
-  /** May be left out for policies that use the small model alone. */
-  readonly big?: Engine;
-}
 
 export class SplitDecoder {
   readonly #pair: ModelPair;
@@ -52,7 +47,7 @@ export class SplitDecoder {
    */
   decode(request: SplitRequest): AsyncIterable<SplitEvent> {
     const settings = checkRequest(request);
-    this.#checkPair(request, settings);
+    requireFit(this.#pair, request.policy, settings.options.tags);
     const link = linkController(request.signal);
     const stream = this.#run(request, settings, link.controller.signal, link.release);
     const leave = async (): Promise<IteratorResult<SplitEvent, undefined>> => {
@@ -144,29 +139,6 @@ export class SplitDecoder {
       tagTokens: { open: 0, close: 0 },
       handoffFromMs: undefined,
     };
-  }
-
-  #checkPair({ policy }: SplitRequest, { options }: CheckedRequest): void {
-    const { small, big } = this.#pair;
-    const fail = (message: string): never => {
-      throw new ConfigError(message, { code: "pair-mismatch" });
-    };
-    if (policy.uses !== "small" && big === undefined) {
-      fail(`policy "${policy.name}" needs a big model; give one, or use never or self.`);
-    }
-    if (!policy.needsTags) return;
-    const unknown = Object.values(options.tags).filter((tag) => !small.capabilities.isControlToken(tag));
-    if (unknown.length > 0) {
-      fail(
-        `policy "${policy.name}" needs ${unknown.join(" and ")} as control tokens, which ${small.model} does not have; ` +
-          `give a small model tuned with them, or use another policy.`,
-      );
-    }
-    if (!small.capabilities.logitBias) {
-      fail(
-        `policy "${policy.name}" has to forbid tags at times, and the engine of ${small.model} has no logit bias.`,
-      );
-    }
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 
-import { digestOf } from "../../core/digest.ts";
+import { digestOf, digestOfBytes } from "../../core/digest.ts";
 import { DataError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/index.ts";
@@ -108,8 +108,8 @@ export async function sft(config: SftConfig, folder: string, hooks: RunHooks): P
     endOfTurn: loaded.endOfTurn,
     template: config.template ?? loaded.chatTemplate ?? BUILT_IN_TEMPLATES.chatml,
   };
-  const identity = digestOf(
-    [...weights].map(([name, { data }]) => [name, digestOf([...data.subarray(0, 64)])]),
+  const identity = digestOfBytes(
+    [...weights.values()].map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
   );
   return runFrom(start, config, source, { folder, name: "sft", identity }, hooks);
 }
@@ -196,7 +196,7 @@ async function runFrom(
         identity: {
           run: run.identity,
           vocabulary: tokenizer.vocabulary,
-          ...dataIdentity(config, examples, rowLength),
+          data: dataIdentity(config, examples, rowLength),
         },
         provenance: await readProvenance(),
       },

@@ -1,0 +1,140 @@
+/** `splitreason eval TASK`: arms against each other on a task, with controls and intervals. */
+import type { Command } from "commander";
+
+import { errorMessage } from "../core/errors.ts";
+import { ARM_HELP, DEFAULT_ARMS, parseArms } from "../eval/arms.ts";
+import { evaluate, type EvaluationSettings } from "../eval/evaluate.ts";
+import type { EvaluationSummary } from "../eval/summary.ts";
+import { TASKS, taskByName } from "../eval/tasks/index.ts";
+import { evaluationReport } from "./eval-report.ts";
+import { addPairFlags, filledText, type PairFlags, wholeNumber } from "./flags.ts";
+import { Progress } from "./progress.ts";
+import type { CommandContext } from "./program.ts";
+import { pairConfigFrom } from "./settings.ts";
+import { percent } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+
+interface EvalFlags extends PairFlags {
+  readonly arms: string;
+  readonly problems: number;
+  readonly samples: number;
+  readonly concurrency: number;
+  readonly randomChunk: number;
+  readonly smallBase?: string;
+  readonly out?: string;
+}
+
+export function registerEval(program: Command, context: CommandContext): void {
+  const command = program
+    .command("eval")
+    .summary("measure arms against each other on a task")
+    .description(
+      "Measure arms against each other on a task: accuracy with 95% intervals, the big model's share of the " +
+        "tokens, and the difference to the best control, paired by problem.",
+    )
+    .argument("<task>", `one of: ${TASKS.map(({ name }) => name).join(", ")}`)
+    .option("--arms <list>", "arms, separated by commas (see below)", filledText, DEFAULT_ARMS)
+    .option("--problems <n>", "how many problems", wholeNumber(1, 10_000_000), 200)
+    .option(
+      "--samples <n>",
+      "samples of each problem in each arm; more than one needs a temperature",
+      wholeNumber(1, 10_000),
+      1,
+    )
+    .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 8)
+    .option("--random-chunk <tokens>", "tokens in a row by one author in random arms", wholeNumber(1), 32)
+    .option("--small-base <spec>", "the small model before tuning, for the arm small", filledText)
+    .option("--out <dir>", "write rows.jsonl and summary.json; continues a run that was stopped", filledText);
+  addPairFlags(command)
+    .addHelpText("after", HELP)
+    .action(async (taskName: string, flags: EvalFlags) => {
+      const { terminal } = context;
+      const task = taskByName(taskName);
+      const arms = parseArms(flags.arms);
+      const pair = await pairConfigFrom(flags);
+      if (flags.samples > 1 && pair.sampling.temperature === 0) {
+        terminal.log(
+          "note: at temperature 0 all samples of a problem are the same; --temperature 0.6 makes them differ\n",
+        );
+      }
+      const { problems, samples, seed, concurrency, threads, randomChunk, out } = flags;
+      const summary = await evaluateWithProgress(terminal, {
+        pair,
+        task,
+        arms,
+        problems,
+        samples,
+        seed,
+        concurrency,
+        randomChunk,
+        ...(threads === undefined ? {} : { threads }),
+        ...(out === undefined ? {} : { out }),
+      });
+      terminal.out(
+        flags.json === true
+          ? `${JSON.stringify(summary, null, 2)}\n`
+          : evaluationReport(summary, context.paint()),
+      );
+      if (out !== undefined) terminal.log(`wrote rows.jsonl and summary.json to ${out}\n`);
+    });
+}
+
+/** Runs the evaluation with its progress on standard error. */
+export async function evaluateWithProgress(
+  terminal: Terminal,
+  settings: EvaluationSettings,
+): Promise<EvaluationSummary> {
+  const progress = new Progress(terminal, "samples");
+  const right = new Map(settings.arms.map(({ name }) => [name, { right: 0, all: 0 }]));
+  try {
+    const { summary } = await evaluate(settings, {
+      clock: terminal.clock,
+      signal: terminal.signal,
+      onStart: (kept, total) => {
+        if (kept > 0)
+          terminal.log(`continuing: ${kept} of ${total} samples are in ${settings.out} already\n`);
+        progress.start(kept);
+      },
+      onRow: (row, done, total) => {
+        const tally = right.get(row.arm);
+        if (tally !== undefined) {
+          tally.all += 1;
+          if (row.correct) tally.right += 1;
+        }
+        progress.update(done, total, noteOf(right));
+      },
+    });
+    return summary;
+  } catch (error) {
+    progress.end();
+    if (terminal.signal.aborted && settings.out !== undefined) {
+      terminal.log(
+        `what was done is in ${settings.out}: the same command continues it (${errorMessage(error)})\n`,
+      );
+    }
+    throw error;
+  } finally {
+    progress.end();
+  }
+}
+
+const noteOf = (right: ReadonlyMap<string, { readonly right: number; readonly all: number }>): string =>
+  [...right]
+    .filter(([, { all }]) => all > 0)
+    .map(([name, tally]) => `${name} ${percent(tally.right / tally.all)}`)
+    .join(", ");
+
+const HELP = `
+Tasks:
+${TASKS.map(({ name, description }) => `  ${name.padEnd(14)} ${description}`).join("\n")}
+
+Arms:
+${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}
+The control is the best of small, never and self: a gain counts when it is one over that.
+
+Examples:
+  splitreason eval micro
+  splitreason eval micro --arms learned,random~learned --problems 1000 --out runs/matched
+  splitreason eval micro --samples 8 --temperature 0.6 --json > result.json
+  splitreason eval micro --small gguf:my-small.gguf --small-base gguf:before.gguf --big gguf:my-big.gguf
+`;

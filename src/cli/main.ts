@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+/** The process: signals, pipes and the exit status. Everything else is in `program.ts`. */
+import { SplitReasonError } from "../core/errors.ts";
+import { EXIT } from "./exit-status.ts";
+import { runCli } from "./program.ts";
+import { processTerminal } from "./terminal.ts";
+
+const stop = new AbortController();
+let outputGone = false;
+let interruptStatus: number = EXIT.interrupted;
+
+const interrupt = (status: number, message: string): void => {
+  // The second time, the user does not want to wait for models to let go.
+  if (stop.signal.aborted) process.exit(status);
+  interruptStatus = status;
+  stop.abort(new SplitReasonError(message, { code: "aborted" }));
+};
+process.on("SIGINT", () => interrupt(EXIT.interrupted, "stopped by Ctrl-C."));
+process.on("SIGTERM", () => interrupt(EXIT.terminated, "stopped by a termination signal."));
+
+// A reader that has gone away (`| head`) is no failure: stop working and say nothing.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  outputGone = true;
+  stop.abort(new SplitReasonError("nobody reads the output any more.", { code: "aborted" }));
+});
+process.stderr.on("error", () => {});
+
+const terminal = processTerminal(stop.signal);
+const status = await runCli(process.argv.slice(2), {
+  ...terminal,
+  log: (text) => {
+    if (!outputGone) terminal.log(text);
+  },
+});
+process.exitCode = outputGone ? EXIT.done : status === EXIT.interrupted ? interruptStatus : status;

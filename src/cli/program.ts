@@ -1,0 +1,104 @@
+/** The command line as a whole: every command, and what happens to an error. */
+import { readFileSync } from "node:fs";
+
+import { Command, CommanderError } from "commander";
+
+import { registerAnnotate } from "./annotate.ts";
+import { registerEval } from "./eval.ts";
+import { describeError, exitStatus } from "./exit-status.ts";
+import { registerMicro } from "./micro.ts";
+import { registerQuickstart } from "./quickstart.ts";
+import { registerSolve } from "./solve.ts";
+import { paintWith, printableLine, type Paint, type Terminal, wantsColor } from "./terminal.ts";
+import { registerTrain } from "./train.ts";
+
+/** What a command gets from the program. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** For results; decided when the command runs, after the flags are read. */
+  readonly paint: () => Paint;
+}
+
+/** Adds one command to the program. */
+export type RegisterCommand = (program: Command, context: CommandContext) => void;
+
+/** In the order in which help lists them. */
+const COMMANDS: readonly RegisterCommand[] = [
+  registerQuickstart,
+  registerSolve,
+  registerEval,
+  registerData,
+  registerTrain,
+  registerMicro,
+];
+
+/** Runs one call to its end and gives its exit status. Prints every error itself; never throws. */
+export async function runCli(callArguments: readonly string[], terminal: Terminal): Promise<number> {
+  const program = createProgram(terminal);
+  try {
+    await program.parseAsync([...callArguments], { from: "user" });
+    return 0;
+  } catch (error) {
+    // Commander has printed its own errors, and help, already.
+    if (!(error instanceof CommanderError)) {
+      terminal.log(describeError(error, program.opts<{ debug?: boolean }>().debug === true));
+    }
+    return exitStatus(error);
+  }
+}
+
+function createProgram(terminal: Terminal): Command {
+  const program = new Command("splitreason")
+    .description(
+      "A small reasoning model writes, and hands its hardest steps to a large one. Solve problems with a pair of models, " +
+        "measure what the pair gains, and train one.",
+    )
+    .version(packageVersion(), "-V, --version", "print the version")
+    .option("--debug", "print the stack of an error")
+    .option("--no-color", "print without colours (as NO_COLOR=1 does)")
+    .helpOption("-h, --help", "print help, with examples")
+    .addHelpText("after", EXAMPLES)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.log(text),
+      outputError: (text, write) => {
+        write(
+          `splitreason: ${printableLine(text.replace(/^error: /u, "").trim())} (--help shows what there is)\n`,
+        );
+      },
+      getOutHelpWidth: () => Math.min(terminal.columns, 110),
+      getErrHelpWidth: () => Math.min(terminal.columns, 110),
+    });
+  const context: CommandContext = {
+    terminal,
+    paint: () =>
+      paintWith(
+        wantsColor(terminal.environment, terminal.outIsTerminal, program.opts<{ color: boolean }>().color),
+      ),
+  };
+  for (const register of COMMANDS) register(program, context);
+  return program;
+}
+
+function registerData(program: Command, context: CommandContext): void {
+  const data = program.command("data").summary("prepare training data").description("Prepare training data.");
+  registerAnnotate(data, context);
+}
+
+const EXAMPLES = `
+Examples:
+  splitreason quickstart
+  splitreason solve "Start with 347. First, add 85. Second, multiply the last two digits by 63. What is the result modulo 1000?"
+  splitreason eval micro --arms small,learned,random~learned,big --problems 200
+
+Exit status: 0 done, 1 failed in use, 2 wrong call, 130 stopped by Ctrl-C. \`splitreason help COMMAND\` explains a command.
+`;
+
+function packageVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  if (manifest !== null && typeof manifest === "object" && "version" in manifest)
+    return String(manifest.version);
+  return "unknown";
+}

@@ -1,0 +1,43 @@
+/** From flags to what is opened and how it decodes: flags first, then the pair's own settings. */
+import { ConfigError } from "../core/errors.ts";
+import { parsePolicy, type Policy, POLICY_NAMES } from "../decode/index.ts";
+import { loadPairConfig, type PairConfig } from "../decode/pair-config.ts";
+import type { PairFlags, PolicyFlags } from "./flags.ts";
+
+/** The pair's configuration with the flags folded in. Another small model has no "before tuning" that we know of. */
+export async function pairConfigFrom(
+  flags: PairFlags & { readonly smallBase?: string },
+): Promise<PairConfig> {
+  const { smallBase: ownBase, ...config } = await loadPairConfig(flags.pair);
+  const smallBase = flags.smallBase ?? (flags.small === undefined ? ownBase : undefined);
+  return {
+    ...config,
+    ...(smallBase === undefined ? {} : { smallBase }),
+    small: flags.small ?? config.small,
+    big: flags.big ?? config.big,
+    dial: {
+      ...config.dial,
+      ...(flags.bias === undefined ? {} : { bias: flags.bias }),
+      ...(flags.budget === undefined ? {} : { budget: flags.budget }),
+    },
+    sampling: {
+      ...config.sampling,
+      ...(flags.temperature === undefined ? {} : { temperature: flags.temperature }),
+    },
+    maxTokens: flags.maxTokens ?? config.maxTokens,
+  };
+}
+
+/** @throws ConfigError on an unknown policy, or a share for a policy that has none. */
+export function policyFrom(flags: PolicyFlags, config: PairConfig): Policy {
+  const name = flags.policy ?? config.policy;
+  // The pair's options belong to the pair's policy.
+  const options = name === config.policy ? config.policyOptions : {};
+  if (flags.share === undefined) return parsePolicy(name, options);
+  if (name !== "random" && POLICY_NAMES.includes(name)) {
+    throw new ConfigError(`--share ${flags.share} is for --policy random; the policy here is ${name}.`, {
+      code: "usage",
+    });
+  }
+  return parsePolicy(name, { ...options, share: flags.share });
+}

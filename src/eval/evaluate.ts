@@ -1,0 +1,151 @@
+/** A whole evaluation: opens what the arms need, runs them, and writes what was asked for. */
+import type { Clock } from "../core/clock.ts";
+import { digestOf } from "../core/digest.ts";
+import { readProvenance } from "../core/provenance.ts";
+import { requireFit } from "../decode/index.ts";
+import { Pair } from "../decode/pair.ts";
+import type { PairConfig } from "../decode/pair-config.ts";
+import { modelFileDigest } from "../engines/open-engine.ts";
+import type { Arm } from "./arms.ts";
+import { Journal } from "./journal.ts";
+import type { Row } from "./row.ts";
+import { type EvaluationPlan, runEvaluation } from "./runner.ts";
+import { createSolver, policyOf } from "./solver.ts";
+import { type EvaluationSummary, summarize } from "./summary.ts";
+import type { Task } from "./task.ts";
+
+export interface EvaluationSettings {
+  readonly pair: PairConfig;
+  readonly task: Task;
+  readonly arms: readonly Arm[];
+  /** How many of the task's. */
+  readonly problems: number;
+  /** Of each problem, in each arm. */
+  readonly samples: number;
+  readonly seed: number;
+  /** Samples in flight. */
+  readonly concurrency: number;
+  /** Of each model. */
+  readonly threads?: number;
+  /** Tokens in a row by one author in random arms (Paper 4: 32). */
+  readonly randomChunk: number;
+  /** A folder for rows and summary; an unfinished run of the same settings in it is continued. */
+  readonly out?: string;
+}
+
+export interface EvaluationHooks {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Once, before the first sample: how many rows an earlier run left. */
+  readonly onStart?: (kept: number, total: number) => void;
+  readonly onRow?: (row: Row, done: number, total: number) => void;
+}
+
+/**
+ * @throws ConfigError before anything is written when the arms cannot run on this pair, or `out` holds another run; DataError when
+ * `out` cannot be written. An abort rejects with the signal's reason; `out` then holds what continues the run.
+ */
+export async function evaluate(
+  settings: EvaluationSettings,
+  { clock, signal, onStart, onRow }: EvaluationHooks,
+): Promise<{ readonly summary: EvaluationSummary; readonly rows: readonly Row[] }> {
+  const { task, arms, samples, seed, out } = settings;
+  const plan: EvaluationPlan = {
+    task,
+    arms,
+    samples,
+    seed,
+    problems: await task.problems(settings.problems, seed),
+  };
+  const config = await describeSettings(settings);
+  const run = { configHash: digestOf(config), config, provenance: await readProvenance() };
+  const journal =
+    out === undefined ? undefined : await Journal.open(out, { configHash: run.configHash, config });
+  try {
+    await using models = await openModels(settings, signal);
+    onStart?.(journal?.kept.length ?? 0, arms.length * plan.problems.length * samples);
+    const rows = await runEvaluation(plan, {
+      solve: createSolver({
+        ...models,
+        task,
+        maxTokens: settings.pair.maxTokens,
+        sampling: settings.pair.sampling,
+        dial: settings.pair.dial,
+        options: settings.pair.options,
+        randomChunk: settings.randomChunk,
+      }),
+      concurrency: settings.concurrency,
+      clock,
+      signal,
+      ...(journal === undefined ? {} : { journal }),
+      ...(onRow === undefined ? {} : { onRow }),
+    });
+    const summary = summarize(plan, rows, run);
+    await journal?.finish(rows, summary);
+    return { summary, rows };
+  } finally {
+    await journal?.close();
+  }
+}
+
+/** What a result depends on: nothing of how many samples run at a time, or where results go. */
+async function describeSettings(settings: EvaluationSettings): Promise<Record<string, unknown>> {
+  const { pair, task, arms, problems, samples, seed, randomChunk } = settings;
+  const digests = async (spec: string | undefined): Promise<unknown> =>
+    spec === undefined ? undefined : { spec, digest: await modelFileDigest(spec) };
+  return {
+    task: { name: task.name, version: task.version },
+    problems,
+    samples,
+    seed,
+    arms: arms.map(({ name }) => name),
+    small: await digests(pair.small),
+    big: arms.some(needsBig) ? await digests(pair.big) : undefined,
+    smallBase: arms.some(needsBase) ? await digests(pair.smallBase) : undefined,
+    template: pair.template,
+    openThinking: pair.openThinking,
+    dial: pair.dial,
+    options: pair.options,
+    sampling: pair.sampling,
+    maxTokens: pair.maxTokens,
+    randomChunk: arms.some(({ policy }) => policy.kind.startsWith("random")) ? randomChunk : undefined,
+  };
+}
+
+interface OpenModels extends AsyncDisposable {
+  readonly tuned: Pair;
+  readonly base?: Pair;
+}
+
+async function openModels(settings: EvaluationSettings, signal: AbortSignal): Promise<OpenModels> {
+  const { pair, arms, concurrency, threads } = settings;
+  const options = { sequences: concurrency, ...(threads === undefined ? {} : { threads }) };
+  const tuned = await Pair.open(
+    pair,
+    { ...options, ...(arms.some(needsBig) ? {} : { without: "big" }) },
+    signal,
+  );
+  let base: Pair | undefined;
+  try {
+    for (const { policy, checkpoint } of arms) {
+      if (checkpoint === "tuned") requireFit(tuned, policyOf(policy, 0, 1), pair.options.tags);
+    }
+    if (pair.smallBase !== undefined && arms.some(needsBase)) {
+      base = await Pair.open({ ...pair, small: pair.smallBase }, { ...options, without: "big" }, signal);
+    }
+  } catch (error) {
+    await tuned.close();
+    throw error;
+  }
+  return {
+    tuned,
+    ...(base === undefined ? {} : { base }),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([tuned.close(), base?.close()]);
+    },
+  };
+}
+
+const needsBase = ({ checkpoint }: Arm): boolean => checkpoint === "base";
+
+const needsBig = ({ policy }: Arm): boolean => policyOf(policy, 0, 1).uses !== "small";
