@@ -17,7 +17,7 @@ import { TokenSequence } from "../token-sequence.ts";
 import { LlamaBackend } from "./llama-backend.ts";
 import type { LlamaShared } from "./llama-cache.ts";
 import { LlamaTokenizer } from "./llama-tokenizer.ts";
-import { leaseRuntime, type GpuOption, type RuntimeLease } from "./runtime.ts";
+import { type GpuOption, sharedRuntime } from "./runtime.ts";
 
 export interface LlamaEngineOptions {
   /** How the model is called in results. Default `gguf:PATH`. */
@@ -55,7 +55,6 @@ export class LlamaEngine implements Engine {
   readonly chatTemplate?: string;
   readonly #tokenizer: LlamaTokenizer;
   readonly #shared: LlamaShared;
-  readonly #runtime: RuntimeLease;
   readonly #llamaModel: LlamaModel;
   readonly #slots: Slots;
   readonly #sequences = new Set<Sequence>();
@@ -73,7 +72,7 @@ export class LlamaEngine implements Engine {
     const name = modelId(options.name ?? `gguf:${path}`);
     throwIfAborted(name, signal);
     const summary = checkGguf(path);
-    const runtime = await leaseRuntime(options.gpu ?? false);
+    const runtime = await sharedRuntime(options.gpu ?? false);
     const complaints = runtime.listen();
     let model: LlamaModel | undefined;
     try {
@@ -85,17 +84,9 @@ export class LlamaEngine implements Engine {
         ...(signal === undefined ? {} : { loadSignal: signal }),
       });
       const shared = await createShared(name, model, summary, options);
-      return new LlamaEngine(
-        name,
-        summary,
-        runtime,
-        model,
-        shared,
-        options.sequences ?? defaultSequences(summary),
-      );
+      return new LlamaEngine(name, summary, model, shared, options.sequences ?? defaultSequences(summary));
     } catch (error) {
       await model?.dispose();
-      await runtime.release();
       throwIfAborted(name, signal);
       if (error instanceof SplitReasonError) throw error;
       const reasons = complaints();
@@ -109,7 +100,6 @@ export class LlamaEngine implements Engine {
   private constructor(
     name: ModelId,
     summary: GgufSummary,
-    runtime: RuntimeLease,
     model: LlamaModel,
     created: { readonly shared: LlamaShared; readonly contextSize: number },
     sequences: number,
@@ -128,7 +118,6 @@ export class LlamaEngine implements Engine {
     if (summary.tokenizer.chatTemplate !== undefined) this.chatTemplate = summary.tokenizer.chatTemplate;
     this.#tokenizer = tokenizer;
     this.#shared = created.shared;
-    this.#runtime = runtime;
     this.#llamaModel = model;
     this.#slots = new Slots(name, sequences);
   }
@@ -165,7 +154,6 @@ export class LlamaEngine implements Engine {
     await Promise.all([...this.#sequences].map((sequence) => sequence.close()));
     await this.#shared.context.dispose();
     await this.#llamaModel.dispose();
-    await this.#runtime.release();
   }
 
   #sequence(capacity: number, backend: LlamaBackend, ids: readonly TokenId[]): Sequence {

@@ -7,51 +7,28 @@ import { EngineError, errorMessage } from "../../core/errors.ts";
 
 export type GpuOption = false | "auto";
 
-interface Runtime {
-  readonly llama: Promise<Llama>;
-  /** The last complaints of llama.cpp, which says why a load failed only there. */
-  readonly complaints: string[];
-  users: number;
+export interface Runtime {
+  readonly llama: Llama;
+  /** Forgets old complaints of llama.cpp; the returned function gives those since then: why a load failed is said only there. */
+  listen(): () => string;
 }
 
 const MOST_COMPLAINTS = 6;
-const runtimes = new Map<GpuOption, Runtime>();
+const runtimes = new Map<GpuOption, Promise<Runtime>>();
 
-export interface RuntimeLease {
-  readonly llama: Llama;
-  /** Forgets old complaints; the returned function gives those since then, on one line. */
-  listen(): () => string;
-  release(): Promise<void>;
-}
-
-/** Starts llama.cpp when nobody did before. Works offline: nothing is built or downloaded. */
-export async function leaseRuntime(gpu: GpuOption): Promise<RuntimeLease> {
+/**
+ * Starts llama.cpp when nobody did before, and keeps it for the life of the process: starting takes half a second and more, since the
+ * library first tests its binary in a process of its own. It works offline: nothing is built or downloaded. It does not keep
+ * the process alive.
+ */
+export async function sharedRuntime(gpu: GpuOption): Promise<Runtime> {
   let runtime = runtimes.get(gpu);
   if (runtime === undefined) {
     runtime = start(gpu);
     runtimes.set(gpu, runtime);
   }
-  runtime.users++;
-  const { complaints } = runtime;
-  let released = false;
-  const release = async () => {
-    if (released) return;
-    released = true;
-    runtime.users--;
-    if (runtime.users > 0) return;
-    runtimes.delete(gpu);
-    await (await runtime.llama).dispose();
-  };
   try {
-    const llama = await runtime.llama;
-    return {
-      llama,
-      listen: () => {
-        complaints.length = 0;
-        return () => complaints.join("; ");
-      },
-      release,
-    };
+    return await runtime;
   } catch (error) {
     runtimes.delete(gpu);
     throw new EngineError(`llama.cpp cannot be started: ${errorMessage(error)}`, {
@@ -61,9 +38,9 @@ export async function leaseRuntime(gpu: GpuOption): Promise<RuntimeLease> {
   }
 }
 
-function start(gpu: GpuOption): Runtime {
+async function start(gpu: GpuOption): Promise<Runtime> {
   const complaints: string[] = [];
-  const llama = getLlama({
+  const llama = await getLlama({
     gpu,
     build: "never",
     skipDownload: true,
@@ -78,5 +55,11 @@ function start(gpu: GpuOption): Runtime {
       if (complaints.length > MOST_COMPLAINTS) complaints.shift();
     },
   });
-  return { llama, complaints, users: 0 };
+  return {
+    llama,
+    listen: () => {
+      complaints.length = 0;
+      return () => complaints.join("; ");
+    },
+  };
 }
