@@ -9,8 +9,18 @@ export type TensorData = Float32Array | BigInt64Array;
 export interface GraphSessionOptions {
   /** Threads inside one operator. */
   readonly threads: number;
-  /** Writes onnxruntime's profile of every run to files that start with this path. */
-  readonly profilePrefix?: string;
+}
+
+export function sessionOptions(threads: number): InferenceSession.SessionOptions {
+  return {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 3,
+    // Idle threads sleep: spinning gains little here and takes the core from whoever else needs it.
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
+  };
 }
 
 export class GraphSession {
@@ -26,18 +36,7 @@ export class GraphSession {
 
   static async create(graph: GraphBuilder, options: GraphSessionOptions): Promise<GraphSession> {
     try {
-      const session = await InferenceSession.create(graph.build(), {
-        intraOpNumThreads: options.threads,
-        interOpNumThreads: 1,
-        executionMode: "sequential",
-        graphOptimizationLevel: "all",
-        logSeverityLevel: 3,
-        // Idle threads sleep: spinning gains little here and takes the core from whoever else needs it.
-        extra: { session: { intra_op: { allow_spinning: "0" } } },
-        ...(options.profilePrefix === undefined
-          ? {}
-          : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
-      });
+      const session = await InferenceSession.create(graph.build(), sessionOptions(options.threads));
       return new GraphSession(session, graph);
     } catch (error) {
       throw new TrainError(`onnxruntime refused the training graph: ${errorMessage(error)}`, {

@@ -1,6 +1,6 @@
 /**
- * The trainer that runs inside the process, on the CPU: forward and backward in one onnxruntime graph, AdamW here. Weights
- * stay in one flat buffer that the graph reads in place. The same seed, data and calls give the same bytes.
+ * The trainer that runs inside the process, on the CPU: forward and backward in one onnxruntime graph, AdamW here, on flat
+ * buffers. Threads share the micro-batches of a step. The same seed, data, calls and number of threads give the same bytes.
  */
 import { TrainError } from "../../core/errors.ts";
 import { parseQwen3Config, type Qwen3Config, type Qwen3ConfigInput } from "../model/config.ts";
@@ -16,16 +16,17 @@ import {
   buildGradientGraph,
   buildLogitsGraph,
   buildScoreGraph,
-  type GradientOutput,
   LOGITS,
-  LOGPROBS,
 } from "../model/qwen3.ts";
 import { GraphSession, type TensorData } from "../tensor/session.ts";
 import type { AdamParameters, Datum, ForwardResult, LossName, OptimResult, Trainer } from "../trainer.ts";
 import { type AdamState, adamwStep, createAdamState, type UpdateRange } from "./adamw.ts";
 import { MicroBatch } from "./batch.ts";
-import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-import { packRows } from "./packing.ts";
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { type Lane, LocalLane } from "./lane.ts";
+import { type PackedRow, packRows } from "./packing.ts";
+import { createProgram, type Program } from "./program.ts";
+import { WorkerLane } from "./worker-lane.ts";
 
 export interface EmbeddedTrainerOptions {
   readonly config: Qwen3ConfigInput;
@@ -33,7 +34,7 @@ export interface EmbeddedTrainerOptions {
   readonly seed?: number;
   /** ... or these, by name. One of the two is given. */
   readonly weights?: Weights;
-  /** Threads inside one operator. Default 1. */
+  /** Micro-batches that run at once, each on a thread of its own. Default 1. */
   readonly threads?: number;
   /** T: tokens in a row; the longest datum. Default 256, or the model's maxPositions if that is less. */
   readonly rowLength?: number;
@@ -48,15 +49,11 @@ export interface EmbeddedTrainerOptions {
 
 export type Exporter = (folder: string, config: Qwen3Config, weights: Weights) => Promise<void>;
 
-interface GradientSession {
-  readonly session: GraphSession;
-  readonly gradients: readonly GradientOutput[];
-}
+type Purpose = "gradients" | "scores";
 
 export class EmbeddedTrainer implements Trainer {
   readonly config: Qwen3Config;
   readonly rowLength: number;
-  readonly #threads: number;
   readonly #rowsPerBatch: number;
   readonly #exporter: Exporter | undefined;
   readonly #specs: ReadonlyMap<string, ParameterSpec>;
@@ -64,9 +61,8 @@ export class EmbeddedTrainer implements Trainer {
   readonly #flat: Float32Array;
   readonly #gradients: Float32Array;
   #adam: AdamState;
-  readonly #parameterFeeds: ReadonlyMap<string, Float32Array>;
-  readonly #gradientSessions = new Map<number, Promise<GradientSession>>();
-  readonly #scoreSessions = new Map<number, Promise<GraphSession>>();
+  readonly #localLane: LocalLane;
+  readonly #lanes: readonly Lane[];
   #logitsSession: Promise<GraphSession> | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -74,7 +70,6 @@ export class EmbeddedTrainer implements Trainer {
   private constructor(options: EmbeddedTrainerOptions) {
     this.config = parseQwen3Config(options.config);
     this.rowLength = options.rowLength ?? Math.min(256, this.config.maxPositions);
-    this.#threads = options.threads ?? 1;
     this.#rowsPerBatch = options.rowsPerBatch ?? Math.max(1, Math.floor(1024 / this.rowLength));
     this.#exporter = options.exporter;
     if (this.rowLength > this.config.maxPositions) {
@@ -85,6 +80,18 @@ export class EmbeddedTrainer implements Trainer {
     }
     if ((options.seed === undefined) === (options.weights === undefined)) {
       throw new TrainError("EmbeddedTrainer needs either a seed or weights.", { code: "train-invalid" });
+    }
+    const { threads = 1 } = options;
+    for (const [name, value] of Object.entries({
+      threads,
+      rowLength: this.rowLength,
+      rowsPerBatch: this.#rowsPerBatch,
+    })) {
+      if (!Number.isInteger(value) || value < 1) {
+        throw new TrainError(`${name} is ${value}; it must be a whole number of at least 1.`, {
+          code: "train-invalid",
+        });
+      }
     }
     const specs = parameterSpecs(this.config);
     this.#specs = new Map(specs.map((spec) => [spec.name, spec]));
@@ -98,15 +105,16 @@ export class EmbeddedTrainer implements Trainer {
       : initialWeights(this.config, options.seed ?? 0);
     this.#gradients = new Float32Array(this.#flat.length);
     this.#adam = createAdamState(this.#flat.length);
-    this.#parameterFeeds = new Map(
-      specs.map(({ name, offset, size }) => [name, this.#flat.subarray(offset, offset + size)]),
-    );
+    this.#localLane = new LocalLane(this.#flat, this.#gradients);
+    const workers = Array.from({ length: threads - 1 }, () => new WorkerLane(this.#flat));
+    this.#lanes = [this.#localLane, ...workers];
   }
 
   /** Compiles the main graph, so that a model that cannot run fails here. */
   static async create(options: EmbeddedTrainerOptions): Promise<EmbeddedTrainer> {
     const trainer = new EmbeddedTrainer(options);
-    await trainer.#gradientSession(trainer.#rowsPerBatch);
+    const rows = trainer.#rowsPerBatch;
+    await trainer.#localLane.prepare(`gradients ${rows}`, () => trainer.#createProgram("gradients", rows));
     return trainer;
   }
 
@@ -117,8 +125,7 @@ export class EmbeddedTrainer implements Trainer {
   ): Promise<EmbeddedTrainer> {
     const checkpoint = await readCheckpoint(folder);
     const trainer = await EmbeddedTrainer.create({ ...options, config: checkpoint.config, seed: 0 });
-    trainer.#flat.set(checkpoint.weights);
-    trainer.#adam = checkpoint.adam;
+    trainer.#restore(checkpoint);
     return trainer;
   }
 
@@ -148,12 +155,7 @@ export class EmbeddedTrainer implements Trainer {
   }
 
   forward(data: readonly Datum[]): Promise<ForwardResult> {
-    return this.#exclusive(() =>
-      this.#runBatches(data, async (rowCount, feeds) => {
-        const session = await this.#scoreSession(rowCount);
-        return session.run(feeds);
-      }),
-    );
+    return this.#exclusive(() => this.#runBatches(data, "scores"));
   }
 
   forwardBackward(data: readonly Datum[], loss: LossName): Promise<ForwardResult> {
@@ -185,13 +187,11 @@ export class EmbeddedTrainer implements Trainer {
         [datum],
         this.config.vocabularySize,
       );
-      this.#logitsSession ??= GraphSession.create(buildLogitsGraph(this.config, shape), {
-        threads: this.#threads,
-      });
+      this.#logitsSession ??= GraphSession.create(buildLogitsGraph(this.config, shape), { threads: 1 });
       const session = await this.#logitsSession;
-      const outputs = await session.run(
-        new Map<string, TensorData>([...this.#parameterFeeds, ...batch.feeds]),
-      );
+      const feeds = new Map<string, TensorData>(batch.feeds);
+      for (const [name, { data }] of this.weights()) feeds.set(name, data);
+      const outputs = await session.run(feeds);
       const results: Float32Array[] = [];
       batch.unpack(required(outputs, LOGITS), this.config.vocabularySize, results);
       return results[0] ?? new Float32Array(0);
@@ -214,8 +214,7 @@ export class EmbeddedTrainer implements Trainer {
           { code: "train-invalid" },
         );
       }
-      this.#flat.set(checkpoint.weights);
-      this.#adam = checkpoint.adam;
+      this.#restore(checkpoint);
       this.#gradients.fill(0);
     });
   }
@@ -235,32 +234,18 @@ export class EmbeddedTrainer implements Trainer {
   close(): Promise<void> {
     return this.#exclusive(async () => {
       this.#closed = true;
-      const gradientSessions = await Promise.all(this.#gradientSessions.values());
-      const sessions = await Promise.all([
-        ...this.#scoreSessions.values(),
-        ...(this.#logitsSession ? [this.#logitsSession] : []),
-      ]);
-      this.#gradientSessions.clear();
-      this.#scoreSessions.clear();
+      for (const lane of this.#lanes) await lane.close();
+      await (await this.#logitsSession)?.close();
       this.#logitsSession = undefined;
-      for (const session of [...sessions, ...gradientSessions.map((entry) => entry.session)])
-        await session.close();
     });
   }
 
   async #accumulate(data: readonly Datum[]): Promise<ForwardResult> {
-    return this.#runBatches(data, async (rowCount, feeds) => {
-      const { session, gradients } = await this.#gradientSession(rowCount);
-      const outputs = await session.run(feeds);
-      for (const gradient of gradients) {
-        const { offset, size, shape } = required(this.#specs, gradient.parameter);
-        const target = this.#gradients.subarray(offset, offset + size);
-        const values = required(outputs, gradient.output);
-        if (gradient.kind === "dense") addTo(target, values);
-        else addRows(target, shape[1] ?? 1, idWords(required(feeds, gradient.ids)), values);
-      }
-      return outputs;
-    });
+    try {
+      return await this.#runBatches(data, "gradients");
+    } finally {
+      for (const lane of this.#lanes) lane.collectGradients(this.#gradients);
+    }
   }
 
   #update(adam: AdamParameters): OptimResult {
@@ -269,28 +254,29 @@ export class EmbeddedTrainer implements Trainer {
     } finally {
       // Also when the step is refused: what is not finite would stay so in every sum.
       this.#gradients.fill(0);
+      for (const lane of this.#lanes) lane.weightsChanged();
     }
   }
 
-  async #runBatches(
-    data: readonly Datum[],
-    run: (
-      rowCount: number,
-      feeds: ReadonlyMap<string, TensorData>,
-    ) => Promise<ReadonlyMap<string, Float32Array>>,
-  ): Promise<ForwardResult> {
+  #restore(checkpoint: Checkpoint): void {
+    this.#flat.set(checkpoint.weights);
+    this.#adam = checkpoint.adam;
+    for (const lane of this.#lanes) lane.weightsChanged();
+  }
+
+  async #runBatches(data: readonly Datum[], purpose: Purpose): Promise<ForwardResult> {
     const logprobs = data.map(() => new Float32Array(0));
-    const rows = packRows(data, this.rowLength);
-    for (let start = 0; start < rows.length; start += this.#rowsPerBatch) {
-      const chunk = rows.slice(start, start + this.#rowsPerBatch);
-      const shape: BatchShape = { rows: this.#graphRows(chunk.length), length: this.rowLength };
-      const batch = new MicroBatch(shape, chunk, data, this.config.vocabularySize);
-      const outputs = await run(
-        shape.rows,
-        new Map<string, TensorData>([...this.#parameterFeeds, ...batch.feeds]),
-      );
-      batch.unpack(required(outputs, LOGPROBS), 1, logprobs);
-    }
+    const batches = this.#divide(packRows(data, this.rowLength));
+    // Those of other threads are under way before the one of this thread starts, which blocks it.
+    const runs = batches.map(async (rows, index) => {
+      const lane = this.#lanes[(index + 1) % this.#lanes.length] ?? this.#localLane;
+      const shape: BatchShape = { rows: graphRows(rows.length, this.#rowsPerBatch), length: this.rowLength };
+      const batch = new MicroBatch(shape, rows, data, this.config.vocabularySize);
+      const program = () => this.#createProgram(purpose, shape.rows);
+      batch.unpack(await lane.run(`${purpose} ${shape.rows}`, program, batch.feeds), 1, logprobs);
+    });
+    const failed = (await Promise.allSettled(runs)).find((run) => run.status === "rejected");
+    if (failed) throw failed.reason;
     let lossSum = 0;
     let weightSum = 0;
     for (const [index, { weights }] of data.entries()) {
@@ -302,26 +288,21 @@ export class EmbeddedTrainer implements Trainer {
     return { logprobs, lossSum, weightSum };
   }
 
-  /** Graphs have fixed shapes; a last micro-batch that is not full runs in the next power of two. */
-  #graphRows(rowCount: number): number {
-    let rows = 1;
-    while (rows < rowCount) rows *= 2;
-    return Math.min(rows, this.#rowsPerBatch);
+  /** Micro-batches of about equal size, as many for each lane where there are rows enough. */
+  #divide(rows: readonly PackedRow[]): PackedRow[][] {
+    const lanes = this.#lanes.length;
+    const count = Math.ceil(rows.length / this.#rowsPerBatch / lanes) * lanes;
+    const size = Math.ceil(rows.length / count);
+    const batches: PackedRow[][] = [];
+    for (let start = 0; start < rows.length; start += size) batches.push(rows.slice(start, start + size));
+    return batches;
   }
 
-  #gradientSession(rows: number): Promise<GradientSession> {
-    return memoised(this.#gradientSessions, rows, async () => {
-      const { graph, gradients } = buildGradientGraph(this.config, { rows, length: this.rowLength });
-      return { session: await GraphSession.create(graph, { threads: this.#threads }), gradients };
-    });
-  }
-
-  #scoreSession(rows: number): Promise<GraphSession> {
-    return memoised(this.#scoreSessions, rows, () =>
-      GraphSession.create(buildScoreGraph(this.config, { rows, length: this.rowLength }), {
-        threads: this.#threads,
-      }),
-    );
+  #createProgram(purpose: Purpose, rows: number): Program {
+    const shape: BatchShape = { rows, length: this.rowLength };
+    if (purpose === "scores") return createProgram(buildScoreGraph(this.config, shape), [], this.#specs);
+    const { graph, gradients } = buildGradientGraph(this.config, shape);
+    return createProgram(graph, gradients, this.#specs);
   }
 
   /** Calls run one after another, in the order in which they were made. */
@@ -335,37 +316,15 @@ export class EmbeddedTrainer implements Trainer {
   }
 }
 
-function memoised<Key, T>(cache: Map<Key, Promise<T>>, key: Key, make: () => Promise<T>): Promise<T> {
-  const known = cache.get(key);
-  if (known) return known;
-  const made = make();
-  cache.set(key, made);
-  return made;
+/** Graphs have fixed shapes: a few sizes serve all micro-batches, with at most a third of the rows as padding. */
+function graphRows(rowCount: number, most: number): number {
+  let rows = 1;
+  while (rows < rowCount) rows = rows % 3 === 0 ? (rows / 3) * 4 : rows === 1 ? 2 : (rows / 2) * 3;
+  return Math.min(rows, most);
 }
 
 function required<T>(map: ReadonlyMap<string, T>, name: string): T {
   const value = map.get(name);
   if (value === undefined) throw new TrainError(`the trainer lost track of ${name}.`, { code: "internal" });
   return value;
-}
-
-/** The low halves of small int64 numbers. */
-function idWords(ids: TensorData): Int32Array {
-  return new Int32Array(ids.buffer, ids.byteOffset, ids.byteLength / 4);
-}
-
-function addTo(target: Float32Array, values: Float32Array): void {
-  for (let index = 0; index < target.length; index++) {
-    target[index] = (target[index] as number) + (values[index] as number);
-  }
-}
-
-/** Adds row n of `rows` to row ids[n] of `target`, in the order of n. */
-function addRows(target: Float32Array, width: number, ids: Int32Array, rows: Float32Array): void {
-  for (let row = 0, from = 0; from < rows.length; row++, from += width) {
-    const to = (ids[2 * row] as number) * width;
-    for (let column = 0; column < width; column++) {
-      target[to + column] = (target[to + column] as number) + (rows[from + column] as number);
-    }
-  }
 }
