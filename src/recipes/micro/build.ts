@@ -28,7 +28,7 @@ export interface MicroBuildOptions {
   readonly out: string;
   /** Checkpoints, metrics and annotated traces. */
   readonly work: string;
-  /** For the whole build: the two pre-trainings run side by side with half of them each. */
+  /** Of each training. */
   readonly threads: number;
   readonly provenance: Provenance;
   readonly onMessage?: (message: string) => void;
@@ -51,21 +51,19 @@ export async function buildMicroPair(options: MicroBuildOptions): Promise<MicroB
   const { config, onMessage, work } = options;
   const startedMs = performance.now();
   const tokenizer = microTokenizer();
-  const stage = (name: string, threads: number): StageOptions => ({
+  const stage = (name: string): StageOptions => ({
     ...options,
     name,
     tokenizer,
     folder: join(work, name),
-    threads,
   });
 
-  onMessage?.("pre-training both models side by side");
-  const half = Math.max(1, Math.floor(options.threads / 2));
-  const [base, big] = await Promise.all([
-    pretrain(config.small, config.seed, stage("small-base", half)),
-    pretrain(config.big, config.seed, stage("big", half)),
-  ]);
-  if (base === undefined || big === undefined) return undefined;
+  onMessage?.("pre-training the small model");
+  const base = await pretrain(config.small, config.seed, stage("small-base"));
+  if (base === undefined) return undefined;
+  onMessage?.("pre-training the big model");
+  const big = await pretrain(config.big, config.seed, stage("big"));
+  if (big === undefined) return undefined;
 
   const measured = await withEngines(base, big, options, async (engines) => {
     onMessage?.(`annotating ${config.annotation.traces} traces by likelihood gap`);
@@ -86,7 +84,7 @@ export async function buildMicroPair(options: MicroBuildOptions): Promise<MicroB
   });
 
   onMessage?.("tuning the small model on annotated traces");
-  const small = await tune(config, base, work, stage("small", options.threads));
+  const small = await tune(config, base, work, stage("small"));
   if (small === undefined) return undefined;
 
   const result: MicroBuildResult = {
