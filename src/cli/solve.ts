@@ -93,8 +93,14 @@ export async function showSolution(
   { terminal, paint }: CommandContext,
 ): Promise<SplitResult> {
   const view = new TraceView((text) => terminal.out(text), paint());
-  view.legend({ small: pair.small.model, big: pair.big?.model ?? "not loaded" });
-  const result = await collect(watch(events, (event) => view.push(event)));
+  let begun = false;
+  const show = (event: SplitEvent): void => {
+    // A request that fails before its first event leaves no legend of nothing behind.
+    if (!begun) view.legend({ small: pair.small.model, big: pair.big?.model ?? "not loaded" });
+    begun = true;
+    view.push(event);
+  };
+  const result = await collect(watch(events, show));
   const answer = lastBoxed(result.text);
   terminal.out(`answer: ${answer === null ? "none" : paint().bold(printable(answer))}${endNote(result)}\n`);
   terminal.out(paint().dim(`${figures(result.usage, result.timing)}\n`));

@@ -9,9 +9,7 @@ import { DataError, EngineError, errorMessage } from "../core/errors.ts";
 import { modelId } from "../core/ids.ts";
 import { throwIfAborted } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
-import { downloadModel } from "./llama/download.ts";
-import { LlamaEngine, type LlamaEngineOptions } from "./llama/index.ts";
-import { trialLoad } from "./llama/trial-load.ts";
+import type { LlamaEngineOptions } from "./llama/index.ts";
 import { parseEngineSpec, type EngineSpec } from "./spec.ts";
 
 export interface OpenEngineOptions extends Omit<LlamaEngineOptions, "name"> {
@@ -39,7 +37,9 @@ export async function openEngine(
   const parsed = parseEngineSpec(spec);
   throwIfAborted(modelId(spec), signal);
   const path = await modelPath(spec, parsed, modelsFolder, signal);
-  if (verify === "child-process") await trialLoad(path, signal);
+  // The library takes half a second to load: a program that opens no model does not wait for it.
+  if (verify === "child-process") await (await import("./llama/trial-load.ts")).trialLoad(path, signal);
+  const { LlamaEngine } = await import("./llama/index.ts");
   return LlamaEngine.load(path, { ...llamaOptions, name: spec }, signal);
 }
 
@@ -73,6 +73,7 @@ async function modelPath(
 ): Promise<string> {
   if (parsed.kind !== "gguf-hf") return localPath(spec, parsed);
   try {
+    const { downloadModel } = await import("./llama/download.ts");
     return await downloadModel(parsed.repository, parsed.quantization, modelsFolder, signal);
   } catch (error) {
     throwIfAborted(modelId(spec), signal);

@@ -15,10 +15,10 @@ export interface CliOptions {
   readonly input?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Called with what standard error has said so far, to act on it in the middle of a run. */
-  readonly onLog?: (log: string, kill: (signal: NodeJS.Signals) => void) => void;
-  /** The same for standard output; `closeOut` stops reading it, as `head` does. */
-  readonly onOut?: (out: string, kill: (signal: NodeJS.Signals) => void, closeOut: () => void) => void;
+  /** Called every 20 ms while the program runs. */
+  readonly poll?: (kill: (signal: NodeJS.Signals) => void) => Promise<void>;
+  /** Called with what standard output has said so far; `closeOut` stops reading it, as `head` does. */
+  readonly onOut?: (out: string, closeOut: () => void) => void;
 }
 
 /** Runs to the end; ended by force after two minutes. */
@@ -38,14 +38,17 @@ export function runCliProcess(
     const kill = (signal: NodeJS.Signals): void => void child.kill(signal);
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       out += text;
-      options.onOut?.(out, kill, () => child.stdout.destroy());
+      options.onOut?.(out, () => child.stdout.destroy());
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       log += text;
-      options.onLog?.(log, kill);
     });
+    const timer = setInterval(() => void options.poll?.(kill), 20);
     child.on("error", reject);
-    child.on("close", (status, signal) => resolve({ status, signal, out, log }));
+    child.on("close", (status, signal) => {
+      clearInterval(timer);
+      resolve({ status, signal, out, log });
+    });
     child.stdin.on("error", () => {});
     child.stdin.end(options.input ?? "");
   });

@@ -1,0 +1,153 @@
+/** What the program says when it is called wrongly, and when it is asked for help; `test/cli.test.ts` starts it as a process. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { writeTinyPair } from "../../test/support/tiny-pair.ts";
+import { systemClock } from "../core/clock.ts";
+import { runCli } from "./program.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "splitreason-program-"));
+const PROBLEM = "Start with 347. First, add 85. What is the result modulo 1000?";
+
+const withPair = (...callArguments: string[]): string[] => [
+  ...callArguments,
+  ...["--pair", join(folder, "pair.json"), "--threads", "1", "--max-tokens", "48"],
+];
+
+async function call(callArguments: readonly string[]) {
+  let out = "";
+  let log = "";
+  const status = await runCli(callArguments, {
+    out: (text) => (out += text),
+    log: (text) => (log += text),
+    outIsTerminal: false,
+    logIsTerminal: false,
+    columns: 100,
+    environment: {},
+    clock: systemClock,
+    signal: new AbortController().signal,
+    readInput: async () => "",
+  });
+  return { status, out, log };
+}
+
+beforeAll(() => writeTinyPair(folder));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("a wrong call or a failure", () => {
+  const gguf = (name: string): string => `gguf:${join(folder, `${name}.gguf`)}`;
+
+  it.each<[string, readonly string[], number, string]>([
+    ["a missing model file", withPair("solve", "x", "--small", gguf("none")), 1, "there is no file"],
+    ["a broken model file", withPair("solve", "x", "--small", gguf("broken")), 1, "broken.gguf"],
+    ["an unknown engine scheme", withPair("solve", "x", "--small", "ftp:x"), 2, "accepted are"],
+    ["a missing pair file", ["solve", "x", "--pair", join(folder, "none.json")], 1, "no such file"],
+    ["a pair that does not fit", withPair("solve", "x", "--small", gguf("tagless")), 2, "as control tokens"],
+    [
+      "the same in eval",
+      withPair("eval", "micro", "--small", gguf("tagless"), "--small-base", gguf("base")),
+      2,
+      "as control",
+    ],
+    [
+      "a prompt longer than the context",
+      withPair("solve", PROBLEM.repeat(9), "--small", gguf("narrow")),
+      1,
+      "does not fit",
+    ],
+    ["an empty problem", withPair("solve", "  "), 2, "the problem is empty"],
+    ["no problem at all", withPair("solve"), 2, "the problem is empty"],
+    ["an unknown command", ["slove"], 2, "Did you mean solve?"],
+    ["an unknown flag", ["solve", "x", "--polcy", "never"], 2, "unknown option '--polcy'"],
+    ["an unknown policy", withPair("solve", "x", "--policy", "sometimes"), 2, 'unknown policy "sometimes"'],
+    [
+      "a share for a policy without",
+      withPair("solve", "x", "--policy", "never", "--share", "0.1"),
+      2,
+      "--share 0.1 is for",
+    ],
+    ["a temperature below 0", ["solve", "x", "--temperature", "-1"], 2, "from 0 to 10"],
+    ["a temperature that is no number", ["solve", "x", "--temperature", "warm"], 2, "from 0 to 10"],
+    ["a budget above 1", ["solve", "x", "--budget", "2"], 2, "from 0 to 1"],
+    ["a seed with a fraction", ["solve", "x", "--seed", "1.5"], 2, "whole number"],
+    ["no tokens", ["solve", "x", "--max-tokens", "0"], 2, "of at least 1"],
+    ["an unknown task", ["eval", "macro"], 2, 'unknown task "macro"'],
+    ["an unknown arm", ["eval", "micro", "--arms", "learnt"], 2, 'unknown arm "learnt"'],
+    ["no problems to evaluate", ["eval", "micro", "--problems", "0"], 2, "whole number from 1"],
+    [
+      "a folder that cannot be made",
+      withPair("eval", "micro", "--out", "/proc/no/where"),
+      1,
+      "cannot write to",
+    ],
+    [
+      "a pair without base for the arm small",
+      withPair("eval", "micro", "--small", gguf("small")),
+      2,
+      "smallBase",
+    ],
+    ["training without an output", ["train", "sft"], 2, "required option '--out"],
+    [
+      "training without data",
+      ["train", "sft", "--out", join(folder, "t"), "--model", folder],
+      2,
+      "field data",
+    ],
+    [
+      "annotation of a missing file",
+      ["data", "annotate", join(folder, "no.jsonl"), "--out", "x"],
+      1,
+      "no such file",
+    ],
+  ])("%s", async (_, callArguments, status, message) => {
+    const before = (await readdir(folder)).sort();
+    const result = await call(callArguments);
+    expect(result.log).toContain(message);
+    expect(result.log.startsWith("splitreason: ")).toBe(true);
+    expect(result.log.trimEnd().split("\n")).toHaveLength(1);
+    expect(result).toMatchObject({ status, out: "" });
+    expect((await readdir(folder)).sort()).toEqual(before);
+  });
+
+  it("names the field of a pair file that is wrong", async () => {
+    const path = join(folder, "wrong-pair.json");
+    writeFileSync(path, JSON.stringify({ small: "gguf:small.gguf", big: "gguf:big.gguf", polcy: "never" }));
+    const result = await call(["solve", "x", "--pair", path]);
+    expect(result).toMatchObject({ status: 2, out: "" });
+    expect(result.log).toContain("polcy");
+  });
+
+  it("shows the stack under --debug", async () => {
+    const result = await call(withPair("solve", "x", "--small", gguf("none"), "--debug"));
+    expect(result.log).toMatch(/\n\s+at /u);
+  });
+});
+
+describe("help", () => {
+  it.each([
+    [[]],
+    [["solve"]],
+    [["eval"]],
+    [["quickstart"]],
+    [["train", "sft"]],
+    [["train", "pretrain"]],
+    [["data", "annotate"]],
+    [["micro", "build"]],
+  ])("%j --help teaches", async (command) => {
+    const result = await call([...command, "--help"]);
+    expect(result).toMatchObject({ status: 0, log: "" });
+    expect(result.out).toContain(
+      command.length === 0 || command[0] !== "quickstart" ? "Example" : "problems",
+    );
+  });
+
+  it("prints the version", async () => {
+    const result = await call(["--version"]);
+    expect(result).toMatchObject({ status: 0, log: "" });
+    expect(result.out).toMatch(/^\d+\.\d+\.\d+\n$/u);
+  });
+});
