@@ -24,7 +24,7 @@ describe("createRng", () => {
       expect(value).toBeLessThan(1);
       seen.add(rng.integer(3, 7));
     }
-    expect([...seen].sort()).toEqual([3, 4, 5, 6, 7]);
+    expect([...seen].sort((left, right) => left - right)).toEqual([3, 4, 5, 6, 7]);
   });
 
   it("is uniform and normal enough", () => {

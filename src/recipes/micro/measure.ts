@@ -1,5 +1,5 @@
 /** Which steps a model gets right when it writes them itself after a right beginning: the figures of the model cards. */
-import { controlPiece, type Piece, textPiece } from "../../core/piece.ts";
+import { controlPiece, textPiece } from "../../core/piece.ts";
 import type { Engine, Sequence } from "../../engines/engine.ts";
 import type { MicroExample, Skill } from "../../micro/index.ts";
 import { promptPieces } from "./corpus.ts";
@@ -29,13 +29,17 @@ export async function measureSkills(
   for (const { text, trace } of examples) {
     await using sequence = await engine.open({}, signal);
     await sequence.append(promptPieces(text), signal);
-    for (const part of trace.parts) {
-      const piece: Piece = part.skill === "words" ? controlPiece(part.text) : textPiece(part.text);
-      if (part.skill !== "words") {
-        counts[part.skill].asked++;
-        if (await writes(sequence, part.text, signal)) counts[part.skill].right++;
+    for (const { text: part, skill } of trace.parts) {
+      if (skill === "words") {
+        await sequence.append([controlPiece(part)], signal);
+        continue;
       }
-      await sequence.append([piece], signal);
+      // That a number comes next, and not another phrase, is a choice of words: the space before it is given.
+      const digits = part.trimStart();
+      await sequence.append([textPiece(part.slice(0, part.length - digits.length))], signal);
+      counts[skill].asked++;
+      if (await writes(sequence, digits, signal)) counts[skill].right++;
+      await sequence.append([textPiece(digits)], signal);
     }
   }
   return counts;
@@ -45,7 +49,7 @@ export async function measureSkills(
 async function writes(sequence: Sequence, expected: string, signal?: AbortSignal): Promise<boolean> {
   const { position } = sequence;
   let written = "";
-  // Digits and the space are one token each; one more tells whether the number ends there.
+  // Digits are one token each; one more tells whether the number ends there.
   const options = { maxTokens: expected.length + 1, sampling: { temperature: 0, seed: 0 } };
   for await (const event of sequence.generate(options, signal)) {
     if (event.type === "token") written += event.text;

@@ -18,7 +18,8 @@ function resultRanges(
   // Targets are shifted by one: the token at index i of the document is target i - 1.
   let position = tokenizer.encode(promptPieces(text)).length - 1;
   return trace.parts.flatMap(({ text: part, skill }) => {
-    const start = position;
+    // That a number comes next is a choice of words: the space before it, one token, does not count.
+    const start = position + 1;
     position += tokenizer.encode([{ text: part, control: skill === "words" }]).length;
     return skill === "words" ? [] : [{ skill, start, end: position }];
   });
