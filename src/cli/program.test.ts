@@ -6,9 +6,8 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { callCli } from "../../test/support/terminal.ts";
 import { writeTinyPair } from "../../test/support/tiny-pair.ts";
-import { systemClock } from "../core/clock.ts";
-import { runCli } from "./program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-program-"));
 const PROBLEM = "Start with 347. First, add 85. What is the result modulo 1000?";
@@ -17,23 +16,6 @@ const withPair = (...callArguments: string[]): string[] => [
   ...callArguments,
   ...["--pair", join(folder, "pair.json"), "--threads", "1", "--max-tokens", "48"],
 ];
-
-async function call(callArguments: readonly string[]) {
-  let out = "";
-  let log = "";
-  const status = await runCli(callArguments, {
-    out: (text) => (out += text),
-    log: (text) => (log += text),
-    outIsTerminal: false,
-    logIsTerminal: false,
-    columns: 100,
-    environment: {},
-    clock: systemClock,
-    signal: new AbortController().signal,
-    readInput: async () => "",
-  });
-  return { status, out, log };
-}
 
 beforeAll(() => writeTinyPair(folder));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -105,7 +87,7 @@ describe("a wrong call or a failure", () => {
     ],
   ])("%s", async (_, callArguments, status, message) => {
     const before = (await readdir(folder)).sort();
-    const result = await call(callArguments);
+    const result = await callCli(callArguments);
     expect(result.log).toContain(message);
     expect(result.log.startsWith("splitreason: ")).toBe(true);
     expect(result.log.trimEnd().split("\n")).toHaveLength(1);
@@ -116,13 +98,13 @@ describe("a wrong call or a failure", () => {
   it("names the field of a pair file that is wrong", async () => {
     const path = join(folder, "wrong-pair.json");
     writeFileSync(path, JSON.stringify({ small: "gguf:small.gguf", big: "gguf:big.gguf", polcy: "never" }));
-    const result = await call(["solve", "x", "--pair", path]);
+    const result = await callCli(["solve", "x", "--pair", path]);
     expect(result).toMatchObject({ status: 2, out: "" });
     expect(result.log).toContain("polcy");
   });
 
   it("shows the stack under --debug", async () => {
-    const result = await call(withPair("solve", "x", "--small", gguf("none"), "--debug"));
+    const result = await callCli(withPair("solve", "x", "--small", gguf("none"), "--debug"));
     expect(result.log).toMatch(/\n\s+at /u);
   });
 });
@@ -138,7 +120,7 @@ describe("help", () => {
     [["data", "annotate"]],
     [["micro", "build"]],
   ])("%j --help teaches", async (command) => {
-    const result = await call([...command, "--help"]);
+    const result = await callCli([...command, "--help"]);
     expect(result).toMatchObject({ status: 0, log: "" });
     expect(result.out).toContain(
       command.length === 0 || command[0] !== "quickstart" ? "Example" : "problems",
@@ -146,7 +128,7 @@ describe("help", () => {
   });
 
   it("prints the version", async () => {
-    const result = await call(["--version"]);
+    const result = await callCli(["--version"]);
     expect(result).toMatchObject({ status: 0, log: "" });
     expect(result.out).toMatch(/^\d+\.\d+\.\d+\n$/u);
   });
