@@ -17,7 +17,12 @@ const cli = (callArguments: readonly string[], options?: CliOptions): Promise<Cl
 /** With the tiny pair, one thread a model, short outputs. */
 const withPair = (...callArguments: string[]): string[] => [
   ...callArguments,
-  ...["--pair", join(folder, "pair.json"), "--threads", "1", "--max-tokens", "48"],
+  "--pair",
+  join(folder, "pair.json"),
+  "--threads",
+  "1",
+  "--max-tokens",
+  "48",
 ];
 
 beforeAll(() => writeTinyPair(folder));
@@ -112,7 +117,12 @@ describe("eval", { timeout: 180_000 }, () => {
   ] as const)("keeps its journal through %s and continues to the same rows", async (signal, status) => {
     const long = (out: string): string[] => [
       ...withPair("eval", "micro", "--arms", "never,learned,random~learned", "--concurrency", "2"),
-      ...["--problems", "24", "--max-tokens", "16", "--out", out],
+      "--problems",
+      "24",
+      "--max-tokens",
+      "16",
+      "--out",
+      out,
     ];
     const stopped = join(folder, `stopped-${signal}`);
     let sent = false;

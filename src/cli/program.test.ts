@@ -14,7 +14,12 @@ const PROBLEM = "Start with 347. First, add 85. What is the result modulo 1000?"
 
 const withPair = (...callArguments: string[]): string[] => [
   ...callArguments,
-  ...["--pair", join(folder, "pair.json"), "--threads", "1", "--max-tokens", "48"],
+  "--pair",
+  join(folder, "pair.json"),
+  "--threads",
+  "1",
+  "--max-tokens",
+  "48",
 ];
 
 beforeAll(() => writeTinyPair(folder));

@@ -30,8 +30,19 @@ it(
   { timeout: TIMEOUT_MS },
   async () => {
     const pretrain = (name: string, seed: string): string[] => [
-      ...["train", "pretrain", "--config", path("shape.json"), "--steps", "4", "--seed", seed],
-      ...["--threads", "1", "--out", path(name), "--json"],
+      "train",
+      "pretrain",
+      "--config",
+      path("shape.json"),
+      "--steps",
+      "4",
+      "--seed",
+      seed,
+      "--threads",
+      "1",
+      "--out",
+      path(name),
+      "--json",
     ];
     for (const [name, seed] of [
       ["small", "1"],
@@ -53,16 +64,39 @@ it(
       `gguf:${path("big", "model", "model.gguf")}`,
     ];
     const annotated = await callCli([
-      ...["data", "annotate", path("traces.jsonl"), "--out", path("annotated.jsonl"), "--share", "0.2"],
-      ...["--minimum-gap", "0", "--threads", "1", "--json", ...specs],
+      "data",
+      "annotate",
+      path("traces.jsonl"),
+      "--out",
+      path("annotated.jsonl"),
+      "--share",
+      "0.2",
+      "--minimum-gap",
+      "0",
+      "--threads",
+      "1",
+      "--json",
+      ...specs,
     ]);
     expect(annotated.status, annotated.log).toBe(0);
     expect(JSON.parse(annotated.out)).toMatchObject({ rows: 8, out: path("annotated.jsonl") });
     expect(JSON.parse(annotated.out).spans).toBeGreaterThan(0);
 
     const tuned = await callCli([
-      ...["train", "sft", "--model", path("small", "model"), "--data", path("annotated.jsonl")],
-      ...["--steps", "3", "--rows", "4", "--threads", "1", "--out", path("tuned")],
+      "train",
+      "sft",
+      "--model",
+      path("small", "model"),
+      "--data",
+      path("annotated.jsonl"),
+      "--steps",
+      "3",
+      "--rows",
+      "4",
+      "--threads",
+      "1",
+      "--out",
+      path("tuned"),
     ]);
     expect(tuned.status, tuned.log).toBe(0);
     expect(tuned.out).toContain("trained for 3 steps");
@@ -70,14 +104,18 @@ it(
     expect(metrics).toContain('"heldOutLoss"');
 
     const solved = await callCli([
-      ...[
-        "solve",
-        "Start with 347.",
-        "--small",
-        `gguf:${path("tuned", "model", "model.gguf")}`,
-        ...specs.slice(2),
-      ],
-      ...["--bias", "20", "--max-tokens", "24", "--threads", "1", "--json"],
+      "solve",
+      "Start with 347.",
+      "--small",
+      `gguf:${path("tuned", "model", "model.gguf")}`,
+      ...specs.slice(2),
+      "--bias",
+      "20",
+      "--max-tokens",
+      "24",
+      "--threads",
+      "1",
+      "--json",
     ]);
     expect(solved.status, solved.log).toBe(0);
     expect(JSON.parse(solved.out).usage.switches).toBeGreaterThan(0);
@@ -86,8 +124,17 @@ it(
 
 it("stops when asked to and goes on with the same call", { timeout: TIMEOUT_MS }, async () => {
   const call = [
-    ...["train", "pretrain", "--config", path("shape.json"), "--steps", "3", "--threads", "1"],
-    ...["--out", path("stopped"), "--json"],
+    "train",
+    "pretrain",
+    "--config",
+    path("shape.json"),
+    "--steps",
+    "3",
+    "--threads",
+    "1",
+    "--out",
+    path("stopped"),
+    "--json",
   ];
   const stopped = await callCli(call, { signal: AbortSignal.abort(new Error("now")) });
   expect(stopped).toMatchObject({ status: 130, out: "" });
