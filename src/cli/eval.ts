@@ -1,9 +1,13 @@
 /** `splitreason eval TASK`: arms against each other on a task, with controls and intervals. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
 import type { Command } from "commander";
 
-import { errorMessage } from "../core/errors.ts";
+import { EngineError, errorMessage } from "../core/errors.ts";
 import { ARM_HELP, DEFAULT_ARMS, parseArms } from "../eval/arms.ts";
 import { evaluate, type EvaluationSettings } from "../eval/evaluate.ts";
+import { PARTIAL_ROWS_FILE } from "../eval/journal.ts";
 import type { EvaluationSummary } from "../eval/summary.ts";
 import { TASKS, taskByName } from "../eval/tasks/index.ts";
 import { evaluationReport } from "./eval-report.ts";
@@ -76,6 +80,11 @@ export function registerEval(program: Command, context: CommandContext): void {
           : evaluationReport(summary, context.paint()),
       );
       if (out !== undefined) terminal.log(`wrote rows.jsonl and summary.json to ${out}\n`);
+      if (summary.arms.every((arm) => arm.failed === arm.samples)) {
+        throw new EngineError(`every sample failed; the first: ${summary.arms[0]?.firstError}`, {
+          code: "engine-failed",
+        });
+      }
     });
 }
 
@@ -107,7 +116,11 @@ export async function evaluateWithProgress(
     return summary;
   } catch (error) {
     progress.end();
-    if (terminal.signal.aborted && settings.out !== undefined) {
+    if (
+      terminal.signal.aborted &&
+      settings.out !== undefined &&
+      existsSync(join(settings.out, PARTIAL_ROWS_FILE))
+    ) {
       terminal.log(
         `what was done is in ${settings.out}: the same command continues it (${errorMessage(error)})\n`,
       );

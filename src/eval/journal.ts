@@ -8,7 +8,7 @@
  *     DIR/summary.json         the document that `eval --json` prints
  */
 import { closeSync, existsSync, fsyncSync, openSync, truncateSync, writeSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { z } from "zod";
@@ -22,20 +22,28 @@ const MAX_ROWS_BYTES = 4 * 1024 ** 3;
 
 const headerSchema = z.object({ configHash: z.string() });
 
+export const PARTIAL_ROWS_FILE = "rows.partial.jsonl";
+
 export class Journal {
   readonly folder: string;
   /** Rows of an earlier, unfinished or finished, run of the same configuration. */
   readonly kept: readonly Row[];
   readonly #partialPath: string;
-  /** Whether this call made it. */
-  readonly #isNew: boolean;
+  /** Whether this call made run.json, and the folder. */
+  readonly #made: { readonly header: boolean; readonly folder: boolean };
   #descriptor: number | undefined;
   #finished = false;
+  #closed = false;
 
-  private constructor(folder: string, kept: readonly Row[], partialPath: string, isNew: boolean) {
+  private constructor(
+    folder: string,
+    kept: readonly Row[],
+    partialPath: string,
+    made: { readonly header: boolean; readonly folder: boolean },
+  ) {
     this.folder = folder;
     this.kept = kept;
-    this.#isNew = isNew;
+    this.#made = made;
     this.#partialPath = partialPath;
   }
 
@@ -48,10 +56,10 @@ export class Journal {
     header: { readonly configHash: string; readonly config: unknown },
   ): Promise<Journal> {
     const headerPath = join(folder, "run.json");
-    const partialPath = join(folder, "rows.partial.jsonl");
+    const partialPath = join(folder, PARTIAL_ROWS_FILE);
     const rowsPath = join(folder, "rows.jsonl");
-    const isNew = !existsSync(headerPath);
-    if (!isNew) {
+    const made = { header: !existsSync(headerPath), folder: !existsSync(folder) };
+    if (!made.header) {
       await requireSameRun(headerPath, header.configHash);
     } else {
       if (existsSync(partialPath) || existsSync(rowsPath)) {
@@ -70,7 +78,7 @@ export class Journal {
     }
     const finished = existsSync(rowsPath) ? await readJsonLines(rowsPath, rowSchema, MAX_ROWS_BYTES) : [];
     const kept = finished.length > 0 ? finished : await recoverPartial(partialPath);
-    return new Journal(folder, kept, partialPath, isNew);
+    return new Journal(folder, kept, partialPath, made);
   }
 
   /** Writes one row through to the operating system before it returns. */
@@ -88,14 +96,17 @@ export class Journal {
     await rm(this.#partialPath, { force: true });
   }
 
-  /** Keeps the rows that were written; where there are none, leaves nothing behind but the folder. */
+  /** Keeps the rows that were written; where there are none, leaves nothing behind. */
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     if (this.#descriptor !== undefined) {
       fsyncSync(this.#descriptor);
       closeSync(this.#descriptor);
-      this.#descriptor = undefined;
-    } else if (this.#isNew && !this.#finished) {
+    } else if (this.#made.header && !this.#finished) {
       await rm(join(this.folder, "run.json"), { force: true });
+      // Somebody may have put something else there meanwhile: only an empty folder goes.
+      if (this.#made.folder) await rmdir(this.folder).catch(() => undefined);
     }
   }
 }

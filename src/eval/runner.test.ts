@@ -272,6 +272,17 @@ describe("a run with a journal", () => {
     await expect(Journal.open(folder, header)).rejects.toThrow("no run.json");
   });
 
+  it("leaves nothing behind where no row was written", async () => {
+    const fresh = join(folder, "fresh");
+    const journal = await Journal.open(fresh, header);
+    expect(await readdir(fresh)).toEqual(["run.json"]);
+    await journal.close();
+    expect(await readdir(folder)).toEqual([]);
+    // What was there before stays.
+    await (await Journal.open(folder, header)).close();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   it("says so when the folder cannot be written", async () => {
     const file = join(folder, "a-file");
     await appendFile(file, "not a folder");
