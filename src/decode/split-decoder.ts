@@ -48,21 +48,38 @@ export class SplitDecoder {
   decode(request: SplitRequest): AsyncIterable<SplitEvent> {
     const settings = checkRequest(request);
     requireFit(this.#pair, request.policy, settings.options.tags);
+    let iterator: AsyncIterator<SplitEvent, undefined> | undefined;
+    return { [Symbol.asyncIterator]: () => (iterator ??= this.#start(request, settings)) };
+  }
+
+  #start(request: SplitRequest, settings: CheckedRequest): AsyncIterator<SplitEvent, undefined> {
     const link = linkController(request.signal);
-    const stream = this.#run(request, settings, link.controller.signal, link.release);
-    const leave = async (): Promise<IteratorResult<SplitEvent, undefined>> => {
-      // A generator that waits for an engine only hears of `return` at its next yield: the abort wakes it.
-      link.controller.abort(new EngineError("the consumer left.", { code: "aborted" }));
-      return stream.return(undefined);
+    const stream = this.#run(request, settings, link.controller.signal);
+    /** Keeps no listener on the caller's signal once the stream is over. */
+    const released = async (step: Promise<IteratorResult<SplitEvent, undefined>>) => {
+      let isOver = true;
+      try {
+        const result = await step;
+        isOver = result.done === true;
+        return result;
+      } finally {
+        if (isOver) link.release();
+      }
     };
-    return { [Symbol.asyncIterator]: () => ({ next: () => stream.next(), return: leave }) };
+    return {
+      next: () => released(stream.next()),
+      return: () => {
+        // A generator that waits for an engine only hears of `return` at its next yield: the abort wakes it.
+        link.controller.abort(new EngineError("the consumer left.", { code: "aborted" }));
+        return released(stream.return(undefined));
+      },
+    };
   }
 
   async *#run(
     request: SplitRequest,
     settings: CheckedRequest,
     signal: AbortSignal,
-    release: () => void,
   ): AsyncGenerator<SplitEvent, undefined, undefined> {
     const session = this.#openSession(request, settings, signal);
     const { transcript } = session;
@@ -90,7 +107,6 @@ export class SplitDecoder {
       await closeSession(session);
       yield finishEvent(session, promptTokens, outcome);
     } finally {
-      release();
       await closeSession(session);
     }
   }
@@ -159,7 +175,7 @@ async function readPrompt(session: Session, request: SplitRequest): Promise<numb
       { code: "prompt-too-long" },
     );
   }
-  if (small !== undefined) {
+  if (small !== undefined && request.policy.needsTags) {
     const { open, close } = settings.options.tags;
     tagTokens.open = await small.engine.countTokens([controlPiece(open)]);
     tagTokens.close = await small.engine.countTokens([controlPiece(close)]);
@@ -206,7 +222,14 @@ async function* withStops(
   const scanner = new StopScanner(session.settings.stop);
   try {
     for (;;) {
-      const step = await events.next();
+      let step: IteratorResult<SplitEvent, FinishReason>;
+      try {
+        step = await events.next();
+      } catch (error) {
+        // What was held back has been written all the same.
+        yield* scanner.flush();
+        throw error;
+      }
       if (step.done === true) {
         yield* scanner.flush();
         return step.value;

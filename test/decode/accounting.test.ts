@@ -70,17 +70,29 @@ test("one call of the small model for each chunk, none for close detection beyon
 });
 
 test("an engine that only tells about the last token is asked at the ends of short chunks", async () => {
+  let predicted = 0;
   for (let seed = 0; seed < 20; seed++) {
-    const pair = toyPair({ seed, openBoost: 3, small: { scores: "probe" } });
+    const pair = toyPair({
+      seed,
+      openBoost: 3,
+      closeBoost: 3,
+      otherVocabulary: seed % 2 === 1,
+      small: { scores: "probe" },
+    });
     const events = await eventsOf(new SplitDecoder(pair).decode(request(seed)));
     let length = 0;
     for (const event of events) {
       if (event.type === "segment-start") length = 0;
       else if (event.type === "segment-delta") length += event.tokens.length;
-      else if (event.type === "segment-end" && event.reason === "close-prediction")
-        expect(length % 8).toBe(0);
+      else if (event.type === "segment-end" && event.reason === "close-prediction") {
+        predicted++;
+        // Between vocabularies a chunk may end in a word that is not complete, which the small model has not read.
+        if (seed % 2 === 0) expect(length % 8).toBe(0);
+      }
     }
+    expect(finishOf(events).message).toBeUndefined();
   }
+  expect(predicted).toBeGreaterThan(5);
 });
 
 test("hand-offs and the first token are timed by the clock that was given", async () => {

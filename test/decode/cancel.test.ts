@@ -13,6 +13,8 @@ const scenarios = fc.record({
   otherVocabulary: fc.boolean(),
   policy: policies,
   slowness: fc.constantFrom(0, 2, 6),
+  /** Rarely complete, often begun: events are held back. */
+  stop: fc.constantFrom([], ["abababa", "a b c a"]),
 });
 
 function start({
@@ -20,11 +22,12 @@ function start({
   otherVocabulary,
   policy,
   slowness,
+  stop,
 }: typeof scenarios extends fc.Arbitrary<infer S> ? S : never) {
   const pair = toyPair({ seed, otherVocabulary, small: { slowness }, big: { slowness } });
   const controller = new AbortController();
   const options = { prefillChunk: 4, chunks: [3, 5] };
-  const asked = request(seed, { policy, options, signal: controller.signal });
+  const asked = request(seed, { policy, options, stop, signal: controller.signal });
   return { pair, controller, stream: new SplitDecoder(pair).decode(asked) };
 }
 
@@ -41,7 +44,7 @@ test("the signal, after any number of turns of the event loop", async () => {
       await consuming;
       expect(isIdle(pair.small, pair.big)).toBe(true);
       const { reason, usage } = finishOf(events);
-      expect(["aborted", "length", "end-of-turn"]).toContain(reason);
+      expect(["aborted", "length", "end-of-turn", "stop"]).toContain(reason);
       // What was emitted is what was counted, and segments are closed.
       const deltas = events.flatMap((event) => (event.type === "segment-delta" ? event.tokens : []));
       expect(usage.smallTokens + usage.bigTokens).toBe(deltas.length);
@@ -102,5 +105,6 @@ test("a signal that outlives its requests keeps no listeners", async () => {
   for (let seed = 0; seed < 5; seed++) {
     await eventsOf(new SplitDecoder(toyPair({ seed })).decode(request(seed, { signal })));
   }
+  new SplitDecoder(toyPair({ seed: 1 })).decode(request(1, { signal }));
   expect(listeners).toBe(0);
 });

@@ -1,0 +1,100 @@
+/**
+ * `npm run bench:decode`: what split decoding costs and saves. (a) offloading off against the library alone; (b) close detection, in
+ * tokens, next to the reference's procedure; (c) hand-off time with streaming prefill and without. Arms take turns within each
+ * round, so that whatever else the machine does falls on all of them. Models have random weights; their shapes are stated.
+ */
+import { parseArgs } from "node:util";
+
+import { readProvenance } from "../src/core/provenance.ts";
+import { type Closing, REFERENCE, measureClosing, measureControlCost } from "./decode/closing.ts";
+import { type Handoff, measureHandoff } from "./decode/handoff.ts";
+import { BenchModels, SHAPES } from "./decode/models.ts";
+import { type Overhead, measureOverhead } from "./decode/overhead.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "7" },
+    only: { type: "string", default: "overhead,closing,handoff" },
+    contexts: { type: "string", default: "1000,4000,16000" },
+  },
+});
+const rounds = Number(options.rounds);
+const parts = new Set(options.only.split(","));
+const models = new BenchModels();
+const say = (line: string): void => console.log(line);
+const rate = (value: number): string => Math.round(value).toLocaleString("en").padStart(7);
+const millions = (parameters: number): string => `${(parameters / 1e6).toFixed(parameters < 1e6 ? 2 : 0)}M`;
+
+const overhead: Overhead[] = [];
+const closing: Closing[] = [];
+const handoff: Handoff[] = [];
+let control: Awaited<ReturnType<typeof measureControlCost>> | undefined;
+try {
+  if (parts.has("overhead")) {
+    say("(a) tokens per second, offloading off (policy never) against node-llama-cpp alone, one thread");
+    for (const shape of [SHAPES.micro, SHAPES.small]) {
+      for (const temperature of [0, 0.6]) {
+        const one = await measureOverhead(models, shape, { temperature, tokens: 800, rounds });
+        overhead.push(one);
+        say(
+          `  ${one.model.padEnd(12)} ${millions(one.parameters).padStart(6)}  T ${temperature.toFixed(1)} ` +
+            `${rate(one.ourTokensPerSecond)} / ${rate(one.rawTokensPerSecond)}  ratio ${one.ratio.toFixed(2)} ` +
+            `(${one.ratioLow.toFixed(2)} to ${one.ratioHigh.toFixed(2)}), ` +
+            `best ${one.bestRatio.toFixed(2)}, CPU time ${one.cpuRatio.toFixed(2)}`,
+        );
+      }
+    }
+  }
+  if (parts.has("closing")) {
+    say("\n(b) close detection: the small model's tokens for each of the big model's (chunks 8, 16, 32, 64)");
+    say("  span    prefilled  per kept  decoded  thrown away per kept  calls a segment");
+    for (const spanTokens of [8, 20, 50, 120, 300]) {
+      const one = await measureClosing(spanTokens, 600);
+      closing.push(one);
+      say(
+        `  ${String(spanTokens).padStart(4)}    ${one.prefilledPerBigToken.toFixed(2).padStart(9)}` +
+          `${one.prefilledPerKeptToken.toFixed(2).padStart(10)}${one.decodedPerBigToken.toFixed(2).padStart(9)}` +
+          `${one.discardedPerKeptToken.toFixed(2).padStart(22)}${one.smallCallsPerSegment.toFixed(1).padStart(17)}`,
+      );
+    }
+    say(
+      `  the reference's procedure, computed from its definition, not measured: ` +
+        `${REFERENCE.prefilledPerBigToken.toFixed(1)} prefilled, ${REFERENCE.decodedPerBigToken.toFixed(1)} decoded`,
+    );
+    control = await measureControlCost(models, { tokens: 200, rounds: Math.min(rounds, 4) });
+    say(
+      `  speed of a segment of ${control.tokens} tokens with the small model (${millions(control.small)}) reading along: ` +
+        `${control.ratio.toFixed(2)} of the big one's (${millions(control.big)}) alone`,
+    );
+  }
+  if (parts.has("handoff")) {
+    say("\n(c) from the decision to the big model's first token, ms");
+    say("  context   streaming prefill   without   ratio   small model's tokens per second, with / without");
+    for (const contextTokens of options.contexts.split(",").map(Number)) {
+      const one = await measureHandoff(models, { contextTokens, rounds: contextTokens > 8000 ? 1 : 3 });
+      handoff.push(one);
+      say(
+        `  ${String(contextTokens).padStart(7)}${one.withStreamingMs.toFixed(0).padStart(20)}` +
+          `${one.withoutStreamingMs.toFixed(0).padStart(10)}${one.ratio.toFixed(1).padStart(8)}` +
+          `${rate(one.smallTokensPerSecondWith)} / ${rate(one.smallTokensPerSecondWithout)}`,
+      );
+    }
+  }
+} finally {
+  models.remove();
+}
+const { git, machine } = await readProvenance();
+say(
+  JSON.stringify({
+    benchmark: "decode",
+    git,
+    machine,
+    rounds,
+    shapes: SHAPES,
+    overhead,
+    closing,
+    reference: REFERENCE,
+    control,
+    handoff,
+  }),
+);

@@ -1,0 +1,134 @@
+/** (a) Offloading off, against node-llama-cpp decoding the same file by itself: what everything above the library costs. */
+import { getLlama } from "node-llama-cpp";
+
+import { textPiece } from "../../src/core/piece.ts";
+import { SplitDecoder, never } from "../../src/decode/index.ts";
+import { median } from "../support/statistics.ts";
+import { type BenchModels, type Shape, digits } from "./models.ts";
+
+export interface Overhead {
+  readonly model: string;
+  readonly parameters: number;
+  readonly temperature: number;
+  readonly tokens: number;
+  readonly rounds: number;
+  readonly rawTokensPerSecond: number;
+  readonly ourTokensPerSecond: number;
+  /** Ours to raw, median of the rounds. */
+  readonly ratio: number;
+  readonly ratioLow: number;
+  readonly ratioHigh: number;
+  /** Of the best rounds of each: what remains when the machine has other work to do. */
+  readonly bestRatio: number;
+  /** CPU time a token, ours to raw: says the same where other work on the machine makes wall-clock useless. */
+  readonly cpuRatio: number;
+}
+
+interface Speed {
+  readonly tokensPerSecond: number;
+  /** Of all threads of this process, a token. */
+  readonly cpuMs: number;
+}
+
+const best = (speeds: readonly Speed[]): number =>
+  Math.max(...speeds.map(({ tokensPerSecond }) => tokensPerSecond));
+
+function startClock(): (tokens: number) => Speed {
+  const startMs = performance.now();
+  const before = process.cpuUsage();
+  return (tokens) => {
+    const { user, system } = process.cpuUsage(before);
+    return {
+      tokensPerSecond: (tokens * 1000) / (performance.now() - startMs),
+      cpuMs: (user + system) / 1000 / tokens,
+    };
+  };
+}
+
+const PROMPT_TOKENS = 32;
+const CONTEXT = 1024;
+
+export async function measureOverhead(
+  models: BenchModels,
+  shape: Shape,
+  { temperature, tokens, rounds }: { temperature: number; tokens: number; rounds: number },
+): Promise<Overhead> {
+  const { path, parameters } = models.write(shape);
+  const small = await models.load(shape, { contextSize: CONTEXT, sequences: 1 });
+  const decoder = new SplitDecoder({ small });
+  const ours = async (seed: number): Promise<Speed> => {
+    const clock = startClock();
+    let count = 0;
+    const stream = decoder.decode({
+      prompt: [textPiece(digits(PROMPT_TOKENS))],
+      policy: never(),
+      limits: { maxTokens: tokens },
+      sampling: { temperature, seed },
+    });
+    for await (const event of stream) if (event.type === "segment-delta") count += event.tokens.length;
+    return clock(count);
+  };
+
+  const llama = await getLlama({ gpu: false, build: "never", maxThreads: 1 });
+  const model = await llama.loadModel({ modelPath: path });
+  const context = await model.createContext({
+    contextSize: CONTEXT,
+    sequences: 1,
+    threads: 1,
+    flashAttention: false,
+    experimentalKvCacheKeyType: "F32",
+    experimentalKvCacheValueType: "F32",
+  });
+  const raw = async (seed: number): Promise<Speed> => {
+    const clock = startClock();
+    const sequence = context.getSequence();
+    let count = 0;
+    let text = "";
+    const prompt = model.tokenize(digits(PROMPT_TOKENS));
+    for await (const token of sequence.evaluate(prompt, {
+      temperature,
+      seed,
+      topK: 0,
+      topP: 1,
+      yieldEogToken: true,
+    })) {
+      text += model.detokenize([token]);
+      if (++count >= tokens) break;
+    }
+    await sequence.dispose();
+    if (text === "") throw new Error("nothing was written");
+    return clock(count);
+  };
+
+  const speeds: Speed[] = [];
+  const rawSpeeds: Speed[] = [];
+  for (let round = -2; round < rounds; round++) {
+    // Turns alternate, so that neither always runs on a machine that the other has warmed up.
+    const first = round % 2 === 0;
+    const one = await (first ? ours : raw)(round);
+    const other = await (first ? raw : ours)(round);
+    if (round < 0) continue;
+    speeds.push(first ? one : other);
+    rawSpeeds.push(first ? other : one);
+  }
+  const ratios = speeds.map(
+    ({ tokensPerSecond }, round) => tokensPerSecond / rawSpeeds[round]!.tokensPerSecond,
+  );
+  await context.dispose();
+  await model.dispose();
+  await small.close();
+  return {
+    model: shape.name,
+    parameters,
+    temperature,
+    tokens,
+    rounds,
+    rawTokensPerSecond: median(rawSpeeds.map(({ tokensPerSecond }) => tokensPerSecond)),
+    ourTokensPerSecond: median(speeds.map(({ tokensPerSecond }) => tokensPerSecond)),
+    ratio: median(ratios),
+    ratioLow: Math.min(...ratios),
+    ratioHigh: Math.max(...ratios),
+    bestRatio: best(speeds) / best(rawSpeeds),
+    cpuRatio: median(rawSpeeds.map(({ cpuMs }, round) => speeds[round]!.cpuMs / cpuMs)),
+  };
+}
