@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { controlPiece } from "../../src/core/piece.ts";
 import { SplitDecoder, type SplitEvent, collect, learned, random, self } from "../../src/decode/index.ts";
 import { OFFLOAD_TAGS } from "../../src/tags/grammar.ts";
+import { END_OF_TURN } from "../support/toy-engine.ts";
 import { eventsOf, finishOf, prompt, request, toyPair, traceOf } from "../support/toy-pair.ts";
 
 const { open, close } = OFFLOAD_TAGS;
@@ -78,16 +79,20 @@ test("an engine that only tells about the last token is asked at the ends of sho
       closeBoost: 3,
       otherVocabulary: seed % 2 === 1,
       small: { scores: "probe" },
+      big: { boosts: { [open]: 3, [close]: 3, [END_OF_TURN]: -30 } },
     });
     const events = await eventsOf(new SplitDecoder(pair).decode(request(seed)));
     let length = 0;
+    let total = 0;
     for (const event of events) {
       if (event.type === "segment-start") length = 0;
-      else if (event.type === "segment-delta") length += event.tokens.length;
-      else if (event.type === "segment-end" && event.reason === "close-prediction") {
+      else if (event.type === "segment-delta") {
+        length += event.tokens.length;
+        total += event.tokens.length;
+      } else if (event.type === "segment-end" && event.reason === "close-prediction") {
         predicted++;
         // Between vocabularies a chunk may end in a word that is not complete, which the small model has not read.
-        if (seed % 2 === 0) expect(length % 8).toBe(0);
+        if (seed % 2 === 0 && total < 60) expect(length % 8).toBe(0);
       }
     }
     expect(finishOf(events).message).toBeUndefined();
