@@ -51,7 +51,7 @@ test("the signal, after any number of turns of the event loop", async () => {
       const starts = events.filter(({ type }) => type === "segment-start").length;
       expect(events.filter(({ type }) => type === "segment-end")).toHaveLength(starts);
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
 });
 
@@ -63,7 +63,7 @@ test("leaving the loop, after any number of events", async () => {
       for await (const _ of stream) if (++seen >= count) break;
       expect(isIdle(pair.small, pair.big)).toBe(true);
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
 });
 
@@ -79,7 +79,7 @@ test("leaving while the next event is awaited", async () => {
       await next;
       expect(isIdle(pair.small, pair.big)).toBe(true);
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
 });
 

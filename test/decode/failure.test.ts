@@ -46,9 +46,9 @@ describe("the big model fails", () => {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
-    expect(degraded).toBeGreaterThan(60);
+    expect(degraded).toBeGreaterThan(25);
   });
 
   test("in mid-segment: every token that it produced before is kept, for every chunk size", async () => {
