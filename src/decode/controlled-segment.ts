@@ -12,7 +12,7 @@ import type { BigPlan } from "./policy.ts";
 import type { SegmentOutcome, SegmentRun, Session } from "./session.ts";
 
 /** The big model was admitted and prepared when the open tag came. */
-export async function* writeControlled(
+export async function writeControlled(
   session: Session,
   big: BigModel,
   small: ModelContext,
@@ -20,7 +20,7 @@ export async function* writeControlled(
 ): SegmentRun {
   const { transcript, settings } = session;
   const cap = capOf(session, plan);
-  yield transcript.start("big", plan.reason);
+  await session.emit(transcript.start("big", plan.reason));
   const reader = openReader(session, big, cap.tokens);
   const close = { tag: settings.options.tags.close, rule: session.closeRule };
   const toSmall = createExchange(big.context.engine, small.engine);
@@ -41,18 +41,19 @@ export async function* writeControlled(
       session.signal.throwIfAborted();
       kept.push(confirmed.tokens);
       remainder = confirmed.remainder;
-      if (confirmed.tokens.length > 0) yield transcript.delta(confirmed.tokens.map(segmentToken));
+      if (confirmed.tokens.length > 0)
+        await session.emit(transcript.delta(confirmed.tokens.map(segmentToken)));
       if (confirmed.status === "cut") {
         const { logprob } = confirmed;
-        outcome = yield* closeSegment(session, small, "close-prediction", { by: "predicted", logprob });
+        outcome = await closeSegment(session, small, "close-prediction", { by: "predicted", logprob });
         return outcome;
       }
       if (confirmed.status === "context-full") {
-        yield transcript.end("context-full");
+        await session.emit(transcript.end("context-full"));
         return { end: "context-full", finish: "context-full" };
       }
       if (chunk.end !== undefined) {
-        outcome = yield* endUncut(session, { big, small, plan, cap, end: chunk.end });
+        outcome = await endUncut(session, { big, small, plan, cap, end: chunk.end });
         return outcome;
       }
     }
@@ -72,7 +73,7 @@ function sizesFor({ settings }: Session, small: ModelContext): ChunkSizes {
 const PROBE_CHUNK = 8;
 
 /** The segment ran to its end without the small model taking the pen back. */
-async function* endUncut(
+async function endUncut(
   session: Session,
   {
     big,
@@ -90,24 +91,24 @@ async function* endUncut(
 ): SegmentRun {
   const { transcript } = session;
   if (end.type === "failed") {
-    return yield* closeSegment(session, small, "degraded", { by: "forced", loss: big.fail(end.error) });
+    return await closeSegment(session, small, "degraded", { by: "forced", loss: big.fail(end.error) });
   }
   switch (end.reason) {
     case "limit":
-      if (cap.reason !== "length") return yield* closeSegment(session, small, cap.reason, { by: "forced" });
-      yield transcript.end("length");
+      if (cap.reason !== "length") return await closeSegment(session, small, cap.reason, { by: "forced" });
+      await session.emit(transcript.end("length"));
       return { end: "length", finish: "length" };
     case "end-of-turn":
       if (plan.onEndOfTurn === "return") {
-        return yield* closeSegment(session, small, "end-of-turn", { by: "forced" });
+        return await closeSegment(session, small, "end-of-turn", { by: "forced" });
       }
-      yield transcript.end("end-of-turn");
+      await session.emit(transcript.end("end-of-turn"));
       return { end: "end-of-turn", finish: "end-of-turn" };
     case "context-full":
-      return yield* closeSegment(session, small, "degraded", { by: "forced", loss: big.runFull() });
+      return await closeSegment(session, small, "degraded", { by: "forced", loss: big.runFull() });
     case "stop": {
       const loss = big.fail(new Error(`it stopped at ${end.marker ?? "a marker"}, which was not asked for`));
-      return yield* closeSegment(session, small, "degraded", { by: "forced", loss });
+      return await closeSegment(session, small, "degraded", { by: "forced", loss });
     }
     default:
       return end.reason satisfies never;
@@ -115,7 +116,7 @@ async function* endUncut(
 }
 
 /** The pen goes back: the small model reads the close tag, as its own decision or as ours. */
-async function* closeSegment(
+async function closeSegment(
   session: Session,
   small: ModelContext,
   reason: SegmentEndReason,
@@ -132,8 +133,8 @@ async function* closeSegment(
       : { author: "template", text: close, mask: 0 },
   );
   transcript.tagTokens += tagTokens.close;
-  yield transcript.end(reason);
-  if (how.loss !== undefined) yield { type: "degraded", ...how.loss };
-  yield transcript.tag("close", by, { logprob });
+  await session.emit(transcript.end(reason));
+  if (how.loss !== undefined) await session.emit({ type: "degraded", ...how.loss });
+  await session.emit(transcript.tag("close", by, { logprob }));
   return { end: reason };
 }

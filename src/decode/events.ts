@@ -30,6 +30,8 @@ export interface SegmentToken {
 /** The part of a token that events carry. */
 export function segmentToken(token: SegmentToken): SegmentToken {
   const { id, text, logprob, entropy } = token;
+  // Once a token: without the spreads where nothing was asked for.
+  if (logprob === undefined && entropy === undefined) return id === undefined ? { text } : { id, text };
   return {
     ...(id === undefined ? {} : { id }),
     text,

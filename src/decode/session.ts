@@ -17,6 +17,8 @@ export interface Session {
   /** Aborted when the caller aborts, and when the consumer leaves. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
+  /** Gives an event to the consumer; resolves when the next one is asked for. Throws when no one wants it any more. */
+  readonly emit: (event: SplitEvent) => Promise<void>;
   /** Undefined when the policy has no use for it. */
   readonly small: ModelContext | undefined;
   readonly big: BigModel | undefined;
@@ -36,8 +38,8 @@ export interface SegmentOutcome {
   readonly finish?: FinishReason;
 }
 
-/** Carries a plan out: yields what is written and returns how it ended. Throws what the small model throws, and on abort. */
-export type SegmentRun = AsyncGenerator<SplitEvent, SegmentOutcome, undefined>;
+/** Carries a plan out and says how it ended. Throws what the small model throws, and when the request is aborted or left. */
+export type SegmentRun = Promise<SegmentOutcome>;
 
 /** The draws of the two models, and the one in place of a refused tag, must not be correlated. */
 export function seedFor(use: "big" | "redraw", sampling: Sampling): Sampling {

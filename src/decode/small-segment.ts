@@ -2,25 +2,25 @@
 import { EngineError } from "../core/errors.ts";
 import { controlPiece } from "../core/piece.ts";
 import type { GenerateEnd, GenerateOptions, MarkerBias } from "../engines/engine.ts";
-import { type Refusal, type SplitEvent, segmentToken } from "./events.ts";
+import { type Refusal, segmentToken } from "./events.ts";
 import type { ModelContext } from "./model-context.ts";
 import type { SmallPlan } from "./policy.ts";
 import { type SegmentOutcome, type SegmentRun, type Session, seedFor } from "./session.ts";
 
-export async function* writeSmall(session: Session, small: ModelContext, plan: SmallPlan): SegmentRun {
+export async function writeSmall(session: Session, small: ModelContext, plan: SmallPlan): SegmentRun {
   const { transcript } = session;
   const cap = Math.min(plan.maxTokens ?? Infinity, plan.tags === "span" ? session.gate.spanTokens : Infinity);
-  yield transcript.start("small", plan.reason);
+  await session.emit(transcript.start("small", plan.reason));
   let redraw = false;
   for (;;) {
     const room = Math.min(transcript.remaining, cap - transcript.segmentTokens);
-    if (room <= 0) return yield* endAtLimit(session, small, plan);
-    if ((await small.sync()).status === "context-full") return yield* finish(session, "context-full");
+    if (room <= 0) return endAtLimit(session, small, plan);
+    if ((await small.sync()).status === "context-full") return finish(session, "context-full");
     const options = stepOptions(session, small, plan, redraw, room);
-    const run = yield* runStep(session, small, plan, options, redraw);
+    const run = await runStep(session, small, plan, options, redraw);
     redraw = false;
     if (run === "until") {
-      yield transcript.end("scheduled");
+      await session.emit(transcript.end("scheduled"));
       return { end: "scheduled" };
     }
     switch (run.reason) {
@@ -28,12 +28,12 @@ export async function* writeSmall(session: Session, small: ModelContext, plan: S
         // A step may have been shorter than the room: look again.
         break;
       case "context-full":
-        return yield* finish(session, "context-full");
+        return finish(session, "context-full");
       case "end-of-turn":
         session.ledger?.endTurn(run.logprob);
-        return yield* finish(session, "end-of-turn");
+        return finish(session, "end-of-turn");
       case "stop": {
-        const ended = yield* onMarker(session, small, plan, options, run);
+        const ended = await onMarker(session, small, plan, options, run);
         if (ended !== undefined) return ended;
         redraw = true;
         break;
@@ -84,13 +84,13 @@ function canAsk(session: Session, plan: SmallPlan): boolean {
 }
 
 /** Decodes until the step ends or the plan's `until` ends the segment. */
-async function* runStep(
+async function runStep(
   session: Session,
   small: ModelContext,
   plan: SmallPlan,
   options: GenerateOptions,
   redraw: boolean,
-): AsyncGenerator<SplitEvent, GenerateEnd | "until", undefined> {
+): Promise<GenerateEnd | "until"> {
   const { transcript, ledger } = session;
   const before = small.sequence.position;
   let written = 0;
@@ -112,7 +112,7 @@ async function* runStep(
       mask: redraw ? 0 : 1,
     });
     session.big?.hear(token);
-    yield transcript.delta([token]);
+    await session.emit(transcript.delta([token]));
     if (verdict === "after") return "until";
   }
   session.signal.throwIfAborted();
@@ -120,13 +120,13 @@ async function* runStep(
 }
 
 /** A tag came. Returns how the segment ended, or undefined when the tag was refused and the segment goes on. */
-async function* onMarker(
+async function onMarker(
   session: Session,
   small: ModelContext,
   plan: SmallPlan,
   options: GenerateOptions,
   { marker, logprob }: GenerateEnd,
-): AsyncGenerator<SplitEvent, SegmentOutcome | undefined, undefined> {
+): Promise<SegmentOutcome | undefined> {
   const { transcript, settings } = session;
   const { open, close } = settings.options.tags;
   const expected = plan.tags === "span" ? close : open;
@@ -138,9 +138,9 @@ async function* onMarker(
   }
   if (plan.tags !== "span") {
     const askedAtMs = session.clock.nowMs();
-    const refusal = yield* admit(session, plan);
+    const refusal = await admit(session, plan);
     if (refusal !== undefined) {
-      yield transcript.tag("open", "refused", { logprob, refusal });
+      await session.emit(transcript.tag("open", "refused", { logprob, refusal }));
       return undefined;
     }
     session.gate.countSegment();
@@ -151,16 +151,13 @@ async function* onMarker(
   const label = { author: "policy", text: expected, mask: 1 } as const;
   small.write([controlPiece(expected)], 1, logprob === undefined ? label : { ...label, logprob });
   transcript.tagTokens += session.tagTokens[tag];
-  yield transcript.end(end);
-  yield transcript.tag(tag, "sampled", { logprob });
+  await session.emit(transcript.end(end));
+  await session.emit(transcript.tag(tag, "sampled", { logprob }));
   return { end };
 }
 
 /** Asks the dial, then the big model. */
-async function* admit(
-  session: Session,
-  plan: SmallPlan,
-): AsyncGenerator<SplitEvent, Refusal | undefined, undefined> {
+async function admit(session: Session, plan: SmallPlan): Promise<Refusal | undefined> {
   const { gate, transcript, big } = session;
   const writer = plan.tags === "ask-self" ? "self" : "big";
   const refusal = gate.refuseRequest(transcript, writer);
@@ -169,27 +166,27 @@ async function* admit(
   const loss = await big.prepare();
   session.signal.throwIfAborted();
   if (loss === undefined) return undefined;
-  yield { type: "degraded", ...loss };
+  await session.emit({ type: "degraded", ...loss });
   return "big-unavailable";
 }
 
-async function* endAtLimit(session: Session, small: ModelContext, plan: SmallPlan): SegmentRun {
+async function endAtLimit(session: Session, small: ModelContext, plan: SmallPlan): SegmentRun {
   const { transcript, tagTokens, settings } = session;
-  if (transcript.remaining <= 0) return yield* finish(session, "length");
+  if (transcript.remaining <= 0) return finish(session, "length");
   if (plan.tags !== "span") {
-    yield transcript.end("scheduled");
+    await session.emit(transcript.end("scheduled"));
     return { end: "scheduled" };
   }
   const { close } = settings.options.tags;
   small.write([controlPiece(close)], 1, { author: "template", text: close, mask: 0 });
   transcript.tagTokens += tagTokens.close;
-  yield transcript.end("segment-limit");
-  yield transcript.tag("close", "forced");
+  await session.emit(transcript.end("segment-limit"));
+  await session.emit(transcript.tag("close", "forced"));
   return { end: "segment-limit" };
 }
 
-async function* finish(session: Session, reason: "length" | "context-full" | "end-of-turn"): SegmentRun {
-  yield session.transcript.end(reason);
+async function finish(session: Session, reason: "length" | "context-full" | "end-of-turn"): SegmentRun {
+  await session.emit(session.transcript.end(reason));
   return { end: reason, finish: reason };
 }
 

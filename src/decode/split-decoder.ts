@@ -4,26 +4,19 @@
  * loop and the life of a request, the segments are in `small-segment`, `controlled-segment` and `scheduled-segment`.
  */
 import { type Clock, systemClock } from "../core/clock.ts";
-import { EngineError, SplitReasonError, errorMessage } from "../core/errors.ts";
-import { controlPiece } from "../core/piece.ts";
 import { createRng } from "../core/rng.ts";
-import type { Engine } from "../engines/engine.ts";
-import { BigModel } from "./big-model.ts";
-import { createCloseRule } from "./close-rule.ts";
 import { writeControlled } from "./controlled-segment.ts";
-import { Gate, dialSchema } from "./dial.ts";
-import type { EngineWork, FinishEvent, FinishReason, SplitEvent, Usage } from "./events.ts";
-import { createExchange } from "./exchange.ts";
-import { LedgerBuilder } from "./ledger.ts";
-import { ModelContext } from "./model-context.ts";
+import { EventChannel } from "./event-channel.ts";
+import type { FinishReason, SplitEvent } from "./events.ts";
+import { finishEvent } from "./finish-event.ts";
+import { closeSession, createSession, readPrompt } from "./open-session.ts";
 import { type ModelPair, requireFit } from "./pair-fit.ts";
 import type { PolicyRun, SegmentPlan } from "./policy.ts";
 import { type CheckedRequest, type SplitRequest, checkRequest } from "./request.ts";
 import { writeScheduled } from "./scheduled-segment.ts";
 import type { SegmentRun, Session } from "./session.ts";
 import { writeSmall } from "./small-segment.ts";
-import { StopScanner } from "./stop-scanner.ts";
-import { Transcript } from "./transcript.ts";
+import { StopFound, StopScanner } from "./stop-scanner.ts";
 import { linkController } from "./waiting.ts";
 
 export class SplitDecoder {
@@ -48,150 +41,89 @@ export class SplitDecoder {
   decode(request: SplitRequest): AsyncIterable<SplitEvent> {
     const settings = checkRequest(request);
     requireFit(this.#pair, request.policy, settings.options.tags);
-    let iterator: AsyncIterator<SplitEvent, undefined> | undefined;
-    return { [Symbol.asyncIterator]: () => (iterator ??= this.#start(request, settings)) };
+    const left = new AbortController();
+    const channel = new EventChannel<SplitEvent>(
+      (events) => this.#run(request, settings, events, left.signal),
+      () => left.abort(),
+    );
+    return { [Symbol.asyncIterator]: () => channel };
   }
 
-  #start(request: SplitRequest, settings: CheckedRequest): AsyncIterator<SplitEvent, undefined> {
-    const link = linkController(request.signal);
-    const stream = this.#run(request, settings, link.controller.signal);
-    /** Keeps no listener on the caller's signal once the stream is over. */
-    const released = async (step: Promise<IteratorResult<SplitEvent, undefined>>) => {
-      let isOver = true;
-      try {
-        const result = await step;
-        isOver = result.done === true;
-        return result;
-      } finally {
-        if (isOver) link.release();
-      }
-    };
-    return {
-      next: () => released(stream.next()),
-      return: () => {
-        // A generator that waits for an engine only hears of `return` at its next yield: the abort wakes it.
-        link.controller.abort(new EngineError("the consumer left.", { code: "aborted" }));
-        return released(stream.return(undefined));
-      },
-    };
-  }
-
-  async *#run(
+  async #run(
     request: SplitRequest,
     settings: CheckedRequest,
-    signal: AbortSignal,
-  ): AsyncGenerator<SplitEvent, undefined, undefined> {
-    const session = this.#openSession(request, settings, signal);
+    events: EventChannel<SplitEvent>,
+    left: AbortSignal,
+  ): Promise<void> {
+    const link = linkController(request.signal, left);
+    const { signal } = link.controller;
+    const scanner = settings.stop.length === 0 ? undefined : new StopScanner(settings.stop);
+    const emit =
+      scanner === undefined ? (event: SplitEvent) => events.emit(event) : scanInto(scanner, events);
+    const session = createSession(this.#pair, request, settings, { clock: this.#clock, signal, emit });
     const { transcript } = session;
-    let outcome: { readonly reason: FinishReason; readonly error?: unknown };
-    let promptTokens = 0;
     try {
-      try {
-        promptTokens = await readPrompt(session, request);
-        const run = request.policy.start({
-          rng: createRng(settings.sampling.seed).fork("policy"),
-          maxTokens: settings.limits.maxTokens,
-        });
-        outcome = { reason: yield* withStops(session, writeAll(session, run)) };
-      } catch (error) {
-        if (!signal.aborted && transcript.openAuthor === undefined && transcript.segments.length === 0)
-          throw error;
-        outcome = signal.aborted ? { reason: "aborted" } : { reason: "error", error };
-        if (transcript.openAuthor !== undefined)
-          yield transcript.end(outcome.reason === "error" ? "error" : "aborted");
-      }
-      if (session.ledger !== undefined && !signal.aborted && outcome.reason !== "error") {
-        // The last tag may not have been read yet; the ledger wants its ids.
-        await session.small?.sync();
+      const outcome = await write(session, request);
+      // What was held back has been written all the same.
+      for (const event of scanner?.flush() ?? []) await events.emit(event);
+      if (outcome.unfinished !== undefined && transcript.openAuthor !== undefined) {
+        await events.emit(transcript.end(outcome.unfinished));
       }
       await closeSession(session);
-      yield finishEvent(session, promptTokens, outcome);
+      await events.emit(finishEvent(session, outcome));
     } finally {
       await closeSession(session);
+      link.release();
     }
-  }
-
-  #openSession(request: SplitRequest, settings: CheckedRequest, signal: AbortSignal): Session {
-    const { policy } = request;
-    const { options, sampling } = settings;
-    const usesSmall = policy.uses !== "big";
-    const ledger = request.ledger === true ? new LedgerBuilder() : undefined;
-    const rng = createRng(sampling.seed);
-    const streaming = (engine: Engine): { prefillChunk?: number } =>
-      options.streamingPrefill && engine.capabilities.prefill ? { prefillChunk: options.prefillChunk } : {};
-    const small = usesSmall
-      ? new ModelContext(this.#pair.small, {
-          ...streaming(this.#pair.small),
-          ...(ledger === undefined ? {} : { ledger }),
-          signal,
-        })
-      : undefined;
-    const bigEngine = policy.uses === "small" ? undefined : this.#pair.big;
-    const big =
-      bigEngine === undefined
-        ? undefined
-        : new BigModel(
-            new ModelContext(bigEngine, {
-              ...streaming(bigEngine),
-              ...(usesSmall || ledger === undefined ? {} : { ledger }),
-              replaceable: options.bigRetries > 0,
-              timeoutMs: options.bigTimeoutMs,
-              signal,
-            }),
-            createExchange(this.#pair.small, bigEngine),
-            options.bigRetries,
-          );
-    return {
-      settings,
-      logprobs: request.logprobs === true || ledger !== undefined,
-      signal,
-      clock: this.#clock,
-      small,
-      big,
-      transcript: new Transcript(this.#clock, settings.limits.maxTokens),
-      gate: new Gate(usesSmall ? settings.dial : dialSchema.parse({}), rng.fork("dial")),
-      closeRule: createCloseRule(sampling.temperature, rng.fork("close")),
-      ledger,
-      tagTokens: { open: 0, close: 0 },
-      handoffFromMs: undefined,
-    };
   }
 }
 
-/** The prompt goes to both; only the small model is waited for. Returns its tokens. */
-async function readPrompt(session: Session, request: SplitRequest): Promise<number> {
-  const { small, big, settings, tagTokens } = session;
-  // Enough for the background reader to start at once.
-  const atOnce = settings.options.prefillChunk;
-  big?.context.write(request.promptForBig ?? request.prompt, atOnce, { author: "prompt", mask: 0 });
-  small?.write(request.prompt, 0, { author: "prompt", mask: 0 });
-  const reader = small ?? big?.context;
-  if (reader === undefined) return 0;
-  const { status, position } = await reader.sync();
-  if (status === "context-full") {
-    throw new EngineError(
-      `${reader.engine.model}: the prompt does not fit into its context of ${reader.engine.capabilities.contextSize} ` +
-        `tokens; shorten it or load the model with a longer context.`,
-      { code: "prompt-too-long" },
-    );
+/** Events go on when they cannot be part of a stop text; a stop text ends the writing, however deep in it we are. */
+function scanInto(scanner: StopScanner, events: EventChannel<SplitEvent>): Session["emit"] {
+  return async (event) => {
+    const { events: ready, stopped } = scanner.push(event);
+    for (const readyEvent of ready) await events.emit(readyEvent);
+    if (stopped !== undefined) throw new StopFound(stopped.dropped);
+  };
+}
+
+/** Why the writing ended; `unfinished` ends a segment that is still open. */
+interface Outcome {
+  readonly reason: FinishReason;
+  readonly unfinished?: "aborted" | "error";
+  readonly error?: unknown;
+}
+
+/** Turns what ends the writing from within into values; only what fails before anything was written is thrown. */
+async function write(session: Session, request: SplitRequest): Promise<Outcome> {
+  const { transcript, settings, signal } = session;
+  try {
+    await readPrompt(session, request);
+    const rng = createRng(settings.sampling.seed).fork("policy");
+    const run = request.policy.start({ rng, maxTokens: settings.limits.maxTokens });
+    const reason = await writeAll(session, run);
+    // The last tag may not have been read yet; the ledger wants its ids.
+    if (session.ledger !== undefined) await session.small?.sync();
+    return { reason };
+  } catch (error) {
+    if (error instanceof StopFound) {
+      transcript.takeBack(error.dropped);
+      session.small?.countDiscarded(error.dropped.small);
+      session.big?.context.countDiscarded(error.dropped.big);
+      return { reason: "stop" };
+    }
+    if (signal.aborted) return { reason: "aborted", unfinished: "aborted" };
+    if (transcript.openAuthor === undefined && transcript.segments.length === 0) throw error;
+    return { reason: "error", unfinished: "error", error };
   }
-  if (small !== undefined && request.policy.needsTags) {
-    const { open, close } = settings.options.tags;
-    tagTokens.open = await small.engine.countTokens([controlPiece(open)]);
-    tagTokens.close = await small.engine.countTokens([controlPiece(close)]);
-  }
-  return position;
 }
 
 /** Asks the policy and carries its plans out until the text ends. */
-async function* writeAll(
-  session: Session,
-  run: PolicyRun,
-): AsyncGenerator<SplitEvent, FinishReason, undefined> {
+async function writeAll(session: Session, run: PolicyRun): Promise<FinishReason> {
   for (;;) {
     session.signal.throwIfAborted();
     if (session.transcript.remaining <= 0) return "length";
-    const outcome = yield* carryOut(session, run.next(session.transcript));
+    const outcome = await carryOut(session, run.next(session.transcript));
     if (outcome.finish !== undefined) return outcome.finish;
   }
 }
@@ -211,77 +143,4 @@ function carryOut(session: Session, plan: SegmentPlan): SegmentRun {
     default:
       return plan satisfies never;
   }
-}
-
-/** Passes the events on, and ends the text at the first stop text. */
-async function* withStops(
-  session: Session,
-  events: AsyncGenerator<SplitEvent, FinishReason, undefined>,
-): AsyncGenerator<SplitEvent, FinishReason, undefined> {
-  if (session.settings.stop.length === 0) return yield* events;
-  const scanner = new StopScanner(session.settings.stop);
-  try {
-    for (;;) {
-      let step: IteratorResult<SplitEvent, FinishReason>;
-      try {
-        step = await events.next();
-      } catch (error) {
-        // What was held back has been written all the same.
-        yield* scanner.flush();
-        throw error;
-      }
-      if (step.done === true) {
-        yield* scanner.flush();
-        return step.value;
-      }
-      const scan = scanner.push(step.value);
-      if (scan.stopped !== undefined) {
-        const { small, big } = scan.stopped.dropped;
-        session.transcript.takeBack({ small, big });
-        session.small?.countDiscarded(small);
-        session.big?.context.countDiscarded(big);
-        yield* scan.events;
-        return "stop";
-      }
-      yield* scan.events;
-    }
-  } finally {
-    await events.return("aborted");
-  }
-}
-
-async function closeSession({ small, big }: Session): Promise<void> {
-  await Promise.all([small?.close(), big?.context.close()]);
-}
-
-const NO_WORK: EngineWork = { prefilled: 0, scored: 0, decoded: 0, calls: 0, discarded: 0 };
-
-function finishEvent(
-  session: Session,
-  promptTokens: number,
-  outcome: { readonly reason: FinishReason; readonly error?: unknown },
-): FinishEvent {
-  const { transcript, ledger } = session;
-  const { smallTokens, bigTokens, tagTokens, switches } = transcript;
-  const work = { small: session.small?.work ?? NO_WORK, big: session.big?.context.work ?? NO_WORK };
-  const written = smallTokens + bigTokens;
-  const usage: Usage = {
-    promptTokens,
-    smallTokens,
-    bigTokens,
-    tagTokens,
-    discardedTokens: work.small.discarded + work.big.discarded,
-    switches,
-    offloadShare: written === 0 ? 0 : bigTokens / written,
-    work,
-  };
-  return {
-    type: "finish",
-    reason: outcome.reason,
-    usage,
-    timing: transcript.timing(),
-    ...(outcome.error === undefined ? {} : { message: errorMessage(outcome.error) }),
-    ...(outcome.error instanceof SplitReasonError ? { code: outcome.error.code } : {}),
-    ...(ledger === undefined ? {} : { ledger: ledger.build() }),
-  };
 }

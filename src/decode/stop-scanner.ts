@@ -13,6 +13,16 @@ export interface ScanResult {
   readonly stopped?: { readonly dropped: Readonly<Record<Author, number>> };
 }
 
+/** Thrown where the text is written, to end it. */
+export class StopFound extends Error {
+  readonly dropped: Readonly<Record<Author, number>>;
+
+  constructor(dropped: Readonly<Record<Author, number>>) {
+    super("a stop text was written");
+    this.dropped = dropped;
+  }
+}
+
 export class StopScanner {
   readonly #stops: readonly string[];
   #queue: SplitEvent[] = [];
@@ -109,7 +119,8 @@ function firstCompleted(text: string, stops: readonly string[]): number | undefi
     const start = text.indexOf(stop);
     const end = start + stop.length;
     if (start < 0) continue;
-    if (best === undefined || end < best.end || (end === best.end && start < best.start)) best = { start, end };
+    if (best === undefined || end < best.end || (end === best.end && start < best.start))
+      best = { start, end };
   }
   return best?.start;
 }

@@ -21,6 +21,7 @@ interface OpenSegment {
 
 export class Transcript implements History {
   readonly segments: WrittenSegment[] = [];
+  promptTokens = 0;
   smallTokens = 0;
   bigTokens = 0;
   tagTokens = 0;

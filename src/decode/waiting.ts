@@ -1,19 +1,25 @@
 /** Waiting with a limit, and signals that follow another. */
 import { EngineError } from "../core/errors.ts";
 
-/** A controller that is aborted with `parent`; `release` ends the link, so that a long-lived parent keeps nothing. */
+/** A controller that is aborted with any of its parents; `release` ends the link, so that a long-lived parent keeps nothing. */
 export interface LinkedController {
   readonly controller: AbortController;
   readonly release: () => void;
 }
 
-export function linkController(parent: AbortSignal | undefined): LinkedController {
+export function linkController(...parents: readonly (AbortSignal | undefined)[]): LinkedController {
   const controller = new AbortController();
-  if (parent === undefined) return { controller, release: () => {} };
-  const follow = (): void => controller.abort(parent.reason);
-  if (parent.aborted) follow();
-  else parent.addEventListener("abort", follow, { once: true });
-  return { controller, release: () => parent.removeEventListener("abort", follow) };
+  const releases: (() => void)[] = [];
+  for (const parent of parents) {
+    if (parent === undefined) continue;
+    const follow = (): void => controller.abort(parent.reason);
+    if (parent.aborted) follow();
+    else {
+      parent.addEventListener("abort", follow, { once: true });
+      releases.push(() => parent.removeEventListener("abort", follow));
+    }
+  }
+  return { controller, release: () => releases.forEach((release) => release()) };
 }
 
 /**
