@@ -69,9 +69,9 @@ describe("TraceView without colours", () => {
 });
 
 describe("TraceView with colours", () => {
-  it("colours each author's words and uses no marks", () => {
+  it("colours the big model's words, leaves the small one's plain and uses no marks", () => {
     expect(shown([...segment("small", "a"), ...segment("big", "b"), finish], true)).toBe(
-      "\u001b[36ma\u001b[39m\u001b[1m\u001b[35mb\u001b[39m\u001b[22m\n\n",
+      "a\u001b[1m\u001b[35mb\u001b[39m\u001b[22m\n\n",
     );
   });
 

@@ -69,7 +69,7 @@ export class TraceView {
   }
 
   #inColor(author: Author, text: string): string {
-    return author === "big" ? this.#paint.bold(this.#paint.magenta(text)) : this.#paint.cyan(text);
+    return author === "big" ? this.#paint.bold(this.#paint.magenta(text)) : text;
   }
 }
 

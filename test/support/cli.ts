@@ -15,13 +15,15 @@ export interface CliOptions {
   readonly input?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Ended by force after this long; default two minutes. */
+  readonly timeoutMs?: number;
   /** Called every 20 ms while the program runs. */
   readonly poll?: (kill: (signal: NodeJS.Signals) => void) => Promise<void>;
   /** Called with what standard output has said so far; `closeOut` stops reading it, as `head` does. */
   readonly onOut?: (out: string, closeOut: () => void) => void;
 }
 
-/** Runs to the end; ended by force after two minutes. */
+/** Runs to the end. */
 export function runCliProcess(
   callArguments: readonly string[],
   options: CliOptions = {},
@@ -29,7 +31,7 @@ export function runCliProcess(
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [main, ...callArguments], {
       env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...options.environment },
-      timeout: 120_000,
+      timeout: options.timeoutMs ?? 120_000,
       killSignal: "SIGKILL",
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
