@@ -2,20 +2,10 @@
  * The pair in models/micro, as a newcomer meets it: what the quick start prints, and that the claim holds on problems that neither
  * model was trained on. Bounds leave room for the chance of few problems; docs/results.md has the figures on many.
  */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-
 import { describe, expect, it } from "vitest";
 
 import { microExample } from "../src/micro/index.ts";
 import { runCliProcess } from "./support/cli.ts";
-
-const models = join(import.meta.dirname, "..", "models", "micro");
-const absent = ["small", "small-base", "big"].filter((name) => !existsSync(join(models, name, "model.gguf")));
-const title =
-  absent.length === 0
-    ? "the shipped pair"
-    : `the shipped pair (skipped: models/micro has no ${absent.join(", ")}; splitreason micro build makes them)`;
 
 interface Arm {
   readonly name: string;
@@ -23,7 +13,7 @@ interface Arm {
   readonly offloadShare: number;
 }
 
-describe.skipIf(absent.length > 0)(title, { timeout: 300_000 }, () => {
+describe("the shipped pair", { timeout: 300_000 }, () => {
   it("gains what the project claims, over honest controls", async () => {
     const result = await runCliProcess(
       ["eval", "micro", "--problems", "80", "--seed", "11", "--threads", "1", "--json"],

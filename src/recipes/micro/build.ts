@@ -43,6 +43,7 @@ export interface MicroBuildResult {
   readonly skills: Readonly<Record<"small-base" | "big", MeasuredSkills>>;
   readonly annotation: { readonly share: number; readonly threshold: number; readonly spans: number };
   readonly parameters: { readonly small: number; readonly big: number };
+  /** Of this call: a build that was continued took longer in all. */
   readonly seconds: number;
 }
 
