@@ -83,7 +83,7 @@ test("equals the naive reference for every chunk size, with and without streamin
         }
       },
     ),
-    { numRuns: 120 },
+    { numRuns: 240 },
   );
   expect(switches).toBeGreaterThan(300);
 }, 240_000);
