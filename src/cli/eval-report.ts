@@ -25,7 +25,7 @@ export function evaluationReport(summary: EvaluationSummary, paint: Paint): stri
           `${arm.name}: in ${arm.degraded} of ${arm.samples} samples the big model was lost on the way\n`,
         ),
       ),
-    paint.dim(`\nconfiguration ${configHash}, commit ${git ?? "unknown"}\n`),
+    `\n${paint.dim(`configuration ${configHash}, commit ${git ?? "unknown"}`)}\n`,
   ].join("");
 }
 

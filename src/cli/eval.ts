@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { Command } from "commander";
 
-import { EngineError, errorMessage } from "../core/errors.ts";
+import { EngineError } from "../core/errors.ts";
 import { ARM_HELP, DEFAULT_ARMS, parseArms } from "../eval/arms.ts";
 import { evaluate, type EvaluationSettings } from "../eval/evaluate.ts";
 import { PARTIAL_ROWS_FILE } from "../eval/journal.ts";
@@ -121,9 +121,7 @@ export async function evaluateWithProgress(
       settings.out !== undefined &&
       existsSync(join(settings.out, PARTIAL_ROWS_FILE))
     ) {
-      terminal.log(
-        `what was done is in ${settings.out}: the same command continues it (${errorMessage(error)})\n`,
-      );
+      terminal.log(`what was done is in ${settings.out}: the same command continues it\n`);
     }
     throw error;
   } finally {

@@ -69,7 +69,11 @@ export function addPairFlags(command: Command): Command {
     .option("--max-tokens <n>", "longest output, both models together", wholeNumber(1))
     .option("--temperature <t>", "0 is greedy", realNumber(0, 10))
     .option("--seed <n>", "the same seed gives the same output", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option("--threads <n>", "threads of each model (default: the cores, shared)", wholeNumber(1, 256))
+    .option(
+      "--threads <n>",
+      "threads of each model (default: the cores; 1 for a tiny model)",
+      wholeNumber(1, 256),
+    )
     .addOption(new Option("--json", "one JSON document on standard output, nothing else there"));
 }
 

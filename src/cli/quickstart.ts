@@ -28,7 +28,11 @@ export function registerQuickstart(program: Command, context: CommandContext): v
     )
     .option("--problems <n>", "how many problems to compare on", wholeNumber(1, 100_000), 100)
     .option("--seed <n>", "which problems", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option("--threads <n>", "threads of each model (default: the cores, shared)", wholeNumber(1, 256))
+    .option(
+      "--threads <n>",
+      "threads of each model (default: the cores; 1 for a tiny model)",
+      wholeNumber(1, 256),
+    )
     .action(async (flags: QuickstartFlags) => {
       await showOneProblem(flags, context);
       await compareArms(flags, context);

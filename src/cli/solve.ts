@@ -104,7 +104,7 @@ export async function showSolution(
   if (result.finishReason === "aborted" || result.finishReason === "error") return result;
   const answer = lastBoxed(result.text);
   terminal.out(`answer: ${answer === null ? "none" : paint().bold(printable(answer))}${endNote(result)}\n`);
-  terminal.out(paint().dim(`${figures(result.usage, result.timing)}\n`));
+  terminal.out(`${paint().dim(figures(result.usage, result.timing))}\n`);
   return result;
 }
 

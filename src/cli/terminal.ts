@@ -26,7 +26,8 @@ export function processTerminal(signal: AbortSignal): Terminal {
     log: (text) => void process.stderr.write(text),
     outIsTerminal: process.stdout.isTTY,
     logIsTerminal: process.stderr.isTTY,
-    columns: process.stdout.columns ?? process.stderr.columns ?? 100,
+    // Some pseudo-terminals have no width, and say 0.
+    columns: process.stdout.columns || process.stderr.columns || 100,
     environment: process.env,
     clock: systemClock,
     signal,
