@@ -3,6 +3,7 @@ import type { LlamaContext, LlamaContextSequence, Token } from "node-llama-cpp";
 
 import type { ModelId, TokenId } from "../../core/ids.ts";
 import { throwIfAborted } from "../cancellation.ts";
+import { internalsOf, type SequenceInternals } from "./internals.ts";
 
 /** What all sequences of one engine share. */
 export interface LlamaShared {
@@ -10,6 +11,8 @@ export interface LlamaShared {
   readonly context: LlamaContext;
   readonly vocabularySize: number;
   readonly batchSize: number;
+  /** Whether {@link internalsOf the undocumented parts} of the library may be used. */
+  readonly native: boolean;
   /** Sequences that are waiting for llama.cpp right now. */
   active: number;
 }
@@ -21,6 +24,7 @@ export class LlamaCache {
   calls = 0;
   readonly shared: LlamaShared;
   readonly sequence: LlamaContextSequence;
+  readonly internals: SequenceInternals | undefined;
 
   /** @throws Error when the context has no sequence left: the caller counts them. */
   constructor(shared: LlamaShared) {
@@ -33,6 +37,7 @@ export class LlamaCache {
         },
       },
     });
+    this.internals = shared.native ? internalsOf(this.sequence) : undefined;
   }
 
   get length(): number {

@@ -1,6 +1,6 @@
 /**
- * Three ways to draw a token, by what is asked for: llama.cpp's own loop (greedy, the fastest), its sampler with a seed for each
- * position, and all logits brought here (log-probabilities and entropy). All three draw the same tokens.
+ * Ways to draw a token, by what is asked for: the native sampler; without access to it the library's own loop (greedy) or its
+ * sampler with a seed for each position; and all logits brought here (entropy). All draw the same tokens.
  */
 import { TokenBias, type SequenceEvaluateOptions, type Token } from "node-llama-cpp";
 
@@ -10,22 +10,31 @@ import { drawToken, entropyOf, logSumExp } from "../sampling.ts";
 import type { Drawer, DrawnToken, DrawRequest } from "../token-backend.ts";
 import { asTokens, type LlamaCache } from "./llama-cache.ts";
 import { asLlamaSeed, firstUniform } from "./mersenne.ts";
+import { NativeDrawer } from "./native-drawer.ts";
 
 export function createDrawer(cache: LlamaCache, request: DrawRequest): Drawer {
+  if (request.entropy) return new DistributionDrawer(cache, request);
   const { model } = cache.sequence;
   // The library refuses to bias an end of the turn.
   const biasesEnd = [...request.bias.keys()].some((id) => model.isEogToken(id as number as Token));
+  const internals = cache.internals;
+  if (internals !== undefined) {
+    return new NativeDrawer(
+      cache,
+      internals,
+      request,
+      (position) => positionSeed(request.sampling.seed, position),
+      () =>
+        biasesEnd || request.logprob
+          ? new DistributionDrawer(cache, request)
+          : new SamplerDrawer(cache, request),
+    );
+  }
   const isGreedy = request.sampling.temperature <= 0;
   const isCertainLogprob = isGreedy && request.bias.size === 0;
-  if (request.entropy || biasesEnd || (request.logprob && (!isCertainLogprob || isSmall(cache)))) {
-    return new DistributionDrawer(cache, request);
-  }
+  if (biasesEnd || (request.logprob && !isCertainLogprob)) return new DistributionDrawer(cache, request);
   return isGreedy && !request.logprob ? new GreedyDrawer(cache, request) : new SamplerDrawer(cache, request);
 }
-
-/** Up to this many logits are brought here for the entropy even when only the log-probability was asked for. */
-const SMALL_VOCABULARY = 4096;
-const isSmall = (cache: LlamaCache) => cache.shared.vocabularySize <= SMALL_VOCABULARY;
 
 function tokenBiasOf(cache: LlamaCache, bias: ReadonlyMap<TokenId, number>): TokenBias | undefined {
   if (bias.size === 0) return undefined;
@@ -174,6 +183,8 @@ class DistributionDrawer implements Drawer {
 
   async #read(ids: readonly TokenId[]): Promise<Float64Array> {
     const cache = this.#cache;
+    // Asked at a place where another drawer has drawn: the last token is read once more.
+    if (cache.length === ids.length) await cache.truncate(ids.length - 1);
     await cache.read(ids.slice(cache.length, -1));
     const [result] = await cache.call(() =>
       cache.sequence.controlledEvaluate([

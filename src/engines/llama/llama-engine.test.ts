@@ -27,22 +27,24 @@ const model = tinyModel({ seed: 4 });
 const path = writeTinyModel(model, folder);
 
 const encoder = new TextEncoder();
-engineConformance("llama", {
-  makeEngine: () => LlamaEngine.load(path, { sequences: 5, contextSize: 512, threads: 1 }),
-  capabilities: {
-    scores: "every-position",
-    prefill: true,
-    tokenIds: true,
-    logitBias: true,
-    isControlToken: (marker) => (TINY_CONTROLS as readonly string[]).includes(marker),
-    contextSize: 512,
-  },
-  slots: 5,
-  open: "<bigmodel>",
-  close: "</bigmodel>",
-  endOfTurn: "<|im_end|>",
-  bytes: (id) => (id < 256 ? Uint8Array.of(id) : encoder.encode(TINY_CONTROLS[id - 256])),
-});
+for (const native of [true, false]) {
+  engineConformance(native ? "llama" : "llama, by the documented interface alone", {
+    makeEngine: () => LlamaEngine.load(path, { sequences: 5, contextSize: 512, threads: 1, native }),
+    capabilities: {
+      scores: "every-position",
+      prefill: true,
+      tokenIds: true,
+      logitBias: true,
+      isControlToken: (marker) => (TINY_CONTROLS as readonly string[]).includes(marker),
+      contextSize: 512,
+    },
+    slots: 5,
+    open: "<bigmodel>",
+    close: "</bigmodel>",
+    endOfTurn: "<|im_end|>",
+    bytes: (id) => (id < 256 ? Uint8Array.of(id) : encoder.encode(TINY_CONTROLS[id - 256])),
+  });
+}
 
 const PROMPT = [controlPiece("<|im_start|>"), textPiece("user\nWhat is 12 + 7?"), controlPiece("<|im_end|>")];
 
@@ -64,10 +66,15 @@ const GREEDY: Sampling = { temperature: 0, seed: 1 };
 
 describe("the llama engine", () => {
   let engine: LlamaEngine;
+  let slower: LlamaEngine;
   beforeAll(async () => {
     engine = await LlamaEngine.load(path, { sequences: 3, threads: 1, contextSize: 1024 });
+    slower = await LlamaEngine.load(path, { sequences: 1, threads: 1, contextSize: 1024, native: false });
   });
-  afterAll(() => engine.close());
+  afterAll(async () => {
+    await engine.close();
+    await slower.close();
+  });
 
   it("has the vocabulary of the file's tokenizer", () => {
     expect(engine.vocabulary).toBe(testTokenizer().vocabulary);
@@ -78,12 +85,8 @@ describe("the llama engine", () => {
   it("agrees with a plain forward pass to 1e-4, generating", async () => {
     const bias = ["<|im_end|>", "<|endoftext|>"].map((marker) => ({ marker, nats: -Infinity }));
     const sampling = { temperature: 1, seed: 8 };
-    const { prompt, ids, tokens } = await generate(engine, {
-      maxTokens: 300,
-      sampling,
-      bias,
-      logprobs: true,
-    });
+    const options = { maxTokens: 300, sampling, bias, logprobs: true };
+    const { prompt, ids, tokens } = await generate(engine, { ...options, entropy: true });
     expect(ids).toHaveLength(300);
     const logits = referenceLogits(model, [...prompt, ...ids]);
     for (const [index, token] of tokens.entries()) {
@@ -91,6 +94,11 @@ describe("the llama engine", () => {
       expect(Math.abs(token.logprob! - logprobs[token.id!]!)).toBeLessThan(1e-4);
       const entropy = -logprobs.reduce((sum, logprob) => sum + Math.exp(logprob) * logprob, 0);
       expect(Math.abs(token.entropy! - entropy)).toBeLessThan(1e-4);
+    }
+    const quick = await generate(engine, options);
+    expect(quick.ids).toEqual(ids);
+    for (const [index, token] of quick.tokens.entries()) {
+      expect(Math.abs(token.logprob! - tokens[index]!.logprob!)).toBeLessThan(1e-5);
     }
   });
 
@@ -135,6 +143,8 @@ describe("the llama engine", () => {
       const reported = await generate(engine, { maxTokens: 200, sampling, bias, logprobs: true });
       expect(reported.ids).toEqual(plain.ids);
       expect(reported.end).toBe(plain.end);
+      const documented = await generate(slower, { maxTokens: 200, sampling, bias });
+      expect(documented.ids).toEqual(plain.ids);
     }
   });
 
@@ -227,19 +237,31 @@ describe("a context as long as the model's own", () => {
 
 describe("a larger vocabulary", () => {
   it("reports the same log-probabilities without bringing all logits here", async () => {
-    const large = tinyModel({ width: 32, heads: 2, layers: 1, vocabularySize: 6000 });
-    await using engine = await LlamaEngine.load(writeTinyModel(large, folder, "large"), {
-      sequences: 2,
-      threads: 1,
-      contextSize: 256,
-    });
-    const quick = await generate(engine, { maxTokens: 40, sampling: GREEDY, logprobs: true });
-    const whole = await generate(engine, { maxTokens: 40, sampling: GREEDY, logprobs: true, entropy: true });
-    expect(quick.ids).toEqual(whole.ids);
-    for (const [index, token] of quick.tokens.entries()) {
-      expect(Math.abs(token.logprob! - whole.tokens[index]!.logprob!)).toBeLessThan(1e-4);
-      expect(token).not.toHaveProperty("entropy");
-      expect(whole.tokens[index]!.entropy).toBeGreaterThan(0);
+    const large = writeTinyModel(
+      tinyModel({ width: 32, heads: 2, layers: 1, vocabularySize: 6000 }),
+      folder,
+      "large",
+    );
+    for (const native of [true, false]) {
+      await using engine = await LlamaEngine.load(large, {
+        sequences: 2,
+        threads: 1,
+        contextSize: 256,
+        native,
+      });
+      for (const options of [
+        { sampling: GREEDY },
+        { sampling: { temperature: 0.7, topP: 0.9, seed: 5 }, bias: [{ marker: "<bigmodel>", nats: 4 }] },
+      ]) {
+        const quick = await generate(engine, { maxTokens: 40, ...options, logprobs: true });
+        const whole = await generate(engine, { maxTokens: 40, ...options, logprobs: true, entropy: true });
+        expect(quick.ids).toEqual(whole.ids);
+        for (const [index, token] of quick.tokens.entries()) {
+          expect(Math.abs(token.logprob! - whole.tokens[index]!.logprob!)).toBeLessThan(1e-4);
+          expect(whole.tokens[index]!.entropy).toBeGreaterThan(0);
+          if (native) expect(token).not.toHaveProperty("entropy");
+        }
+      }
     }
   });
 });

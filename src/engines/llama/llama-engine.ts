@@ -37,6 +37,8 @@ export interface LlamaEngineOptions {
    * Costs twice the cache's memory. Default: for models of up to half a billion parameters.
    */
   readonly exact?: boolean;
+  /** Whether to use faster, undocumented parts of the library where it has them. Default true; the results are the same. */
+  readonly native?: boolean;
 }
 
 const LARGE_MODEL_PARAMETERS = 500_000_000;
@@ -234,7 +236,14 @@ async function createShared(
       { code: "engine-failed" },
     );
   }
-  shared = { model: name, context, vocabularySize: summary.tokenizer.tokens.length, batchSize, active: 0 };
+  shared = {
+    model: name,
+    context,
+    vocabularySize: summary.tokenizer.tokens.length,
+    batchSize,
+    native: options.native ?? true,
+    active: 0,
+  };
   return { shared, contextSize };
 }
 

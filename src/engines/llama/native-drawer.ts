@@ -1,0 +1,97 @@
+/** Draws with one native sampler for the whole generation: the fastest way, where the library lets it. */
+import { tokenId, type TokenId } from "../../core/ids.ts";
+import type { Drawer, DrawnToken, DrawRequest } from "../token-backend.ts";
+import type { NativeSampler, SamplerConfig, SequenceInternals } from "./internals.ts";
+import type { LlamaCache } from "./llama-cache.ts";
+
+export class NativeDrawer implements Drawer {
+  readonly #cache: LlamaCache;
+  readonly #internals: SequenceInternals;
+  readonly #request: DrawRequest;
+  readonly #sampler: NativeSampler;
+  readonly #config: SamplerConfig;
+  /** Reads log-probabilities at temperature 1 and without bias, whatever the sampler above does to its copy of the logits. */
+  readonly #witness: NativeSampler | undefined;
+  readonly #seedOf: (position: number) => number;
+  readonly #careful: () => Drawer;
+
+  /**
+   * @param seedOf Seed of the draw at a position.
+   * @param careful Makes the drawer for draws that must not repeat one before.
+   */
+  constructor(
+    cache: LlamaCache,
+    internals: SequenceInternals,
+    request: DrawRequest,
+    seedOf: (position: number) => number,
+    careful: () => Drawer,
+  ) {
+    this.#cache = cache;
+    this.#internals = internals;
+    this.#request = request;
+    this.#seedOf = seedOf;
+    this.#careful = careful;
+    const { temperature, topP } = request.sampling;
+    this.#config = temperature <= 0 ? { temperature: 0 } : { temperature, topP: topP ?? 1 };
+    if (request.bias.size > 0) {
+      this.#config.tokenBiasKeys = Uint32Array.from(request.bias.keys());
+      this.#config.tokenBiasValues = Float32Array.from(request.bias.values());
+    }
+    this.#sampler = internals.createSampler();
+    this.#sampler.applyConfig(this.#config);
+    if (request.logprob) {
+      this.#witness = internals.createSampler();
+      this.#witness.applyConfig({ temperature: 0 });
+    }
+  }
+
+  async draw(ids: readonly TokenId[], forbidden?: ReadonlySet<TokenId>): Promise<DrawnToken> {
+    if (forbidden !== undefined) return this.#careful().draw(ids, forbidden);
+    const cache = this.#cache;
+    const last = ids.length - 1;
+    if (cache.length < last) await cache.read(ids.slice(cache.length, last));
+    if (this.#request.sampling.temperature > 0) {
+      this.#config.seed = this.#seedOf(ids.length);
+      this.#sampler.applyConfig(this.#config);
+    }
+    return cache.call(() =>
+      this.#internals.decode(ids.slice(last), (logitIndex) => this.#sample(logitIndex)),
+    );
+  }
+
+  async end(): Promise<void> {
+    this.#sampler.dispose();
+    this.#witness?.dispose();
+  }
+
+  async #sample(logitIndex: number): Promise<DrawnToken> {
+    const { native } = this.#internals;
+    const token = await native.sampleToken(logitIndex, this.#sampler);
+    if (token < 0) throw new Error("llama.cpp drew no token");
+    if (this.#witness === undefined) return { id: tokenId(token) };
+    const seen = await native.sampleToken(
+      logitIndex,
+      this.#witness,
+      false,
+      false,
+      [[token], false, false, true, 0],
+      true,
+    );
+    return { id: tokenId(token), logprob: logprobOf(token, seen[0], seen[3], seen[4]) };
+  }
+}
+
+/** @param logits Pairs of token and logit, for the token asked about and the most likely one. */
+function logprobOf(
+  token: number,
+  likeliest: number,
+  logits: number[] | undefined,
+  weight: number | undefined,
+): number {
+  const logitOf = (wanted: number): number => {
+    for (let at = 0; at + 1 < (logits?.length ?? 0); at += 2)
+      if (logits?.[at] === wanted) return logits[at + 1] ?? NaN;
+    return NaN;
+  };
+  return logitOf(token) - logitOf(likeliest) - Math.log(weight ?? NaN);
+}
