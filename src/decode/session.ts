@@ -42,6 +42,6 @@ export interface SegmentOutcome {
 export type SegmentRun = Promise<SegmentOutcome>;
 
 /** The draws of the two models, and the one in place of a refused tag, must not be correlated. */
-export function seedFor(use: "big" | "redraw", sampling: Sampling): Sampling {
+export function seedFor(use: "big" | `redraw ${number}`, sampling: Sampling): Sampling {
   return { ...sampling, seed: hash32(use, sampling.seed) };
 }

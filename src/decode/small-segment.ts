@@ -11,14 +11,18 @@ export async function writeSmall(session: Session, small: ModelContext, plan: Sm
   const { transcript } = session;
   const cap = Math.min(plan.maxTokens ?? Infinity, plan.tags === "span" ? session.gate.spanTokens : Infinity);
   await session.emit(transcript.start("small", plan.reason));
-  let redraw = false;
+  const refused: Refused = new Set();
   for (;;) {
     const room = Math.min(transcript.remaining, cap - transcript.segmentTokens);
     if (room <= 0) return endAtLimit(session, small, plan);
     if ((await small.sync()).status === "context-full") return finish(session, "context-full");
-    const options = stepOptions(session, small, plan, redraw, room);
-    const run = await runStep(session, small, plan, options, redraw);
-    redraw = false;
+    const run = await runStep(
+      session,
+      small,
+      plan,
+      stepOptions(session, small, plan, refused, room),
+      refused,
+    );
     if (run === "until") {
       await session.emit(transcript.end("scheduled"));
       return { end: "scheduled" };
@@ -33,9 +37,8 @@ export async function writeSmall(session: Session, small: ModelContext, plan: Sm
         session.ledger?.endTurn(run.logprob);
         return finish(session, "end-of-turn");
       case "stop": {
-        const ended = await onMarker(session, small, plan, options, run);
+        const ended = await onTag(session, small, plan, refused, run);
         if (ended !== undefined) return ended;
-        redraw = true;
         break;
       }
       default:
@@ -44,40 +47,39 @@ export async function writeSmall(session: Session, small: ModelContext, plan: Sm
   }
 }
 
-/** Which markers stop this step, which cannot be written in it, and how long it may be. */
+/**
+ * Tags that were drawn at this very place and refused. The next draw is made with them forbidden and with another seed: with the same one,
+ * the token beside the tag would come more often than its share. Tags are rare, so they are refused when they come rather than forbidden in
+ * advance, which would cost time at every token.
+ */
+type Refused = Set<string>;
+
+/** What stops this step, what cannot be written in it, and how long it may be. */
 function stepOptions(
   session: Session,
   small: ModelContext,
   plan: SmallPlan,
-  redraw: boolean,
+  refused: Refused,
   room: number,
 ): GenerateOptions {
-  const { open, close } = session.settings.options.tags;
-  const { capabilities } = small.engine;
-  const isTagged = capabilities.isControlToken(open) && capabilities.isControlToken(close);
-  const { sampling, dial } = session.settings;
-  const forbid = (marker: string): MarkerBias => ({ marker, nats: -Infinity });
-  const spanStart = plan.tags === "span" && session.transcript.segmentTokens === 0;
+  const { options, sampling, dial } = session.settings;
+  const { open, close } = options.tags;
+  const isRedraw = refused.size > 0;
   const base = {
-    maxTokens: redraw || spanStart ? 1 : room,
-    sampling: redraw ? seedFor("redraw", sampling) : sampling,
+    maxTokens: isRedraw ? 1 : room,
+    sampling: isRedraw ? seedFor(`redraw ${refused.size}`, sampling) : sampling,
     logprobs: session.logprobs,
   };
   // To a vocabulary without tags they are text like any other.
-  if (plan.tags === "banned" && !isTagged) return base;
-  const stop = [open, close];
-  if (plan.tags === "span") {
-    return { ...base, stop, bias: spanStart ? [forbid(open), forbid(close)] : [forbid(open)] };
+  if (plan.tags === "banned" && !small.engine.capabilities.isControlToken(open)) return base;
+  const bias: MarkerBias[] = [...refused].map((marker) => ({ marker, nats: -Infinity }));
+  if (dial.bias !== 0 && !refused.has(open) && canAsk(session, plan)) {
+    bias.push({ marker: open, nats: dial.bias });
   }
-  const ask = !redraw && canAsk(session, plan);
-  // A close outside a span means nothing; without control tokens a bias would hit the tags' ordinary tokens.
-  const bias: MarkerBias[] = isTagged ? [forbid(close)] : [];
-  if (!ask) bias.push(forbid(open));
-  else if (dial.bias !== 0) bias.push({ marker: open, nats: dial.bias });
-  return { ...base, stop, bias };
+  return { ...base, stop: [open, close], ...(bias.length === 0 ? {} : { bias }) };
 }
 
-/** When no request can be granted any more, the open tag is forbidden from the outset. */
+/** Whether an open tag counts as a request: not when none can be granted any more. */
 function canAsk(session: Session, plan: SmallPlan): boolean {
   if (plan.tags === "ask-self") return !session.gate.outOfSegments;
   return plan.tags === "ask-big" && session.big?.lost === false && !session.gate.shut;
@@ -89,7 +91,7 @@ async function runStep(
   small: ModelContext,
   plan: SmallPlan,
   options: GenerateOptions,
-  redraw: boolean,
+  refused: Refused,
 ): Promise<GenerateEnd | "until"> {
   const { transcript, ledger } = session;
   const before = small.sequence.position;
@@ -109,47 +111,56 @@ async function runStep(
       text: token.text,
       author: "policy",
       ...(token.logprob === undefined ? {} : { logprob: token.logprob }),
-      mask: redraw ? 0 : 1,
+      mask: refused.size === 0 ? 1 : 0,
     });
+    refused.clear();
     session.big?.hear(token);
     await session.emit(transcript.delta([token]));
     if (verdict === "after") return "until";
   }
   session.signal.throwIfAborted();
-  return fail(`${small.engine.model}: the generation ended without saying why.`);
+  throw new EngineError(`${small.engine.model}: the generation ended without saying why.`, {
+    code: "engine-failed",
+  });
 }
 
 /** A tag came. Returns how the segment ended, or undefined when the tag was refused and the segment goes on. */
-async function onMarker(
+async function onTag(
   session: Session,
   small: ModelContext,
   plan: SmallPlan,
-  options: GenerateOptions,
-  { marker, logprob }: GenerateEnd,
+  refused: Refused,
+  { marker = "", logprob }: GenerateEnd,
 ): Promise<SegmentOutcome | undefined> {
   const { transcript, settings } = session;
   const { open, close } = settings.options.tags;
-  const expected = plan.tags === "span" ? close : open;
-  const isForbidden = options.bias?.some((bias) => bias.marker === marker && bias.nats === -Infinity);
-  if (marker !== expected || isForbidden === true) {
-    return fail(
+  if (refused.has(marker)) {
+    throw new EngineError(
       `${small.engine.model}: it wrote ${marker} where that was forbidden; the bias of its engine does not hold.`,
+      { code: "engine-failed" },
     );
   }
-  if (plan.tags !== "span") {
+  // As for the big model's segments, a close needs something to close behind.
+  const closes = marker === close && plan.tags === "span" && transcript.segmentTokens > 0;
+  if (!closes && !(marker === open && canAsk(session, plan))) {
+    refused.add(marker);
+    return undefined;
+  }
+  if (!closes) {
     const askedAtMs = session.clock.nowMs();
     const refusal = await admit(session, plan);
     if (refusal !== undefined) {
+      refused.add(open);
       await session.emit(transcript.tag("open", "refused", { logprob, refusal }));
       return undefined;
     }
     session.gate.countSegment();
     session.handoffFromMs = plan.tags === "ask-big" ? askedAtMs : undefined;
   }
-  const tag = plan.tags === "span" ? "close" : "open";
-  const end = plan.tags === "span" ? "close-prediction" : "open-tag";
-  const label = { author: "policy", text: expected, mask: 1 } as const;
-  small.write([controlPiece(expected)], 1, logprob === undefined ? label : { ...label, logprob });
+  const tag = closes ? "close" : "open";
+  const end = closes ? "close-prediction" : "open-tag";
+  const label = { author: "policy", text: marker, mask: 1 } as const;
+  small.write([controlPiece(marker)], 1, logprob === undefined ? label : { ...label, logprob });
   transcript.tagTokens += session.tagTokens[tag];
   await session.emit(transcript.end(end));
   await session.emit(transcript.tag(tag, "sampled", { logprob }));
@@ -188,8 +199,4 @@ async function endAtLimit(session: Session, small: ModelContext, plan: SmallPlan
 async function finish(session: Session, reason: "length" | "context-full" | "end-of-turn"): SegmentRun {
   await session.emit(session.transcript.end(reason));
   return { end: reason, finish: reason };
-}
-
-function fail(message: string): never {
-  throw new EngineError(message, { code: "engine-failed" });
 }

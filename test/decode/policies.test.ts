@@ -23,19 +23,30 @@ import { eventsOf, isIdle, prompt, promptForBig, request, toyPair, traceOf } fro
 const { open, close } = OFFLOAD_TAGS;
 const seeds = fc.nat({ max: 1_000_000 });
 
-/** One model alone, tags forbidden. */
+/** One model alone, token by token, tags forbidden: in advance, or drawn anew when they come. */
 async function alone(
   engine: Engine,
   read: typeof prompt,
   sampling: Sampling,
-  maxTokens: number,
+  inAdvance: boolean,
 ): Promise<string> {
   await using sequence = await engine.open();
   await sequence.append(read);
-  const bias = [open, close].map((marker) => ({ marker, nats: -Infinity }));
+  let refused = inAdvance ? [open, close] : [];
   let text = "";
-  for await (const event of sequence.generate({ maxTokens, sampling, bias })) {
-    if (event.type === "token") text += event.text;
+  for (let count = 0; count < 60;) {
+    const seed =
+      inAdvance || refused.length === 0 ? sampling.seed : hash32(`redraw ${refused.length}`, sampling.seed);
+    const bias = refused.map((marker) => ({ marker, nats: -Infinity }));
+    const options = { maxTokens: 1, sampling: { ...sampling, seed }, bias, stop: [open, close] };
+    for await (const event of sequence.generate(options)) {
+      if (event.type === "token") {
+        count++;
+        text += event.text;
+        if (!inAdvance) refused = [];
+      } else if (event.reason === "stop") refused.push(event.marker ?? "");
+      else if (event.reason !== "limit") return text;
+    }
   }
   return text;
 }
@@ -46,7 +57,7 @@ describe("never", () => {
       fc.asyncProperty(seeds, async (seed) => {
         const { small, big } = toyPair({ seed });
         const asked = request(seed, { policy: never() });
-        const expected = await alone(toyPair({ seed }).small, prompt, asked.sampling, 60);
+        const expected = await alone(toyPair({ seed }).small, prompt, asked.sampling, false);
         const result = await collect(new SplitDecoder({ small, big }).decode(asked));
         expect(result.text).toBe(expected);
         expect(result.usage).toMatchObject({ bigTokens: 0, tagTokens: 0, switches: 0, offloadShare: 0 });
@@ -68,7 +79,7 @@ describe("always", () => {
           dial: { budget: 0, maxSegments: 0, maxSegmentTokens: 1 },
         });
         const sampling = { ...asked.sampling, seed: hash32("big", seed) };
-        const expected = await alone(toyPair({ seed }).big, promptForBig, sampling, 60);
+        const expected = await alone(toyPair({ seed }).big, promptForBig, sampling, true);
         const result = await collect(new SplitDecoder({ small, big }).decode(asked));
         expect(result.text).toBe(expected);
         expect(result.segments.every(({ author }) => author === "big")).toBe(true);

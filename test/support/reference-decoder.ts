@@ -54,7 +54,8 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
   let bigTokens = 0;
   let segments = 0;
   let requests = 0;
-  let refused = false;
+  /** Tags drawn and refused at this very place. */
+  let refused: string[] = [];
   const done = (finish: string): ReferenceResult => ({ trace, finish, switches: segments });
 
   for (;;) {
@@ -62,12 +63,15 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
     const exhausted = segments >= (request.maxSegments ?? Infinity) || request.budget === 0;
     const step = await nextToken(small, smallContext, {
       maxTokens: 1,
-      sampling: refused ? { ...sampling, seed: hash32("redraw", sampling.seed) } : sampling,
+      sampling:
+        refused.length === 0
+          ? sampling
+          : { ...sampling, seed: hash32(`redraw ${refused.length}`, sampling.seed) },
       stop: [open, close],
-      bias: [forbidden(close), ...(refused || exhausted ? [forbidden(open)] : biased)],
+      bias: [...refused.map(forbidden), ...(refused.includes(open) || exhausted ? [] : biased)],
     });
-    refused = false;
     if (step.type === "token") {
+      refused = [];
       smallTokens++;
       trace.push(`small:${step.text}`);
       smallContext.push(known(small, step));
@@ -75,6 +79,10 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
       continue;
     }
     if (step.reason !== "stop") return done(step.reason === "limit" ? "length" : step.reason);
+    if (step.marker === close || exhausted) {
+      refused.push(step.marker ?? "");
+      continue;
+    }
     const draw = rng.fork("dial").fork(requests++).next();
     const share = request.budget ?? 1;
     let allowance = Infinity;
@@ -84,11 +92,12 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
         allowance++;
     }
     if (allowance < 1 || draw < (request.reject ?? 0)) {
-      refused = true;
+      refused.push(open);
       trace.push("refused");
       continue;
     }
     segments++;
+    refused = [];
     trace.push("open");
     smallContext.push(controlPiece(open));
     bigContext.push(apart);
