@@ -73,11 +73,11 @@ export function fullBuild(seed: number): MicroBuildConfig {
       layers: 3,
       heads: 4,
       intermediateSize: 384,
-      training: { steps: 7000, seed, learningRate: 2.5e-3, beta2: 0.99 },
-      mix: { drillRows: [0.5, 0.16], productDrills: 0.85 },
+      training: { steps: 8000, seed, learningRate: 2.5e-3, beta2: 0.99 },
+      mix: { drillRows: [0.35, 0.16], productDrills: 0.85 },
     },
-    annotation: { traces: 2400, share: 0.06, minimumGap: 0.5 },
-    tuning: { training: { steps: 2000, seed, learningRate: 2e-3, beta2: 0.99, warmupSteps: 20 } },
+    annotation: { traces: 4800, share: 0.06, minimumGap: 0.5 },
+    tuning: { training: { steps: 3000, seed, learningRate: 2e-3, beta2: 0.99, warmupSteps: 20 } },
     skillProblems: 200,
   });
 }
