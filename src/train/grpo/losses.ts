@@ -1,0 +1,69 @@
+/**
+ * Policy-gradient losses as derivatives: each says what dC/d(log-probability) of one choice is, at the current policy. The trainer then needs
+ * `cross_entropy` only, with weights -dC/dlogp (Tinker protocol: "any other loss"). Sums, not means: normalisers are in the advantages.
+ */
+import { z } from "zod";
+
+import { ConfigError } from "../../core/errors.ts";
+
+export const lossConfigSchema = z.strictObject({
+  /**
+   * `importance_sampling`: C = -ratio A. `ppo` (Schulman et al. 2017): C = -min(ratio A, clip(ratio) A). `cispo` (MiniMax-M1, 2025):
+   * C = -stop_gradient(clip(ratio)) A logp: a clipped choice still teaches.
+   */
+  name: z.enum(["importance_sampling", "ppo", "cispo"]).default("ppo"),
+  /** ratio is held above 1 - clipLow ... */
+  clipLow: z.number().min(0).max(1).default(0.2),
+  /** ... and below 1 + clipHigh (DAPO's "clip higher": 0.28). */
+  clipHigh: z.number().positive().default(0.28),
+});
+
+export type LossConfig = z.output<typeof lossConfigSchema>;
+export const LOSS_NAMES = ["importance_sampling", "ppo", "cispo"] as const;
+
+export interface ChoiceLoss {
+  /** What is minimised, summed over choices. */
+  readonly cost: number;
+  /** d cost / d logprob. */
+  readonly derivative: number;
+  readonly clipped: boolean;
+}
+
+/**
+ * @param logprob Nats, under the policy being trained.
+ * @param behaviour Nats, under the policy that sampled.
+ */
+export function choiceLoss(
+  config: LossConfig,
+  logprob: number,
+  behaviour: number,
+  advantage: number,
+): ChoiceLoss {
+  const ratio = Math.exp(Math.min(logprob - behaviour, 20));
+  const held = Math.min(Math.max(ratio, 1 - config.clipLow), 1 + config.clipHigh);
+  switch (config.name) {
+    case "importance_sampling":
+      return { cost: -ratio * advantage, derivative: -ratio * advantage, clipped: false };
+    case "ppo": {
+      const clipped = held * advantage < ratio * advantage;
+      return clipped
+        ? { cost: -held * advantage, derivative: 0, clipped }
+        : { cost: -ratio * advantage, derivative: -ratio * advantage, clipped };
+    }
+    case "cispo":
+      return { cost: -held * advantage * logprob, derivative: -held * advantage, clipped: held !== ratio };
+    default:
+      return config.name satisfies never;
+  }
+}
+
+/** @throws ConfigError that lists the names there are. */
+export function parseLoss(input: unknown): LossConfig {
+  const parsed = lossConfigSchema.safeParse(typeof input === "string" ? { name: input } : input);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new ConfigError(
+    `loss ${JSON.stringify(input)}: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "invalid"}; losses: ${LOSS_NAMES.join(", ")}.`,
+    { code: "config-invalid", cause: parsed.error },
+  );
+}

@@ -1,0 +1,87 @@
+/**
+ * What a rollout teaches: the tokens of the small model's context, and the choices in it that were the small model's own. Built from the
+ * decoder's ledger, never from text. Trained are: every token it sampled, the open tags among them; a close that its prediction made;
+ * each place in a segment of the big model where it could have closed and read on; the end of its turn. Not trained: the prompt,
+ * the big model's tokens, forced closes, and what took the place of a refused tag.
+ */
+import { DataError } from "../../core/errors.ts";
+import type { TokenId } from "../../core/ids.ts";
+import type { Ledger, LedgerToken } from "../../decode/ledger.ts";
+
+export type DecisionKind = "token" | "open" | "close" | "read-on" | "end";
+
+export interface Decision {
+  /** Index into `tokens` of the last token of the context: the choice is what follows it. */
+  readonly position: number;
+  readonly kind: DecisionKind;
+  /** The id whose probability the choice is about: the token taken, or (`read-on`) the close tag that was not. */
+  readonly target: TokenId;
+  /** Nats, of the choice under the policy that made it, at temperature 1 and without bias. */
+  readonly logprob: number;
+}
+
+export interface Trajectory {
+  /** The small model's context, prompt included; each id is what its engine was fed. */
+  readonly tokens: readonly TokenId[];
+  /** In the order of positions, at most one at a position. */
+  readonly decisions: readonly Decision[];
+}
+
+export interface TagIds {
+  readonly open: TokenId;
+  readonly close: TokenId;
+  readonly endOfTurn: TokenId;
+}
+
+/** @throws DataError when the ledger has a token without an id, or a decision without a log-probability. */
+export function trajectoryFrom(ledger: Ledger, ids: TagIds): Trajectory {
+  const tokens = ledger.tokens.map((token, index) => {
+    if (token.id !== undefined) return token.id;
+    throw new DataError(
+      `ledger token ${index} (${token.author}) has no id in the small model's vocabulary: a policy cannot be trained on it. ` +
+        "Use engines that report token ids.",
+      { code: "data-invalid" },
+    );
+  });
+  const decisions: Decision[] = [];
+  for (const [index, token] of ledger.tokens.entries()) {
+    if (index === 0) continue;
+    const decision = decisionAt(token, index, ids);
+    if (decision !== undefined) decisions.push(decision);
+  }
+  if (ledger.endOfTurn !== undefined) {
+    decisions.push({
+      position: tokens.length - 1,
+      kind: "end",
+      target: ids.endOfTurn,
+      logprob: known(ledger.endOfTurn.logprob, "the end of the turn"),
+    });
+  }
+  return { tokens, decisions };
+}
+
+function decisionAt(token: LedgerToken, index: number, ids: TagIds): Decision | undefined {
+  const position = index - 1;
+  if (token.author === "big") {
+    if (token.closeLogprob === undefined) return undefined;
+    return { position, kind: "read-on", target: ids.close, logprob: logComplement(token.closeLogprob) };
+  }
+  if (token.author !== "policy" || token.mask === 0 || token.id === undefined) return undefined;
+  const kind = token.id === ids.open ? "open" : token.id === ids.close ? "close" : "token";
+  return { position, kind, target: token.id, logprob: known(token.logprob, `token ${index} (${kind})`) };
+}
+
+function known(logprob: number | undefined, what: string): number {
+  if (logprob !== undefined && !Number.isNaN(logprob)) return logprob;
+  throw new DataError(
+    `${what} has no log-probability under the policy that sampled it; without it no ratio is right.`,
+    {
+      code: "data-invalid",
+    },
+  );
+}
+
+/** log(1 - p) of p = exp(`logprob`), finite: a model that is certain is taken to be certain to one part in 10^12. */
+export function logComplement(logprob: number): number {
+  return Math.log(Math.max(1e-12, -Math.expm1(Math.min(logprob, 0))));
+}
