@@ -26,6 +26,7 @@ export interface RunHeader {
 export class RunFolder {
   readonly #folder: string;
   #state: State;
+  #records: readonly Readonly<Record<string, unknown>>[] = [];
 
   private constructor(folder: string, state: State) {
     this.#folder = folder;
@@ -40,6 +41,11 @@ export class RunFolder {
   /** Name of the valid checkpoint's folder, within the run's. */
   get checkpoint(): string {
     return this.#state.checkpoint;
+  }
+
+  /** What was logged up to the valid checkpoint, before this process went on; without the header. */
+  get records(): readonly Readonly<Record<string, unknown>>[] {
+    return this.#records;
   }
 
   /** Starts a run in `folder`, or goes on with the one that is there. @throws TrainError when that one was made otherwise. */
@@ -87,6 +93,7 @@ export class RunFolder {
       const record = recordSchema.safeParse(parseJson(line));
       return record.success && record.data.step <= this.#state.step;
     });
+    this.#records = kept.map((line) => recordSchema.parse(parseJson(line)));
     await writeFileAtomic(path, `${[JSON.stringify(header), ...kept].join("\n")}\n`);
   }
 }

@@ -3,6 +3,7 @@
  * A datum is one sequence, already shifted: `targets[t]` is what should follow `tokens[0..t]`.
  */
 import type { TokenId } from "../core/ids.ts";
+import type { Engine } from "../engines/engine.ts";
 
 export interface Datum {
   /** Inputs, length T. */
@@ -56,6 +57,8 @@ export interface Trainer {
     loss: LossName,
     adam: AdamParameters,
   ): Promise<ForwardResult & OptimResult>;
+  /** An engine with the weights as they are now, for rollouts. The caller closes it; later updates do not reach it. */
+  sampler(): Promise<Engine>;
   /** Weights, moments and step count: training goes on from `load` as if it had never stopped. */
   save(folder: string): Promise<void>;
   load(folder: string): Promise<void>;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { choiceLoss, LOSS_NAMES, lossConfigSchema, parseLoss } from "./losses.ts";
+import { choiceLoss, type LOSS_NAMES, lossConfigSchema, parseLoss } from "./losses.ts";
 
 const config = (name: (typeof LOSS_NAMES)[number]) => lossConfigSchema.parse({ name });
 

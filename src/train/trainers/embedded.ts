@@ -3,6 +3,7 @@
  * buffers. Threads share the micro-batches of a step. The same seed, data, calls and number of threads give the same bytes.
  */
 import { TrainError } from "../../core/errors.ts";
+import type { Engine } from "../../engines/engine.ts";
 import { parseQwen3Config, type Qwen3Config, type Qwen3ConfigInput } from "../model/config.ts";
 import {
   flattenWeights,
@@ -45,9 +46,12 @@ export interface EmbeddedTrainerOptions {
   readonly rowsPerBatch?: number;
   /** Writes the model for other programs; `export` calls it. */
   readonly exporter?: Exporter;
+  /** Opens the model for rollouts; `sampler` calls it. */
+  readonly sampler?: SamplerFactory;
 }
 
 export type Exporter = (folder: string, config: Qwen3Config, weights: Weights) => Promise<void>;
+export type SamplerFactory = (config: Qwen3Config, weights: Weights) => Promise<Engine>;
 
 type Purpose = "gradients" | "scores";
 
@@ -56,6 +60,7 @@ export class EmbeddedTrainer implements Trainer {
   readonly rowLength: number;
   readonly #rowsPerBatch: number;
   readonly #exporter: Exporter | undefined;
+  readonly #sampler: SamplerFactory | undefined;
   readonly #specs: ReadonlyMap<string, ParameterSpec>;
   readonly #ranges: readonly UpdateRange[];
   readonly #flat: Float32Array;
@@ -72,6 +77,7 @@ export class EmbeddedTrainer implements Trainer {
     this.rowLength = options.rowLength ?? Math.min(256, this.config.maxPositions);
     this.#rowsPerBatch = options.rowsPerBatch ?? Math.max(1, Math.floor(1024 / this.rowLength));
     this.#exporter = options.exporter;
+    this.#sampler = options.sampler;
     if (this.rowLength > this.config.maxPositions) {
       throw new TrainError(
         `rowLength is ${this.rowLength}, but the model has ${this.config.maxPositions} positions (maxPositions).`,
@@ -229,6 +235,18 @@ export class EmbeddedTrainer implements Trainer {
       );
     }
     return this.#exclusive(() => exporter(folder, this.config, this.weights()));
+  }
+
+  sampler(): Promise<Engine> {
+    const open = this.#sampler;
+    if (!open) {
+      return Promise.reject(
+        new TrainError("this trainer was created without a sampler, so it makes no rollouts.", {
+          code: "train-invalid",
+        }),
+      );
+    }
+    return this.#exclusive(() => open(this.config, this.weights()));
   }
 
   close(): Promise<void> {

@@ -1,0 +1,160 @@
+/**
+ * Reinforcement learning as a whole run: the tuned small model, the big one that writes in its rollouts, problems, a reward; the loop
+ * trains, and the best policy by held-out score is exported. `splitreason train grpo` calls this and nothing else.
+ */
+import { join } from "node:path";
+
+import { digestOf, digestOfBytes } from "../../core/digest.ts";
+import { ConfigError, DataError } from "../../core/errors.ts";
+import { readProvenance } from "../../core/provenance.ts";
+import { learned, SplitDecoder } from "../../decode/index.ts";
+import { pairConfigSchema } from "../../decode/pair-config.ts";
+import { Pair } from "../../decode/pair.ts";
+import type { Engine } from "../../engines/engine.ts";
+import { openEngine } from "../../engines/open-engine.ts";
+import { OFFLOAD_TAGS } from "../../tags/index.ts";
+import { BUILT_IN_TEMPLATES } from "../../tokenizer/index.ts";
+import { importHuggingFace, modelExporter, type ModelTokenizer } from "../../train/export/index.ts";
+import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo.ts";
+import { parseReward } from "../../train/grpo/rewards/index.ts";
+import type { RolloutRecord } from "../../train/grpo/rollout-record.ts";
+import { rollOut, type RolloutProblem } from "../../train/grpo/rollout.ts";
+import type { TagIds } from "../../train/grpo/trajectory.ts";
+import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
+import { llamaSampler } from "../../train/trainers/llama-sampler.ts";
+import type { ReinforceConfig } from "./config.ts";
+import { microProblems } from "./problems.ts";
+
+export { type ReinforceConfig, reinforceConfigSchema } from "./config.ts";
+
+export interface ReinforceHooks {
+  readonly onStep?: (metrics: GrpoMetrics, steps: number) => void;
+  readonly onEvaluation?: (evaluation: GrpoEvaluation) => void;
+  readonly onRollout?: (record: RolloutRecord) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Trains into `folder`, or goes on with the run that is there. */
+export async function reinforce(
+  config: ReinforceConfig,
+  folder: string,
+  { onStep, ...hooks }: ReinforceHooks,
+): Promise<GrpoOutcome> {
+  const reward = parseReward(config.reward);
+  const { grpo } = config;
+  const imported = await importHuggingFace(config.model);
+  const { tokenizer: loaded } = imported;
+  if (loaded?.endOfTurn === undefined) {
+    throw new DataError(
+      `${config.model} has no tokenizer.json with an eos_token in tokenizer_config.json: both are needed to train.`,
+      { code: "file-invalid" },
+    );
+  }
+  const { tokenizer, endOfTurn } = loaded;
+  const ids: TagIds = {
+    open: controlId(OFFLOAD_TAGS.open),
+    close: controlId(OFFLOAD_TAGS.close),
+    endOfTurn: controlId(endOfTurn),
+  };
+  function controlId(marker: string): TagIds["open"] {
+    const id = tokenizer.controlId(marker);
+    if (id !== undefined) return id;
+    throw new ConfigError(
+      `${config.model} has no control token ${marker}: tune it first (splitreason train sft).`,
+      {
+        code: "pair-mismatch",
+      },
+    );
+  }
+
+  await using big = await openEngine(config.big, { threads: 1, sequences: grpo.concurrency }, hooks.signal);
+  if (big.vocabulary !== tokenizer.vocabulary) {
+    throw new ConfigError(
+      `${config.big} has another vocabulary than ${config.model}: the policy is trained on the big model's token ids, so both must have the same.`,
+      { code: "pair-mismatch" },
+    );
+  }
+  const template = loaded.chatTemplate ?? BUILT_IN_TEMPLATES.chatml;
+  const modelTokenizer: ModelTokenizer = {
+    vocabulary: tokenizer.contents,
+    endOfTurn,
+    padding: endOfTurn,
+    chatTemplate: template,
+  };
+  const rowLength = Math.min(imported.config.maxPositions, grpo.maxTokens + LONGEST_PROMPT);
+  const trainer = await EmbeddedTrainer.create({
+    config: imported.config,
+    weights: imported.weights,
+    threads: config.threads,
+    rowLength,
+    exporter: modelExporter(modelTokenizer, "splitreason grpo"),
+    sampler: llamaSampler(modelTokenizer, {
+      threads: 1,
+      sequences: grpo.concurrency,
+      contextSize: rowLength,
+    }),
+  });
+  try {
+    const pairConfig = pairConfigSchema.parse({ small: "policy", big: config.big, template });
+    await using first = await trainer.sampler();
+    const source = microProblems(new Pair(pairConfig, { small: first, big }), grpo.seed);
+    const heldOut = source.heldOut(config.heldOut);
+    return await runGrpo({
+      config: grpo,
+      trainer,
+      big,
+      reward,
+      ids,
+      problems: (step) => source.training(step, grpo.problems),
+      folder,
+      header: {
+        identity: {
+          model: digestOfBytes(
+            [...imported.weights.values()].map(
+              ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+            ),
+          ),
+          run: digestOf({ ...config, model: undefined }),
+        },
+        provenance: await readProvenance(),
+      },
+      evaluate: (policy) => evaluatePolicy(policy, big, heldOut, config, ids, hooks.signal),
+      ...(onStep === undefined ? {} : { onStep: (metrics) => onStep(metrics, grpo.steps) }),
+      ...hooks,
+    });
+  } finally {
+    await trainer.close();
+  }
+}
+
+const LONGEST_PROMPT = 192;
+
+/** Greedy, with the big model: what the trained pair would do when served. */
+async function evaluatePolicy(
+  policy: Engine,
+  big: Engine,
+  problems: readonly RolloutProblem[],
+  config: ReinforceConfig,
+  ids: TagIds,
+  signal: AbortSignal | undefined,
+): Promise<Omit<GrpoEvaluation, "step">> {
+  const groups = await rollOut(problems, {
+    decoder: new SplitDecoder({ small: policy, big }),
+    policy: learned(),
+    ids,
+    members: 1,
+    maxTokens: config.grpo.maxTokens,
+    temperature: 0,
+    seed: 0,
+    concurrency: config.grpo.concurrency,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const facts = groups.flatMap(({ rollouts }) => rollouts.map((rollout) => rollout.facts));
+  const accuracy = facts.filter(({ correct }) => correct).length / problems.length;
+  const bigTokens = facts.reduce((sum, one) => sum + one.bigTokens, 0);
+  const tokens = facts.reduce((sum, one) => sum + one.bigTokens + one.smallTokens, 0);
+  const share = tokens === 0 ? 0 : bigTokens / tokens;
+  return { scores: { accuracy, share }, score: accuracy - config.heldOutSharePrice * share };
+}
+
+export const bestFolder = (folder: string): string => join(folder, "best");

@@ -1,0 +1,84 @@
+/**
+ * From rollouts to what the trainer is given: rewards by group, advantages by rollout, a price on each open tag. Groups in which all
+ * rewards are equal teach nothing: they are left out, and counted. Truncated rollouts (length, context) are a stated choice.
+ */
+import { z } from "zod";
+
+import { type AdvantageConfig, choiceScales, groupAdvantages } from "./advantages.ts";
+import type { Reward, RewardMoment, RewardResult } from "./rewards/index.ts";
+import type { Rollout, RolloutGroup } from "./rollout.ts";
+import type { Decision } from "./trajectory.ts";
+
+/**
+ * `score`: a truncated rollout is scored like any other (it is wrong, and is taught so). `mask`: it counts for its group's mean and is not
+ * trained on (DAPO's overlong filtering). `drop`: as if it had not been made.
+ */
+export const truncationSchema = z.enum(["score", "mask", "drop"]).default("score");
+export type Truncation = z.output<typeof truncationSchema>;
+
+export interface ScoredRollout {
+  readonly rollout: Rollout;
+  readonly reward: RewardResult;
+  /** Undefined when it is not trained on. */
+  readonly advantage: number | undefined;
+}
+
+export interface TrainingItem {
+  readonly rollout: Rollout;
+  /** Of each choice, normalisers folded in. */
+  readonly advantage: (decision: Decision) => number;
+}
+
+export interface RolloutBatch {
+  readonly scored: readonly ScoredRollout[];
+  readonly items: readonly TrainingItem[];
+  readonly groups: number;
+  /** Without variance, or with fewer than two members. */
+  readonly droppedGroups: number;
+}
+
+export function assembleBatch(
+  groups: readonly RolloutGroup[],
+  reward: Reward,
+  moment: RewardMoment,
+  config: AdvantageConfig,
+  truncation: Truncation,
+): RolloutBatch {
+  const scored: ScoredRollout[] = [];
+  let droppedGroups = 0;
+  for (const group of groups) {
+    const rollouts =
+      truncation === "drop" ? group.rollouts.filter((one) => !isTruncated(one)) : group.rollouts;
+    const rewards = reward.score(
+      rollouts.map(({ facts }) => facts),
+      moment,
+    );
+    const advantages = groupAdvantages(
+      rewards.map(({ total }) => total),
+      config.scale,
+    );
+    if (advantages === undefined) droppedGroups++;
+    for (const [index, rollout] of rollouts.entries()) {
+      const one = rewards[index];
+      if (one === undefined) throw new TypeError(`the reward ${reward.name} scored too few rollouts`);
+      const left = truncation === "mask" && isTruncated(rollout);
+      scored.push({ rollout, reward: one, advantage: left ? undefined : advantages?.[index] });
+    }
+  }
+  const trained = scored.filter(({ advantage }) => advantage !== undefined);
+  const scales = choiceScales(
+    config,
+    trained.map(({ rollout }) => rollout.trajectory.decisions.length),
+  );
+  const items = trained.map(({ rollout, reward: { openPrice = 0 }, advantage = 0 }, index): TrainingItem => {
+    const scale = scales[index] ?? 0;
+    return {
+      rollout,
+      advantage: ({ kind }) => scale * (kind === "open" ? advantage - openPrice : advantage),
+    };
+  });
+  return { scored, items, groups: groups.length, droppedGroups };
+}
+
+export const isTruncated = ({ facts: { finish } }: Rollout): boolean =>
+  finish === "length" || finish === "context-full";

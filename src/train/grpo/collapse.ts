@@ -1,0 +1,32 @@
+/** Notices a run that has gone wrong, with a word why. */
+import type { GrpoConfig } from "./config.ts";
+
+export interface CollapseSigns {
+  readonly reward: number;
+  readonly share: number;
+  readonly entropy: number;
+}
+
+/** @param history Of all steps so far, oldest first. @returns Why to stop, or undefined. */
+export function collapseReason(
+  history: readonly CollapseSigns[],
+  { window, rewardDrop, share, entropy }: GrpoConfig["collapse"],
+): string | undefined {
+  if (history.length < 2 * window) return undefined;
+  const mean = (steps: readonly CollapseSigns[], of: (signs: CollapseSigns) => number): number =>
+    steps.reduce((sum, signs) => sum + of(signs), 0) / steps.length;
+  const first = history.slice(0, window);
+  const last = history.slice(-window);
+  const start = mean(first, (signs) => signs.reward);
+  const now = mean(last, (signs) => signs.reward);
+  if (now < start - rewardDrop) {
+    return `the mean reward of the last ${window} steps is ${now.toFixed(3)}; it was ${start.toFixed(3)} in the first ${window}. Lower the learning rate or the prices.`;
+  }
+  if (last.every((signs) => signs.share > share)) {
+    return `the big model has written more than ${(share * 100).toFixed(0)}% of the tokens for ${window} steps. Raise the price of help (lambda) or lower the budget.`;
+  }
+  if (last.every((signs) => signs.entropy > entropy)) {
+    return `the policy's entropy has been above ${entropy} nats a token for ${window} steps: it writes noise. Lower the learning rate.`;
+  }
+  return undefined;
+}

@@ -1,0 +1,50 @@
+/** What a run of reinforcement learning is, as data. */
+import { z } from "zod";
+
+import { advantageConfigSchema } from "./advantages.ts";
+import { truncationSchema } from "./batch.ts";
+import { lossConfigSchema } from "./losses.ts";
+
+const positive = z.int().positive();
+
+export const grpoConfigSchema = z.strictObject({
+  steps: positive.default(100),
+  seed: z.int().nonnegative().default(1),
+  /** P: problems in a step. */
+  problems: positive.default(16),
+  /** G: rollouts of each (Paper 4: 14). */
+  members: z.int().min(2).default(8),
+  /** Longest output of a rollout, both models together. */
+  maxTokens: positive.default(320),
+  /** Rollouts in flight. */
+  concurrency: positive.default(32),
+  advantage: advantageConfigSchema.default(advantageConfigSchema.parse({})),
+  loss: lossConfigSchema.default(lossConfigSchema.parse({})),
+  truncation: truncationSchema,
+  /** Parts that the rollouts of a step are cut into, each followed by an update. */
+  updates: positive.default(1),
+  learningRate: z.number().positive().default(1e-4),
+  warmupSteps: z.int().nonnegative().default(5),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.98),
+  epsilon: z.number().positive().default(1e-9),
+  weightDecay: z.number().nonnegative().default(0),
+  clipNorm: z.number().nonnegative().default(1),
+  checkpointEvery: positive.default(10),
+  evaluateEvery: positive.default(10),
+  /** Rollouts of each step that are kept to be read. */
+  keepRollouts: z.int().nonnegative().default(2),
+  collapse: z
+    .strictObject({
+      /** Stop when the mean reward of `window` steps is below the first window's by more than this. */
+      rewardDrop: z.number().positive().default(0.5),
+      /** Stop when the big model's share stays above this for a window. */
+      share: z.number().min(0).max(1).default(0.9),
+      /** Stop when the policy's entropy (nats a token) stays above this for a window: it writes noise. */
+      entropy: z.number().positive().default(3),
+      window: positive.default(10),
+    })
+    .default({ rewardDrop: 0.5, share: 0.9, entropy: 3, window: 10 }),
+});
+
+export type GrpoConfig = z.output<typeof grpoConfigSchema>;

@@ -1,0 +1,74 @@
+/** What a step of reinforcement learning is judged by. */
+import type { RolloutBatch, ScoredRollout } from "./batch.ts";
+import { offloadShare } from "./rewards/index.ts";
+import type { RolloutGroup } from "./rollout.ts";
+import type { DecisionKind } from "./trajectory.ts";
+
+export interface RolloutMetrics {
+  readonly reward: number;
+  /** Means of the reward's parts, by name. */
+  readonly parts: Readonly<Record<string, number>>;
+  readonly accuracy: number;
+  /** Of all tokens generated in the step. */
+  readonly share: number;
+  readonly opensPerRollout: number;
+  /** Mean log-probability of the open tags that were sampled (nats); undefined when there was none. */
+  readonly openLogprob: number | undefined;
+  /** Mean of -log-probability over the policy's tokens: its entropy, as sampled (nats a token). */
+  readonly entropy: number;
+  readonly policyTokens: number;
+  readonly bigTokens: number;
+  readonly truncated: number;
+  readonly failed: number;
+  readonly groups: number;
+  readonly droppedGroups: number;
+}
+
+export function rolloutMetrics(groups: readonly RolloutGroup[], batch: RolloutBatch): RolloutMetrics {
+  const { scored } = batch;
+  const facts = scored.map(({ rollout }) => rollout.facts);
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+  const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : sum(values) / values.length);
+  const opens = logprobsOf(scored, "open");
+  const policyTokens = sum(facts.map(({ smallTokens }) => smallTokens));
+  const bigTokens = sum(facts.map((one) => one.bigTokens));
+  return {
+    reward: mean(scored.map(({ reward }) => reward.total)),
+    parts: meanParts(scored),
+    accuracy: mean(facts.map(({ correct }) => (correct ? 1 : 0))),
+    share: offloadShare({ ...EMPTY, smallTokens: policyTokens, bigTokens }),
+    opensPerRollout: mean(facts.map((one) => one.opens)),
+    openLogprob: opens.length === 0 ? undefined : mean(opens),
+    entropy: -mean(logprobsOf(scored, "token")),
+    policyTokens,
+    bigTokens,
+    truncated: facts.filter(({ finish }) => finish === "length" || finish === "context-full").length,
+    failed: sum(groups.map(({ failed }) => failed.length)),
+    groups: batch.groups,
+    droppedGroups: batch.droppedGroups,
+  };
+}
+
+const EMPTY = {
+  correct: false,
+  taggedText: "",
+  finish: "end-of-turn",
+  opens: 0,
+  discardedTokens: 0,
+} as const;
+
+function logprobsOf(scored: readonly ScoredRollout[], kind: DecisionKind): number[] {
+  return scored.flatMap(({ rollout }) =>
+    rollout.trajectory.decisions.filter((decision) => decision.kind === kind).map(({ logprob }) => logprob),
+  );
+}
+
+function meanParts(scored: readonly ScoredRollout[]): Record<string, number> {
+  const parts: Record<string, number> = {};
+  for (const { reward } of scored) {
+    for (const [name, value] of Object.entries(reward.parts)) {
+      parts[name] = (parts[name] ?? 0) + value / scored.length;
+    }
+  }
+  return parts;
+}

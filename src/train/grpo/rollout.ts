@@ -1,0 +1,143 @@
+/**
+ * Rollouts through the very decoder that serves: for each problem a group of attempts, the big model really writing its spans. All of them
+ * are in flight at once, as far as the engines have room. One that fails is recorded as failed, and the others go on.
+ */
+import { errorMessage } from "../../core/errors.ts";
+import { hash32 } from "../../core/rng.ts";
+import {
+  collect,
+  type DialInput,
+  type Policy,
+  type SplitDecoder,
+  type SplitResult,
+} from "../../decode/index.ts";
+import type { PairPrompt } from "../../decode/pair.ts";
+import type { RolloutFacts } from "./rewards/index.ts";
+import { type TagIds, type Trajectory, trajectoryFrom } from "./trajectory.ts";
+
+export interface RolloutProblem {
+  /** Unique: names the problem in records and seeds its rollouts. */
+  readonly id: string;
+  readonly prompt: PairPrompt;
+  /** What the prompt has opened already and a reward wants to see, e.g. `<think>\n`. */
+  readonly opening: string;
+  readonly grade: (text: string) => boolean;
+}
+
+export interface RolloutOptions {
+  readonly decoder: SplitDecoder;
+  readonly policy: Policy;
+  readonly ids: TagIds;
+  /** G: rollouts of a problem. */
+  readonly members: number;
+  readonly maxTokens: number;
+  /** 1 by default: the ledger's log-probabilities are those at temperature 1. */
+  readonly temperature?: number;
+  readonly dial?: DialInput;
+  readonly seed: number;
+  /** Rollouts in flight. */
+  readonly concurrency: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Rollout {
+  readonly problemId: string;
+  readonly member: number;
+  readonly seed: number;
+  readonly result: SplitResult;
+  readonly facts: RolloutFacts;
+  readonly trajectory: Trajectory;
+}
+
+export interface FailedRollout {
+  readonly problemId: string;
+  readonly member: number;
+  readonly seed: number;
+  readonly error: string;
+}
+
+/** P groups in the order of the problems; members in order, failed ones apart. */
+export interface RolloutGroup {
+  readonly problemId: string;
+  readonly rollouts: readonly Rollout[];
+  readonly failed: readonly FailedRollout[];
+}
+
+/** The seed of one rollout: depends on nothing but these. */
+export const rolloutSeed = (seed: number, problemId: string, member: number): number =>
+  hash32(`rollout ${problemId} ${member}`, seed);
+
+/** Rejects when the signal aborts: a step that was half rolled out is not trained on. */
+export async function rollOut(
+  problems: readonly RolloutProblem[],
+  options: RolloutOptions,
+): Promise<RolloutGroup[]> {
+  const jobs = problems.flatMap((problem) =>
+    Array.from({ length: options.members }, (_, member) => ({ problem, member })),
+  );
+  const outcomes: (Rollout | FailedRollout | undefined)[] = jobs.map(() => undefined);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let index = next++; index < jobs.length; index = next++) {
+      options.signal?.throwIfAborted();
+      const job = jobs[index];
+      if (job !== undefined) outcomes[index] = await attempt(job.problem, job.member, options);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(options.concurrency, jobs.length) }, work));
+  options.signal?.throwIfAborted();
+  return problems.map(({ id }, index) => {
+    const group = outcomes.slice(index * options.members, (index + 1) * options.members);
+    return {
+      problemId: id,
+      rollouts: group.filter((outcome) => outcome !== undefined && "trajectory" in outcome),
+      failed: group.filter((outcome) => outcome !== undefined && "error" in outcome),
+    };
+  });
+}
+
+async function attempt(
+  problem: RolloutProblem,
+  member: number,
+  options: RolloutOptions,
+): Promise<Rollout | FailedRollout> {
+  const seed = rolloutSeed(options.seed, problem.id, member);
+  const about = { problemId: problem.id, member, seed };
+  try {
+    const result = await collect(
+      options.decoder.decode({
+        ...problem.prompt,
+        policy: options.policy,
+        limits: { maxTokens: options.maxTokens },
+        sampling: { temperature: options.temperature ?? 1, seed },
+        ledger: true,
+        ...(options.dial === undefined ? {} : { dial: options.dial }),
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      }),
+    );
+    if (result.ledger === undefined || result.finishReason === "error" || result.finishReason === "aborted") {
+      return { ...about, error: result.message ?? `the rollout ended with ${result.finishReason}` };
+    }
+    return {
+      ...about,
+      result,
+      facts: factsOf(result, problem),
+      trajectory: trajectoryFrom(result.ledger, options.ids),
+    };
+  } catch (error) {
+    return { ...about, error: errorMessage(error) };
+  }
+}
+
+function factsOf(result: SplitResult, problem: RolloutProblem): RolloutFacts {
+  const { smallTokens, bigTokens, switches, discardedTokens } = result.usage;
+  return {
+    correct: problem.grade(result.text),
+    taggedText: problem.opening + result.taggedText,
+    finish: result.finishReason,
+    smallTokens,
+    bigTokens,
+    opens: switches,
+    discardedTokens,
+  };
+}
