@@ -18,16 +18,16 @@ export class Pair implements ModelPair, AsyncDisposable {
   readonly small: Engine;
   /** Absent when it was not asked for. */
   readonly big?: Engine;
-  readonly #smallTemplate: ChatTemplate;
-  readonly #bigTemplate: ChatTemplate | undefined;
+  /** By source: an engine behind a server may learn its own template only when the server is there. */
+  readonly #templates = new Map<string, ChatTemplate>();
 
   /** @throws ConfigError when a model has no chat template and the configuration names none. */
   constructor(config: PairConfig, engines: { readonly small: Engine; readonly big?: Engine }) {
     this.config = config;
     this.small = engines.small;
     if (engines.big !== undefined) this.big = engines.big;
-    this.#smallTemplate = templateOf(config, engines.small);
-    this.#bigTemplate = engines.big === undefined ? undefined : templateOf(config, engines.big);
+    this.#templateOf(engines.small);
+    if (engines.big !== undefined) this.#templateOf(engines.big);
   }
 
   /**
@@ -54,10 +54,11 @@ export class Pair implements ModelPair, AsyncDisposable {
   /** The messages as each model's template writes them, the assistant's turn opened. */
   render(messages: readonly ChatMessage[]): PairPrompt {
     const { openThinking } = this.config;
-    const prompt = this.#smallTemplate.render(messages, { openThinking });
-    if (this.#bigTemplate === undefined || this.#bigTemplate.source === this.#smallTemplate.source)
-      return { prompt };
-    return { prompt, promptForBig: this.#bigTemplate.render(messages, { openThinking }) };
+    const smallTemplate = this.#templateOf(this.small);
+    const bigTemplate = this.big === undefined ? undefined : this.#templateOf(this.big);
+    const prompt = smallTemplate.render(messages, { openThinking });
+    if (bigTemplate === undefined || bigTemplate.source === smallTemplate.source) return { prompt };
+    return { prompt, promptForBig: bigTemplate.render(messages, { openThinking }) };
   }
 
   /** Both models, for work that needs both. @throws ConfigError when the pair was opened without the big one. */
@@ -75,13 +76,19 @@ export class Pair implements ModelPair, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
 
-function templateOf({ template }: PairConfig, engine: Engine): ChatTemplate {
-  const source = template ?? engine.chatTemplate;
-  if (source !== undefined) return new ChatTemplate(source);
-  throw new ConfigError(
-    `${engine.model} has no chat template of its own: name one in the pair file, e.g. "template": "chatml".`,
-    { code: "config-invalid" },
-  );
+  #templateOf(engine: Engine): ChatTemplate {
+    const source = this.config.template ?? engine.chatTemplate;
+    if (source === undefined) {
+      throw new ConfigError(
+        `${engine.model} has no chat template of its own: name one in the pair file, e.g. "template": "chatml".`,
+        { code: "config-invalid" },
+      );
+    }
+    const known = this.#templates.get(source);
+    if (known !== undefined) return known;
+    const template = new ChatTemplate(source);
+    this.#templates.set(source, template);
+    return template;
+  }
 }

@@ -10,13 +10,25 @@ import type { Piece } from "../core/piece.ts";
 export type { Piece };
 
 export interface EngineCapabilities {
-  /** `every-position`: {@link Sequence.score} gives an entry after each token. `probe`: only after the last one. */
+  /**
+   * `every-position`: {@link Sequence.score} gives an entry after each token. `probe`: after some of them, always after the last one;
+   * an entry then covers the text since the one before.
+   */
   readonly scores: "every-position" | "probe";
   /** Whether a prefill without decoding exists (if not, `append` is only remembered until the next decode). */
   readonly prefill: boolean;
   /** Whether {@link TokenDelta.id} and {@link Piece.tokens} are exact. */
   readonly tokenIds: boolean;
   readonly logitBias: boolean;
+  /**
+   * What a draw at temperatures above 0 depends on besides the context and the seed: nothing (`position`, the default), or where the
+   * call to `generate` began as well (`request`: a server samples by itself).
+   */
+  readonly draws?: "position" | "request";
+  /** Whether {@link TokenDelta.logprob} is reported when asked for. Default true. */
+  readonly logprobs?: boolean;
+  /** Whether {@link TokenDelta.entropy} is reported when asked for. Default true. */
+  readonly entropy?: boolean;
   /** Which of the markers asked about are single special tokens is a property of the vocabulary. */
   readonly isControlToken: (marker: string) => boolean;
   /** Tokens that fit in one sequence. */
@@ -99,8 +111,9 @@ export interface ScoreOptions {
 export interface ScoreEntry {
   /** Length of the sequence up to and including this token. */
   readonly position: number;
+  /** Where it is known and the entry is about one token only. */
   readonly id?: TokenId;
-  /** The text that this token added, empty within a code point. Entries' texts concatenate to the piece's text. */
+  /** The text that this token (and those before it without an entry) added, empty within a code point. Entries' texts concatenate to the piece's text. */
   readonly text: string;
   /** log P(this token | all before), if asked for and known (not for the first token of a sequence). */
   readonly tokenLogprob?: number;
@@ -167,6 +180,6 @@ export interface Engine extends AsyncDisposable {
   /** Tokens of `pieces`, without touching any sequence. */
   countTokens(pieces: readonly Piece[]): Promise<number>;
   /** The model's own chat template, if it has one (Jinja source). */
-  readonly chatTemplate?: string;
+  readonly chatTemplate?: string | undefined;
   close(): Promise<void>;
 }
