@@ -8,6 +8,7 @@ import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";
 import { count, duration } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
+import { registerTrainGrpo } from "./train-grpo.ts";
 
 interface TrainFlags {
   readonly config?: string;
@@ -25,7 +26,8 @@ interface TrainFlags {
   readonly json?: boolean;
 }
 
-export function registerTrain(program: Command, { terminal }: CommandContext): void {
+export function registerTrain(program: Command, context: CommandContext): void {
+  const { terminal } = context;
   const train = program
     .command("train")
     .summary("train a model on the embedded trainer")
@@ -77,6 +79,8 @@ export function registerTrain(program: Command, { terminal }: CommandContext): v
       });
       await report(terminal, flags, (hooks) => sft(config, flags.out, hooks));
     });
+
+  registerTrainGrpo(train, context);
 }
 
 /** Loaded when it is needed: the other commands start faster without the training library. */

@@ -1,0 +1,164 @@
+/** `splitreason train grpo`: reinforcement learning of the small model, the big one writing in its rollouts. */
+import type { Command } from "commander";
+
+import { SplitReasonError } from "../core/errors.ts";
+import type { GrpoEvaluation, GrpoMetrics, GrpoOutcome } from "../train/grpo.ts";
+import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "./flags.ts";
+import { Progress } from "./progress.ts";
+import type { CommandContext } from "./program.ts";
+import { count, duration, percent } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+
+interface GrpoFlags {
+  readonly config?: string;
+  readonly model?: string;
+  readonly big?: string;
+  readonly reward?: string;
+  readonly budget?: number;
+  readonly out: string;
+  readonly steps?: number;
+  readonly problems?: number;
+  readonly members?: number;
+  readonly learningRate?: number;
+  readonly seed?: number;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+export function registerTrainGrpo(train: Command, { terminal }: CommandContext): void {
+  train
+    .command("grpo")
+    .summary("reinforcement learning, the big model writing in the rollouts")
+    .description(
+      "Teach a tuned small model by trial: groups of attempts at a problem, made by the decoder that serves, with the big model really " +
+        "writing what it is asked for. The reward is for being right, less the price of the help; only the small model's own choices " +
+        "(its tokens, where it asks, where it takes the pen back) are trained.",
+    )
+    .option("--config <file>", "JSON with what the flags say and more", filledText)
+    .option("--model <folder>", "a Hugging Face folder with the tuned small model to start from", filledText)
+    .option("--big <spec>", "the big model, e.g. micro:big", filledText)
+    .option("--reward <name>", "paper, cost, relay or latency (default: cost)", filledText)
+    .option("--budget <share>", "with --reward cost: share of the tokens that is free", realNumber(0, 1))
+    .requiredOption(
+      "--out <dir>",
+      "metrics, rollouts, checkpoints and the best model; continues a run",
+      filledText,
+    )
+    .option("--steps <n>", "how many updates", wholeNumber(1))
+    .option("--problems <n>", "problems in a step", wholeNumber(1, 65_536))
+    .option("--members <n>", "rollouts of each problem", wholeNumber(2, 4096))
+    .option("--learning-rate <rate>", "after the warm-up", realNumber(0, 1))
+    .option("--seed <n>", "of problems and rollouts", wholeNumber(0, SEED_MAXIMUM))
+    .option("--threads <n>", "of the trainer", wholeNumber(1, 256))
+    .option("--json", "one JSON document on standard output, nothing else there")
+    .addHelpText("after", HELP)
+    .action((flags: GrpoFlags) => trainGrpo(terminal, flags));
+}
+
+async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
+  // Loaded here: the other commands start faster without the training library.
+  const { loadTrainingConfig } = await import("../recipes/supervised/index.ts");
+  const { reinforce, reinforceConfigSchema } = await import("../recipes/reinforce/index.ts");
+  const config = await loadTrainingConfig(reinforceConfigSchema, flags.config, overridesFrom(flags));
+  const display = new GrpoDisplay(terminal);
+  const startMs = terminal.clock.nowMs();
+  let outcome: GrpoOutcome;
+  try {
+    outcome = await reinforce(config, flags.out, {
+      onStep: (metrics, steps) => display.step(metrics, steps),
+      onEvaluation: (evaluation) => display.evaluation(evaluation),
+      signal: terminal.signal,
+    });
+  } finally {
+    display.end();
+  }
+  if (outcome.status === "interrupted") {
+    throw new SplitReasonError(
+      `stopped at step ${outcome.step} of ${config.grpo.steps}; the same command goes on from there (${flags.out}).`,
+      { code: "aborted" },
+    );
+  }
+  const wallMs = terminal.clock.nowMs() - startMs;
+  if (flags.json === true) {
+    terminal.out(`${JSON.stringify({ ...outcome, out: flags.out, wallMs }, null, 2)}\n`);
+  } else {
+    const { best, reason } = outcome;
+    const stopped = reason === undefined ? "" : `stopped early: ${reason}\n`;
+    const chosen =
+      best === undefined
+        ? ""
+        : `best after step ${best.step}: ${scoresLine(best)}\nmodel: ${flags.out}/best\n`;
+    terminal.out(
+      `${stopped}${count(outcome.step)} steps in ${duration(wallMs)}\n${chosen}metrics: ${flags.out}/metrics.jsonl\n`,
+    );
+  }
+  if (outcome.status === "collapsed") {
+    throw new SplitReasonError(`the run collapsed at step ${outcome.step}: ${outcome.reason ?? ""}`, {
+      code: "train-diverged",
+    });
+  }
+}
+
+function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
+  const { model, big, reward, budget, threads, steps, problems, members, learningRate, seed } = flags;
+  const grpo = { steps, problems, members, learningRate, seed };
+  return {
+    model,
+    big,
+    threads,
+    reward: budget === undefined ? reward : { name: reward ?? "cost", budget },
+    grpo: Object.fromEntries(Object.entries(grpo).filter(([, value]) => value !== undefined)),
+  };
+}
+
+class GrpoDisplay {
+  readonly #terminal: Terminal;
+  readonly #progress: Progress;
+  #started = false;
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+    this.#progress = new Progress(terminal, "steps");
+  }
+
+  step(metrics: GrpoMetrics, steps: number): void {
+    if (!this.#started) this.#progress.start(metrics.step - 1);
+    this.#started = true;
+    const { reward, accuracy, share, opensPerRollout, openLogprob, entropy, divergence } = metrics;
+    this.#progress.update(
+      metrics.step,
+      steps,
+      [
+        `reward ${reward.toFixed(3)}`,
+        `right ${percent(accuracy)}`,
+        `share ${percent(share)}`,
+        `calls ${opensPerRollout.toFixed(2)}`,
+        `log P(open) ${openLogprob === undefined ? "-" : openLogprob.toFixed(2)}`,
+        `entropy ${entropy.toFixed(3)}`,
+        `KL ${divergence === undefined ? "-" : divergence.toFixed(4)}`,
+        `${count(metrics.tokensPerSecond)} tokens/s`,
+      ].join(", "),
+    );
+  }
+
+  evaluation(evaluation: GrpoEvaluation): void {
+    this.#progress.end();
+    this.#terminal.log(`step ${evaluation.step}, held out: ${scoresLine(evaluation)}\n`);
+  }
+
+  end(): void {
+    this.#progress.end();
+  }
+}
+
+const scoresLine = ({ scores }: GrpoEvaluation): string =>
+  Object.entries(scores)
+    .map(([name, value]) => `${name} ${percent(value)}`)
+    .join(", ");
+
+const HELP = `
+Examples:
+  splitreason train grpo --model models/micro/small --big micro:big --budget 0.05 --out runs/grpo
+  splitreason train grpo --model models/micro/small --big micro:big --reward paper --out runs/paper
+  splitreason eval micro --small gguf:runs/grpo/best/model.gguf
+`;
