@@ -14,6 +14,8 @@ import {
 import { EngineError, type ErrorCode, errorMessage, SplitReasonError, WireError } from "../core/errors.ts";
 
 export interface EngineBreakerOptions {
+  /** How the engine's own errors begin, by convention with its name. */
+  readonly model: () => string;
   /** Failures in a row that open it. */
   readonly failures: number;
   /** From opening, or from an attempt that failed, to the next attempt. */
@@ -105,9 +107,12 @@ export class EngineBreaker {
     if (this.state === "closed") this.#record(error);
   }
 
-  /** A call was given up on: counts if that was for a failure, and not because nobody wants the answer any more. */
+  /**
+   * A call was given up on. Counts if that was for a failure of this engine, such as a token that did not come in time; not if nobody
+   * wants the answer any more, nor if the other engine failed.
+   */
   failByAbort(reason: unknown): void {
-    if (reason instanceof SplitReasonError) this.fail(reason);
+    if (reason instanceof EngineError && reason.message.startsWith(this.#options.model())) this.fail(reason);
   }
 
   /** Opens at once. */
@@ -159,7 +164,7 @@ function troubleOf(error: unknown, seenBy: Trouble["seenBy"]): Trouble {
 }
 
 /** Whether an error says that the engine is away or broken, not that it was called wrongly or told to stop. */
-function isFailure(error: unknown): boolean {
+export function isFailure(error: unknown): boolean {
   if (error instanceof WireError) return true;
   if (error instanceof EngineError) return FAILURES.has(error.code);
   // What an engine throws without being an error of ours: nobody expected it. An abort's reason is passed on as it is.

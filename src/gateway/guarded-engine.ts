@@ -6,6 +6,8 @@
 import { ConfigError, EngineError, SplitReasonError } from "../core/errors.ts";
 import { modelId, type ModelId, type VocabularyId, vocabularyId } from "../core/ids.ts";
 import type { Piece } from "../core/piece.ts";
+import { settle } from "../decode/waiting.ts";
+import { closedError } from "../engines/cancellation.ts";
 import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../engines/engine.ts";
 import { EngineBreaker, publicTrouble, type Trouble } from "./engine-breaker.ts";
 import { tryOneToken, withinLimit } from "./engine-trial.ts";
@@ -60,6 +62,8 @@ const UNKNOWN: EngineCapabilities = {
   contextSize: Number.MAX_SAFE_INTEGER,
 };
 
+const CLOSE_LIMIT_MS = 10_000;
+
 let unknownVocabularies = 0;
 
 type Known = Pick<Engine, "model" | "vocabulary" | "capabilities" | "chatTemplate">;
@@ -90,6 +94,7 @@ export class GuardedEngine implements Engine {
       ...(options.templateUntilOpen === undefined ? {} : { chatTemplate: options.templateUntilOpen }),
     };
     this.#breaker = new EngineBreaker({
+      model: () => this.model,
       failures: options.failures ?? 3,
       resetMs: options.resetMs ?? 10_000,
       attempt: () => (this.#working = this.#try()),
@@ -149,6 +154,7 @@ export class GuardedEngine implements Engine {
   }
 
   async open(options?: OpenOptions, signal?: AbortSignal): Promise<Sequence> {
+    if (this.#closing.signal.aborted) throw closedError(this.model, "engine");
     const engine = this.#engine;
     if (engine === undefined || this.#breaker.state !== "closed") throw this.#awayError();
     return this.#guarded(await watchCall(this.#breaker, () => engine.open(options, signal), signal));
@@ -162,9 +168,10 @@ export class GuardedEngine implements Engine {
 
   async close(): Promise<void> {
     this.#breaker.close();
-    this.#closing.abort(new EngineError(`${this.model}: the engine is closed.`, { code: "engine-closed" }));
-    await Promise.allSettled([this.#working]);
-    await this.#engine?.close();
+    this.#closing.abort(closedError(this.model, "engine"));
+    // An engine that does not let go cannot hold the process.
+    await settle(this.#working, CLOSE_LIMIT_MS);
+    await settle(this.#engine?.close() ?? Promise.resolve(), CLOSE_LIMIT_MS);
     this.#engine = undefined;
   }
 
@@ -233,13 +240,13 @@ export class GuardedEngine implements Engine {
     this.#options.onHealth?.(health, this.trouble);
   }
 
-  /** Retryable: it may be back at the next hand-off of the same request. */
+  /** Retryable once its template is known: a prompt that was rendered without it must not reach the engine later. */
   #awayError(): EngineError {
     const { trouble } = this.#breaker;
     const why = trouble === undefined ? "it is being opened" : `it is away (${publicTrouble(trouble)})`;
     return new EngineError(`${this.model}: ${why}; it is tried again every few seconds.`, {
       code: "engine-unavailable",
-      retryable: true,
+      retryable: this.#everOpen,
     });
   }
 }
