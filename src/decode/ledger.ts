@@ -31,10 +31,16 @@ export interface LedgerToken {
   readonly closeLogprob?: number;
 }
 
+export interface EndOfTurn {
+  /** Which of the tokens that end a turn, where ids are known. */
+  readonly id?: TokenId;
+  readonly logprob?: number;
+}
+
 export interface Ledger {
   readonly tokens: readonly LedgerToken[];
   /** Whether the small model ended its turn, which is a decision of its own after the last token. */
-  readonly endOfTurn?: { readonly logprob?: number };
+  readonly endOfTurn?: EndOfTurn;
 }
 
 /** What is the same for all tokens of one write; `logprob` goes to the first. */
@@ -48,7 +54,7 @@ export interface LedgerLabel {
 /** Collects the tokens in the order of the small model's context. */
 export class LedgerBuilder {
   readonly #tokens: LedgerToken[] = [];
-  #endOfTurn: { logprob?: number } | undefined;
+  #endOfTurn: EndOfTurn | undefined;
 
   add(token: LedgerToken): void {
     this.#tokens.push(token);
@@ -67,8 +73,14 @@ export class LedgerBuilder {
     for (const id of rest) this.add({ id, text: "", author: label.author, mask: label.mask });
   }
 
-  endTurn(logprob: number | undefined): void {
-    this.#endOfTurn = logprob === undefined ? {} : { logprob };
+  endTurn({
+    id,
+    logprob,
+  }: {
+    readonly id?: TokenId | undefined;
+    readonly logprob?: number | undefined;
+  }): void {
+    this.#endOfTurn = { ...(id === undefined ? {} : { id }), ...(logprob === undefined ? {} : { logprob }) };
   }
 
   build(): Ledger {

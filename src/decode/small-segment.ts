@@ -34,7 +34,7 @@ export async function writeSmall(session: Session, small: ModelContext, plan: Sm
       case "context-full":
         return finish(session, "context-full");
       case "end-of-turn":
-        session.ledger?.endTurn(run.logprob);
+        session.ledger?.endTurn(run);
         return finish(session, "end-of-turn");
       case "stop": {
         const ended = await onTag(session, small, plan, refused, run);

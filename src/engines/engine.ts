@@ -84,6 +84,8 @@ export interface GenerateEnd {
   readonly reason: "stop" | "limit" | "end-of-turn" | "context-full";
   /** Which marker, when `reason` is `stop`. */
   readonly marker?: string;
+  /** The token that ended the turn, where ids are known: a vocabulary may have several that do. */
+  readonly id?: TokenId;
   /** Log-probability of the stop marker or of the end of the turn, where known: it is a decision as well. */
   readonly logprob?: number;
 }

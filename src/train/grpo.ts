@@ -3,11 +3,12 @@
  * they used, and an update of the small model's own choices (Paper 3.3, whose training never calls the large model). A step is a pure
  * function of the configuration, the step and the weights: a run that was stopped anywhere goes on to the same curve.
  */
-import { appendFile, mkdir } from "node:fs/promises";
+import { appendFile, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import { TrainError } from "../core/errors.ts";
+import { writeFileAtomic } from "../core/files.ts";
 import { hash32 } from "../core/rng.ts";
 import { learned, self, SplitDecoder } from "../decode/index.ts";
 import type { Engine } from "../engines/engine.ts";
@@ -82,6 +83,7 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
   const run = await RunFolder.open(options.folder, { config, ...options.header });
   let { step } = run;
   if (step > 0) await trainer.load(join(options.folder, run.checkpoint));
+  await rewindRollouts(options.folder, step);
   const history: CollapseSigns[] = run.records.filter(isStepRecord);
   let best = bestOf(run.records.filter(isEvaluationRecord));
   const startedMs = clock.nowMs();
@@ -198,6 +200,18 @@ async function keepRollouts(
   if (records.length === 0) return;
   const lines = records.map((record) => `${JSON.stringify(record)}\n`).join("");
   await appendFile(join(folder, ROLLOUTS_FILE), lines);
+}
+
+/** Drops rollouts of steps that are run again, and a half-written last line. */
+async function rewindRollouts(folder: string, step: number): Promise<void> {
+  const path = join(folder, ROLLOUTS_FILE);
+  if (step === 0) return rm(path, { force: true });
+  const kept: string[] = [];
+  for (const line of (await readFile(path, "utf8").catch(() => "")).split("\n")) {
+    const own = /^\{"step":(\d+),.*\}$/u.exec(line)?.[1];
+    if (own !== undefined && Number(own) <= step) kept.push(`${line}\n`);
+  }
+  await writeFileAtomic(path, kept.join(""));
 }
 
 type LoggedRecord = Readonly<Record<string, unknown>>;

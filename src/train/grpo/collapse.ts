@@ -10,7 +10,7 @@ export interface CollapseSigns {
 /** @param history Of all steps so far, oldest first. @returns Why to stop, or undefined. */
 export function collapseReason(
   history: readonly CollapseSigns[],
-  { window, rewardDrop, share, entropy }: GrpoConfig["collapse"],
+  { window, rewardDrop, share, entropyRise }: GrpoConfig["collapse"],
 ): string | undefined {
   if (history.length < 2 * window) return undefined;
   const mean = (steps: readonly CollapseSigns[], of: (signs: CollapseSigns) => number): number =>
@@ -25,8 +25,10 @@ export function collapseReason(
   if (last.every((signs) => signs.share > share)) {
     return `the big model has written more than ${(share * 100).toFixed(0)}% of the tokens for ${window} steps. Raise the price of help (lambda) or lower the budget.`;
   }
-  if (last.every((signs) => signs.entropy > entropy)) {
-    return `the policy's entropy has been above ${entropy} nats a token for ${window} steps: it writes noise. Lower the learning rate.`;
+  const calm = mean(first, (signs) => signs.entropy);
+  const entropy = mean(last, (signs) => signs.entropy);
+  if (entropy > calm + entropyRise) {
+    return `the policy's entropy has risen from ${calm.toFixed(2)} to ${entropy.toFixed(2)} nats a token: it writes noise. Lower the learning rate.`;
   }
   return undefined;
 }

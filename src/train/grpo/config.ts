@@ -40,11 +40,11 @@ export const grpoConfigSchema = z.strictObject({
       rewardDrop: z.number().positive().default(0.5),
       /** Stop when the big model's share stays above this for a window. */
       share: z.number().min(0).max(1).default(0.9),
-      /** Stop when the policy's entropy (nats a token) stays above this for a window: it writes noise. */
-      entropy: z.number().positive().default(3),
+      /** Stop when the policy's entropy (nats a token) has risen by more than this above the first window's: it writes noise. */
+      entropyRise: z.number().positive().default(1),
       window: positive.default(10),
     })
-    .default({ rewardDrop: 0.5, share: 0.9, entropy: 3, window: 10 }),
+    .default({ rewardDrop: 0.5, share: 0.9, entropyRise: 1, window: 10 }),
 });
 
 export type GrpoConfig = z.output<typeof grpoConfigSchema>;

@@ -20,6 +20,11 @@ export function choiceDatum({ tokens, decisions }: Trajectory): Datum {
   return { tokens: inputs, targets, weights };
 }
 
+/** Of a choice (nats), from the log-probability of its target. */
+export function choiceLogprob({ kind }: Decision, targetLogprob: number): number {
+  return kind === "read-on" ? logComplement(targetLogprob) : targetLogprob;
+}
+
 export interface PolicyGradient {
   readonly datum: Datum;
   readonly cost: number;
@@ -45,15 +50,14 @@ export function policyGradient(
   let divergence = 0;
   for (const [index, decision] of trajectory.decisions.entries()) {
     const targetLogprob = logprobs[decision.position] ?? NaN;
-    const isReadOn = decision.kind === "read-on";
-    const current = isReadOn ? logComplement(targetLogprob) : targetLogprob;
+    const current = choiceLogprob(decision, targetLogprob);
     const one: ChoiceLoss = choiceLoss(loss, current, decision.logprob, advantage(decision, index));
     cost += one.cost;
     clipped += one.clipped ? 1 : 0;
     const difference = decision.logprob - current;
     divergence += Math.expm1(Math.min(difference, 20)) - difference;
     // d log(1 - p) / d log p = -p / (1 - p).
-    const inner = isReadOn ? -Math.exp(Math.min(targetLogprob - current, 20)) : 1;
+    const inner = decision.kind === "read-on" ? -Math.exp(Math.min(targetLogprob - current, 20)) : 1;
     weights[decision.position] = -one.derivative * inner;
   }
   return { datum: { ...datum, weights }, cost, clipped, divergence };

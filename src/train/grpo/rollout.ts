@@ -2,6 +2,8 @@
  * Rollouts through the very decoder that serves: for each problem a group of attempts, the big model really writing its spans. All of them
  * are in flight at once, as far as the engines have room. One that fails is recorded as failed, and the others go on.
  */
+import { setMaxListeners } from "node:events";
+
 import { errorMessage } from "../../core/errors.ts";
 import { hash32 } from "../../core/rng.ts";
 import {
@@ -76,6 +78,8 @@ export async function rollOut(
     Array.from({ length: options.members }, (_, member) => ({ problem, member })),
   );
   const outcomes: (Rollout | FailedRollout | undefined)[] = jobs.map(() => undefined);
+  // One listener a rollout in flight is no leak.
+  if (options.signal !== undefined) setMaxListeners(0, options.signal);
   let next = 0;
   const work = async (): Promise<void> => {
     for (let index = next++; index < jobs.length; index = next++) {
@@ -118,6 +122,9 @@ async function attempt(
     if (result.ledger === undefined || result.finishReason === "error" || result.finishReason === "aborted") {
       return { ...about, error: result.message ?? `the rollout ended with ${result.finishReason}` };
     }
+    // What the small model did without the help that it asked for says nothing about asking.
+    const [lost] = result.degraded;
+    if (lost !== undefined) return { ...about, error: lost };
     return {
       ...about,
       result,

@@ -30,6 +30,7 @@ export interface Trajectory {
 export interface TagIds {
   readonly open: TokenId;
   readonly close: TokenId;
+  /** Where the ledger does not say which token ended the turn. */
   readonly endOfTurn: TokenId;
 }
 
@@ -53,7 +54,7 @@ export function trajectoryFrom(ledger: Ledger, ids: TagIds): Trajectory {
     decisions.push({
       position: tokens.length - 1,
       kind: "end",
-      target: ids.endOfTurn,
+      target: ledger.endOfTurn.id ?? ids.endOfTurn,
       logprob: known(ledger.endOfTurn.logprob, "the end of the turn"),
     });
   }

@@ -2,7 +2,8 @@
 import type { AdamParameters, Trainer } from "../trainer.ts";
 import type { TrainingItem } from "./batch.ts";
 import type { LossConfig } from "./losses.ts";
-import { choiceDatum, policyGradient } from "./policy-gradient.ts";
+import { choiceDatum, choiceLogprob, policyGradient } from "./policy-gradient.ts";
+import type { Trajectory } from "./trajectory.ts";
 
 export interface UpdateResult {
   /** Summed over updates, as normalised. */
@@ -12,9 +13,15 @@ export interface UpdateResult {
   readonly clippedShare: number;
   /** Mean over choices, from the policy that sampled to the one before its update (nats). */
   readonly divergence: number;
+  /** Largest difference (nats) between what the engine said of a choice and what the trainer computes. */
+  readonly samplerGap: number;
 }
 
-/** @param updates Parts that the items are cut into; each is seen once. */
+/**
+ * The policy that sampled is taken to be the trainer's own weights at the start of the step: they are the same, but an engine's
+ * log-probabilities depend in their last digits on what else it decoded at that moment, and a run must not. How far the two lie apart is reported.
+ * @param updates Parts that the items are cut into; each is seen once.
+ */
 export async function updatePolicy(
   trainer: Trainer,
   items: readonly TrainingItem[],
@@ -22,17 +29,31 @@ export async function updatePolicy(
   adam: AdamParameters,
   updates: number,
 ): Promise<UpdateResult> {
+  const before = await trainer.forward(items.map(({ rollout }) => choiceDatum(rollout.trajectory)));
+  const sampled = items.map(({ rollout: { trajectory } }, index) =>
+    underPolicy(trajectory, before.logprobs[index] ?? new Float32Array()),
+  );
+  let samplerGap = 0;
+  for (const [index, { decisions }] of sampled.entries()) {
+    const told = items[index]?.rollout.trajectory.decisions ?? [];
+    for (const [at, { logprob }] of decisions.entries()) {
+      samplerGap = Math.max(samplerGap, Math.abs(logprob - (told[at]?.logprob ?? NaN)));
+    }
+  }
   let [cost, clipped, divergence, choices, gradientNorm] = [0, 0, 0, 0, 0];
-  for (const part of parts(items, updates)) {
-    const { logprobs } = await trainer.forward(
-      part.map(({ rollout: { trajectory } }) => choiceDatum(trajectory)),
-    );
-    const gradients = part.map(({ rollout: { trajectory }, advantage }, index) =>
+  const size = Math.ceil(items.length / updates);
+  for (let start = 0; start < items.length; start += size) {
+    const part = sampled.slice(start, start + size);
+    const logprobs =
+      start === 0
+        ? before.logprobs.slice(0, size)
+        : (await trainer.forward(part.map((trajectory) => choiceDatum(trajectory)))).logprobs;
+    const gradients = part.map((trajectory, index) =>
       // The items share one normaliser: a part of them is scaled up to a whole.
       policyGradient(
         trajectory,
         logprobs[index] ?? new Float32Array(),
-        (decision) => advantage(decision) * (items.length / part.length),
+        (decision) => (items[start + index]?.advantage(decision) ?? 0) * (items.length / part.length),
         loss,
       ),
     );
@@ -40,7 +61,7 @@ export async function updatePolicy(
       cost += one.cost;
       clipped += one.clipped;
       divergence += one.divergence;
-      choices += part[index]?.rollout.trajectory.decisions.length ?? 0;
+      choices += part[index]?.decisions.length ?? 0;
     }
     await trainer.forwardBackward(
       gradients.map(({ datum }) => datum),
@@ -53,12 +74,17 @@ export async function updatePolicy(
     gradientNorm,
     clippedShare: choices === 0 ? 0 : clipped / choices,
     divergence: choices === 0 ? 0 : divergence / choices,
+    samplerGap,
   };
 }
 
-function parts<T>(items: readonly T[], count: number): T[][] {
-  const size = Math.ceil(items.length / count);
-  const cut: T[][] = [];
-  for (let start = 0; start < items.length; start += size) cut.push(items.slice(start, start + size));
-  return cut;
+/** The same choices with the log-probabilities that the trainer computes. */
+function underPolicy(trajectory: Trajectory, logprobs: Float32Array): Trajectory {
+  return {
+    tokens: trajectory.tokens,
+    decisions: trajectory.decisions.map((decision) => ({
+      ...decision,
+      logprob: choiceLogprob(decision, logprobs[decision.position] ?? NaN),
+    })),
+  };
 }

@@ -1,0 +1,222 @@
+/** Reinforcement learning on tiny random models: it learns what it is paid for, resumes exactly, and survives a big model that fails. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { controlPiece, textPiece } from "../../src/core/piece.ts";
+import type { Engine, Sequence } from "../../src/engines/engine.ts";
+import { microTokenizer } from "../../src/recipes/micro/corpus.ts";
+import { BUILT_IN_TEMPLATES } from "../../src/tokenizer/index.ts";
+import { modelExporter } from "../../src/train/export/index.ts";
+import { grpoConfigSchema } from "../../src/train/grpo/config.ts";
+import type { Reward } from "../../src/train/grpo/rewards/index.ts";
+import type { RolloutProblem } from "../../src/train/grpo/rollout.ts";
+import { type GrpoMetrics, type GrpoOptions, runGrpo } from "../../src/train/grpo.ts";
+import { EmbeddedTrainer } from "../../src/train/trainers/embedded.ts";
+import { llamaSampler } from "../../src/train/trainers/llama-sampler.ts";
+
+const tokenizer = microTokenizer();
+const modelTokenizer = {
+  vocabulary: tokenizer.contents,
+  endOfTurn: "<|im_end|>",
+  padding: "<|endoftext|>",
+  chatTemplate: BUILT_IN_TEMPLATES.chatml,
+};
+const id = (marker: string) => {
+  const value = tokenizer.controlId(marker);
+  if (value === undefined) throw new Error(marker);
+  return value;
+};
+const ids = { open: id("<bigmodel>"), close: id("</bigmodel>"), endOfTurn: id("<|im_end|>") };
+const folder = mkdtempSync(join(tmpdir(), "splitreason-grpo-"));
+let big: Engine;
+
+const makeTrainer = (seed: number): Promise<EmbeddedTrainer> =>
+  EmbeddedTrainer.create({
+    config: {
+      vocabularySize: tokenizer.size,
+      hiddenSize: 32,
+      layers: 1,
+      heads: 2,
+      keyValueHeads: 2,
+      headSize: 16,
+      intermediateSize: 48,
+      maxPositions: 128,
+    },
+    seed,
+    rowLength: 64,
+    exporter: modelExporter(modelTokenizer, "tiny"),
+    sampler: llamaSampler(modelTokenizer, { threads: 1, sequences: 16, contextSize: 128 }),
+  });
+
+beforeAll(async () => {
+  const trainer = await makeTrainer(77);
+  big = await trainer.sampler();
+  await trainer.close();
+});
+afterAll(async () => {
+  await big.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const problems = (step: number): RolloutProblem[] =>
+  Array.from({ length: 4 }, (_, index) => ({
+    id: `${step}-${index}`,
+    prompt: { prompt: [controlPiece("<|im_start|>"), textPiece(`user\n${index}`)] },
+    opening: "",
+    grade: () => false,
+  }));
+
+/** Pays for letters e: anything that can be measured can be learnt. */
+const lettersE: Reward = {
+  name: "letters e",
+  rollouts: "pair",
+  score: (groupG) =>
+    groupG.map(({ taggedText }) => {
+      const total = (taggedText.split("e").length - 1) / 10;
+      return { total, parts: { letters: total } };
+    }),
+};
+
+function options(name: string, trainer: EmbeddedTrainer, more: Partial<GrpoOptions>): GrpoOptions {
+  return {
+    config: grpoConfigSchema.parse({
+      steps: 4,
+      members: 6,
+      maxTokens: 40,
+      concurrency: 16,
+      learningRate: 1e-2,
+      warmupSteps: 1,
+      checkpointEvery: 2,
+      keepRollouts: 1,
+    }),
+    trainer,
+    big,
+    reward: lettersE,
+    ids,
+    problems,
+    folder: join(folder, name),
+    header: { identity: "test", provenance: {} },
+    ...more,
+  };
+}
+
+/** Without times, which differ from run to run, and without the last digits of what an engine says, which depend on its batches. */
+const timeless = (metrics: GrpoMetrics) => ({
+  ...metrics,
+  ...{ rolloutSeconds: 0, updateSeconds: 0, tokensPerSecond: 0, secondsLeft: 0 },
+  samplerGap: (metrics.samplerGap ?? 0) < 1e-5,
+  entropy: metrics.entropy.toFixed(5),
+  openLogprob: metrics.openLogprob?.toFixed(5),
+});
+
+describe("runGrpo", () => {
+  it("learns what it is paid for", async () => {
+    const trainer = await makeTrainer(1);
+    const steps: GrpoMetrics[] = [];
+    const made = options("learns", trainer, { onStep: (metrics) => steps.push(metrics) });
+    const outcome = await runGrpo({ ...made, config: { ...made.config, steps: 24, checkpointEvery: 100 } });
+    await trainer.close();
+    expect(outcome).toMatchObject({ status: "done", step: 24 });
+    const mean = (part: readonly GrpoMetrics[]) =>
+      part.reduce((sum, { reward }) => sum + reward, 0) / part.length;
+    expect(mean(steps.slice(-4))).toBeGreaterThan(1.5 * mean(steps.slice(0, 4)));
+    // What the engine sampled with is what the trainer computes.
+    for (const { samplerGap } of steps) expect(samplerGap ?? 0).toBeLessThan(1e-4);
+    const kept = readFileSync(join(folder, "learns", "rollouts.jsonl"), "utf8")
+      .trimEnd()
+      .split("\n");
+    expect(kept).toHaveLength(24);
+  });
+
+  it("goes on after an interruption to the same curve and the same weights", async () => {
+    const whole = await makeTrainer(2);
+    const wholeSteps: unknown[] = [];
+    await runGrpo(options("whole", whole, { onStep: (metrics) => wholeSteps.push(timeless(metrics)) }));
+
+    const first = await makeTrainer(2);
+    const stop = new AbortController();
+    const halves: unknown[] = [];
+    const onStep = (metrics: GrpoMetrics): void => {
+      halves.push(timeless(metrics));
+      if (metrics.step === 3) stop.abort();
+    };
+    const stopped = await runGrpo(options("halves", first, { onStep, signal: stop.signal }));
+    expect(stopped).toMatchObject({ status: "interrupted", step: 3 });
+    await first.close();
+
+    // Other weights to begin with: all must come from the checkpoint.
+    const second = await makeTrainer(3);
+    const finished = await runGrpo(
+      options("halves", second, { onStep: (metrics) => halves.push(timeless(metrics)) }),
+    );
+    expect(finished).toMatchObject({ status: "done", step: 4 });
+    expect(halves).toEqual(wholeSteps);
+    for (const [name, { data }] of whole.weights()) expect(second.weights().get(name)?.data).toEqual(data);
+    const kept = (run: string) => readFileSync(join(folder, run, "rollouts.jsonl"), "utf8");
+    expect(kept("halves")).toBe(kept("whole"));
+    await whole.close();
+    await second.close();
+  });
+
+  it("records rollouts that lost the big model as failed, and goes on", async () => {
+    const trainer = await makeTrainer(4);
+    const steps: GrpoMetrics[] = [];
+    const failing: Engine = {
+      model: big.model,
+      vocabulary: big.vocabulary,
+      capabilities: big.capabilities,
+      open: () => Promise.reject<Sequence>(new Error("it is away")),
+      countTokens: (pieces) => big.countTokens(pieces),
+      close: () => Promise.resolve(),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    // Asked for often enough that some of 24 rollouts do.
+    const outcome = await runGrpo(
+      options("failing", trainer, { big: failing, onStep: (metrics) => steps.push(metrics) }),
+    );
+    await trainer.close();
+    expect(outcome.status).toBe("done");
+    expect(steps.reduce((sum, { failed }) => sum + failed, 0)).toBeGreaterThan(0);
+    expect(steps.every(({ bigTokens }) => bigTokens === 0)).toBe(true);
+  });
+
+  it("keeps the best policy by held-out score", async () => {
+    const trainer = await makeTrainer(5);
+    let score = 0;
+    const scores = [0.1, 0.9, 0.3];
+    const made = options("best", trainer, {
+      evaluate: async () => ({ scores: { held: scores[score] ?? 0 }, score: scores[score++] ?? 0 }),
+    });
+    const outcome = await runGrpo({ ...made, config: { ...made.config, evaluateEvery: 2 } });
+    await trainer.close();
+    expect(outcome.best).toMatchObject({ step: 2, score: 0.9 });
+    expect(readFileSync(join(folder, "best", "best", "model.gguf")).byteLength).toBeGreaterThan(10_000);
+  });
+
+  it("stops a run that collapses, with a word why", async () => {
+    const trainer = await makeTrainer(6);
+    // Paid ever less for the same: to the loop it looks as if all went wrong.
+    let paid = 0;
+    const worse: Reward = {
+      name: "worse",
+      rollouts: "pair",
+      score: (groupG) => groupG.map((_, member) => ({ total: -0.02 * paid++ + member / 100, parts: {} })),
+    };
+    const made = options("collapse", trainer, { reward: worse });
+    const outcome = await runGrpo({
+      ...made,
+      config: {
+        ...made.config,
+        steps: 20,
+        collapse: { ...made.config.collapse, window: 2, rewardDrop: 0.5 },
+      },
+    });
+    await trainer.close();
+    expect(outcome.status).toBe("collapsed");
+    expect(outcome.reason).toMatch(/the mean reward of the last 2 steps/);
+    expect(outcome.step).toBeLessThan(20);
+  });
+});
