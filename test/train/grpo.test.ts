@@ -106,7 +106,10 @@ function options(name: string, trainer: EmbeddedTrainer, more: Partial<GrpoOptio
 /** Without times, which differ from run to run, and without the last digits of what an engine says, which depend on its batches. */
 const timeless = (metrics: GrpoMetrics) => ({
   ...metrics,
-  ...{ rolloutSeconds: 0, updateSeconds: 0, tokensPerSecond: 0, secondsLeft: 0 },
+  rolloutSeconds: 0,
+  updateSeconds: 0,
+  tokensPerSecond: 0,
+  secondsLeft: 0,
   samplerGap: (metrics.samplerGap ?? 0) < 1e-5,
   entropy: metrics.entropy.toFixed(5),
   openLogprob: metrics.openLogprob?.toFixed(5),
