@@ -4,10 +4,12 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 
 import { registerAnnotate } from "./annotate.ts";
+import { registerConfig } from "./config.ts";
 import { registerEval } from "./eval.ts";
 import { describeError, exitStatus } from "./exit-status.ts";
 import { registerMicro } from "./micro.ts";
 import { registerQuickstart } from "./quickstart.ts";
+import { registerServe } from "./serve.ts";
 import { registerSolve } from "./solve.ts";
 import { paintWith, printableLine, type Paint, type Terminal, wantsColor } from "./terminal.ts";
 import { registerTrain } from "./train.ts";
@@ -26,10 +28,12 @@ export type RegisterCommand = (program: Command, context: CommandContext) => voi
 const COMMANDS: readonly RegisterCommand[] = [
   registerQuickstart,
   registerSolve,
+  registerServe,
   registerEval,
   registerData,
   registerTrain,
   registerMicro,
+  registerConfig,
 ];
 
 /** Runs one call to its end and gives its exit status. Prints every error itself; never throws. */
@@ -51,7 +55,7 @@ function createProgram(terminal: Terminal): Command {
   const program = new Command("splitreason")
     .description(
       "A small reasoning model writes, and hands its hardest steps to a large one. Solve problems with a pair of models, " +
-        "measure what the pair gains, and train one.",
+        "serve it, measure what it gains, and train one.",
     )
     .version(packageVersion(), "-V, --version", "print the version")
     .option("--debug", "print the stack of an error")
@@ -91,6 +95,7 @@ const EXAMPLES = `
 Examples:
   splitreason quickstart
   splitreason solve "Start with 347. First, add 85. Second, multiply the last two digits by 63. What is the result modulo 1000?"
+  splitreason serve
   splitreason eval micro --arms small,learned,random~learned,big --problems 200
 
 Exit status: 0 done, 1 failed in use, 2 wrong call, 130 stopped by Ctrl-C. \`splitreason help COMMAND\` explains a command.

@@ -4,11 +4,17 @@ import { parsePolicy, type Policy, POLICY_NAMES } from "../decode/index.ts";
 import { loadPairConfig, type PairConfig } from "../decode/pair-config.ts";
 import type { PairFlags, PolicyFlags } from "./flags.ts";
 
-/** The pair's configuration with the flags folded in. Another small model has no "before tuning" that we know of. */
-export async function pairConfigFrom(
-  flags: PairFlags & { readonly smallBase?: string },
-): Promise<PairConfig> {
-  const { smallBase: ownBase, ...config } = await loadPairConfig(flags.pair);
+/** What of the flags a pair's configuration takes. */
+export type PairOverrides = Partial<Omit<PairFlags, "seed" | "json" | "threads">> & {
+  readonly smallBase?: string;
+};
+
+/**
+ * The pair's configuration with the flags folded in. Another small model has no "before tuning" that we know of.
+ * @param base instead of the pair that the flags name.
+ */
+export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): Promise<PairConfig> {
+  const { smallBase: ownBase, ...config } = base ?? (await loadPairConfig(flags.pair ?? "micro"));
   const smallBase = flags.smallBase ?? (flags.small === undefined ? ownBase : undefined);
   return {
     ...config,

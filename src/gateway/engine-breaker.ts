@@ -128,9 +128,9 @@ export class EngineBreaker {
     clearTimeout(this.#timer);
   }
 
-  #record(error: unknown): void {
+  #record(failure: unknown): void {
     this.#unclean = true;
-    void this.#policy.execute(() => Promise.reject(error)).catch(() => {});
+    void this.#policy.execute(() => Promise.reject(failure)).catch(() => {});
   }
 
   #attemptIn(delayMs: number): void {

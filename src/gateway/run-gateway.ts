@@ -1,0 +1,142 @@
+/** A whole gateway from its configuration: engines behind their guards, routes, a socket, and an orderly end. */
+import { type Clock, systemClock } from "../core/clock.ts";
+import { ConfigError, EngineError } from "../core/errors.ts";
+import type { Author } from "../decode/index.ts";
+import { Pair } from "../decode/pair.ts";
+import type { PairConfig } from "../decode/pair-config.ts";
+import type { Engine } from "../engines/engine.ts";
+import { openEngine } from "../engines/open-engine.ts";
+import { AccessLog } from "./access-log.ts";
+import { Admission } from "./admission.ts";
+import { type GatewayConfig, pairOf } from "./config.ts";
+import { createGateway, type GatewayOptions } from "./gateway.ts";
+import { guardEngine, type GuardedEngine } from "./guarded-engine.ts";
+import { GatewayMetrics } from "./metrics.ts";
+import { isLoopback } from "./loopback.ts";
+import { listen } from "./server.ts";
+
+export interface RunOptions {
+  readonly apiKey?: string | undefined;
+  readonly examples?: NonNullable<GatewayOptions["examples"]>;
+  readonly log?: AccessLog;
+  readonly clock?: Clock;
+  /** Opens the model of a spec; default {@link openEngine}. */
+  readonly open?: (spec: string, signal: AbortSignal) => Promise<Engine>;
+  /** Ends the start; a gateway that runs is ended by `close`. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunningGateway {
+  readonly url: string;
+  /** Turns new requests away, lets running ones end for `drainMs`, then stops them; resolves when everything is closed. */
+  close(drainMs?: number): Promise<void>;
+}
+
+/**
+ * Resolves when the gateway answers. A model that is away does not keep it from starting.
+ * @throws ConfigError, DataError, EngineError for what waiting does not cure; nothing is left open then.
+ */
+export async function runGateway(config: GatewayConfig, options: RunOptions = {}): Promise<RunningGateway> {
+  const { apiKey, clock = systemClock, examples, signal } = options;
+  const pairConfig = await pairOf(config);
+  const log = options.log ?? new AccessLog({ logPrompts: config.logPrompts });
+  const metrics = new GatewayMetrics({ process: true });
+  const admission = new Admission(config.limits, { clock });
+  metrics.watchAdmission(admission);
+  const guard = (author: Author): GuardedEngine =>
+    guardFor(author, pairConfig, config, options, log, metrics);
+  const small = guard("small");
+  const big = guard("big");
+  const closeEngines = async (): Promise<void> => {
+    await Promise.all([small.close(), big.close()]);
+  };
+  try {
+    await small.start(signal);
+    await big.start(signal);
+    const app = createGateway({
+      pair: new Pair(pairConfig, { small, big }),
+      config,
+      admission,
+      metrics,
+      log,
+      apiKey,
+      clock,
+      ...(examples === undefined ? {} : { examples }),
+    });
+    if (apiKey === undefined && !isLoopback(config.host)) {
+      log.event("warn", "anyone who can reach this address can use the models: set apiKeyEnv or apiKeyFile", {
+        host: config.host,
+      });
+    }
+    const server = await listen(app, config);
+    log.event("info", "listening", { url: server.url, small: pairConfig.small, big: pairConfig.big });
+    return {
+      url: server.url,
+      close: async (drainMs = config.drainMs) => {
+        log.event("info", "draining", { running: admission.running, waiting: admission.waiting, drainMs });
+        admission.close();
+        await server.close({ drainMs });
+        await closeEngines();
+        log.event("info", "stopped");
+      },
+    };
+  } catch (error) {
+    await closeEngines();
+    throw error;
+  }
+}
+
+function guardFor(
+  author: Author,
+  pair: PairConfig,
+  config: GatewayConfig,
+  options: RunOptions,
+  log: AccessLog,
+  metrics: GatewayMetrics,
+): GuardedEngine {
+  const spec = pair[author];
+  const open = options.open ?? ((name, signal) => openForServing(name, config, signal));
+  return guardEngine((signal) => open(spec, signal), {
+    name: spec,
+    ...config.breaker,
+    templateUntilOpen: pair.template ?? "chatml",
+    accept: (engine) => requireTemplate(engine, pair),
+    onHealth: (health, trouble) => {
+      metrics.setEngineHealth(author, health);
+      log.engine(author, health, trouble);
+    },
+  });
+}
+
+/** Embedded models get a place for each generation that may run. */
+async function openForServing(spec: string, config: GatewayConfig, signal: AbortSignal): Promise<Engine> {
+  const { threads, contextTokens } = config.embedded;
+  const { concurrent } = config.limits;
+  try {
+    return await openEngine(
+      spec,
+      {
+        sequences: concurrent,
+        ...(threads === undefined ? {} : { threads }),
+        ...(contextTokens === undefined ? {} : { contextSize: contextTokens }),
+      },
+      signal,
+    );
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.retryable || error.code !== "engine-failed") throw error;
+    throw new EngineError(
+      `${error.message} It was to hold ${concurrent} generations at once: less memory is needed with a lower limits.concurrent ` +
+        `or embedded.contextTokens.`,
+      { code: error.code, cause: error },
+    );
+  }
+}
+
+/** Known only when the engine is open; without one no request could be rendered. */
+function requireTemplate(engine: Engine, pair: PairConfig): void {
+  if (pair.template !== undefined || engine.chatTemplate !== undefined) return;
+  throw new ConfigError(
+    `${engine.model} has no chat template of its own: name one in the pair, e.g. "template": "chatml".`,
+    { code: "config-invalid" },
+  );
+}
