@@ -77,19 +77,21 @@ export class ControllingPrefill {
     return { entries, pieces: pieces.slice(0, fitting), full: true };
   }
 
-  /** Same vocabulary: an entry a token (or one entry for all, from an engine that only probes). */
+  /** Same vocabulary: an entry a token, or from an engine that probes an entry for some of them, the last one included. */
   async #confirmTokens({ entries, pieces, full }: Read): Promise<Confirmation> {
     const count = pieces.length;
-    const offset = count - entries.length;
-    const cut = entries.findIndex((entry, index) => {
+    // Pieces are one to one with tokens, so that positions tell which token an entry stands behind.
+    const start = (entries.at(-1)?.position ?? 0) - count;
+    const indexOf = (entry: ScoreEntry): number => entry.position - start - 1;
+    const cut = entries.findIndex((entry) => {
       // No close within a code point: the text of a token that is not whole yet is empty.
-      const complete = this.#waiting[index + offset]?.text !== "";
+      const complete = this.#waiting[indexOf(entry)]?.text !== "";
       return complete && this.#rule.closesAfter(entry);
     });
-    const kept = this.#waiting.splice(0, cut < 0 ? count : cut + 1 + offset);
-    kept.forEach((token, index) => {
-      this.#recordBig(token, index < offset ? undefined : entries[index - offset]);
-    });
+    const last = entries[cut];
+    const kept = this.#waiting.splice(0, last === undefined ? count : indexOf(last) + 1);
+    const byIndex = new Map(entries.map((entry) => [indexOf(entry), entry]));
+    kept.forEach((token, index) => this.#recordBig(token, byIndex.get(index)));
     if (cut < 0) return { tokens: kept, status: full ? "context-full" : "go-on" };
     return { tokens: kept, ...(await this.#cutAfter(entries, cut)) };
   }

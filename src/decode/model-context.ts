@@ -128,10 +128,12 @@ export class ModelContext {
 
   /**
    * Reads `chunk` and tells after each token how likely each marker of `watch` comes next. Tags written before are read in the same
-   * call; their entries are left out. When the context is full, nothing of the chunk was read.
+   * call, and their entries left out; where entries cover several tokens, they are read in a call of their own. When the context is
+   * full, nothing of the chunk was read.
    */
   async score(chunk: readonly Piece[], watch: readonly string[]): Promise<ContextScore> {
-    if (this.#pending.some(({ pieces }) => pieces.some((piece) => piece.control !== true))) {
+    const isProbe = this.engine.capabilities.scores === "probe" && this.#pending.length > 0;
+    if (isProbe || this.#pending.some(({ pieces }) => pieces.some((piece) => piece.control !== true))) {
       if ((await this.sync()).status === "context-full") return { status: "context-full" };
     }
     await this.#tail;
@@ -144,10 +146,6 @@ export class ModelContext {
     if (outcome.status === "context-full") return { status: "context-full" };
     this.#pending = [];
     this.#pendingTokens = 0;
-    if (this.engine.capabilities.scores === "probe") {
-      for (const { label } of lead) this.#record([], label);
-      return { status: "ok", entries: outcome.entries };
-    }
     let from = 0;
     for (const [index, { label }] of lead.entries()) {
       const end = from + (leadCounts[index] ?? 0);

@@ -44,7 +44,6 @@ describe("parseEngineSpec", () => {
     ["gguf:", "path is missing"],
     ["gguf:hf:justaname", "not OWNER/REPO:QUANT"],
     ["ollama:llama3", '"ollama" is no scheme'],
-    ["openai:http://localhost:8000/v1#m?dialect=vllm", "HTTP engines"],
   ])("refuses %j and lists what is accepted", (spec, message) => {
     expect(() => parseEngineSpec(spec)).toThrow(message);
     expect(() => parseEngineSpec(spec)).toThrow(/micro:NAME.*gguf:PATH.*gguf:hf:/);

@@ -25,8 +25,9 @@ export interface OpenEngineOptions extends Omit<LlamaEngineOptions, "name"> {
 
 /**
  * @param spec See {@link parseEngineSpec}.
+ * Of the options, a model behind HTTP takes `contextSize`; the others are about models in this process.
  * @throws ConfigError for a spec that is wrong, DataError for a file that is missing or unsound, EngineError when the model cannot
- * be loaded.
+ * be loaded or no server answers.
  */
 export async function openEngine(
   spec: string,
@@ -36,6 +37,11 @@ export async function openEngine(
   const { modelsFolder = defaultModelsFolder(), verify = "header", ...llamaOptions } = options;
   const parsed = parseEngineSpec(spec);
   throwIfAborted(modelId(spec), signal);
+  if (parsed.kind === "http") {
+    const { contextSize } = llamaOptions;
+    const { openHttpEngine } = await import("./http/index.ts");
+    return openHttpEngine(parsed, contextSize === undefined ? {} : { contextSize }, signal);
+  }
   const path = await modelPath(spec, parsed, modelsFolder, signal);
   // The library takes half a second to load: a program that opens no model does not wait for it.
   if (verify === "child-process") await (await import("./llama/trial-load.ts")).trialLoad(path, signal);
@@ -46,7 +52,7 @@ export async function openEngine(
 /** SHA-256 (hexadecimal) of the model file behind a spec, or undefined for one that is not on this machine. */
 export async function modelFileDigest(spec: string): Promise<string | undefined> {
   const parsed = parseEngineSpec(spec);
-  if (parsed.kind === "gguf-hf") return undefined;
+  if (parsed.kind === "gguf-hf" || parsed.kind === "http") return undefined;
   const path = localPath(spec, parsed);
   const hash = createHash("sha256");
   try {
@@ -67,7 +73,7 @@ const packageFolder = fileURLToPath(new URL("../..", import.meta.url));
 
 async function modelPath(
   spec: string,
-  parsed: EngineSpec,
+  parsed: Exclude<EngineSpec, { readonly kind: "http" }>,
   modelsFolder: string,
   signal: AbortSignal | undefined,
 ): Promise<string> {
@@ -85,7 +91,7 @@ async function modelPath(
   }
 }
 
-function localPath(spec: string, parsed: Exclude<EngineSpec, { readonly kind: "gguf-hf" }>): string {
+function localPath(spec: string, parsed: Exclude<EngineSpec, { readonly kind: "gguf-hf" | "http" }>): string {
   const path =
     parsed.kind === "micro" ? join(packageFolder, "models", "micro", parsed.name, "model.gguf") : parsed.path;
   if (existsSync(path)) return path;

@@ -1,15 +1,19 @@
 /** Engine specs: how flags, configuration files and the API name a model. Parsing only; `open-engine.ts` opens. */
 import { ConfigError } from "../core/errors.ts";
+import { type HttpEngineSpec, parseHttpSpec } from "./http/http-spec.ts";
 
 export type EngineSpec =
   /** A model that ships with this package: `models/micro/NAME/model.gguf`. */
   | { readonly kind: "micro"; readonly name: string }
   | { readonly kind: "gguf"; readonly path: string }
   /** A GGUF on Hugging Face, downloaded when it is not there yet. */
-  | { readonly kind: "gguf-hf"; readonly repository: string; readonly quantization: string | undefined };
+  | { readonly kind: "gguf-hf"; readonly repository: string; readonly quantization: string | undefined }
+  /** A model behind HTTP, see docs/engines.md. */
+  | HttpEngineSpec;
 
 const ACCEPTED =
-  "accepted are micro:NAME (micro:small, micro:big), gguf:PATH, and gguf:hf:OWNER/REPO:QUANT (e.g. gguf:hf:bartowski/Qwen3-8B-GGUF:Q4_K_M)";
+  "accepted are micro:NAME (micro:small, micro:big), gguf:PATH, gguf:hf:OWNER/REPO:QUANT (e.g. gguf:hf:bartowski/Qwen3-8B-GGUF:Q4_K_M), " +
+  "and openai:http://HOST:PORT/v1#MODEL?dialect=vllm (a model behind HTTP)";
 
 /** @throws ConfigError that lists what is accepted. */
 export function parseEngineSpec(text: string): EngineSpec {
@@ -24,11 +28,7 @@ export function parseEngineSpec(text: string): EngineSpec {
     case "gguf":
       return rest.startsWith("hf:") ? parseHuggingFace(text, rest.slice(3)) : parsePath(text, rest);
     case "openai":
-      throw new ConfigError(
-        `the engine spec ${JSON.stringify(text)} names a remote server: these arrive with the HTTP engines and are not part of ` +
-          `this release; ${ACCEPTED}.`,
-        { code: "config-invalid" },
-      );
+      return parseHttpSpec(text, rest);
     default:
       throw invalid(text, scheme === "" ? "it names no scheme" : `${JSON.stringify(scheme)} is no scheme`);
   }

@@ -3,6 +3,7 @@
  * markers, hold-back, UTF-8, positions, cancellation). A backend is one sequence's cache: it knows ids only.
  */
 import type { TokenId } from "../core/ids.ts";
+import type { Piece } from "../core/piece.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Sampling } from "./engine.ts";
 
@@ -10,6 +11,8 @@ import type { Sampling } from "./engine.ts";
 export interface EngineTokenizer extends Tokenizer {
   /** Whether a model that produces this token has ended its turn. */
   endsTurn(id: TokenId): boolean;
+  /** Finds out what {@link encode} needs to know, for a vocabulary that is elsewhere. */
+  prepare?(pieces: readonly Piece[], signal?: AbortSignal): Promise<void>;
 }
 
 export interface DrawRequest {
@@ -18,6 +21,10 @@ export interface DrawRequest {
   readonly bias: ReadonlyMap<TokenId, number>;
   readonly logprob: boolean;
   readonly entropy: boolean;
+  /** No more than this many tokens will be drawn, those that end the generation included. */
+  readonly most: number;
+  /** Tokens after which nothing more will be drawn. A backend that draws ahead stops there. */
+  readonly stops: ReadonlySet<TokenId>;
 }
 
 export interface DrawnToken {
@@ -28,10 +35,11 @@ export interface DrawnToken {
 
 export interface Drawer {
   /**
-   * Draws what follows all of `ids`: what of them was not read is read first (at least the last one always is).
+   * Draws what follows all of `ids`: what of them was not read is read first (at least the last one always is). Undefined when the
+   * model has no room for more.
    * @param forbidden Ids that this draw must not give, beyond the request's bias.
    */
-  draw(ids: readonly TokenId[], forbidden?: ReadonlySet<TokenId>): Promise<DrawnToken>;
+  draw(ids: readonly TokenId[], forbidden?: ReadonlySet<TokenId>): Promise<DrawnToken | undefined>;
   /** Frees what the drawer holds. What was read stays read. */
   end(): Promise<void>;
 }
@@ -58,15 +66,15 @@ export interface TokenBackend {
   read(ids: readonly TokenId[], signal?: AbortSignal): Promise<void>;
   drawer(request: DrawRequest, signal?: AbortSignal): Drawer;
   /**
-   * Reads what of `ids` was not read, and scores those from index `from` on. With `tokenLogprobs`, the token before `from` has not
-   * been read.
+   * Reads what of `ids` was not read, and scores those from index `from` on: a score for each, undefined where a backend that probes
+   * did not ask. The last one is always scored. With `tokenLogprobs`, the token before `from` has not been read.
    */
   score(
     ids: readonly TokenId[],
     from: number,
     request: ScoreRequest,
     signal?: AbortSignal,
-  ): Promise<readonly TokenScore[]>;
+  ): Promise<readonly (TokenScore | undefined)[]>;
   /** Forgets everything behind the first `length` tokens. `length` is at most what was read; it may become less than asked for. */
   truncate(length: number): Promise<void>;
   /** The same content in a cache of its own, as far as it could be copied. */

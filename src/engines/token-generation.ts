@@ -12,6 +12,7 @@ interface Plan {
   /** Single-token markers and the ends of the turn: known by id. */
   readonly stopIds: ReadonlyMap<TokenId, string>;
   readonly stopTexts: readonly string[];
+  readonly stops: ReadonlySet<TokenId>;
   readonly bias: ReadonlyMap<TokenId, number>;
   /** Markers of several tokens that must not come about. */
   readonly forbiddenTexts: readonly string[];
@@ -57,13 +58,15 @@ export async function* generateTokens(
             bias: plan.bias,
             logprob: options.logprobs === true,
             entropy: options.entropy === true,
+            most: Math.min(options.maxTokens - yielded - held.count, state.capacity - state.ids.length),
+            stops: plan.stops,
           },
           signal,
         );
         const token = await drawNext(state, drawer, text, signal);
         if (state.generation !== self) throw changedError(state);
-        end = endBy(state, plan, token.drawn);
-        if (end === undefined) {
+        end = token === undefined ? { type: "end", reason: "context-full" } : endBy(state, plan, token.drawn);
+        if (end === undefined && token !== undefined) {
           state.ids.push(token.drawn.id);
           if (holds) ({ released, match } = held.push(token));
           else released = [token];
@@ -73,11 +76,11 @@ export async function* generateTokens(
       for (const token of released) {
         yielded++;
         state.visible++;
-        yield deltaOf(token);
+        yield deltaOf(token, state.reportsIds);
         if (state.generation !== self) throw changedError(state);
       }
       if (match !== undefined) {
-        yield* rewrittenPrefix(state, match.prefix);
+        yield* rewrittenPrefix(state, match.prefix, signal);
         end = {
           type: "end",
           reason: "stop",
@@ -136,7 +139,7 @@ function planGeneration(state: TokenState, options: GenerateOptions): Plan {
       );
     }
   }
-  return { stopIds, stopTexts, bias, forbiddenTexts };
+  return { stopIds, stopTexts, stops: new Set(stopIds.keys()), bias, forbiddenTexts };
 }
 
 /** A marker that the caller stops at comes before the end of the turn, should it be both. */
@@ -144,7 +147,9 @@ function endBy(state: TokenState, plan: Plan, drawn: DrawnToken): GenerateEnd | 
   const logprob = drawn.logprob === undefined ? {} : { logprob: drawn.logprob };
   const marker = plan.stopIds.get(drawn.id);
   if (marker !== undefined) return { type: "end", reason: "stop", marker, ...logprob };
-  return state.tokenizer.endsTurn(drawn.id) ? { type: "end", reason: "end-of-turn", ...logprob } : undefined;
+  return state.tokenizer.endsTurn(drawn.id)
+    ? { type: "end", reason: "end-of-turn", id: drawn.id, ...logprob }
+    : undefined;
 }
 
 async function drawNext(
@@ -152,12 +157,13 @@ async function drawNext(
   drawer: Drawer,
   text: TextOfTokens,
   signal: AbortSignal | undefined,
-): Promise<Held> {
+): Promise<Held | undefined> {
   const drawn = await state.exclusive(signal, async () => {
     if (state.backend.length >= state.ids.length) await state.alignForNext();
     let forbidden: Set<TokenId> | undefined;
     for (;;) {
       const token = await drawer.draw(state.ids, forbidden);
+      if (token === undefined) return undefined;
       state.decoded++;
       if (!text.wouldForbid(token.id)) return token;
       forbidden ??= new Set();
@@ -166,29 +172,36 @@ async function drawNext(
   });
   // Aborted while it was drawn: the token does not become part of the sequence.
   if (signal?.aborted === true) throw abortedError(state.model, signal);
+  if (drawn === undefined) return undefined;
   return { drawn, ...text.push(drawn.id), logprob: drawn.logprob };
 }
 
-function deltaOf({ drawn, text }: Held): TokenDelta {
+function deltaOf({ drawn, text }: Held, reportsIds: boolean): TokenDelta {
   return {
     type: "token",
     text,
-    id: drawn.id,
+    ...(reportsIds ? { id: drawn.id } : {}),
     ...(drawn.logprob === undefined ? {} : { logprob: drawn.logprob }),
     ...(drawn.entropy === undefined ? {} : { entropy: drawn.entropy }),
   };
 }
 
 /** Text that shares a token with the stop text behind it: written anew, in tokens of its own. */
-function* rewrittenPrefix(state: TokenState, prefix: string): Generator<TokenDelta, void, undefined> {
+async function* rewrittenPrefix(
+  state: TokenState,
+  prefix: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TokenDelta, void, undefined> {
   state.dropHeld();
   if (prefix === "") return;
+  await state.tokenizer.prepare?.([textPiece(prefix)], signal);
   const utf8 = new Utf8Stream();
   for (const id of state.tokenizer.encode([textPiece(prefix)])) {
     state.ids.push(id);
     state.visible++;
     state.prefilled++;
-    yield { type: "token", id, text: utf8.push(state.tokenizer.bytes(id)) };
+    const text = utf8.push(state.tokenizer.bytes(id));
+    yield { type: "token", text, ...(state.reportsIds ? { id } : {}) };
   }
 }
 

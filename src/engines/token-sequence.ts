@@ -47,6 +47,7 @@ export class TokenSequence implements Sequence {
     const state = this.#state;
     return state.exclusive(signal, async () => {
       state.supersede();
+      await state.tokenizer.prepare?.(pieces, signal);
       const ids = state.tokenizer.encode(pieces);
       const full = this.#fullBy(ids.length);
       if (full !== undefined) return full;
@@ -57,7 +58,7 @@ export class TokenSequence implements Sequence {
       if (unread.length > 0) await state.backend.read(unread, signal);
       this.#accept(ids);
       state.prefilled += ids.length;
-      return { status: "ok", position: state.visible, tokens: ids };
+      return { status: "ok", position: state.visible, tokens: state.reportsIds ? ids : [] };
     });
   }
 
@@ -72,6 +73,7 @@ export class TokenSequence implements Sequence {
     );
     return state.exclusive(signal, async () => {
       state.supersede();
+      await state.tokenizer.prepare?.(pieces, signal);
       const ids = state.tokenizer.encode(pieces);
       const full = this.#fullBy(ids.length);
       if (full !== undefined) return full;
@@ -146,24 +148,34 @@ export class TokenSequence implements Sequence {
   #entriesOf(
     pieces: readonly Piece[],
     ids: readonly TokenId[],
-    scores: readonly TokenScore[],
+    scores: readonly (TokenScore | undefined)[],
     watch: readonly TokenId[],
   ): ScoreEntry[] {
     const state = this.#state;
     // Ids go on within a code point that the tokens before them began; a text begins anew.
     const goesOn = pieces[0]?.tokens?.vocabulary === state.tokenizer.vocabulary;
     const utf8 = new Utf8Stream(goesOn ? incompleteEndOf(state, state.ids) : undefined);
-    return scores.map((score, index) => {
-      const id = ids[index] as TokenId;
-      return {
+    const entries: ScoreEntry[] = [];
+    // Of the tokens since the last entry: a backend that probes gives no score for some.
+    let text = "";
+    let covered = 0;
+    for (const [index, id] of ids.entries()) {
+      const score = scores[index];
+      text += utf8.push(state.tokenizer.bytes(id));
+      covered++;
+      if (score === undefined) continue;
+      entries.push({
         position: state.visible + index + 1,
-        id,
-        text: utf8.push(state.tokenizer.bytes(id)),
+        ...(covered === 1 && state.reportsIds ? { id } : {}),
+        text,
         ...(score.tokenLogprob === undefined ? {} : { tokenLogprob: score.tokenLogprob }),
         watchLogprobs: score.watchLogprobs,
         watchArgmax: watch.indexOf(score.argmax),
-      };
-    });
+      });
+      text = "";
+      covered = 0;
+    }
+    return entries;
   }
 
   #notWatchable(marker: string): never {

@@ -11,6 +11,8 @@ export interface TokenStateOptions {
   /** Tokens that fit. */
   readonly capacity: number;
   readonly ids?: readonly TokenId[];
+  /** Whether ids mean something outside of this sequence. Default true. */
+  readonly reportsIds?: boolean;
   /** Aborted when the sequence closes, for a backend that waits for something other than the model. */
   readonly closing?: AbortController;
 }
@@ -20,6 +22,7 @@ export class TokenState {
   readonly tokenizer: EngineTokenizer;
   readonly backend: TokenBackend;
   readonly capacity: number;
+  readonly reportsIds: boolean;
   /** All tokens, those that a running generation holds back included. */
   readonly ids: TokenId[];
   /** Number of tokens that are in the sequence for its user. */
@@ -39,6 +42,7 @@ export class TokenState {
     this.tokenizer = options.tokenizer;
     this.backend = options.backend;
     this.capacity = options.capacity;
+    this.reportsIds = options.reportsIds ?? true;
     this.ids = [...(options.ids ?? [])];
     this.visible = this.ids.length;
     this.#firstCalls = options.backend.calls;
@@ -62,8 +66,9 @@ export class TokenState {
       this.check(signal);
       return await operation();
     } catch (error) {
-      if (error instanceof SplitReasonError) throw error;
       if (this.closed) throw closedError(this.model, "sequence");
+      throwIfAborted(this.model, signal);
+      if (error instanceof SplitReasonError) throw error;
       throw new EngineError(`${this.model}: ${errorMessage(error)}`, { code: "engine-failed", cause: error });
     } finally {
       release();

@@ -45,7 +45,7 @@ export class NativeDrawer implements Drawer {
     }
   }
 
-  async draw(ids: readonly TokenId[], forbidden?: ReadonlySet<TokenId>): Promise<DrawnToken> {
+  async draw(ids: readonly TokenId[], forbidden?: ReadonlySet<TokenId>): Promise<DrawnToken | undefined> {
     if (forbidden !== undefined) return this.#careful().draw(ids, forbidden);
     const cache = this.#cache;
     const last = ids.length - 1;

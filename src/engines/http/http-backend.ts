@@ -1,0 +1,226 @@
+/** One sequence's place at a server: what was read is a list of ids here, and a prefix cache there. */
+import type { TokenId } from "../../core/ids.ts";
+import { tokenId } from "../../core/ids.ts";
+import type { Drawer, DrawRequest, ScoreRequest, TokenBackend, TokenScore } from "../token-backend.ts";
+import { Utf8Stream } from "../utf8-stream.ts";
+import type { Dialect, ProbeAnswer, ProbeRequest, StopToken } from "./dialect.ts";
+import { HttpDrawer } from "./http-drawer.ts";
+import { ContextOverflowError, HttpEngineError } from "./http-errors.ts";
+import { type HttpTokenizer, SOME_OTHER_TOKEN, stopTokenOf } from "./http-tokenizer.ts";
+import { linkSignals } from "./link-signals.ts";
+import type { Route } from "./pool.ts";
+import { batches, probePlaces } from "./probes.ts";
+import { WarmUps } from "./warm-up.ts";
+
+export interface HttpModel {
+  readonly dialect: Dialect;
+  readonly probe: "boundaries" | "every";
+  readonly probeTokens: number;
+  /** Cleared when the server turns out to take one prompt in a request only. */
+  batched: boolean;
+  /** Streams of ours that run in a place of a server, by its URL and its name of the place. */
+  readonly busySlots: Map<string, number>;
+}
+
+/** Fewer tokens than this are read by the request that needs them: a request of their own would cost as much. */
+const FEWEST_TO_WARM = 24;
+/** Of the prompts in one request: ids or code units. */
+const MOST_PROBE_SIZE = 1_000_000;
+/** Probes at a time where each is a request. */
+const CONCURRENT_PROBES = 4;
+
+export class HttpBackend implements TokenBackend {
+  readonly closing = new AbortController();
+  readonly model: HttpModel;
+  readonly tokenizer: HttpTokenizer;
+  readonly route: Route;
+  readonly warmUps: WarmUps;
+  calls = 0;
+  /** The server's own name of the place where the cache lies, where it has names. */
+  slot: number | undefined;
+  #ids: TokenId[];
+
+  constructor(model: HttpModel, tokenizer: HttpTokenizer, route: Route, ids: readonly TokenId[] = []) {
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.route = route;
+    this.#ids = [...ids];
+    this.warmUps = new WarmUps({
+      fewest: FEWEST_TO_WARM,
+      send: async (context, signal) => {
+        this.calls++;
+        this.noteSlot(await route.json(model.dialect.warmUp(tokenizer.promptOf(context)), signal));
+      },
+    });
+  }
+
+  get length(): number {
+    return this.#ids.length;
+  }
+
+  async read(ids: readonly TokenId[]): Promise<void> {
+    for (const id of ids) this.#ids.push(id);
+    this.warmUps.want(this.#ids);
+  }
+
+  drawer(request: DrawRequest, signal?: AbortSignal): Drawer {
+    return new HttpDrawer(this, request, signal);
+  }
+
+  /** Everything before `ids.length` counts as read from now on. */
+  reach(ids: readonly TokenId[]): void {
+    for (let index = this.#ids.length; index < ids.length; index++)
+      this.#ids.push(ids[index] ?? SOME_OTHER_TOKEN);
+  }
+
+  async score(
+    ids: readonly TokenId[],
+    from: number,
+    request: ScoreRequest,
+    signal?: AbortSignal,
+  ): Promise<readonly (TokenScore | undefined)[]> {
+    const link = linkSignals(this.closing.signal, signal);
+    try {
+      const { scoring } = this.model.dialect;
+      const isById = this.tokenizer.promptOf([]).kind === "ids";
+      if (request.watch.length === 0 && !request.tokenLogprobs) {
+        await this.read(ids.slice(this.length));
+        return ids.slice(from).map((_, index) => (from + index === ids.length - 1 ? UNASKED : undefined));
+      }
+      await this.warmUps.settle();
+      const scores =
+        scoring !== undefined && isById
+          ? await this.#scoreAll(ids, from, request, link.signal)
+          : await this.#scoreByProbes(ids, from, request, link.signal);
+      this.reach(ids);
+      this.warmUps.note(ids.length);
+      return scores;
+    } finally {
+      link.release();
+    }
+  }
+
+  async truncate(length: number): Promise<void> {
+    if (length >= this.#ids.length) return;
+    this.#ids.length = length;
+    this.warmUps.cut(length);
+  }
+
+  /** The copy begins at the same server, whose cache has the context. */
+  async fork(): Promise<HttpBackend> {
+    return new HttpBackend(this.model, this.tokenizer, this.route.sibling(), this.#ids);
+  }
+
+  async close(): Promise<void> {
+    await this.warmUps.close();
+    this.route.release();
+  }
+
+  noteSlot(document: unknown): void {
+    this.slot = this.model.dialect.slotIn?.(document) ?? this.slot;
+  }
+
+  async #scoreAll(
+    ids: readonly TokenId[],
+    from: number,
+    { watch, tokenLogprobs }: ScoreRequest,
+    signal: AbortSignal,
+  ): Promise<readonly TokenScore[]> {
+    const { scoring } = this.model.dialect;
+    if (scoring === undefined) return [];
+    this.calls++;
+    const request = { ids, from, watch, tokenLogprobs };
+    const scores = scoring.read(await this.route.json(scoring.request(request), signal), request);
+    return scores.map(({ likeliest, ...score }) => ({
+      ...score,
+      argmax: likeliest === undefined ? SOME_OTHER_TOKEN : tokenId(likeliest),
+    }));
+  }
+
+  async #scoreByProbes(
+    ids: readonly TokenId[],
+    from: number,
+    { watch }: ScoreRequest,
+    signal: AbortSignal,
+  ): Promise<readonly (TokenScore | undefined)[]> {
+    const { probe, probeTokens } = this.model;
+    const utf8 = new Utf8Stream();
+    const texts = ids.slice(from).map((id) => utf8.push(this.tokenizer.bytes(id)));
+    const places = probePlaces(texts, probe, probeTokens).map((index) => from + index);
+    const scores: (TokenScore | undefined)[] = texts.map(() => undefined);
+    const answers = await Promise.all(
+      watch.map((marker) => this.#probe(ids, places, stopTokenOf(this.tokenizer, marker), signal)),
+    );
+    for (const [order, place] of places.entries()) {
+      const first = answers[0]?.[order]?.likeliest;
+      scores[place - from] = {
+        argmax: (first === undefined ? undefined : this.tokenizer.controlOf(first)) ?? SOME_OTHER_TOKEN,
+        watchLogprobs: answers.map((list) => list[order]?.watchLogprob ?? -Infinity),
+      };
+    }
+    return scores;
+  }
+
+  /** One answer for each place. */
+  async #probe(
+    ids: readonly TokenId[],
+    places: readonly number[],
+    watch: StopToken,
+    signal: AbortSignal,
+  ): Promise<readonly ProbeAnswer[]> {
+    const { dialect } = this.model;
+    const answers: ProbeAnswer[] = [];
+    let rest = places;
+    while (rest.length > 0) {
+      const most = this.model.batched ? dialect.mostProbes : 1;
+      const groups = batches(rest, most, MOST_PROBE_SIZE, (place) => place + 1);
+      const together = groups.slice(0, most === 1 ? CONCURRENT_PROBES : 1);
+      const requests = together.map((group): ProbeRequest => ({
+        prompts: group.map((place) => this.tokenizer.promptOf(ids.slice(0, place + 1))),
+        watch,
+        slot: this.#freeSlot(),
+      }));
+      try {
+        const found = await Promise.all(requests.map((request) => this.#ask(request, signal)));
+        answers.push(...found.flat());
+        rest = rest.slice(together.reduce((sum, group) => sum + group.length, 0));
+      } catch (error) {
+        if (!this.model.batched || !isRefusal(error) || (requests[0]?.prompts.length ?? 0) < 2) throw error;
+        this.model.batched = false;
+      }
+    }
+    return answers;
+  }
+
+  /** The place where the cache lies, unless another sequence writes there: waiting for that would take longer than reading anew. */
+  #freeSlot(): number | undefined {
+    return this.slot !== undefined && (this.model.busySlots.get(this.slotKey(this.slot)) ?? 0) === 0
+      ? this.slot
+      : undefined;
+  }
+
+  slotKey(slot: number): string {
+    return `${this.route.url} ${slot}`;
+  }
+
+  async #ask(request: ProbeRequest, signal: AbortSignal): Promise<readonly ProbeAnswer[]> {
+    this.calls++;
+    const answers = this.model.dialect.readProbe(
+      await this.route.json(this.model.dialect.probe(request), signal),
+      request,
+    );
+    if (answers.length === request.prompts.length) return answers;
+    throw new HttpEngineError(
+      `${this.route.url}: it answered ${answers.length} of ${request.prompts.length} probes; is the dialect right?`,
+      { code: "engine-failed", retryable: false },
+    );
+  }
+}
+
+const UNASKED: TokenScore = { argmax: SOME_OTHER_TOKEN, watchLogprobs: [] };
+
+/** The request itself was not understood. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof HttpEngineError &&
+  !(error instanceof ContextOverflowError) &&
+  (error.status === 400 || error.status === 422);

@@ -1,0 +1,129 @@
+/** The spec of a model behind HTTP: `openai:URL[,URL...]#MODEL?parameter=value&...`. Parsing only: no server is asked. */
+import { z } from "zod";
+
+import { ConfigError } from "../../core/errors.ts";
+
+export const DIALECTS = ["vllm", "sglang", "llamacpp", "openai"] as const;
+export type DialectName = (typeof DIALECTS)[number];
+
+const wholeNumber = z
+  .string()
+  .regex(/^[1-9][0-9]{0,8}$/u, "a whole number from 1 on is possible")
+  .transform(Number);
+
+const parametersSchema = z.strictObject({
+  dialect: z.enum(DIALECTS).default("openai"),
+  template: z.string().min(1).optional(),
+  tokenizer: z.string().min(1).optional(),
+  "key-env": z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/u, "a name of an environment variable is possible")
+    .optional(),
+  "key-file": z.string().min(1).optional(),
+  context: wholeNumber.optional(),
+  probe: z.enum(["boundaries", "every"]).default("boundaries"),
+  "probe-tokens": wholeNumber.default(8),
+  markers: z
+    .string()
+    .transform((text) => text.split(",").filter((marker) => marker !== ""))
+    .default([]),
+  timeout: wholeNumber.default(120_000),
+});
+
+const PARAMETERS = Object.keys(parametersSchema.shape).join(", ");
+
+/** The parameters are explained in docs/engines.md. */
+export interface HttpEngineSpec {
+  readonly kind: "http";
+  /** Base URLs without a slash at the end; several make a pool. */
+  readonly urls: readonly string[];
+  /** Undefined: the only model that the server has. */
+  readonly model: string | undefined;
+  readonly dialect: DialectName;
+  /** A built-in template's name, or the path of a Jinja file or a tokenizer_config.json. */
+  readonly template: string | undefined;
+  /** Path of a tokenizer.json. */
+  readonly tokenizer: string | undefined;
+  readonly keyEnv: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly contextSize: number | undefined;
+  readonly probe: "boundaries" | "every";
+  /** Probes at boundaries are at most this many tokens apart. */
+  readonly probeTokens: number;
+  /** Further texts that may be single control tokens, besides the usual ones. */
+  readonly markers: readonly string[];
+  readonly timeoutMs: number;
+}
+
+const MOST_URLS = 32;
+
+/** `text` is the whole spec, for messages; `rest` what follows `openai:`. @throws ConfigError that says what is wrong. */
+export function parseHttpSpec(text: string, rest: string): HttpEngineSpec {
+  const question = rest.indexOf("?");
+  const place = question < 0 ? rest : rest.slice(0, question);
+  const hash = place.indexOf("#");
+  const addresses = (hash < 0 ? place : place.slice(0, hash)).split(",");
+  const model = hash < 0 ? "" : place.slice(hash + 1);
+  if (addresses.length > MOST_URLS)
+    throw invalid(text, `it names ${addresses.length} URLs; at most ${MOST_URLS} make a pool`);
+  const parameters = parseParameters(text, question < 0 ? "" : rest.slice(question + 1));
+  return {
+    kind: "http",
+    urls: addresses.map((address) => parseAddress(text, address)),
+    model: model === "" ? undefined : model,
+    dialect: parameters.dialect,
+    template: parameters.template,
+    tokenizer: parameters.tokenizer,
+    keyEnv: parameters["key-env"],
+    keyFile: parameters["key-file"],
+    contextSize: parameters.context,
+    probe: parameters.probe,
+    probeTokens: parameters["probe-tokens"],
+    markers: parameters.markers,
+    timeoutMs: parameters.timeout,
+  };
+}
+
+function parseAddress(text: string, address: string): string {
+  let url: URL;
+  try {
+    url = new URL(address);
+  } catch {
+    throw invalid(text, `${JSON.stringify(address)} is no URL`);
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw invalid(text, `${JSON.stringify(address)} does not begin with http:// or https://`);
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw invalid(text, "a URL holds a user name or password: give keys with key-env or key-file");
+  }
+  return `${url.origin}${url.pathname.replace(/\/+$/u, "")}`;
+}
+
+function parseParameters(text: string, query: string): z.output<typeof parametersSchema> {
+  const given: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (Object.hasOwn(given, name)) throw invalid(text, `the parameter ${name} is there twice`);
+    given[name] = value;
+  }
+  const parsed = parametersSchema.safeParse(given);
+  if (parsed.success) {
+    if (parsed.data["key-env"] !== undefined && parsed.data["key-file"] !== undefined) {
+      throw invalid(text, "give key-env or key-file, not both");
+    }
+    return parsed.data;
+  }
+  const [issue] = parsed.error.issues;
+  if (issue?.code === "unrecognized_keys") {
+    throw invalid(text, `${issue.keys.join(", ")} is no parameter; there are ${PARAMETERS}`);
+  }
+  throw invalid(text, `parameter ${issue?.path.join(".") ?? "?"}: ${issue?.message ?? "invalid"}`);
+}
+
+function invalid(text: string, what: string): ConfigError {
+  return new ConfigError(
+    `the engine spec ${JSON.stringify(text)} cannot be used: ${what}; a remote model is written ` +
+      `openai:http://HOST:PORT/v1#MODEL?dialect=vllm&template=deepseek-r1 (docs/engines.md).`,
+    { code: "config-invalid" },
+  );
+}

@@ -1,0 +1,209 @@
+/** From a spec to a running engine: asks the servers what they are, and chooses how contexts go out and tokens come back. */
+import { EngineError } from "../../core/errors.ts";
+import type { LoadedTokenizer } from "../../tokenizer/index.ts";
+import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
+import type { Engine } from "../engine.ts";
+import { readTokenizer, templateFor } from "./chat-templates.ts";
+import { readKey } from "./credentials.ts";
+import type { Dialect } from "./dialect.ts";
+import { LlamaCppDialect } from "./dialects/llamacpp.ts";
+import { OllamaDialect } from "./dialects/ollama.ts";
+import { OpenAiDialect } from "./dialects/openai.ts";
+import { SglangDialect } from "./dialects/sglang.ts";
+import { VllmDialect } from "./dialects/vllm.ts";
+import { HttpEngine } from "./http-engine.ts";
+import type { HttpEngineSpec } from "./http-spec.ts";
+import type { HttpTokenizer } from "./http-tokenizer.ts";
+import { LocalTokenizer } from "./local-tokenizer.ts";
+import { markersIn, USUAL_MARKERS } from "./markers.ts";
+import { EndpointPool, type Route } from "./pool.ts";
+import { RemoteTokenizer } from "./remote-tokenizer.ts";
+import { askFacts, askMarkerIds, type ServerFacts } from "./server-facts.ts";
+import { TextTokenizer, type TextVocabulary } from "./text-tokenizer.ts";
+import { Transport } from "./transport.ts";
+
+/** Where neither the server nor the spec says. */
+const DEFAULT_CONTEXT = 8192;
+/** Ollama's own; a longer one is the user's decision, since it costs memory. */
+const OLLAMA_CONTEXT = 4096;
+/** Contexts in text are counted in words, of which some are several tokens. */
+const WORDS_FOR_TOKEN = 2 / 3;
+const OPEN_TIMEOUT_MS = 10_000;
+
+export interface OpenHttpOptions {
+  /** Tokens that one sequence holds, at most what the server has. */
+  readonly contextSize?: number;
+}
+
+/**
+ * @throws ConfigError for a model that is not there, a key or a template that cannot be used; DataError for files; EngineError when no
+ * server answers.
+ */
+export async function openHttpEngine(
+  spec: HttpEngineSpec,
+  options: OpenHttpOptions = {},
+  signal?: AbortSignal,
+): Promise<Engine> {
+  const key = await readKey(spec);
+  const tokenizer = spec.tokenizer === undefined ? undefined : await readTokenizer(spec.tokenizer);
+  const pool = new EndpointPool(spec.urls, new Transport({ key, timeoutMs: spec.timeoutMs }));
+  const route = pool.route();
+  try {
+    const within = AbortSignal.timeout(OPEN_TIMEOUT_MS);
+    const engine = await connect(
+      spec,
+      options,
+      { pool, route, tokenizer },
+      signal === undefined ? within : AbortSignal.any([signal, within]),
+    );
+    return engine;
+  } catch (error) {
+    await pool.close();
+    if (signal?.aborted === true) {
+      throw new EngineError(`${spec.urls.join(",")}: the call was aborted.`, {
+        code: "aborted",
+        cause: signal.reason,
+      });
+    }
+    throw error;
+  } finally {
+    route.release();
+  }
+}
+
+interface Connection {
+  readonly pool: EndpointPool;
+  readonly route: Route;
+  readonly tokenizer: LoadedTokenizer | undefined;
+}
+
+async function connect(
+  spec: HttpEngineSpec,
+  options: OpenHttpOptions,
+  { pool, route, tokenizer }: Connection,
+  signal: AbortSignal,
+): Promise<Engine> {
+  const facts = await askFacts(spec, route, signal);
+  const chatTemplate = await templateFor(spec, tokenizer, facts.chatTemplate);
+  const markers = [...new Set([...USUAL_MARKERS, ...spec.markers, ...markersIn(chatTemplate ?? "")])];
+  const vocabulary = await vocabularyFor(spec, facts, { route, tokenizer, markers }, signal);
+  const known = Math.min(
+    facts.contextSize ?? Infinity,
+    spec.contextSize ?? (facts.flavour === "ollama" ? OLLAMA_CONTEXT : Infinity),
+    options.contextSize ?? Infinity,
+  );
+  const tokens = known === Infinity ? DEFAULT_CONTEXT : known;
+  return new HttpEngine({
+    name: `openai:${spec.urls.join(",")}#${facts.model}`,
+    pool,
+    chatTemplate,
+    tokenizer: vocabulary.make,
+    tokenIds: vocabulary.exact,
+    contextSize: vocabulary.counted === "tokens" ? tokens : Math.max(1, Math.floor(tokens * WORDS_FOR_TOKEN)),
+    model: {
+      dialect: dialectFor(spec, facts, vocabulary, tokens),
+      probe: spec.probe,
+      probeTokens: spec.probeTokens,
+      batched: true,
+      busySlots: new Map(),
+    },
+  });
+}
+
+interface Vocabulary {
+  readonly make: () => HttpTokenizer;
+  /** Whether ids come back, so that those of the context are the model's own. */
+  readonly exact: boolean;
+  readonly counted: "tokens" | "words";
+  /** Control tokens to show in texts. */
+  readonly markers: readonly string[];
+  readonly knowsIds: boolean;
+}
+
+async function vocabularyFor(
+  spec: HttpEngineSpec,
+  facts: ServerFacts,
+  {
+    route,
+    tokenizer,
+    markers,
+  }: Pick<Connection, "route" | "tokenizer"> & { readonly markers: readonly string[] },
+  signal: AbortSignal,
+): Promise<Vocabulary> {
+  const isNative = spec.dialect !== "openai";
+  if (isNative && tokenizer !== undefined) {
+    const local = new LocalTokenizer(tokenizer.tokenizer);
+    return { make: () => local, exact: true, counted: "tokens", markers, knowsIds: true };
+  }
+  if (spec.dialect === "llamacpp") {
+    const remote = await RemoteTokenizer.open(
+      `${spec.urls.join(",")}#${facts.model}`,
+      (path, body, aborted) => route.json({ at: "root", path, body }, aborted),
+      { markers, endOfTurn: facts.endOfTurn },
+      signal,
+    );
+    return { make: () => remote, exact: true, counted: "tokens", markers, knowsIds: true };
+  }
+  const texts = await textVocabulary(spec, facts, { route, tokenizer, markers }, signal);
+  return {
+    make: () => new TextTokenizer(texts),
+    exact: false,
+    counted: tokenizer === undefined ? "words" : "tokens",
+    markers: [...texts.controls.keys()],
+    knowsIds: tokenizer !== undefined || [...texts.controls.values()].some((id) => id !== undefined),
+  };
+}
+
+async function textVocabulary(
+  spec: HttpEngineSpec,
+  facts: ServerFacts,
+  {
+    route,
+    tokenizer,
+    markers,
+  }: Pick<Connection, "route" | "tokenizer"> & { readonly markers: readonly string[] },
+  signal: AbortSignal,
+): Promise<TextVocabulary> {
+  if (tokenizer !== undefined && facts.flavour !== "ollama") {
+    return {
+      controls: controlsOf(tokenizer.tokenizer),
+      endOfTurn: tokenizer.endOfTurn,
+      tokenizer: tokenizer.tokenizer,
+      addsBegin: false,
+    };
+  }
+  const asked = facts.flavour === "other" || facts.flavour === "ollama" ? [] : markers;
+  const controls = new Map<string, number | undefined>(spec.markers.map((marker) => [marker, undefined]));
+  for (const [marker, id] of await askMarkerIds(route, facts.model, asked, signal)) controls.set(marker, id);
+  const endOfTurn =
+    facts.endOfTurn !== undefined && controls.has(facts.endOfTurn) ? facts.endOfTurn : undefined;
+  // vLLM is told not to, the others do where the model wants it.
+  return { controls, endOfTurn, tokenizer: undefined, addsBegin: facts.flavour !== "vllm" };
+}
+
+function controlsOf(tokenizer: ByteLevelTokenizer): Map<string, number> {
+  const { tokens, controls } = tokenizer.contents;
+  return new Map(controls.map((id) => [tokens[id] ?? "", id]));
+}
+
+function dialectFor(
+  spec: HttpEngineSpec,
+  facts: ServerFacts,
+  { markers, knowsIds }: Vocabulary,
+  contextSize: number,
+): Dialect {
+  switch (spec.dialect) {
+    case "llamacpp":
+      return new LlamaCppDialect();
+    case "vllm":
+      return new VllmDialect(facts.model);
+    case "sglang":
+      return new SglangDialect();
+    case "openai":
+      return facts.flavour === "ollama"
+        ? new OllamaDialect(facts.model, contextSize)
+        : new OpenAiDialect({ model: facts.model, flavour: facts.flavour, shown: markers, knowsIds });
+    default:
+      return spec.dialect satisfies never;
+  }
+}
