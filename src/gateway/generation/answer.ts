@@ -1,0 +1,263 @@
+/** From a {@link GenerationRequest} to a Response: admitted, started, and written at once or as a stream. */
+import type { Clock } from "../../core/clock.ts";
+import { linkController } from "../../decode/waiting.ts";
+import type { Pair } from "../../decode/pair.ts";
+import { THINK_TAGS } from "../../tags/grammar.ts";
+import type { Admission, Ticket } from "../admission.ts";
+import type { GatewayConfig } from "../config.ts";
+import { errorBody } from "../errors.ts";
+import type { GatewayMetrics } from "../metrics.ts";
+import { wireUsage } from "../openai/report.ts";
+import {
+  type AnswerHead,
+  DONE,
+  event,
+  type ResponseFormat,
+  type WrittenChoice,
+} from "../openai/response-format.ts";
+import type { GenerationRequest } from "../request/generation-request.ts";
+import type { RequestScope } from "../request/request-scope.ts";
+import { type ChoiceResult, runChoice, type StartedChoice } from "./choice.ts";
+import { EventStream } from "./event-stream.ts";
+import { checkPromptLength } from "./prompt-length.ts";
+import { type Emit, ReasoningSplitter } from "./reasoning-splitter.ts";
+import { type ChoiceContext, startChoice } from "./start-choice.ts";
+
+export interface AnswerContext {
+  readonly pair: Pair;
+  readonly config: GatewayConfig;
+  readonly admission: Admission;
+  readonly metrics: GatewayMetrics;
+  readonly clock: Clock;
+}
+
+/** @throws what keeps the answer from beginning; from then on failures are part of a stream. */
+export async function answer(
+  request: GenerationRequest,
+  format: ResponseFormat,
+  scope: RequestScope,
+  route: string,
+  context: AnswerContext,
+): Promise<Response> {
+  const { facts } = scope;
+  const choices = request.prompts.length * request.n;
+  facts.model = request.model;
+  facts.policy = request.policy.name;
+  facts.stream = request.stream !== undefined;
+  facts.choices = choices;
+  if (context.config.logPrompts) facts.prompt = request.prompts.map(promptText).join("\n\n");
+  await checkPromptLength(request, context);
+  const ticket = await context.admission.enter(scope.signal, choices);
+  facts.queuedMs = ticket.waitedMs;
+  context.metrics.observeQueueWait(ticket.waitedMs);
+  const generation = new Generation(request, format, scope, context, ticket);
+  return request.stream === undefined ? generation.complete() : generation.stream(route, request.stream);
+}
+
+/** The choices of one request, which live and die together. */
+class Generation {
+  readonly #request: GenerationRequest;
+  readonly #format: ResponseFormat;
+  readonly #scope: RequestScope;
+  readonly #context: AnswerContext;
+  readonly #ticket: Ticket;
+  readonly #head: AnswerHead;
+  readonly #link: ReturnType<typeof linkController>;
+  readonly #results: ChoiceResult[] = [];
+  #reasoningTokens = 0;
+
+  constructor(
+    request: GenerationRequest,
+    format: ResponseFormat,
+    scope: RequestScope,
+    context: AnswerContext,
+    ticket: Ticket,
+  ) {
+    this.#request = request;
+    this.#format = format;
+    this.#scope = scope;
+    this.#context = context;
+    this.#ticket = ticket;
+    this.#link = linkController(scope.signal);
+    this.#head = {
+      id: `${format.idPrefix}${scope.id}`,
+      created: Math.floor(Date.parse(context.clock.isoNow()) / 1000),
+      model: request.model,
+      authors: request.authors,
+    };
+  }
+
+  async complete(): Promise<Response> {
+    try {
+      const written = await this.#all((index) => this.#write(index));
+      const body = this.#format.complete(this.#head, written, this.#usage());
+      return Response.json(body);
+    } finally {
+      this.#over();
+    }
+  }
+
+  /** Answers when the first choice has read its prompt: until then a failure has a status of its own. */
+  async stream(route: string, { includeUsage }: { readonly includeUsage: boolean }): Promise<Response> {
+    let first: StartedChoice;
+    try {
+      first = await this.#start(0);
+    } catch (error) {
+      this.#over();
+      throw error;
+    }
+    const scope = this.#scope;
+    scope.isStream = true;
+    const stream = new EventStream(() => scope.leave());
+    void this.#feed(stream, first, { includeUsage, route });
+    return new Response(stream.body, {
+      headers: {
+        "content-type": "text/event-stream",
+        "cache-control": "no-cache",
+        "x-accel-buffering": "no",
+      },
+    });
+  }
+
+  /** Writes everything into the stream. Never rejects. */
+  async #feed(
+    stream: EventStream,
+    first: StartedChoice,
+    { includeUsage, route }: { readonly includeUsage: boolean; readonly route: string },
+  ): Promise<void> {
+    let status = 200;
+    const format = this.#format.stream(this.#head, { includeUsage });
+    try {
+      await this.#all(async (index) => {
+        const choice = index === 0 ? first : await this.#start(index);
+        stream.write(format.open(index));
+        const result = await this.#run(
+          choice,
+          (channel, author, text, tokens) => stream.write(format.text(index, channel, author, text, tokens)),
+          () => stream.room(),
+        );
+        stream.write(format.finish(result));
+      });
+      stream.write(`${includeUsage ? format.usage(this.#usage()) : ""}${DONE}`);
+    } catch (error) {
+      const known = this.#scope.fail(error);
+      stream.write(event(errorBody(known)));
+      status = known.status;
+    }
+    stream.end();
+    this.#over();
+    this.#scope.end(route, status);
+  }
+
+  async #write(index: number): Promise<WrittenChoice> {
+    const choice = await this.#start(index);
+    let reasoning = "";
+    let content = "";
+    const result = await this.#run(choice, (channel, _author, text) => {
+      if (channel === "reasoning") reasoning += text;
+      else content += text;
+    });
+    return { result, reasoning, content };
+  }
+
+  #start(index: number): Promise<StartedChoice> {
+    const request = this.#request;
+    const { pair, clock, config } = this.#context;
+    const prompt = request.prompts[Math.floor(index / request.n)];
+    if (prompt === undefined) throw new RangeError(`choice ${index} has no prompt`);
+    const context: ChoiceContext = {
+      pair,
+      clock,
+      whenSmallIsDown: config.whenSmallIsDown,
+      signal: this.#link.controller.signal,
+    };
+    return startChoice(request, prompt, index, context);
+  }
+
+  async #run(
+    choice: StartedChoice,
+    emit: Emit,
+    afterText?: () => Promise<void> | undefined,
+  ): Promise<ChoiceResult> {
+    const { authors, reasoning, prompts } = this.#request;
+    const { facts } = this.#scope;
+    const start = reasoning === "separate" ? thinkingState(prompts[0]) : "content";
+    let output = "";
+    const isLogged = this.#context.config.logPrompts;
+    const splitter = new ReasoningSplitter(start, (channel, author, text, tokens) => {
+      if (channel === "reasoning") this.#reasoningTokens += tokens;
+      if (isLogged) output += text;
+      emit(channel, author, text, tokens);
+    });
+    const result = await runChoice(choice, splitter, {
+      withSegments: authors,
+      ...(afterText === undefined ? {} : { afterText }),
+      onFinish: (finished) => this.#note(finished),
+    });
+    if (isLogged) facts.output = `${facts.output ?? ""}${output}`;
+    if (result.finish.reason === "aborted") throw this.#link.controller.signal.reason;
+    return result;
+  }
+
+  /** Every choice at the same time; the first that fails stops the others, and is thrown when they have stopped. */
+  async #all<T>(work: (index: number) => Promise<T>): Promise<T[]> {
+    const { prompts, n } = this.#request;
+    let failed: { readonly error: unknown } | undefined;
+    const settled = await Promise.all(
+      Array.from({ length: prompts.length * n }, async (_, index) => {
+        try {
+          return { value: await work(index) };
+        } catch (error) {
+          failed ??= { error };
+          this.#link.controller.abort(error);
+          return undefined;
+        }
+      }),
+    );
+    if (failed !== undefined) throw failed.error;
+    return settled.filter((entry) => entry !== undefined).map(({ value }) => value);
+  }
+
+  #note(result: ChoiceResult): void {
+    this.#results.push(result);
+    const { finish, degraded, policy } = result;
+    const { usage, timing } = finish;
+    this.#context.metrics.observeGeneration({
+      policy,
+      finish: finish.reason,
+      usage,
+      ...(timing.firstTokenMs === undefined ? {} : { firstTokenMs: timing.firstTokenMs }),
+      handoffsMs: timing.handoffsMs,
+      degraded: degraded !== undefined,
+    });
+    const { facts } = this.#scope;
+    facts.finish ??= finish.reason;
+    facts.degraded ??= degraded;
+    facts.firstTokenMs ??= timing.firstTokenMs;
+    facts.promptTokens =
+      (facts.promptTokens ?? 0) + (result.index % this.#request.n === 0 ? usage.promptTokens : 0);
+    facts.smallTokens = (facts.smallTokens ?? 0) + usage.smallTokens;
+    facts.bigTokens = (facts.bigTokens ?? 0) + usage.bigTokens;
+    facts.discardedTokens = (facts.discardedTokens ?? 0) + usage.discardedTokens;
+    facts.switches = (facts.switches ?? 0) + usage.switches;
+  }
+
+  #usage(): ReturnType<typeof wireUsage> {
+    const { n, reasoning } = this.#request;
+    return wireUsage(this.#results, n, reasoning === "separate" ? this.#reasoningTokens : undefined);
+  }
+
+  #over(): void {
+    this.#link.release();
+    this.#ticket.release();
+  }
+}
+
+/** Whether the template left the assistant's turn within a thought. */
+function thinkingState(prompt: GenerationRequest["prompts"][number] | undefined): "opening" | "reasoning" {
+  const last = prompt?.prompt.at(-1);
+  return last?.control === true && last.text.trimEnd().endsWith(THINK_TAGS.open) ? "reasoning" : "opening";
+}
+
+const promptText = ({ prompt }: GenerationRequest["prompts"][number]): string =>
+  prompt.map(({ text }) => text).join("");

@@ -1,0 +1,26 @@
+/** The operator's limit on prompts; the models' own limit is theirs to tell. */
+import type { Pair } from "../../decode/pair.ts";
+import type { GatewayConfig } from "../config.ts";
+import { invalidRequest } from "../errors.ts";
+import { healthOf } from "../guarded-engine.ts";
+import type { GenerationRequest } from "../request/generation-request.ts";
+
+/** @throws GatewayError 400 `context_length_exceeded`. */
+export async function checkPromptLength(
+  { prompts, policy, promptField }: GenerationRequest,
+  { pair, config }: { readonly pair: Pair; readonly config: GatewayConfig },
+): Promise<void> {
+  const limit = config.limits.promptTokens;
+  if (limit === undefined) return;
+  const isBigs =
+    policy.uses === "big" || (config.whenSmallIsDown === "big" && healthOf(pair.small) === "down");
+  const engine = isBigs ? (pair.big ?? pair.small) : pair.small;
+  for (const { prompt, promptForBig } of prompts) {
+    const tokens = await engine.countTokens(engine === pair.small ? prompt : (promptForBig ?? prompt));
+    if (tokens <= limit) continue;
+    throw invalidRequest(
+      `${promptField}: the prompt has ${tokens} tokens; this gateway reads at most ${limit} (limits.promptTokens).`,
+      { code: "prompt-too-long", param: promptField, wireCode: "context_length_exceeded" },
+    );
+  }
+}

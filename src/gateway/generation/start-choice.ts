@@ -1,0 +1,100 @@
+/** Starts one choice, with the model that is there: when the small one is down, the big one may stand in for both. */
+import type { Clock } from "../../core/clock.ts";
+import { SplitReasonError } from "../../core/errors.ts";
+import { always, type Policy, SplitDecoder, type SplitEvent } from "../../decode/index.ts";
+import type { Pair, PairPrompt } from "../../decode/pair.ts";
+import { healthOf } from "../guarded-engine.ts";
+import type { GenerationRequest } from "../request/generation-request.ts";
+import { choiceSeed } from "../request/plan.ts";
+import type { StartedChoice } from "./choice.ts";
+
+export interface ChoiceContext {
+  readonly pair: Pair;
+  readonly clock: Clock;
+  readonly whenSmallIsDown: "fail" | "big";
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Resolves when the prompt has been read.
+ * @throws what keeps the generation from beginning: EngineError, ConfigError.
+ */
+export async function startChoice(
+  request: GenerationRequest,
+  prompt: PairPrompt,
+  index: number,
+  context: ChoiceContext,
+): Promise<StartedChoice> {
+  const { pair } = context;
+  const { policy } = request;
+  const canStandIn =
+    context.whenSmallIsDown === "big" &&
+    policy.uses !== "big" &&
+    pair.big !== undefined &&
+    !request.smallOnly &&
+    !request.capsBig;
+  if (!canStandIn) return start(request, prompt, index, policy, undefined, context);
+  const degraded = `${pair.small.model} is away; ${pair.big.model} wrote alone.`;
+  if (healthOf(pair.small) === "down") return start(request, prompt, index, always(), degraded, context);
+  try {
+    return await start(request, prompt, index, policy, undefined, context);
+  } catch (error) {
+    if (!isModelFailure(error)) throw error;
+    return start(request, prompt, index, always(), degraded, context);
+  }
+}
+
+async function start(
+  request: GenerationRequest,
+  prompt: PairPrompt,
+  index: number,
+  policy: Policy,
+  degraded: string | undefined,
+  { pair, clock, signal }: ChoiceContext,
+): Promise<StartedChoice> {
+  const seed = choiceSeed(request.seed, index);
+  const { temperature, topP, dial, maxTokens, stop } = request;
+  const stream = new SplitDecoder(pair, { clock }).decode({
+    ...prompt,
+    policy,
+    limits: { maxTokens },
+    sampling: { temperature, ...(topP === undefined ? {} : { topP }), seed },
+    dial,
+    options: pair.config.options,
+    stop,
+    signal,
+  });
+  const iterator = stream[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return {
+    index,
+    policy: policy.name,
+    seed: index === 0 ? request.seed : seed,
+    events: resumed(first, iterator),
+    degraded,
+  };
+}
+
+/** Whether the model is what failed: the prompt and the caller are not to blame. */
+function isModelFailure(error: unknown): boolean {
+  if (!(error instanceof SplitReasonError)) return false;
+  return ["engine-unavailable", "engine-failed", "engine-closed", "wire-invalid"].includes(error.code);
+}
+
+/** The rest of a stream whose first event has been taken. */
+function resumed(
+  first: IteratorResult<SplitEvent>,
+  rest: AsyncIterator<SplitEvent>,
+): AsyncIterable<SplitEvent> {
+  let next: IteratorResult<SplitEvent> | undefined = first;
+  const iterator: AsyncIterator<SplitEvent> = {
+    next: () => {
+      if (next === undefined) return rest.next();
+      const taken = next;
+      next = undefined;
+      return Promise.resolve(taken);
+    },
+    return: async () => (await rest.return?.()) ?? { value: undefined, done: true },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
+}

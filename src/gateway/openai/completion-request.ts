@@ -1,0 +1,31 @@
+/** The body of `POST /v1/completions`: raw text, no chat template. */
+import { z } from "zod";
+
+import { EMPTY, honouredFields, neutralFields, NOT_OFFERED, only, optional, wireText } from "./fields.ts";
+
+const promptText = wireText.min(1, "the prompt is empty");
+
+export const completionRequestSchema = z
+  .object({
+    ...honouredFields,
+    ...neutralFields,
+    prompt: z
+      .union([promptText, z.array(promptText).min(1, "the prompt is empty").max(128)], {
+        error: (issue) =>
+          issue.input === undefined
+            ? "it is missing"
+            : "it must be a text of at least one character, or an array of such texts; token ids cannot be read here",
+      })
+      .transform((prompt) => (typeof prompt === "string" ? [prompt] : prompt)),
+    best_of: optional(z.number().int().positive()),
+    echo: only([...EMPTY, false], NOT_OFFERED),
+    suffix: only([...EMPTY, ""], NOT_OFFERED),
+    logprobs: only(EMPTY, "log-probabilities are not given here: leave it out"),
+  })
+  .strict()
+  .refine(({ best_of: best, n }) => best === undefined || best === (n ?? 1), {
+    path: ["best_of"],
+    message: "choosing among more than n candidates cannot be honoured here: leave it out",
+  });
+
+export type CompletionRequest = z.output<typeof completionRequestSchema>;

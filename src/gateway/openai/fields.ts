@@ -1,0 +1,104 @@
+/**
+ * What both kinds of completion requests have in common, as it comes over the wire. Every field is one of three kinds: honoured;
+ * accepted because it changes nothing (labels, and values that ask for nothing); refused by name, because it would change the answer
+ * and cannot be honoured. docs/api.md lists them all.
+ */
+import { z } from "zod";
+
+/** OpenAI's clients write `null` for what is not given. */
+const optional = <T extends z.ZodType>(schema: T) =>
+  schema.nullish().transform((value) => value ?? undefined);
+
+/** A lone half of a surrogate pair has no UTF-8 form: models would silently read something else. */
+export const wireText = z
+  .string()
+  .refine((text) => !/\p{Surrogate}/u.test(text), "it holds half a surrogate pair, which is not text");
+
+const wholeNumber = z.number().int();
+
+/** A field that would change the answer: only what asks for nothing passes. */
+export const only = (values: readonly unknown[], why: string) =>
+  z.unknown().refine((value) => isOneOf(value, values), why);
+
+/** A field that changes nothing here. */
+const ignored = z.unknown().optional();
+
+const EMPTY = [undefined, null];
+const NOT_OFFERED = "it cannot be honoured here: leave it out";
+
+/** `splitreason`: the dial and what to report, per request. */
+export const extensionSchema = z
+  .object({
+    /** Which policy decides who writes: learned, random, never, self, always. */
+    policy: optional(z.string().min(1)),
+    /** Nats added to the small model's wish to ask. */
+    bias: optional(z.number().min(-100).max(100)),
+    /** Hard cap on the big model's share of the generated tokens. */
+    budget: optional(z.number().min(0).max(1)),
+    maxSegmentTokens: optional(wholeNumber.positive()),
+    maxSegments: optional(wholeNumber.nonnegative()),
+    /** Probability of refusing a request for the big model. */
+    reject: optional(z.number().min(0).max(1)),
+    /** Report who wrote what. */
+    authors: optional(z.boolean()),
+    /** `inline`: the chain of thought stays in the content, as the model wrote it. */
+    reasoning: optional(z.enum(["separate", "inline"])),
+  })
+  .strict();
+
+export type ExtensionFields = z.output<typeof extensionSchema>;
+
+const stopText = wireText.min(1, "a stop text cannot be empty").max(1024);
+
+export const honouredFields = {
+  model: z.string().min(1).max(256),
+  max_tokens: optional(wholeNumber.positive()),
+  temperature: optional(z.number().min(0).max(2)),
+  top_p: optional(
+    z.number().gt(0, "it must be greater than 0; for greedy decoding set temperature to 0").max(1),
+  ),
+  stop: optional(
+    z
+      .union([stopText, z.array(stopText).max(4, "at most 4 stop texts")], {
+        error: "it must be a text of at least one character, or an array of at most 4 of them",
+      })
+      .transform((stop) => (typeof stop === "string" ? [stop] : stop)),
+  ),
+  seed: optional(wholeNumber),
+  n: optional(wholeNumber.positive()),
+  stream: optional(z.boolean()),
+  stream_options: optional(
+    z
+      .object({
+        include_usage: optional(z.boolean()),
+        include_obfuscation: only([...EMPTY, false], NOT_OFFERED),
+      })
+      .strict(),
+  ),
+  user: optional(z.string()),
+  splitreason: optional(extensionSchema),
+};
+
+/** Labels and hints for OpenAI's own service, and the values of other fields that ask for nothing. */
+export const neutralFields = {
+  metadata: ignored,
+  safety_identifier: ignored,
+  prompt_cache_key: ignored,
+  prompt_cache_retention: ignored,
+  service_tier: only([...EMPTY, "auto", "default"], NOT_OFFERED),
+  store: only([...EMPTY, false], "nothing is stored here: leave it out or send false"),
+  frequency_penalty: only([...EMPTY, 0], "penalties cannot be honoured here: leave it out or send 0"),
+  presence_penalty: only([...EMPTY, 0], "penalties cannot be honoured here: leave it out or send 0"),
+  logit_bias: only([...EMPTY, {}], "logit biases cannot be honoured here: leave it out"),
+};
+
+export { EMPTY, NOT_OFFERED, optional };
+
+/** Equality for the few shapes that ask for nothing: primitives, `[]`, `{}` and flat objects. */
+function isOneOf(value: unknown, values: readonly unknown[]): boolean {
+  if (typeof value !== "object" || value === null) return values.includes(value);
+  const text = JSON.stringify(value);
+  return values.some(
+    (known) => typeof known === "object" && known !== null && JSON.stringify(known) === text,
+  );
+}

@@ -1,0 +1,183 @@
+/**
+ * From checked fields to a {@link GenerationRequest}: the request's own dial first, then that of the model's name, then the pair's. What the
+ * request asks for and the policy cannot honour is refused.
+ */
+import { SplitReasonError } from "../../core/errors.ts";
+import { hash32 } from "../../core/rng.ts";
+import { type Dial, type Policy, parsePolicy, POLICY_NAMES, requireFit } from "../../decode/index.ts";
+import type { Pair, PairPrompt } from "../../decode/pair.ts";
+import type { GatewayConfig } from "../config.ts";
+import { invalidRequest } from "../errors.ts";
+import type { DialPreset } from "../model-presets.ts";
+import type { ChatRequest } from "../openai/chat-request.ts";
+import type { CompletionRequest } from "../openai/completion-request.ts";
+import type { ExtensionFields } from "../openai/fields.ts";
+import type { GenerationRequest } from "./generation-request.ts";
+import { resolveModel } from "./model-names.ts";
+
+export interface PlanContext {
+  readonly pair: Pair;
+  readonly config: GatewayConfig;
+  /** A seed for a request that brings none. */
+  readonly drawSeed: () => number;
+}
+
+type CommonRequest = Pick<ChatRequest, keyof ChatRequest & keyof CompletionRequest>;
+
+/** @throws GatewayError 400 or 404 naming the field. */
+export function planGeneration(
+  request: CommonRequest,
+  more: {
+    readonly prompts: readonly PairPrompt[];
+    readonly promptField: GenerationRequest["promptField"];
+    readonly maxTokens: { readonly value: number | undefined; readonly field: string };
+    readonly reasoning: GenerationRequest["reasoning"];
+  },
+  context: PlanContext,
+): GenerationRequest {
+  const { pair, config } = context;
+  const { limits } = config;
+  const extension = request.splitreason ?? NO_EXTENSION;
+  const { policy, dial, capsBig, smallOnly } = planDial(request.model, extension, context);
+  const n = request.n ?? 1;
+  const choices = n * more.prompts.length;
+  if (choices > limits.choices) {
+    throw invalidRequest(
+      `n: ${choices} choices are more than this gateway gives at once, which is ${limits.choices} (limits.choices).`,
+      { param: more.prompts.length > 1 ? more.promptField : "n" },
+    );
+  }
+  const { value: asked, field } = more.maxTokens;
+  if (asked !== undefined && asked > limits.maxTokens) {
+    throw invalidRequest(
+      `${field}: ${asked} tokens are more than this gateway writes, which is ${limits.maxTokens} (limits.maxTokens).`,
+      { param: field },
+    );
+  }
+  if (request.stream_options !== undefined && request.stream !== true) {
+    throw invalidRequest("stream_options: it is for streams only; leave it out or set stream to true.", {
+      param: "stream_options",
+    });
+  }
+  const topP = request.top_p ?? pair.config.sampling.topP;
+  return {
+    model: request.model,
+    policy,
+    dial,
+    temperature: request.temperature ?? pair.config.sampling.temperature,
+    ...(topP === undefined ? {} : { topP }),
+    seed: request.seed ?? context.drawSeed(),
+    maxTokens: asked ?? Math.min(pair.config.maxTokens, limits.maxTokens),
+    stop: request.stop ?? [],
+    prompts: more.prompts,
+    promptField: more.promptField,
+    n,
+    stream:
+      request.stream === true ? { includeUsage: request.stream_options?.include_usage === true } : undefined,
+    authors: extension.authors === true,
+    reasoning: more.reasoning,
+    capsBig,
+    smallOnly,
+  };
+}
+
+/** The first choice has the request's own seed; those after it have seeds derived from it. All are 32-bit numbers for the engines. */
+export function choiceSeed(seed: number, choice: number): number {
+  if (choice > 0) return hash32(`choice ${choice} of ${seed}`);
+  return seed >= 0 && seed < 2 ** 32 ? seed : hash32(`seed ${seed}`);
+}
+
+const NO_EXTENSION: Partial<ExtensionFields> = {};
+const LIMITS = ["budget", "maxSegmentTokens", "maxSegments"] as const;
+
+function planDial(
+  model: string,
+  extension: Partial<ExtensionFields>,
+  { pair, config }: PlanContext,
+): Pick<GenerationRequest, "policy" | "dial" | "capsBig" | "smallOnly"> {
+  const { preset, isFixed } = resolveModel(model, config.models);
+  if (isFixed) refuseContradiction(model, preset, extension);
+  const policy = choosePolicy(preset, extension, pair);
+  refuseWithout(policy, extension, preset);
+  const dial: Dial = { ...pair.config.dial, ...dialOf(preset), ...dialOf(extension) };
+  const capsBig = LIMITS.some((name) => (extension[name] ?? preset[name]) !== undefined);
+  const smallOnly = (extension.policy ?? preset.policy) !== undefined && policy.uses === "small";
+  return { policy, dial, capsBig, smallOnly };
+}
+
+function dialOf(source: Partial<ExtensionFields> | DialPreset): Partial<Dial> {
+  const { bias, budget, maxSegmentTokens, maxSegments, reject } = source;
+  return {
+    ...(bias === undefined ? {} : { bias }),
+    ...(budget === undefined ? {} : { budget }),
+    ...("budgetGrace" in source && source.budgetGrace !== undefined
+      ? { budgetGrace: source.budgetGrace }
+      : {}),
+    ...(maxSegmentTokens === undefined ? {} : { maxSegmentTokens }),
+    ...(maxSegments === undefined ? {} : { maxSegments }),
+    ...(reject === undefined ? {} : { reject }),
+  };
+}
+
+function refuseContradiction(model: string, preset: DialPreset, extension: Partial<ExtensionFields>): void {
+  for (const field of ["policy", "budget"] as const) {
+    const named = preset[field];
+    const asked = extension[field];
+    if (named === undefined || asked === undefined || named === asked) continue;
+    throw invalidRequest(
+      `splitreason.${field}: ${JSON.stringify(asked)} contradicts the model's name ${model}, which stands for ${JSON.stringify(named)}.`,
+      { param: `splitreason.${field}` },
+    );
+  }
+}
+
+function choosePolicy(preset: DialPreset, extension: Partial<ExtensionFields>, pair: Pair): Policy {
+  const { config } = pair;
+  const name = extension.policy ?? preset.policy ?? config.policy;
+  const param = extension.policy === undefined ? "model" : "splitreason.policy";
+  const options =
+    name === preset.policy ? preset.policyOptions : name === config.policy ? config.policyOptions : {};
+  if (!POLICY_NAMES.includes(name)) {
+    throw invalidRequest(
+      `${param}: there is no policy ${JSON.stringify(name.slice(0, 60))}; known are ${POLICY_NAMES.join(", ")}.`,
+      {
+        param,
+      },
+    );
+  }
+  const policy = parsePolicy(name, options);
+  try {
+    requireFit(pair, policy, config.options.tags);
+  } catch (error) {
+    // The pair's own policy is the operator's to mend.
+    if (!(error instanceof SplitReasonError) || (param === "model" && preset.policy === undefined))
+      throw error;
+    throw invalidRequest(`${param}: ${error.message}`, { param, cause: error });
+  }
+  return policy;
+}
+
+/** Dials that a policy has no use for; docs/decoding.md says why. Caps on a model that writes nothing are kept by themselves. */
+const WITHOUT: Readonly<Record<string, readonly (keyof Dial)[]>> = {
+  never: ["bias"],
+  random: ["bias", "reject"],
+  always: ["bias", "reject", "budget", "maxSegmentTokens", "maxSegments"],
+};
+
+const NEUTRAL: Partial<Dial> = { bias: 0, reject: 0, budget: 1 };
+
+function refuseWithout({ name }: Policy, extension: Partial<ExtensionFields>, preset: DialPreset): void {
+  for (const field of WITHOUT[name] ?? []) {
+    if (field === "budgetGrace") continue;
+    const inExtension = extension[field] !== undefined;
+    const asked = extension[field] ?? preset[field];
+    if (asked === undefined || asked === NEUTRAL[field]) continue;
+    const param = inExtension ? `splitreason.${field}` : "model";
+    throw invalidRequest(
+      `${param}: the policy ${name} cannot honour ${field} ${asked}; leave it out or choose another policy.`,
+      {
+        param,
+      },
+    );
+  }
+}

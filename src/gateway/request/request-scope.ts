@@ -1,0 +1,94 @@
+/**
+ * One request from its arrival to its last byte: its signal, and what metrics and the log get to know about it when it is over. An answer
+ * that is a stream ends later than its handler returns, so the end is told, once.
+ */
+import { randomBytes } from "node:crypto";
+
+import type { Clock } from "../../core/clock.ts";
+import { EngineError } from "../../core/errors.ts";
+import type { AccessLog, AccessRecord } from "../access-log.ts";
+import { GatewayError, toGatewayError } from "../errors.ts";
+import type { GatewayMetrics } from "../metrics.ts";
+
+export interface ScopeOptions {
+  readonly request: Request;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly metrics: GatewayMetrics;
+  readonly log: AccessLog;
+}
+
+type Facts = {
+  -readonly [
+    Field in keyof Omit<AccessRecord, "requestId" | "method" | "route" | "status" | "durationMs">
+  ]?: AccessRecord[Field];
+};
+
+export class RequestScope {
+  readonly id = randomBytes(12).toString("hex");
+  readonly arrivedMs: number;
+  /** For the log; filled in as they become known. */
+  readonly facts: Facts = {};
+  /** Whether the end will be told by a stream. */
+  isStream = false;
+  readonly #options: ScopeOptions;
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #onLeave = (): void => this.leave();
+  #ended = false;
+
+  constructor(options: ScopeOptions) {
+    this.#options = options;
+    this.arrivedMs = options.clock.nowMs();
+    this.#timer = setTimeout(
+      () => this.#controller.abort(timeoutError(options.timeoutMs)),
+      options.timeoutMs,
+    );
+    const { signal } = options.request;
+    if (signal.aborted) this.leave();
+    else signal.addEventListener("abort", this.#onLeave, { once: true });
+  }
+
+  /** Aborted when the client leaves and when the request took too long; the reason is an error that says which. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The client has left: whatever works for it stops. */
+  leave(): void {
+    this.abort(new EngineError("the client left before its answer was complete.", { code: "aborted" }));
+  }
+
+  abort(reason: Error): void {
+    if (!this.#ended) this.#controller.abort(reason);
+  }
+
+  /** Notes an error for the log. What made a signal abort is the cause, not what the abort led to. */
+  fail(error: unknown): GatewayError {
+    const known = toGatewayError(this.signal.aborted ? this.signal.reason : error);
+    const { cause } = known;
+    // What a client is not told, the log is.
+    const told = known.code === "internal" && cause instanceof Error ? cause : known;
+    this.facts.error = { code: known.wireCode ?? known.code, message: told.message };
+    return known;
+  }
+
+  /** Only the first call counts. */
+  end(route: string, status: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    const { request, clock, metrics, log } = this.#options;
+    request.signal.removeEventListener("abort", this.#onLeave);
+    const durationMs = clock.nowMs() - this.arrivedMs;
+    metrics.observeRequest({ route, status, durationMs });
+    log.request({ requestId: this.id, method: request.method, route, status, durationMs, ...this.facts });
+  }
+}
+
+function timeoutError(timeoutMs: number): GatewayError {
+  return new GatewayError(
+    `the request took longer than ${timeoutMs} ms, the limit of this gateway (limits.requestTimeoutMs); ask for fewer tokens.`,
+    { code: "engine-unavailable", status: 504, type: "server_error", wireCode: "request_timeout" },
+  );
+}

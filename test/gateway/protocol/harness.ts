@@ -1,0 +1,150 @@
+/** A gateway over any two engines, and over the shipped pair, asked without a socket or through one. */
+import { AccessLog, Admission, createGateway, GatewayMetrics, parseGatewayConfig } from "../../../src/gateway/index.ts";
+import type { GatewayConfigInput, GatewayOptions } from "../../../src/gateway/index.ts";
+import { Pair } from "../../../src/decode/pair.ts";
+import { MICRO_PAIR, type PairConfig, pairConfigSchema } from "../../../src/decode/pair-config.ts";
+import type { Engine } from "../../../src/engines/engine.ts";
+
+export interface TestGateway {
+  readonly app: ReturnType<typeof createGateway>;
+  readonly admission: Admission;
+  readonly metrics: GatewayMetrics;
+  /** Lines of the log, parsed. */
+  readonly log: Record<string, unknown>[];
+  post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
+}
+
+export function gatewayOver(
+  pair: Pair,
+  config: GatewayConfigInput = {},
+  more: Partial<GatewayOptions> = {},
+): TestGateway {
+  const parsed = parseGatewayConfig(config, "the test's configuration");
+  const admission = new Admission(parsed.limits);
+  const metrics = new GatewayMetrics();
+  const log: Record<string, unknown>[] = [];
+  const access = new AccessLog({
+    logPrompts: parsed.logPrompts,
+    write: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
+  });
+  const app = createGateway({ pair, config: parsed, admission, metrics, log: access, site: null, ...more });
+  const post = async (path: string, body: unknown, init: RequestInit = {}): Promise<Response> =>
+    app.request(path, {
+      method: "POST",
+      body: typeof body === "string" ? body : JSON.stringify(body),
+      ...init,
+      headers: { "content-type": "application/json", ...(init.headers as Record<string, string> | undefined) },
+    });
+  return { app, admission, metrics, log, post };
+}
+
+export function pairOver(
+  engines: { readonly small: Engine; readonly big?: Engine },
+  config: Partial<PairConfig> = {},
+): Pair {
+  return new Pair(pairConfigSchema.parse({ small: "s", big: "b", template: "chatml", ...config }), engines);
+}
+
+export async function openMicro(slots = 4): Promise<Pair> {
+  return Pair.open(MICRO_PAIR, { threads: 1, slots });
+}
+
+export interface StreamedChunk {
+  readonly id: string;
+  readonly object: string;
+  readonly model: string;
+  readonly usage?: WireUsage | null;
+  readonly choices: readonly {
+    readonly index: number;
+    readonly text?: string;
+    readonly delta?: { readonly role?: string; readonly content?: string; readonly reasoning_content?: string };
+    readonly finish_reason: string | null;
+  }[];
+  readonly splitreason?: Record<string, unknown> & { readonly author?: string; readonly tokens?: number };
+  readonly error?: { readonly message: string; readonly type: string; readonly code: string | null };
+}
+
+export interface WireUsage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+  readonly completion_tokens_details: Readonly<Record<string, number>>;
+}
+
+export interface Answer {
+  readonly id: string;
+  readonly object: string;
+  readonly model: string;
+  readonly choices: readonly {
+    readonly index: number;
+    readonly text?: string;
+    readonly message?: { readonly role: string; readonly content: string; readonly reasoning_content?: string };
+    readonly finish_reason: string;
+    readonly splitreason?: Record<string, unknown>;
+  }[];
+  readonly usage: WireUsage;
+  readonly splitreason: Record<string, unknown> & {
+    readonly segments?: readonly { readonly author: string; readonly text: string; readonly tokens: number }[];
+  };
+}
+
+export async function answerOf(response: Response): Promise<Answer> {
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`status ${response.status}: ${text}`);
+  return JSON.parse(text) as Answer;
+}
+
+export async function errorOf(response: Response): Promise<{
+  readonly status: number;
+  readonly message: string;
+  readonly type: string;
+  readonly param: string | null;
+  readonly code: string | null;
+}> {
+  const body = (await response.json()) as { readonly error: { message: string; type: string; param: string | null; code: string | null } };
+  return { status: response.status, ...body.error };
+}
+
+/** The events of a stream, strictly: every event is `data: ...` and a blank line; comments are left out. */
+export function eventsIn(text: string): { readonly chunks: StreamedChunk[]; readonly done: boolean } {
+  const blocks = text.split("\n\n");
+  if (blocks.pop() !== "") throw new Error("the stream does not end with a whole event");
+  const chunks: StreamedChunk[] = [];
+  let done = false;
+  for (const block of blocks) {
+    if (block.startsWith(":")) continue;
+    if (done) throw new Error(`something follows [DONE]: ${block}`);
+    if (!block.startsWith("data: ") || block.includes("\n")) throw new Error(`not one line of data: ${block}`);
+    const data = block.slice("data: ".length);
+    if (data === "[DONE]") done = true;
+    else chunks.push(JSON.parse(data) as StreamedChunk);
+  }
+  return { chunks, done };
+}
+
+export interface Streamed {
+  readonly chunks: readonly StreamedChunk[];
+  readonly done: boolean;
+  readonly reasoning: string;
+  readonly content: string;
+  readonly finish: string | null | undefined;
+  readonly report: StreamedChunk["splitreason"];
+  readonly usage: WireUsage | undefined;
+}
+
+export async function streamOf(response: Response, choice = 0): Promise<Streamed> {
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`status ${response.status}: ${text}`);
+  const { chunks, done } = eventsIn(text);
+  const mine = chunks.filter(({ choices }) => choices?.some(({ index }) => index === choice));
+  const parts = mine.flatMap(({ choices }) => choices);
+  return {
+    chunks,
+    done,
+    reasoning: parts.map(({ delta }) => delta?.reasoning_content ?? "").join(""),
+    content: parts.map(({ delta, text: part }) => delta?.content ?? part ?? "").join(""),
+    finish: parts.find(({ finish_reason: finish }) => finish !== null)?.finish_reason,
+    report: mine.at(-1)?.splitreason,
+    usage: chunks.find(({ usage }) => usage !== undefined && usage !== null)?.usage ?? undefined,
+  };
+}
