@@ -12,6 +12,7 @@ import { registerQuickstart } from "./quickstart.ts";
 import { registerServe } from "./serve.ts";
 import { registerSolve } from "./solve.ts";
 import { paintWith, printableLine, type Paint, type Terminal, wantsColor } from "./terminal.ts";
+import { registerTrace } from "./trace.ts";
 import { registerTrain } from "./train.ts";
 
 /** What a command gets from the program. */
@@ -32,6 +33,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerEval,
   registerData,
   registerTrain,
+  registerTrace,
   registerMicro,
   registerConfig,
 ];

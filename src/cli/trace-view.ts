@@ -40,8 +40,7 @@ export class TraceView {
         this.#write(this.#paint.yellow(` [the big model is out: ${printable(event.message)}] `));
         break;
       case "finish":
-        this.#switchTo(undefined);
-        this.#write(this.#atLineStart ? "\n" : "\n\n");
+        this.end();
         break;
       case "segment-start":
       case "segment-end":
@@ -50,6 +49,12 @@ export class TraceView {
       default:
         event satisfies never;
     }
+  }
+
+  /** Nothing follows: closes what is open and leaves an empty line. */
+  end(): void {
+    this.#switchTo(undefined);
+    this.#write(this.#atLineStart ? "\n" : "\n\n");
   }
 
   #text(author: Author, text: string): void {
