@@ -47,7 +47,8 @@ const INCOMPRESSIBLE = new Set([".woff2"]);
 
 interface SiteFile {
   readonly body: Uint8Array<ArrayBuffer>;
-  readonly gzip?: Uint8Array<ArrayBuffer>;
+  /** Compressed when it is first asked for; undefined where that gains nothing. */
+  readonly zipped: () => Uint8Array<ArrayBuffer> | undefined;
   readonly contentType: string;
   readonly etag: string;
   /** Whether the name holds a hash of the content, so that it may be kept for ever. */
@@ -106,7 +107,7 @@ function readSiteFile(path: string, url: string): SiteFile {
   const body = new Uint8Array(readFileSync(path));
   return {
     body,
-    ...(INCOMPRESSIBLE.has(extension) ? {} : { gzip: new Uint8Array(gzipSync(body)) }),
+    zipped: INCOMPRESSIBLE.has(extension) ? () => undefined : once(() => new Uint8Array(gzipSync(body))),
     contentType: CONTENT_TYPES[extension] ?? "application/octet-stream",
     etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`,
     immutable: url.startsWith("/assets/"),
@@ -128,9 +129,14 @@ function answer(context: Context, file: SiteFile): Response {
   if (context.req.header("if-none-match") === file.etag) {
     return new Response(null, { status: 304, headers });
   }
-  const zipped = file.gzip !== undefined && acceptsGzip(context.req.header("accept-encoding"));
-  if (zipped) headers["content-encoding"] = "gzip";
-  return new Response(zipped ? file.gzip : file.body, { headers });
+  const zipped = acceptsGzip(context.req.header("accept-encoding")) ? file.zipped() : undefined;
+  if (zipped !== undefined) headers["content-encoding"] = "gzip";
+  return new Response(zipped ?? file.body, { headers });
+}
+
+function once<Value>(make: () => Value): () => Value {
+  let made: { readonly value: Value } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 function acceptsGzip(header: string | undefined): boolean {

@@ -1,0 +1,76 @@
+/**
+ * Finds formulas in finished text: `$...$`, `$$...$$`, `\(...\)`, `\[...\]` and a bare `\boxed{...}`. Prices stay text: a single
+ * dollar opens only before a non-space, closes only after one, and not before a digit.
+ */
+import { closingBrace } from "../run/answer.ts";
+
+export interface Formula {
+  /** Where the formula with its delimiters begins and ends in the text. */
+  readonly start: number;
+  readonly end: number;
+  readonly source: string;
+  readonly display: boolean;
+}
+
+/** Longer ones stay text. */
+export const MAX_FORMULA_CHARACTERS = 1000;
+
+const OPENERS = /\$\$?|\\\(|\\\[|\\boxed\{/g;
+
+export function findFormulas(text: string): Formula[] {
+  const found: Formula[] = [];
+  OPENERS.lastIndex = 0;
+  for (let match = OPENERS.exec(text); match !== null; match = OPENERS.exec(text)) {
+    const formula = formulaAt(text, match.index, match[0]);
+    if (formula === undefined) continue;
+    found.push(formula);
+    OPENERS.lastIndex = formula.end;
+  }
+  return found;
+}
+
+/** Whether `text` ends within display math, so that what follows still belongs to it. */
+export function endsInDisplayMath(text: string): boolean {
+  const dollars = text.split("$$").length - 1;
+  return dollars % 2 === 1 || text.lastIndexOf("\\[") > text.lastIndexOf("\\]");
+}
+
+function formulaAt(text: string, start: number, opener: string): Formula | undefined {
+  switch (opener) {
+    case "$$":
+      return delimited(text, start, "$$", "$$", true);
+    case "$":
+      return inlineDollars(text, start);
+    case "\\(":
+      return delimited(text, start, opener, "\\)", false);
+    case "\\[":
+      return delimited(text, start, opener, "\\]", true);
+    default: {
+      const end = closingBrace(text, start + opener.length - 1, MAX_FORMULA_CHARACTERS);
+      if (end === undefined) return undefined;
+      return { start, end: end + 1, source: text.slice(start, end + 1), display: false };
+    }
+  }
+}
+
+function delimited(
+  text: string,
+  start: number,
+  open: string,
+  close: string,
+  display: boolean,
+): Formula | undefined {
+  const from = start + open.length;
+  const at = text.slice(from, from + MAX_FORMULA_CHARACTERS + close.length).indexOf(close);
+  const source = text.slice(from, from + at);
+  if (at < 0 || source.trim() === "") return undefined;
+  return { start, end: from + at + close.length, source, display };
+}
+
+function inlineDollars(text: string, start: number): Formula | undefined {
+  const near = text.slice(start, start + MAX_FORMULA_CHARACTERS + 2);
+  const match = /^\$(?![\s$])((?:[^$\\\n]|\\[^\n])*?)(?<!\s)\$(?!\d)/.exec(near);
+  const source = match?.[1];
+  if (match === null || source === undefined || source === "") return undefined;
+  return { start, end: start + match[0].length, source, display: false };
+}

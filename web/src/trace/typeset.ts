@@ -1,0 +1,98 @@
+/**
+ * Typesets formulas with KaTeX, which is loaded when the first one is met. The source comes from a model and is not trusted: no
+ * commands that load or link (`trust: false`), bounded expansion, size and length; what KaTeX cannot read stays as it was.
+ * KaTeX builds elements, it never sees or makes a string of markup.
+ */
+import type KatexModule from "katex";
+
+import { findFormulas } from "./formulas.ts";
+
+/** Of one run; the rest stays text. A page of formulas costs some 100 ms. */
+const MAX_FORMULAS = 2000;
+/** Work in one go, so that scrolling and typing stay smooth. */
+const SLICE_MS = 8;
+
+type Katex = typeof KatexModule;
+
+let katexPromise: Promise<Katex | undefined> | undefined;
+
+/** Undefined when it cannot be loaded: formulas then stay readable text. */
+function loadKatex(): Promise<Katex | undefined> {
+  katexPromise ??= Promise.all([import("katex"), import("katex/dist/katex.min.css")]).then(
+    ([module]) => module.default,
+    () => undefined,
+  );
+  return katexPromise;
+}
+
+export class Typesetter {
+  #left = MAX_FORMULAS;
+  #queue: Text[] = [];
+  #working = false;
+  #closed = false;
+
+  /** Gives finished text nodes to be typeset, some time soon. Nodes that have left the page by then are skipped. */
+  add(nodes: Iterable<Text>): void {
+    for (const node of nodes) {
+      if (/[$\\]/.test(node.data) && findFormulas(node.data).length > 0) this.#queue.push(node);
+    }
+    if (this.#queue.length > 0 && !this.#working) void this.#work();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#queue = [];
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    const katex = await loadKatex();
+    let sliceEndMs = performance.now() + SLICE_MS;
+    for (let node = this.#queue.shift(); node !== undefined; node = this.#queue.shift()) {
+      if (katex === undefined || this.#closed || this.#left <= 0) break;
+      if (node.isConnected) this.#left -= typesetNode(node, katex, this.#left);
+      if (performance.now() > sliceEndMs) {
+        await nextFrame();
+        sliceEndMs = performance.now() + SLICE_MS;
+      }
+    }
+    this.#queue = [];
+    this.#working = false;
+  }
+}
+
+/** Replaces the formulas in a text node by typeset ones. @returns how many. */
+function typesetNode(node: Text, katex: Katex, limit: number): number {
+  const text = node.data;
+  const formulas = findFormulas(text).slice(0, limit);
+  const fragment = document.createDocumentFragment();
+  let position = 0;
+  for (const { start, end, source, display } of formulas) {
+    const element = document.createElement("span");
+    element.className = display ? "formula formula-display" : "formula";
+    element.title = source;
+    try {
+      katex.render(source, element, {
+        displayMode: display,
+        trust: false,
+        throwOnError: false,
+        strict: "ignore",
+        maxExpand: 200,
+        maxSize: 12,
+        output: "htmlAndMathml",
+      });
+    } catch {
+      // Not a mistake in the formula (those are shown in place) but one of KaTeX.
+      continue;
+    }
+    fragment.append(text.slice(position, start), element);
+    position = end;
+  }
+  fragment.append(text.slice(position));
+  node.replaceWith(fragment);
+  return formulas.length;
+}
+
+function nextFrame(): Promise<void> {
+  return new Promise((resolve) => requestAnimationFrame(() => resolve()));
+}

@@ -1,0 +1,32 @@
+import { useState } from "preact/hooks";
+
+import { announcement, apiKey, currentRequest } from "../app-state.ts";
+import { curlCommand } from "../run/curl.ts";
+
+export function CopyCurl() {
+  const [words, setWords] = useState("Copy as curl");
+  const request = currentRequest("split");
+  const copy = async (): Promise<void> => {
+    if (request === undefined) return;
+    const command = curlCommand(request, location.href, apiKey.value !== "");
+    const outcome = await copyText(command);
+    setWords(outcome);
+    announcement.value = outcome;
+    setTimeout(() => setWords("Copy as curl"), 2000);
+  };
+  return (
+    <button type="button" class="chip" disabled={request === undefined} onClick={() => void copy()}>
+      {words}
+    </button>
+  );
+}
+
+/** @returns what to tell the user. The clipboard is out of reach for a page that is neither local nor from https. */
+async function copyText(text: string): Promise<string> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return "Copied";
+  } catch {
+    return "The browser did not allow it";
+  }
+}
