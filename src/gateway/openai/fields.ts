@@ -18,7 +18,7 @@ const wholeNumber = z.number().int();
 
 /** A field that would change the answer: only what asks for nothing passes. */
 export const only = (values: readonly unknown[], why: string) =>
-  z.unknown().refine((value) => isOneOf(value, values), why);
+  z.unknown().refine((value) => isOneOf(value, values), why).optional();
 
 /** A field that changes nothing here. */
 const ignored = z.unknown().optional();
