@@ -18,7 +18,7 @@ import { LocalTokenizer } from "./local-tokenizer.ts";
 import { markersIn, USUAL_MARKERS } from "./markers.ts";
 import { EndpointPool, type Route } from "./pool.ts";
 import { RemoteTokenizer } from "./remote-tokenizer.ts";
-import { askFacts, askMarkerIds, type ServerFacts } from "./server-facts.ts";
+import { askFacts, askMarkerIds, takesIds, type ServerFacts } from "./server-facts.ts";
 import { TextTokenizer, type TextVocabulary } from "./text-tokenizer.ts";
 import { Transport } from "./transport.ts";
 
@@ -169,7 +169,8 @@ async function textVocabulary(
       controls: controlsOf(tokenizer.tokenizer),
       endOfTurn: tokenizer.endOfTurn,
       tokenizer: tokenizer.tokenizer,
-      addsBegin: false,
+      sendsIds: await takesIds(route, facts.model, tokenizer.tokenizer, signal),
+      addsBegin: facts.flavour !== "vllm",
     };
   }
   const asked = facts.flavour === "other" || facts.flavour === "ollama" ? [] : markers;
@@ -178,7 +179,7 @@ async function textVocabulary(
   const endOfTurn =
     facts.endOfTurn !== undefined && controls.has(facts.endOfTurn) ? facts.endOfTurn : undefined;
   // vLLM is told not to, the others do where the model wants it.
-  return { controls, endOfTurn, tokenizer: undefined, addsBegin: facts.flavour !== "vllm" };
+  return { controls, endOfTurn, tokenizer: undefined, sendsIds: false, addsBegin: facts.flavour !== "vllm" };
 }
 
 function controlsOf(tokenizer: ByteLevelTokenizer): Map<string, number> {

@@ -4,6 +4,8 @@ import type { HttpEngineSpec } from "./http-spec.ts";
 import type { Route } from "./pool.ts";
 import type { Flavour } from "./dialects/openai.ts";
 import { HttpEngineError } from "./http-errors.ts";
+import { controlPiece } from "../../core/piece.ts";
+import type { Tokenizer } from "../../tokenizer/index.ts";
 import { isNumber, listAt, numberAt, objectAt, stringAt } from "./wire.ts";
 
 export interface ServerFacts {
@@ -164,4 +166,22 @@ export async function askMarkerIds(
     if (id !== undefined && ids.length === 1) found.set(marker, id);
   }
   return found;
+}
+
+/** Whether a completions server takes a prompt of ids: one token is decoded to find out. */
+export async function takesIds(
+  route: Route,
+  model: string,
+  tokenizer: Tokenizer,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const prompt = tokenizer.encode([controlPiece("a")]);
+  const body = { model, prompt, max_tokens: 1, temperature: 0, stream: false };
+  try {
+    await route.json({ at: "api", path: "/completions", body }, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof HttpEngineError && (error.status === 400 || error.status === 422)) return false;
+    throw error;
+  }
 }

@@ -17,8 +17,10 @@ export interface TextVocabulary {
   readonly controls: ReadonlyMap<string, number | undefined>;
   /** The marker that ends a turn, where known. */
   readonly endOfTurn: string | undefined;
-  /** With it the context goes out as ids. */
+  /** Says where tokens end, and what their ids are. */
   readonly tokenizer: ByteLevelTokenizer | undefined;
+  /** Whether the context goes out as the tokenizer's ids: not every server takes them. */
+  readonly sendsIds: boolean;
   /** Whether the server puts the marker that begins a text by itself. */
   readonly addsBegin: boolean;
 }
@@ -130,8 +132,9 @@ export class TextTokenizer implements HttpTokenizer {
   }
 
   promptOf(ids: readonly TokenId[]): Prompt {
-    const { tokenizer, addsBegin } = this.#known;
-    if (tokenizer !== undefined) return { kind: "ids", ids: tokenizer.encode(this.#piecesOf(ids)) };
+    const { tokenizer, sendsIds, addsBegin } = this.#known;
+    if (sendsIds && tokenizer !== undefined)
+      return { kind: "ids", ids: tokenizer.encode(this.#piecesOf(ids)) };
     const pieces = this.#piecesOf(ids);
     const [first] = pieces;
     const skip = addsBegin && first?.control === true && beginsText(first.text) ? 1 : 0;
