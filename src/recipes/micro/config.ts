@@ -76,8 +76,8 @@ export function fullBuild(seed: number): MicroBuildConfig {
       training: { steps: 8000, seed, learningRate: 2.5e-3, beta2: 0.99 },
       mix: { drillRows: [0.35, 0.16], productDrills: 0.85 },
     },
-    annotation: { traces: 4800, share: 0.06, minimumGap: 0.5 },
-    tuning: { training: { steps: 3000, seed, learningRate: 2e-3, beta2: 0.99, warmupSteps: 20 } },
+    annotation: { traces: 12_000, share: 0.06, minimumGap: 0.5 },
+    tuning: { training: { steps: 4500, seed, learningRate: 2e-3, beta2: 0.99, warmupSteps: 20 } },
     skillProblems: 200,
   });
 }
