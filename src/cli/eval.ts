@@ -11,10 +11,10 @@ import { PARTIAL_ROWS_FILE } from "../eval/journal.ts";
 import type { EvaluationSummary } from "../eval/summary.ts";
 import { TASKS, taskByName } from "../eval/tasks/index.ts";
 import { evaluationReport } from "./eval-report.ts";
-import { addPairFlags, filledText, type PairFlags, wholeNumber } from "./flags.ts";
+import { addPairFlags, filledText, type PairFlags, realNumber, wholeNumber } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";
-import { pairConfigFrom } from "./settings.ts";
+import { pairConfigFrom, withWantedShare } from "./settings.ts";
 import { percent } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -25,6 +25,7 @@ interface EvalFlags extends PairFlags {
   readonly concurrency: number;
   readonly randomChunk: number;
   readonly smallBase?: string;
+  readonly share?: number;
   readonly out?: string;
 }
 
@@ -48,6 +49,11 @@ export function registerEval(program: Command, context: CommandContext): void {
     .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 8)
     .option("--random-chunk <tokens>", "tokens in a row by one author in random arms", wholeNumber(1), 32)
     .option("--small-base <spec>", "the small model before tuning, for the arm small", filledText)
+    .option(
+      "--share <share>",
+      "the big model's share of the tokens under learned, by the small model's calibration",
+      realNumber(0, 1),
+    )
     .option("--out <dir>", "write rows.jsonl and summary.json; continues a run that was stopped", filledText);
   addPairFlags(command)
     .addHelpText("after", HELP)
@@ -55,7 +61,7 @@ export function registerEval(program: Command, context: CommandContext): void {
       const { terminal } = context;
       const task = taskByName(taskName);
       const arms = parseArms(flags.arms);
-      const pair = await pairConfigFrom(flags);
+      const pair = await withWantedShare(await pairConfigFrom(flags), { ...flags, policy: "learned" });
       if (flags.samples > 1 && pair.sampling.temperature === 0) {
         terminal.log(
           "note: at temperature 0 all samples of a problem are the same; --temperature 0.6 makes them differ\n",

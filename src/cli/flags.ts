@@ -81,5 +81,9 @@ export function addPairFlags(command: Command): Command {
 export function addPolicyFlags(command: Command): Command {
   return command
     .option("--policy <name>", "learned, random, never, self or always (default: the pair's own)", filledText)
-    .option("--share <share>", "the big model's share under --policy random, 0 to 1", realNumber(0, 1));
+    .option(
+      "--share <share>",
+      "the big model's share of the tokens, 0 to 1: under learned by the small model's calibration",
+      realNumber(0, 1),
+    );
 }

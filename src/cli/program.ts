@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 
 import { registerAnnotate } from "./annotate.ts";
+import { registerCalibrate } from "./calibrate.ts";
 import { registerConfig } from "./config.ts";
 import { registerEval } from "./eval.ts";
 import { describeError, exitStatus } from "./exit-status.ts";
@@ -31,6 +32,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerSolve,
   registerServe,
   registerEval,
+  registerCalibrate,
   registerData,
   registerTrain,
   registerTrace,

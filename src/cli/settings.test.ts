@@ -1,7 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { MICRO_PAIR } from "../decode/pair-config.ts";
-import { pairConfigFrom, policyFrom } from "./settings.ts";
+import { pairConfigFrom, policyFrom, withWantedShare } from "./settings.ts";
 
 const flags = { pair: "micro", seed: 1 };
 
@@ -45,8 +50,51 @@ describe("policyFrom", () => {
   });
 
   it("refuses a share where there is none to set, and policies it does not know", () => {
-    expect(() => policyFrom({ share: 0.5 }, MICRO_PAIR)).toThrow("--share 0.5 is for --policy random");
+    expect(() => policyFrom({ policy: "never", share: 0.5 }, MICRO_PAIR)).toThrow(
+      "--share 0.5 is for --policy learned or random",
+    );
     expect(() => policyFrom({ policy: "often", share: 0.5 }, MICRO_PAIR)).toThrow('unknown policy "often"');
     expect(() => policyFrom({}, { ...MICRO_PAIR, policyOptions: { share: 1 } })).toThrow("learned");
+  });
+});
+
+describe("withWantedShare", () => {
+  const folder = mkdtempSync(join(tmpdir(), "splitreason-share-"));
+  const small = join(folder, "model.gguf");
+  const config = { ...MICRO_PAIR, small: `gguf:${small}` };
+  const calibration = (digest: string) => ({
+    format: "splitreason-calibration-1",
+    small: { spec: config.small, digest },
+    big: { spec: "micro:big" },
+    task: { name: "micro", version: "1", problems: 100 },
+    seed: 1,
+    temperature: 0,
+    git: null,
+    points: [
+      { bias: -4, share: 0.01, accuracy: 0.3, ci95: [0.2, 0.4] },
+      { bias: 0, share: 0.05, accuracy: 0.8, ci95: [0.7, 0.9] },
+    ],
+  });
+  const write = (digest: string) =>
+    writeFileSync(join(folder, "calibration.json"), JSON.stringify(calibration(digest)));
+  const digest = createHash("sha256").update("model").digest("hex");
+  beforeAll(() => writeFileSync(small, "model"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("is the bias between the measured points", async () => {
+    write(digest);
+    expect((await withWantedShare(config, { share: 0.03 })).dial.bias).toBeCloseTo(-2);
+    expect(await withWantedShare(config, {})).toBe(config);
+    expect(await withWantedShare(config, { share: 0.03, policy: "random" })).toBe(config);
+  });
+
+  it("refuses what was not measured, or not for this model, and two biases", async () => {
+    write("0".repeat(64));
+    await expect(withWantedShare(config, { share: 0.03 })).rejects.toThrow(/made for another small model/);
+    write(digest);
+    await expect(withWantedShare(config, { share: 0.5 })).rejects.toThrow(/1.0% to 5.0%/);
+    await expect(withWantedShare(config, { share: 0.03, bias: 1 })).rejects.toThrow(/both set the bias/);
+    rmSync(join(folder, "calibration.json"));
+    await expect(withWantedShare(config, { share: 0.03 })).rejects.toThrow(/there is no .*calibration.json/);
   });
 });

@@ -1,5 +1,6 @@
 /** From flags to what is opened and how it decodes: flags first, then the pair's own settings. */
 import { ConfigError } from "../core/errors.ts";
+import { withShare } from "../decode/calibration-file.ts";
 import { parsePolicy, type Policy, POLICY_NAMES } from "../decode/index.ts";
 import { loadPairConfig, type PairConfig } from "../decode/pair-config.ts";
 import type { PairFlags, PolicyFlags } from "./flags.ts";
@@ -40,10 +41,30 @@ export function policyFrom(flags: PolicyFlags, config: PairConfig): Policy {
   // The pair's options belong to the pair's policy.
   const options = name === config.policy ? config.policyOptions : {};
   if (flags.share === undefined) return parsePolicy(name, options);
+  // Its share is a matter of the bias: see withWantedShare.
+  if (name === "learned") return parsePolicy(name, options);
   if (name !== "random" && POLICY_NAMES.includes(name)) {
-    throw new ConfigError(`--share ${flags.share} is for --policy random; the policy here is ${name}.`, {
+    throw new ConfigError(
+      `--share ${flags.share} is for --policy learned or random; the policy here is ${name}.`,
+      { code: "usage" },
+    );
+  }
+  return parsePolicy(name, { ...options, share: flags.share });
+}
+
+/**
+ * The pair with the bias at which the policy learned has the wanted share, by the calibration beside the small model.
+ * @throws ConfigError when there is none, or --bias was given as well.
+ */
+export async function withWantedShare(
+  config: PairConfig,
+  flags: PolicyFlags & { readonly bias?: number },
+): Promise<PairConfig> {
+  if (flags.share === undefined || (flags.policy ?? config.policy) !== "learned") return config;
+  if (flags.bias !== undefined) {
+    throw new ConfigError(`--share ${flags.share} and --bias ${flags.bias} both set the bias: give one.`, {
       code: "usage",
     });
   }
-  return parsePolicy(name, { ...options, share: flags.share });
+  return withShare(config, flags.share);
 }

@@ -8,7 +8,7 @@ import type { PairConfig } from "../decode/pair-config.ts";
 import { lastBoxed } from "../eval/boxed.ts";
 import { addPairFlags, addPolicyFlags, type PairFlags, type PolicyFlags } from "./flags.ts";
 import type { CommandContext } from "./program.ts";
-import { pairConfigFrom, policyFrom } from "./settings.ts";
+import { pairConfigFrom, policyFrom, withWantedShare } from "./settings.ts";
 import { printable, type Terminal } from "./terminal.ts";
 import { figures, TraceView } from "./trace-view.ts";
 
@@ -28,7 +28,7 @@ export function registerSolve(program: Command, context: CommandContext): void {
     .action(async (argument: string | undefined, flags: SolveFlags) => {
       const { terminal } = context;
       const problem = await readProblem(argument, terminal);
-      const config = await pairConfigFrom(flags);
+      const config = await withWantedShare(await pairConfigFrom(flags), flags);
       const policy = policyFrom(flags, config);
       const job: SolveJob = { problem, config, policy, seed: flags.seed, threads: flags.threads };
       if (flags.json === true) {

@@ -51,9 +51,8 @@ export async function openEngine(
 
 /** SHA-256 (hexadecimal) of the model file behind a spec, or undefined for one that is not on this machine. */
 export async function modelFileDigest(spec: string): Promise<string | undefined> {
-  const parsed = parseEngineSpec(spec);
-  if (parsed.kind === "gguf-hf" || parsed.kind === "http") return undefined;
-  const path = localPath(spec, parsed);
+  const path = localModelFile(spec);
+  if (path === undefined) return undefined;
   const hash = createHash("sha256");
   try {
     for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
@@ -64,6 +63,15 @@ export async function modelFileDigest(spec: string): Promise<string | undefined>
     });
   }
   return hash.digest("hex");
+}
+
+/**
+ * The model file behind a spec, or undefined for one that is not on this machine.
+ * @throws ConfigError for a spec that is wrong, DataError when the file is missing.
+ */
+export function localModelFile(spec: string): string | undefined {
+  const parsed = parseEngineSpec(spec);
+  return parsed.kind === "gguf-hf" || parsed.kind === "http" ? undefined : localPath(spec, parsed);
 }
 
 const defaultModelsFolder = () => join(homedir(), ".cache", "splitreason", "models");
