@@ -15,7 +15,7 @@ import {
 import { microExample } from "../micro/index.ts";
 import { filledText, type PolicyFlags, realNumber, wholeNumber } from "./flags.ts";
 import type { CommandContext } from "./program.ts";
-import { pairConfigFrom, policyFrom } from "./settings.ts";
+import { pairConfigFrom, policyFrom, withWantedShare } from "./settings.ts";
 
 /** Read where the program is started, when no other file is named. */
 export const CONFIG_FILE = "splitreason.config.json";
@@ -65,7 +65,11 @@ export function registerServe(program: Command, context: CommandContext): void {
     )
     .option("--big <spec>", "another big model", filledText)
     .option("--policy <name>", "learned, random, never, self or always (default: the pair's own)", filledText)
-    .option("--share <share>", "the big model's share under --policy random, 0 to 1", realNumber(0, 1))
+    .option(
+      "--share <share>",
+      "the big model's share of the tokens, 0 to 1: under learned by the small model's calibration",
+      realNumber(0, 1),
+    )
     .option(
       "--bias <nats>",
       "default of the dial: above 0 hands over more, below less",
@@ -140,14 +144,15 @@ export async function servedConfig(flags: ServeFlags): Promise<GatewayConfig> {
 
 async function servedPair(flags: ServeFlags, file: GatewayConfig): Promise<PairConfig> {
   const base = flags.pair === undefined ? await pairOf(file) : undefined;
-  const pair = await pairConfigFrom(flags, base);
+  const pair = await withWantedShare(await pairConfigFrom(flags, base), flags);
   const policy = policyFrom(flags, pair);
   if (flags.policy === undefined && flags.share === undefined) return pair;
   const options = policy.name === pair.policy ? pair.policyOptions : {};
   return {
     ...pair,
     policy: policy.name,
-    policyOptions: flags.share === undefined ? options : { ...options, share: flags.share },
+    policyOptions:
+      policy.name === "random" && flags.share !== undefined ? { ...options, share: flags.share } : options,
   };
 }
 
