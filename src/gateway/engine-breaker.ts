@@ -88,31 +88,33 @@ export class EngineBreaker {
 
   /** The engine did what was asked. */
   succeed(): void {
-    // Nearly always there is nothing to make good, and this is called once for each segment.
+    // Nearly always there is nothing to make good, and this is called once for each sequence.
     if (!this.#unclean || this.state !== "closed") return;
     this.#unclean = false;
     this.#trouble = undefined;
     void this.#policy.execute(() => {});
   }
 
-  /** Counts an error if it speaks against the engine ({@link isFailure}), once. */
-  fail(error: unknown): void {
-    if (!isFailure(error)) return;
+  /** Counts an error, once, if it speaks against the engine ({@link isFailure}); says whether it does. */
+  fail(error: unknown): boolean {
+    if (!isFailure(error)) return false;
     if (typeof error === "object" && error !== null) {
-      if (this.#counted.has(error)) return;
+      if (this.#counted.has(error)) return true;
       this.#counted.add(error);
     }
     this.#trouble = troubleOf(error, "request");
     // Calls that began before it opened do not disturb the attempts.
     if (this.state === "closed") this.#record(error);
+    return true;
   }
 
   /**
    * A call was given up on. Counts if that was for a failure of this engine, such as a token that did not come in time; not if nobody
    * wants the answer any more, nor if the other engine failed.
    */
-  failByAbort(reason: unknown): void {
-    if (reason instanceof EngineError && reason.message.startsWith(this.#options.model())) this.fail(reason);
+  failByAbort(reason: unknown): boolean {
+    const isOwn = reason instanceof EngineError && reason.message.startsWith(this.#options.model());
+    return isOwn && this.fail(reason);
   }
 
   /** Opens at once. */

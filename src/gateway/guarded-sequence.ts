@@ -1,4 +1,7 @@
-/** A sequence whose calls tell the breaker how they went. It changes nothing of what the engine answers. */
+/**
+ * A sequence whose calls tell the breaker how they went, as one verdict: a failure at once, a success when it is closed. So an engine
+ * that dies on its way at every request never counts as sound, however well each of them began. Answers are passed on as they are.
+ */
 import type { Piece } from "../core/piece.ts";
 import type {
   AppendOutcome,
@@ -11,9 +14,44 @@ import type {
 } from "../engines/engine.ts";
 import type { EngineBreaker } from "./engine-breaker.ts";
 
+/** Who is told how a call went. */
+interface Judge {
+  fail(error: unknown): void;
+  failByAbort(reason: unknown): void;
+}
+
+/** What one sequence says about its engine. */
+class Verdict implements Judge {
+  readonly #breaker: EngineBreaker;
+  #worked = false;
+  #failed = false;
+
+  constructor(breaker: EngineBreaker) {
+    this.#breaker = breaker;
+  }
+
+  /** The engine did what was asked. */
+  worked(): void {
+    this.#worked = true;
+  }
+
+  fail(error: unknown): void {
+    if (!this.#failed) this.#failed = this.#breaker.fail(error);
+  }
+
+  failByAbort(reason: unknown): void {
+    if (!this.#failed) this.#failed = this.#breaker.failByAbort(reason);
+  }
+
+  close(): void {
+    if (this.#worked && !this.#failed) this.#breaker.succeed();
+    this.#worked = false;
+  }
+}
+
 export class GuardedSequence implements Sequence {
   readonly #sequence: Sequence;
-  readonly #breaker: EngineBreaker;
+  readonly #verdict: Verdict;
   readonly #onClose: (closed: GuardedSequence) => void;
   readonly #onFork: (forked: Sequence) => Sequence;
 
@@ -26,7 +64,7 @@ export class GuardedSequence implements Sequence {
     },
   ) {
     this.#sequence = sequence;
-    this.#breaker = breaker;
+    this.#verdict = new Verdict(breaker);
     this.#onClose = hooks.onClose;
     this.#onFork = hooks.onFork;
   }
@@ -41,29 +79,29 @@ export class GuardedSequence implements Sequence {
 
   /** No proof that the engine works: a remote one may only have noted the text. */
   append(pieces: readonly Piece[], signal?: AbortSignal): Promise<AppendOutcome> {
-    return watchCall(this.#breaker, () => this.#sequence.append(pieces, signal), signal);
+    return watchCall(this.#verdict, () => this.#sequence.append(pieces, signal), signal);
   }
 
   generate(options: GenerateOptions, signal?: AbortSignal): AsyncIterable<GenerateEvent> {
     const events = this.#sequence.generate(options, signal);
     return {
       [Symbol.asyncIterator]: () =>
-        new WatchedGeneration(events[Symbol.asyncIterator](), this.#breaker, signal),
+        new WatchedGeneration(events[Symbol.asyncIterator](), this.#verdict, signal),
     };
   }
 
   async score(pieces: readonly Piece[], options: ScoreOptions, signal?: AbortSignal): Promise<ScoreOutcome> {
     const outcome = await watchCall(
-      this.#breaker,
+      this.#verdict,
       () => this.#sequence.score(pieces, options, signal),
       signal,
     );
-    this.#breaker.succeed();
+    this.#verdict.worked();
     return outcome;
   }
 
   truncate(position: number): Promise<void> {
-    return watchCall(this.#breaker, () => this.#sequence.truncate(position));
+    return watchCall(this.#verdict, () => this.#sequence.truncate(position));
   }
 
   async fork(): Promise<Sequence> {
@@ -72,6 +110,7 @@ export class GuardedSequence implements Sequence {
 
   async close(): Promise<void> {
     this.#onClose(this);
+    this.#verdict.close();
     await this.#sequence.close();
   }
 
@@ -84,38 +123,34 @@ export class GuardedSequence implements Sequence {
  * Runs a call and reports its failure. A call that is given up on is reported as well, if it was given up for a failure: the
  * decoder aborts with the error that says which limit of time was passed.
  */
-export async function watchCall<T>(
-  breaker: EngineBreaker,
-  call: () => Promise<T>,
-  signal?: AbortSignal,
-): Promise<T> {
-  const onAbort = (): void => breaker.failByAbort(signal?.reason);
+export async function watchCall<T>(judge: Judge, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const onAbort = (): void => judge.failByAbort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
     return await call();
   } catch (error) {
-    if (signal?.aborted !== true) breaker.fail(error);
+    if (signal?.aborted !== true) judge.fail(error);
     throw error;
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }
 }
 
-/** One generation: a success when it ends, or is left, after at least one event; so a model that dies on its way never counts as sound. */
+/** One generation: it worked when it ends, or is left, after at least one event. */
 class WatchedGeneration implements AsyncIterator<GenerateEvent, undefined> {
   readonly #events: AsyncIterator<GenerateEvent>;
-  readonly #breaker: EngineBreaker;
+  readonly #verdict: Verdict;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = (): void => {
     this.#over = true;
-    this.#breaker.failByAbort(this.#signal?.reason);
+    this.#verdict.failByAbort(this.#signal?.reason);
   };
   #received = false;
   #over = false;
 
-  constructor(events: AsyncIterator<GenerateEvent>, breaker: EngineBreaker, signal: AbortSignal | undefined) {
+  constructor(events: AsyncIterator<GenerateEvent>, verdict: Verdict, signal: AbortSignal | undefined) {
     this.#events = events;
-    this.#breaker = breaker;
+    this.#verdict = verdict;
     this.#signal = signal;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
@@ -131,7 +166,7 @@ class WatchedGeneration implements AsyncIterator<GenerateEvent, undefined> {
       if (step.value.type === "end") this.#end();
       return step;
     } catch (error) {
-      if (!this.#over) this.#breaker.fail(error);
+      if (!this.#over) this.#verdict.fail(error);
       this.#release();
       throw error;
     }
@@ -144,7 +179,7 @@ class WatchedGeneration implements AsyncIterator<GenerateEvent, undefined> {
   }
 
   #end(): void {
-    if (!this.#over && this.#received) this.#breaker.succeed();
+    if (!this.#over && this.#received) this.#verdict.worked();
     this.#release();
   }
 
