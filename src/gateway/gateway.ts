@@ -88,8 +88,11 @@ export function createGateway(options: GatewayOptions): Hono<Environment> {
   app.get("/playground.json", ({ json }) =>
     json(playgroundFacts(pair, config, examples, apiKey !== undefined)),
   );
-  app.on(["GET", "PUT", "PATCH", "DELETE"], [...GENERATION_ROUTES], ({ req }) => {
-    throw invalidRequest(`${req.path} takes POST, not ${req.method}.`, { status: 405 });
+  app.on(["GET", "PUT", "PATCH", "DELETE"], [...GENERATION_ROUTES], ({ req, get }) => {
+    const error = invalidRequest(`${req.path} takes POST, not ${req.method}.`, { status: 405 });
+    const response = toErrorResponse(get("scope").fail(error));
+    response.headers.set("allow", "POST");
+    return response;
   });
   return app;
 }

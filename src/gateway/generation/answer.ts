@@ -127,6 +127,9 @@ class Generation {
   ): Promise<void> {
     let status = 200;
     const format = this.#format.stream(this.#head, { includeUsage });
+    const { signal } = this.#link.controller;
+    signal.addEventListener("abort", () => stream.release(), { once: true });
+    if (signal.aborted) stream.release();
     try {
       await this.#all(async (index) => {
         const choice = index === 0 ? first : await this.#start(index);

@@ -22,6 +22,7 @@ export class EventStream {
   #scheduled = false;
   #ended = false;
   #left = false;
+  #isReleased = false;
   #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #wroteSinceTick = false;
   readonly #timer: NodeJS.Timeout;
@@ -59,9 +60,16 @@ export class EventStream {
 
   /** Undefined while there is room; else resolves when there is again, or when no one reads any more. */
   room(): Promise<void> | undefined {
-    if (this.#pending.length < HIGH_WATER_CHARACTERS || this.#left) return undefined;
+    if (this.#pending.length < HIGH_WATER_CHARACTERS || this.#left || this.#isReleased) return undefined;
     this.#room ??= withResolver();
     return this.#room.promise;
+  }
+
+  /** No one has to wait any more, however slow the reader: the writers are to stop. */
+  release(): void {
+    this.#isReleased = true;
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 
   /** Closes the stream behind what was written. */
@@ -106,8 +114,7 @@ export class EventStream {
     this.#left = true;
     this.#pending = "";
     clearInterval(this.#timer);
-    this.#room?.resolve();
-    this.#room = undefined;
+    this.release();
   }
 }
 
