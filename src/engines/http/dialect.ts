@@ -38,7 +38,10 @@ export interface Arrival {
   readonly text: string;
   readonly logprob?: number;
   /** Tokens before this one that the server did not report, because a code point was not complete; `text` is theirs as well. */
-  readonly missing?: number;
+  readonly missing?: {
+    readonly count: number;
+    /** Tokens of the stream so far, this one included. */ readonly of: number;
+  };
 }
 
 export type StreamEnd =
@@ -106,6 +109,10 @@ export interface Dialect {
   warmUp(prompt: Prompt): WireRequest;
   probe(request: ProbeRequest): WireRequest;
   readProbe(document: unknown, request: ProbeRequest): readonly ProbeAnswer[];
+  /** The same continuation at once and not as a stream, with ids of all its tokens: for a server that leaves some out of streams. */
+  whole?(request: GenerationRequest): WireRequest;
+  /** What {@link whole} answered. */
+  readWhole?(document: unknown): readonly number[];
   /** The server's own place for this sequence, where a document of its names one. */
   slotIn?(document: unknown): number | undefined;
 }

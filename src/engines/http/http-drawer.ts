@@ -2,7 +2,7 @@
  * Draws from one streaming request: the server runs ahead, and is stopped by closing the connection. Where the sequence does not take
  * the token it was given, or tokens are forbidden at one place, another request is made.
  */
-import type { TokenId } from "../../core/ids.ts";
+import { tokenId, type TokenId } from "../../core/ids.ts";
 import { hash32 } from "../../core/rng.ts";
 import type { Drawer, DrawnToken, DrawRequest } from "../token-backend.ts";
 import type { Arrival, GenerationRequest, StreamEnd, StreamReader } from "./dialect.ts";
@@ -139,6 +139,7 @@ export class HttpDrawer implements Drawer {
   ): Promise<Run> {
     const { tokenizer, model, route, warmUps } = this.#backend;
     await warmUps.settle();
+    for (const id of forbidden ?? []) await tokenizer.identify?.(id, this.#link.signal);
     let maxTokens = most;
     for (;;) {
       const request = this.#requestFor(ids, forbidden, maxTokens);
@@ -244,13 +245,31 @@ export class HttpDrawer implements Drawer {
       this.#link.signal,
     );
     // Not waited for where there is nothing to wait for: this runs for each token.
-    const ids = Array.isArray(received) ? received : await received;
+    let ids = received instanceof Promise ? await received : received;
+    if (missing !== undefined && (ids.length !== missing.count + 1 || ids.at(-1) !== arrival.id)) {
+      ids = (await this.#recover(run, missing)) ?? ids;
+    }
     run.drawn += ids.length;
     for (const id of ids) {
       run.queue.push(logprob === undefined || ids.length > 1 ? { id } : { id, logprob });
       if (text !== "") run.unseen = "";
       else if (!tokenizer.isControl(id)) run.unseen += Buffer.from(tokenizer.bytes(id)).toString("utf8");
     }
+  }
+
+  /** The tokens were not the vocabulary's usual ones for this text: the same request as a whole names them all. */
+  async #recover(
+    run: Run,
+    { count, of }: NonNullable<Arrival["missing"]>,
+  ): Promise<readonly TokenId[] | undefined> {
+    const { model, tokenizer, route } = this.#backend;
+    const { dialect } = model;
+    if (dialect.whole === undefined || dialect.readWhole === undefined || !tokenizer.knowsAllBytes)
+      return undefined;
+    this.#backend.calls++;
+    const wire = dialect.whole({ ...run.request, maxTokens: of });
+    const ids = dialect.readWhole(await route.json(wire, this.#link.signal)).map((id) => tokenId(id));
+    return ids.length < of ? undefined : ids.slice(of - count - 1, of);
   }
 
   #isUnclear({ queue }: Run): boolean {

@@ -18,6 +18,10 @@ export interface HttpTokenizer extends EngineTokenizer {
   ): Promise<readonly TokenId[]> | readonly TokenId[];
   /** The token that an arrival names, if it is a control token; other tokens are told apart by ids only. */
   controlOf(arrival: Arrival): TokenId | undefined;
+  /** Finds out the server's id of a token, where it can be asked. */
+  identify?(id: TokenId, signal: AbortSignal | undefined): Promise<void>;
+  /** Whether bytes of all tokens are known, so that a token that was not reported can be found by its id. */
+  readonly knowsAllBytes: boolean;
   /** The server ended the turn with this token. */
   noteTurnEnd(id: TokenId): void;
 }

@@ -13,6 +13,7 @@ export class LocalTokenizer implements HttpTokenizer {
   readonly size: number;
   readonly endOfTurn: TokenId | undefined;
   readonly turnEnd: TokenId;
+  readonly knowsAllBytes = true;
   readonly #tokenizer: ByteLevelTokenizer;
   readonly #controls: ReadonlySet<number>;
   readonly #turnEnds: Set<TokenId>;

@@ -18,7 +18,7 @@ import { LocalTokenizer } from "./local-tokenizer.ts";
 import { markersIn, USUAL_MARKERS } from "./markers.ts";
 import { EndpointPool, type Route } from "./pool.ts";
 import { RemoteTokenizer } from "./remote-tokenizer.ts";
-import { askFacts, askMarkerIds, takesIds, type ServerFacts } from "./server-facts.ts";
+import { askFacts, askTokenId, takesIds, type ServerFacts } from "./server-facts.ts";
 import { TextTokenizer, type TextVocabulary } from "./text-tokenizer.ts";
 import { Transport } from "./transport.ts";
 
@@ -169,17 +169,29 @@ async function textVocabulary(
       controls: controlsOf(tokenizer.tokenizer),
       endOfTurn: tokenizer.endOfTurn,
       tokenizer: tokenizer.tokenizer,
+      ask: undefined,
       sendsIds: await takesIds(route, facts.model, tokenizer.tokenizer, signal),
       addsBegin: facts.flavour !== "vllm",
     };
   }
-  const asked = facts.flavour === "other" || facts.flavour === "ollama" ? [] : markers;
   const controls = new Map<string, number | undefined>(spec.markers.map((marker) => [marker, undefined]));
-  for (const [marker, id] of await askMarkerIds(route, facts.model, asked, signal)) controls.set(marker, id);
+  const canAsk = facts.flavour !== "other" && facts.flavour !== "ollama";
+  const ask = (text: string, within: AbortSignal | undefined) => askTokenId(route, facts, text, within);
+  for (const marker of canAsk ? markers : []) {
+    const id = await ask(marker, signal);
+    if (id !== undefined) controls.set(marker, id);
+  }
   const endOfTurn =
     facts.endOfTurn !== undefined && controls.has(facts.endOfTurn) ? facts.endOfTurn : undefined;
-  // vLLM is told not to, the others do where the model wants it.
-  return { controls, endOfTurn, tokenizer: undefined, sendsIds: false, addsBegin: facts.flavour !== "vllm" };
+  return {
+    controls,
+    endOfTurn,
+    tokenizer: undefined,
+    sendsIds: false,
+    ask: canAsk ? ask : undefined,
+    // vLLM is told not to, the others do where the model wants it.
+    addsBegin: facts.flavour !== "vllm",
+  };
 }
 
 function controlsOf(tokenizer: ByteLevelTokenizer): Map<string, number> {

@@ -24,6 +24,7 @@ const encoder = new TextEncoder();
 export class RemoteTokenizer implements HttpTokenizer {
   readonly vocabulary: VocabularyId;
   readonly size = Infinity;
+  readonly knowsAllBytes = false;
   readonly #ask: AskServer;
   readonly #bytes = new Map<TokenId, Uint8Array>();
   readonly #texts = new Map<string, readonly TokenId[]>();

@@ -136,36 +136,27 @@ async function askOptional(route: Route, path: string, signal: AbortSignal | und
 
 const nonEmpty = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
 
-/** The server's ids of those markers that are one token there; none where it has no `/tokenize`. */
-export async function askMarkerIds(
+/** Asks a server's `/tokenize` for the id of a text that is one token there, its control tokens included; undefined where it has none. */
+export async function askTokenId(
   route: Route,
-  model: string,
-  markers: readonly string[],
+  { model, flavour }: Pick<ServerFacts, "model" | "flavour">,
+  text: string,
   signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<string, number>> {
-  const found = new Map<string, number>();
-  for (const marker of markers) {
-    let answer: unknown;
-    try {
-      // Both vLLM's fields and llama.cpp's.
-      const body = {
-        model,
-        prompt: marker,
-        content: marker,
-        add_special: false,
-        add_special_tokens: false,
-        parse_special: true,
-      };
-      answer = await route.json({ at: "root", path: "/tokenize", body }, signal);
-    } catch (error) {
-      if (error instanceof HttpEngineError && error.status !== undefined && error.status < 500) return found;
-      throw error;
-    }
-    const ids = listAt(answer, "tokens").filter(isNumber);
-    const [id] = ids;
-    if (id !== undefined && ids.length === 1) found.set(marker, id);
+): Promise<number | undefined> {
+  const body =
+    flavour === "llamacpp"
+      ? { content: text, add_special: false, parse_special: true }
+      : { model, prompt: text, add_special_tokens: false };
+  try {
+    const ids = listAt(await route.json({ at: "root", path: "/tokenize", body }, signal), "tokens").filter(
+      isNumber,
+    );
+    return ids.length === 1 ? ids[0] : undefined;
+  } catch (error) {
+    if (error instanceof HttpEngineError && error.status !== undefined && error.status < 500)
+      return undefined;
+    throw error;
   }
-  return found;
 }
 
 /** Whether a completions server takes a prompt of ids: one token is decoded to find out. */

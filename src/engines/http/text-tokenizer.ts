@@ -21,6 +21,8 @@ export interface TextVocabulary {
   readonly tokenizer: ByteLevelTokenizer | undefined;
   /** Whether the context goes out as the tokenizer's ids: not every server takes them. */
   readonly sendsIds: boolean;
+  /** The server's id of a text that is one token there. */
+  readonly ask: ((text: string, signal: AbortSignal | undefined) => Promise<number | undefined>) | undefined;
   /** Whether the server puts the marker that begins a text by itself. */
   readonly addsBegin: boolean;
 }
@@ -44,10 +46,12 @@ export class TextTokenizer implements HttpTokenizer {
   readonly vocabulary: VocabularyId = TEXT_VOCABULARY;
   readonly turnEnd: TokenId;
   readonly endOfTurn: TokenId | undefined;
+  readonly knowsAllBytes = false;
   readonly #known: TextVocabulary;
   readonly #markers: readonly string[];
   readonly #stretches: Stretch[] = [];
   readonly #ids = new Map<string, TokenId>();
+  readonly #serverIds = new Map<TokenId, number>();
 
   constructor(known: TextVocabulary) {
     this.#known = known;
@@ -106,8 +110,16 @@ export class TextTokenizer implements HttpTokenizer {
     const stretch = this.#stretches[id];
     if (stretch === undefined) return undefined;
     if (stretch.kind === "control") return this.#known.controls.get(stretch.text);
+    const asked = this.#serverIds.get(id);
+    if (asked !== undefined) return asked;
     const tokens = this.#known.tokenizer?.encode([textPiece(stretch.text)]);
     return tokens?.length === 1 ? tokens[0] : undefined;
+  }
+
+  async identify(id: TokenId, signal: AbortSignal | undefined): Promise<void> {
+    if (this.serverId(id) !== undefined) return;
+    const found = await this.#known.ask?.(this.#stretches[id]?.text ?? "", signal);
+    if (found !== undefined) this.#serverIds.set(id, found);
   }
 
   /** A control token comes alone or within a text that several tokens gave. */

@@ -62,35 +62,38 @@ describe("the split trace over HTTP", { timeout: 120_000 }, () => {
     expect(wanted.flat().filter((line) => line.startsWith("big close-prediction")).length).toBeGreaterThan(3);
   });
 
-  describe.each(WAYS)("by $dialect, with a tokenizer of its own: $tokenizer", ({ dialect, tokenizer, special }) => {
-    let servers: readonly ModelServer[] = [];
-    let config: PairConfig;
-    beforeAll(async () => {
-      servers = await Promise.all(
-        ["small", "big"].map(async (name) =>
-          startModelServer({
-            dialect,
-            slots: 8,
-            ...(special === undefined ? {} : { special }),
-            model: await ggufServed(`models/micro/${name}/model.gguf`, { name, slots: 8 }),
-          }),
-        ),
-      );
-      const spec = (name: string, index: number) =>
-        `openai:${servers[index]?.url}/v1#${name}?dialect=${dialect}&probe=every&template=chatml` +
-        (tokenizer ? `&tokenizer=${tokenizerOf(name)}` : "");
-      config = { ...MICRO_PAIR, small: spec("small", 0), big: spec("big", 1) };
-    });
-    afterAll(async () => {
-      await Promise.all(servers.map((server) => server.close()));
-    });
+  describe.each(WAYS)(
+    "by $dialect, with a tokenizer of its own: $tokenizer",
+    ({ dialect, tokenizer, special }) => {
+      let servers: readonly ModelServer[] = [];
+      let config: PairConfig;
+      beforeAll(async () => {
+        servers = await Promise.all(
+          ["small", "big"].map(async (name) =>
+            startModelServer({
+              dialect,
+              slots: 8,
+              ...(special === undefined ? {} : { special }),
+              model: await ggufServed(`models/micro/${name}/model.gguf`, { name, slots: 8 }),
+            }),
+          ),
+        );
+        const spec = (name: string, index: number) =>
+          `openai:${servers[index]?.url}/v1#${name}?dialect=${dialect}&probe=every&template=chatml` +
+          (tokenizer ? `&tokenizer=${tokenizerOf(name)}` : "");
+        config = { ...MICRO_PAIR, small: spec("small", 0), big: spec("big", 1) };
+      });
+      afterAll(async () => {
+        await Promise.all(servers.map((server) => server.close()));
+      });
 
-    it("equals the embedded one", async () => {
-      await using pair = await Pair.open(config, {});
-      for (const [index, problem] of PROBLEMS.entries()) {
-        expect(await traceOf(pair, problem)).toEqual(wanted[index]);
-      }
-      expect(servers.map(({ busy }) => busy)).toEqual([0, 0]);
-    });
-  });
+      it("equals the embedded one", async () => {
+        await using pair = await Pair.open(config, {});
+        for (const [index, problem] of PROBLEMS.entries()) {
+          expect(await traceOf(pair, problem)).toEqual(wanted[index]);
+        }
+        expect(servers.map(({ busy }) => busy)).toEqual([0, 0]);
+      });
+    },
+  );
 });

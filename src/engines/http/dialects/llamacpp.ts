@@ -56,11 +56,23 @@ export class LlamaCppDialect implements Dialect {
   readonly mostProbes = 64;
 
   generation(request: GenerationRequest): WireRequest {
+    return this.#generation(request, true);
+  }
+
+  whole(request: GenerationRequest): WireRequest {
+    return this.#generation(request, false);
+  }
+
+  readWhole(document: unknown): readonly number[] {
+    return listAt(document, "tokens").filter(isNumber);
+  }
+
+  #generation(request: GenerationRequest, stream: boolean): WireRequest {
     const markers = request.stops.map(({ marker }) => marker);
     return completion({
       prompt: wirePrompt(request.prompt),
       n_predict: request.maxTokens,
-      stream: true,
+      stream,
       temperature: request.temperature,
       top_p: request.topP,
       seed: request.seed,
@@ -81,12 +93,12 @@ export class LlamaCppDialect implements Dialect {
       const predicted = numberAt(document, "tokens_predicted");
       const arrivals = ids.map((id, index): Arrival => {
         // The count is of all so far, this one included.
-        const missing = index === 0 && predicted !== undefined ? predicted - reported - ids.length : 0;
+        const count = index === 0 && predicted !== undefined ? predicted - reported - ids.length : 0;
         const logprob = logprobOf(numberAt(listAt(document, "completion_probabilities")[index], "logprob"));
         return {
           id,
           text: index === 0 ? (stringAt(document, "content") ?? "") : "",
-          ...(missing > 0 ? { missing } : {}),
+          ...(count > 0 && predicted !== undefined ? { missing: { count, of: predicted } } : {}),
           ...(logprob === undefined ? {} : { logprob }),
         };
       });
