@@ -1,9 +1,9 @@
 /** The body of `POST /v1/completions`: raw text, no chat template. */
 import { z } from "zod";
 
-import { EMPTY, honouredFields, neutralFields, NOT_OFFERED, only, optional, wireText } from "./fields.ts";
+import { EMPTY, honouredFields, neutralFields, NOT_OFFERED, only, optional, textField } from "./fields.ts";
 
-const promptText = wireText.min(1, "the prompt is empty");
+const promptText = textField("it must be text; token ids cannot be read here").min(1, "the prompt is empty");
 
 export const completionRequestSchema = z
   .object({

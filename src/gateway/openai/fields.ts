@@ -10,15 +10,21 @@ const optional = <T extends z.ZodType>(schema: T) =>
   schema.nullish().transform((value) => value ?? undefined);
 
 /** A lone half of a surrogate pair has no UTF-8 form: models would silently read something else. */
-export const wireText = z
-  .string()
-  .refine((text) => !/\p{Surrogate}/u.test(text), "it holds half a surrogate pair, which is not text");
+export const textField = (error?: string) =>
+  z
+    .string(error)
+    .refine((text) => !/\p{Surrogate}/u.test(text), "it holds half a surrogate pair, which is not text");
+
+export const wireText = textField();
 
 const wholeNumber = z.number().int();
 
 /** A field that would change the answer: only what asks for nothing passes. */
 export const only = (values: readonly unknown[], why: string) =>
-  z.unknown().refine((value) => isOneOf(value, values), why).optional();
+  z
+    .unknown()
+    .refine((value) => isOneOf(value, values), why)
+    .optional();
 
 /** A field that changes nothing here. */
 const ignored = z.unknown().optional();

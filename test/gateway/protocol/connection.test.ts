@@ -6,14 +6,13 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { EngineError } from "../../../src/core/errors.ts";
 import { listen, type RunningServer } from "../../../src/gateway/index.ts";
-import { hangAfter, slow } from "../../../src/testing.ts";
+import { hangAfter, slow, testTokenizer } from "../../../src/testing.ts";
 import { eventsIn, gatewayOver, type TestGateway } from "./harness.ts";
 import { draws, scriptedPair, type ScriptedPair, type ScriptedPairOptions } from "./scripted-pair.ts";
 
 const CHAT = "/v1/chat/completions";
 const chat = { model: "splitreason", messages: [{ role: "user", content: "go" }] };
-/** Longer than all buffers on the way together, even at one event a token. */
-const ENDLESS = `${"a".repeat(500)}<bigmodel>${"b".repeat(200_000)}`;
+const ENDLESS = `${"a".repeat(20)}<bigmodel>${"b".repeat(3_000)}`;
 
 let server: RunningServer | undefined;
 afterEach(async () => {
@@ -26,15 +25,24 @@ interface Served extends ScriptedPair {
   readonly running: RunningServer;
 }
 
-async function serve(options: ScriptedPairOptions, config: Parameters<typeof gatewayOver>[1] = {}): Promise<Served> {
+async function serve(
+  options: ScriptedPairOptions,
+  config: Parameters<typeof gatewayOver>[1] = {},
+): Promise<Served> {
   const models = scriptedPair(options);
   const gateway = gatewayOver(models.pair, config);
   server = await listen(gateway.app, { host: "127.0.0.1", port: 0 });
   return { ...models, gateway, running: server };
 }
 
-function post(url: string, body: unknown): { readonly sent: ClientRequest; readonly answered: Promise<IncomingMessage> } {
-  const sent = httpRequest(`${url}${CHAT}`, { method: "POST", headers: { "content-type": "application/json" } });
+function post(
+  url: string,
+  body: unknown,
+): { readonly sent: ClientRequest; readonly answered: Promise<IncomingMessage> } {
+  const sent = httpRequest(`${url}${CHAT}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+  });
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     sent.once("response", resolve);
     sent.once("error", reject);
@@ -54,22 +62,29 @@ async function expectIdle({ small, big, gateway }: Served): Promise<void> {
 }
 
 describe("a client that leaves", { timeout: 30_000 }, () => {
-  test.each(["small", "big"])("in mid-stream while the %s model writes: both models stop at once", async (author) => {
-    const served = await serve({ script: author === "small" ? "a".repeat(4000) : ENDLESS, smallHook: slow(2), bigHook: slow(2) });
-    const { sent, answered } = post(served.running.url, { ...chat, stream: true, max_tokens: 3000 });
-    const response = await answered;
-    let text = "";
-    await new Promise<void>((resolve) => {
-      response.on("data", (data: Buffer) => {
-        text += data.toString();
-        if (text.includes(author === "small" ? '"aaa' : "b") || text.split("data: ").length > 10) resolve();
+  test.each(["small", "big"])(
+    "in mid-stream while the %s model writes: both models stop at once",
+    async (author) => {
+      const served = await serve({
+        script: author === "small" ? "a".repeat(4000) : ENDLESS,
+        smallHook: slow(2),
+        bigHook: slow(2),
       });
-      response.on("error", () => {});
-    });
-    sent.destroy();
-    await expectIdle(served);
-    await vi.waitFor(() => expect(served.gateway.log.at(-1)).toMatchObject({ status: 499, stream: true }));
-  });
+      const { sent, answered } = post(served.running.url, { ...chat, stream: true, max_tokens: 3000 });
+      const response = await answered;
+      let text = "";
+      await new Promise<void>((resolve) => {
+        response.on("data", (data: Buffer) => {
+          text += data.toString();
+          if (text.includes(author === "small" ? '"a"' : '"b')) resolve();
+        });
+        response.on("error", () => {});
+      });
+      sent.destroy();
+      await expectIdle(served);
+      await vi.waitFor(() => expect(served.gateway.log.at(-1)).toMatchObject({ status: 499, stream: true }));
+    },
+  );
 
   test("while it waits for the whole answer", async () => {
     const served = await serve({ script: "a".repeat(4000), smallHook: slow(2) });
@@ -82,7 +97,10 @@ describe("a client that leaves", { timeout: 30_000 }, () => {
   });
 
   test("while it waits for a place: the place goes to the next", async () => {
-    const served = await serve({ script: "abc", smallHook: slow(20) }, { limits: { concurrent: 1, choices: 1 } });
+    const served = await serve(
+      { script: "abc", smallHook: slow(20) },
+      { limits: { concurrent: 1, choices: 1 } },
+    );
     const first = post(served.running.url, chat);
     const second = post(served.running.url, chat);
     second.answered.catch(() => {});
@@ -94,34 +112,52 @@ describe("a client that leaves", { timeout: 30_000 }, () => {
   });
 });
 
-describe("a slow reader", { timeout: 60_000 }, () => {
+/** Writes one long word again and again: few draws fill every buffer on the way. */
+const WORD = "w".repeat(65_536);
+const wordy = (words: number): ScriptedPairOptions => ({
+  tokenizer: testTokenizer({ words: [WORD] }),
+  smallNext: ({ ids }) => (ids.filter((id) => id > 262).length < words ? WORD : "<|im_end|>"),
+});
+
+/** Resolves when the models have been still for a while. */
+async function untilStill({ small }: ScriptedPair): Promise<number> {
+  let before = -1;
+  await vi.waitFor(
+    () => {
+      const now = draws(small).length;
+      const isStill = now === before && now > 0;
+      before = now;
+      if (!isStill) throw new Error(`still writing: ${now}`);
+    },
+    { timeout: 50_000, interval: 500 },
+  );
+  return before;
+}
+
+describe("a slow reader", { timeout: 120_000 }, () => {
   test("holds the models back, so that memory is bounded; reading on, it gets everything", async () => {
-    const length = 40_000;
-    const served = await serve({ script: "a".repeat(length), contextSize: 100_000 });
-    const { answered } = post(served.running.url, { ...chat, stream: true, max_tokens: 32_000 });
+    const words = 300;
+    const served = await serve(wordy(words));
+    const { answered } = post(served.running.url, { ...chat, stream: true });
     const response = await answered;
     response.pause();
-    let before = -1;
-    // Until the sockets are full and nothing moves any more.
-    await vi.waitFor(
-      () => {
-        const now = draws(served.small).length;
-        const isStill = now === before;
-        before = now;
-        if (!isStill) throw new Error("still writing");
-      },
-      { timeout: 50_000, interval: 400 },
-    );
-    expect(before).toBeGreaterThan(10);
-    expect(before).toBeLessThan(31_000);
+    // The sockets are full and nothing moves any more.
+    expect(await untilStill(served)).toBeLessThan(words * 0.8);
+    let letters = 0;
+    let end = "";
+    for await (const data of response) {
+      const text = String(data);
+      letters += text.split("w").length - 1;
+      end = (end + text).slice(-50);
+    }
+    expect(letters).toBe(words * WORD.length);
+    expect(end).toMatch(/data: \[DONE\]\n\n$/u);
+    await expectIdle(served);
   });
 
   test("that never reads loses its place when the request's time is over", async () => {
-    const served = await serve(
-      { script: "a".repeat(90_000), contextSize: 100_000 },
-      { limits: { requestTimeoutMs: 3_000, maxTokens: 90_000 } },
-    );
-    const { sent, answered } = post(served.running.url, { ...chat, stream: true, max_tokens: 90_000 });
+    const served = await serve(wordy(100_000), { limits: { requestTimeoutMs: 6_000 } });
+    const { sent, answered } = post(served.running.url, { ...chat, stream: true });
     const response = await answered;
     response.pause();
     response.on("error", () => {});
@@ -136,7 +172,8 @@ describe("a failure in mid-stream", { timeout: 30_000 }, () => {
     const served = await serve({
       script: "a".repeat(100),
       smallHook: ({ kind, position }) => {
-        if (kind === "draw" && position > 60) throw new EngineError("small: it broke.", { code: "engine-failed" });
+        if (kind === "draw" && position > 60)
+          throw new EngineError("small: it broke.", { code: "engine-failed" });
       },
     });
     const response = await served.gateway.post(CHAT, { ...chat, stream: true });
@@ -154,18 +191,6 @@ describe("a failure in mid-stream", { timeout: 30_000 }, () => {
     expect(whole.status).toBe(502);
   });
 
-  test("what nobody foresaw is not told to the client in its own words", async () => {
-    const served = await serve({
-      script: "a".repeat(100),
-      smallHook: ({ kind, position }) => {
-        if (kind === "draw" && position > 60) throw new TypeError("secret internals");
-      },
-    });
-    const text = await (await served.gateway.post(CHAT, { ...chat, stream: true })).text();
-    expect(text).not.toContain("secret");
-    expect(text).toContain('"code":"internal_error"');
-  });
-
   test("of one of several choices: the others stop", async () => {
     let fails = false;
     const served = await serve({
@@ -178,14 +203,19 @@ describe("a failure in mid-stream", { timeout: 30_000 }, () => {
         }
       },
     });
-    const { chunks, done } = eventsIn(await (await served.gateway.post(CHAT, { ...chat, n: 3, stream: true })).text());
+    const { chunks, done } = eventsIn(
+      await (await served.gateway.post(CHAT, { ...chat, n: 3, stream: true })).text(),
+    );
     expect([fails, done]).toEqual([true, false]);
     expect(chunks.at(-1)?.error).toMatchObject({ code: "engine_failed" });
     await expectIdle(served);
   });
 
   test("a request that takes too long: 504 at once, an error event in a stream", async () => {
-    const served = await serve({ script: "a".repeat(100), smallHook: hangAfter(5) }, { limits: { requestTimeoutMs: 200 } });
+    const served = await serve(
+      { script: "a".repeat(100), smallHook: hangAfter(5) },
+      { limits: { requestTimeoutMs: 200 } },
+    );
     const whole = await served.gateway.post(CHAT, chat);
     expect(whole.status).toBe(504);
     const { chunks } = eventsIn(await (await served.gateway.post(CHAT, { ...chat, stream: true })).text());

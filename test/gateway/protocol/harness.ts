@@ -1,5 +1,11 @@
 /** A gateway over any two engines, and over the shipped pair, asked without a socket or through one. */
-import { AccessLog, Admission, createGateway, GatewayMetrics, parseGatewayConfig } from "../../../src/gateway/index.ts";
+import {
+  AccessLog,
+  Admission,
+  createGateway,
+  GatewayMetrics,
+  parseGatewayConfig,
+} from "../../../src/gateway/index.ts";
 import type { GatewayConfigInput, GatewayOptions } from "../../../src/gateway/index.ts";
 import { Pair } from "../../../src/decode/pair.ts";
 import { MICRO_PAIR, type PairConfig, pairConfigSchema } from "../../../src/decode/pair-config.ts";
@@ -33,7 +39,10 @@ export function gatewayOver(
       method: "POST",
       body: typeof body === "string" ? body : JSON.stringify(body),
       ...init,
-      headers: { "content-type": "application/json", ...(init.headers as Record<string, string> | undefined) },
+      headers: {
+        "content-type": "application/json",
+        ...(init.headers as Record<string, string> | undefined),
+      },
     });
   return { app, admission, metrics, log, post };
 }
@@ -57,7 +66,11 @@ export interface StreamedChunk {
   readonly choices: readonly {
     readonly index: number;
     readonly text?: string;
-    readonly delta?: { readonly role?: string; readonly content?: string; readonly reasoning_content?: string };
+    readonly delta?: {
+      readonly role?: string;
+      readonly content?: string;
+      readonly reasoning_content?: string;
+    };
     readonly finish_reason: string | null;
   }[];
   readonly splitreason?: Record<string, unknown> & { readonly author?: string; readonly tokens?: number };
@@ -78,13 +91,21 @@ export interface Answer {
   readonly choices: readonly {
     readonly index: number;
     readonly text?: string;
-    readonly message?: { readonly role: string; readonly content: string; readonly reasoning_content?: string };
+    readonly message?: {
+      readonly role: string;
+      readonly content: string;
+      readonly reasoning_content?: string;
+    };
     readonly finish_reason: string;
     readonly splitreason?: Record<string, unknown>;
   }[];
   readonly usage: WireUsage;
   readonly splitreason: Record<string, unknown> & {
-    readonly segments?: readonly { readonly author: string; readonly text: string; readonly tokens: number }[];
+    readonly segments?: readonly {
+      readonly author: string;
+      readonly text: string;
+      readonly tokens: number;
+    }[];
   };
 }
 
@@ -101,7 +122,9 @@ export async function errorOf(response: Response): Promise<{
   readonly param: string | null;
   readonly code: string | null;
 }> {
-  const body = (await response.json()) as { readonly error: { message: string; type: string; param: string | null; code: string | null } };
+  const body = (await response.json()) as {
+    readonly error: { message: string; type: string; param: string | null; code: string | null };
+  };
   return { status: response.status, ...body.error };
 }
 
@@ -114,7 +137,8 @@ export function eventsIn(text: string): { readonly chunks: StreamedChunk[]; read
   for (const block of blocks) {
     if (block.startsWith(":")) continue;
     if (done) throw new Error(`something follows [DONE]: ${block}`);
-    if (!block.startsWith("data: ") || block.includes("\n")) throw new Error(`not one line of data: ${block}`);
+    if (!block.startsWith("data: ") || block.includes("\n"))
+      throw new Error(`not one line of data: ${block}`);
     const data = block.slice("data: ".length);
     if (data === "[DONE]") done = true;
     else chunks.push(JSON.parse(data) as StreamedChunk);

@@ -19,7 +19,9 @@ const body = { model: "splitreason", messages };
 describe("the micro pair over the chat route", { timeout: 60_000 }, () => {
   test("answers, and says who wrote how much", async () => {
     const gateway = gatewayOver(pair);
-    const answer = await answerOf(await gateway.post("/v1/chat/completions", { ...body, splitreason: { authors: true } }));
+    const answer = await answerOf(
+      await gateway.post("/v1/chat/completions", { ...body, splitreason: { authors: true } }),
+    );
     console.log(JSON.stringify(answer, null, 1));
     const streamed = await streamOf(
       await gateway.post("/v1/chat/completions", { ...body, stream: true, splitreason: { authors: true } }),

@@ -34,7 +34,9 @@ describe("names of models", () => {
     const reached = Math.floor((0.1 * THOUGHT_1.length) / 0.9);
     expect(reached).toBe(1);
     const text = THOUGHT_1 + BIG_PART.slice(0, reached);
-    const { pair } = scriptedPair({ script: `${THOUGHT_1}<bigmodel>${BIG_PART.slice(0, reached)}</bigmodel>${ANSWER}` });
+    const { pair } = scriptedPair({
+      script: `${THOUGHT_1}<bigmodel>${BIG_PART.slice(0, reached)}</bigmodel>${ANSWER}`,
+    });
     const gateway = gatewayOver(pair);
     const body = { ...chat, max_tokens: text.length };
     for (const asked of [
@@ -51,7 +53,10 @@ describe("names of models", () => {
   test("an operator's names are presets, which a request may override", async () => {
     const { pair } = scriptedPair(plain);
     const gateway = gatewayOver(pair, {
-      models: { "gpt-4o": { policy: "never" }, "team/half": { policy: "random", policyOptions: { share: 0.5, chunk: 4 } } },
+      models: {
+        "gpt-4o": { policy: "never" },
+        "team/half": { policy: "random", policyOptions: { share: 0.5, chunk: 4 } },
+      },
     });
     const named = await answerOf(await gateway.post(CHAT, { ...chat, model: "gpt-4o" }));
     expect([named.model, named.splitreason["policy"]]).toEqual(["gpt-4o", "never"]);
@@ -61,22 +66,33 @@ describe("names of models", () => {
     expect(half.splitreason["policy"]).toBe("random");
     expect(half.splitreason["offload_share"]).toBeGreaterThan(0.1);
     expect(half.splitreason["offload_share"]).toBeLessThan(0.9);
-    const list = (await (await gateway.app.request("/v1/models")).json()) as { data: { id: string; object: string }[] };
+    const list = (await (await gateway.app.request("/v1/models")).json()) as {
+      data: { id: string; object: string }[];
+    };
     expect(list.data.map(({ id }) => id)).toEqual([
       ...["splitreason", "splitreason:small", "splitreason:big", "gpt-4o", "team/half"],
     ]);
     for (const id of ["splitreason@0.25", "team/half", "team%2Fhalf"]) {
       const response = await gateway.app.request(`/v1/models/${id}`);
-      expect(await response.json()).toMatchObject({ id: decodeURIComponent(id), object: "model", owned_by: "splitreason" });
+      expect(await response.json()).toMatchObject({
+        id: decodeURIComponent(id),
+        object: "model",
+        owned_by: "splitreason",
+      });
     }
   });
 });
 
 describe("the extension's dial", () => {
   test("maxSegments 0 and reject 1 keep the big model out; maxSegmentTokens ends its span", async () => {
-    const short = scriptedPair({ script: `${THOUGHT_1}<bigmodel>${BIG_PART.slice(0, 4)}</bigmodel>${ANSWER}` });
+    const short = scriptedPair({
+      script: `${THOUGHT_1}<bigmodel>${BIG_PART.slice(0, 4)}</bigmodel>${ANSWER}`,
+    });
     const capped = await answerOf(
-      await gatewayOver(short.pair).post(CHAT, { ...chat, splitreason: { maxSegmentTokens: 4, authors: true } }),
+      await gatewayOver(short.pair).post(CHAT, {
+        ...chat,
+        splitreason: { maxSegmentTokens: 4, authors: true },
+      }),
     );
     expect(capped.splitreason.segments?.map(({ author, tokens }) => [author, tokens])).toEqual([
       ["small", THOUGHT_1.length],
@@ -111,19 +127,29 @@ describe("a model is away", () => {
     const gateway = gatewayOver(pair, { whenSmallIsDown: "big" });
     const answer = await answerOf(await gateway.post(CHAT, chat));
     expect(answer.choices[0]?.message).toMatchObject({ content: ANSWER, reasoning_content: REASONING });
-    expect(answer.splitreason).toMatchObject({ policy: "always", degraded: "small is away; big wrote alone." });
+    expect(answer.splitreason).toMatchObject({
+      policy: "always",
+      degraded: "small is away; big wrote alone.",
+    });
     const streamed = await streamOf(await gateway.post(CHAT, { ...chat, stream: true }));
     expect([streamed.reasoning, streamed.content]).toEqual([REASONING, ANSWER]);
     expect(streamed.report).toMatchObject({ policy: "always", degraded: "small is away; big wrote alone." });
     // Not where the request itself rules it out.
-    for (const asked of [{ model: "splitreason:small" }, { model: "splitreason@0.1" }, { splitreason: { budget: 0.1 } }]) {
+    for (const asked of [
+      { model: "splitreason:small" },
+      { model: "splitreason@0.1" },
+      { splitreason: { budget: 0.1 } },
+    ]) {
       expect((await gateway.post(CHAT, { ...chat, ...asked })).status).toBe(502);
     }
   });
 
   test("the big one: the small one goes on, and the answer says why", async () => {
     // The hand-off fails at once: the small model's close is forced, and it writes on.
-    const { pair } = scriptedPair({ script: `${THOUGHT_1}<bigmodel></bigmodel>${ANSWER}`, bigHook: away("big") });
+    const { pair } = scriptedPair({
+      script: `${THOUGHT_1}<bigmodel></bigmodel>${ANSWER}`,
+      bigHook: away("big"),
+    });
     const gateway = gatewayOver(pair);
     const answer = await answerOf(await gateway.post(CHAT, { ...chat, max_tokens: THOUGHT_1.length }));
     expect(answer.splitreason["policy"]).toBe("learned");
@@ -164,7 +190,10 @@ describe("what is there", () => {
     const { app, post } = gatewayOver(pair, {}, { apiKey: "secret-key" });
     expect((await app.request("/healthz")).status).toBe(200);
     for (const path of ["/readyz", "/metrics", "/v1/models", "/playground.json", "/nowhere"]) {
-      expect(await errorOf(await app.request(path))).toMatchObject({ status: 401, type: "authentication_error" });
+      expect(await errorOf(await app.request(path))).toMatchObject({
+        status: 401,
+        type: "authentication_error",
+      });
     }
     expect((await post(CHAT, "{")).status).toBe(401);
     const headers = { authorization: "Bearer secret-key" };

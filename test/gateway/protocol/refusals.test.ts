@@ -18,7 +18,9 @@ beforeAll(() => {
 afterAll(async () => {
   expect(models.small.log).toEqual([]);
   expect(models.big.log).toEqual([]);
-  expect([models.small.openSequences, gateway.admission.running, gateway.admission.waiting]).toEqual([0, 0, 0]);
+  expect([models.small.openSequences, gateway.admission.running, gateway.admission.waiting]).toEqual([
+    0, 0, 0,
+  ]);
   // And it still works.
   await answerOf(await gateway.post(CHAT, chat));
 });
@@ -35,17 +37,33 @@ const CHAT_FAULTS: readonly (readonly [fields: object, param: string, says: RegE
   [{ messages: "hello" }, "messages", /expected array/],
   [{ messages: ["hello"] }, "messages[0]", /./],
   [{ messages: [{ content: "x" }] }, "messages[0].role", /system, developer, user or assistant/],
-  [{ messages: [{ role: "tool", content: "x", tool_call_id: "1" }] }, "messages[0].role", /system, developer, user/],
+  [
+    { messages: [{ role: "tool", content: "x", tool_call_id: "1" }] },
+    "messages[0].role",
+    /system, developer, user/,
+  ],
   [{ messages: [{ role: "user" }] }, "messages[0].content", /./],
   [user(""), "messages", /the prompt is empty/],
   [user(" \n"), "messages", /the prompt is empty/],
   [user([]), "messages", /the prompt is empty/],
   [user(5), "messages[0].content", /a text, or an array of parts/],
-  [user([{ type: "image_url", image_url: { url: "https://x" } }]), "messages[0].content[0].type", /only parts of type text/],
-  [user([{ type: "text", text: "a", cache_control: {} }]), "messages[0].content[0].cache_control", /not known/],
+  [
+    user([{ type: "image_url", image_url: { url: "https://x" } }]),
+    "messages[0].content[0].type",
+    /only parts of type text/,
+  ],
+  [
+    user([{ type: "text", text: "a", cache_control: {} }]),
+    "messages[0].content[0].cache_control",
+    /not known/,
+  ],
   [user("\ud800"), "messages[0].content", /half a surrogate/],
   [{ messages: [{ role: "user", content: "x", name: "eve" }] }, "messages[0].name", /cannot be honoured/],
-  [{ messages: [{ role: "assistant", content: "x", tool_calls: [{ id: "1" }] }] }, "messages[0].tool_calls", /tools/],
+  [
+    { messages: [{ role: "assistant", content: "x", tool_calls: [{ id: "1" }] }] },
+    "messages[0].tool_calls",
+    /tools/,
+  ],
   [{ max_tokens: 0 }, "max_tokens", /./],
   [{ max_tokens: 1.5 }, "max_tokens", /./],
   [{ max_tokens: 1001 }, "max_tokens", /more than this gateway writes, which is 1000/],
@@ -97,8 +115,16 @@ const CHAT_FAULTS: readonly (readonly [fields: object, param: string, says: RegE
   [split({ policy: "always", budget: 0.5 }), "splitreason.budget", /always cannot honour budget 0.5/],
   [split({ policy: "random", bias: 1 }), "splitreason.bias", /random cannot honour bias/],
   [split({ policy: "never", bias: 1 }), "splitreason.bias", /never cannot honour bias/],
-  [{ model: "splitreason:small", ...split({ policy: "learned" }) }, "splitreason.policy", /contradicts the model's name/],
-  [{ model: "splitreason@0.1", ...split({ budget: 0.2 }) }, "splitreason.budget", /contradicts the model's name/],
+  [
+    { model: "splitreason:small", ...split({ policy: "learned" }) },
+    "splitreason.policy",
+    /contradicts the model's name/,
+  ],
+  [
+    { model: "splitreason@0.1", ...split({ budget: 0.2 }) },
+    "splitreason.budget",
+    /contradicts the model's name/,
+  ],
   [{ model: "splitreason:big", ...split({ maxSegments: 1 }) }, "splitreason.maxSegments", /cannot honour/],
 ];
 
@@ -107,7 +133,7 @@ const COMPLETION_FAULTS: readonly (readonly [fields: object, param: string, says
   [{ prompt: "" }, "prompt", /the prompt is empty/],
   [{ prompt: [] }, "prompt", /the prompt is empty/],
   [{ prompt: ["a", ""] }, "prompt[1]", /the prompt is empty/],
-  [{ prompt: [1, 2, 3] }, "prompt", /token ids cannot be read/],
+  [{ prompt: [1, 2, 3] }, "prompt[0]", /token ids cannot be read/],
   [{ prompt: ["a", "b", "c"], n: 2 }, "prompt", /6 choices are more/],
   [{ messages }, "messages", /not known/],
   [{ max_completion_tokens: 5 }, "max_completion_tokens", /not known/],
@@ -142,7 +168,10 @@ describe("a body that is no request", () => {
     ["[]", /the body: .*expected object/],
     ["null", /the body: .*expected object/],
     ['"text"', /the body: .*expected object/],
-    [`{"model":"splitreason","messages":[{"role":"user","content":"x"}],"__proto__":{"n":2}}`, /__proto__: .*not known/],
+    [
+      `{"model":"splitreason","messages":[{"role":"user","content":"x"}],"__proto__":{"n":2}}`,
+      /__proto__: .*not known/,
+    ],
   ])("%s", async (body, says) => {
     const error = await errorOf(await gateway.post(CHAT, body));
     expect(error).toMatchObject({ status: 400, type: "invalid_request_error" });
@@ -171,21 +200,29 @@ describe("a body that is no request", () => {
 
   test("nested deeper than anything that is meant", async () => {
     const body = `{"model":"splitreason","messages":${"[".repeat(9000)}${"]".repeat(9000)}}`;
-    expect(await errorOf(await gateway.post(CHAT, body))).toMatchObject({ status: 400, param: "messages[0]" });
+    expect(await errorOf(await gateway.post(CHAT, body))).toMatchObject({
+      status: 400,
+      param: "messages[0]",
+    });
   });
 });
 
 describe("what is not there", () => {
-  test.each(["gpt-4", "splitreason@2", "splitreason@", "splitreason@-1", "splitreason@1e-1", "splitreason:huge", "constructor"])(
-    "the model %s",
-    async (model) => {
-      const error = await errorOf(await gateway.post(CHAT, { ...chat, model }));
-      expect(error).toMatchObject({ status: 404, code: "model_not_found", param: "model" });
-      expect(error.message).toContain("splitreason:small");
-      const retrieved = await gateway.app.request(`/v1/models/${encodeURIComponent(model)}`);
-      expect((await errorOf(retrieved)).status).toBe(404);
-    },
-  );
+  test.each([
+    "gpt-4",
+    "splitreason@2",
+    "splitreason@",
+    "splitreason@-1",
+    "splitreason@1e-1",
+    "splitreason:huge",
+    "constructor",
+  ])("the model %s", async (model) => {
+    const error = await errorOf(await gateway.post(CHAT, { ...chat, model }));
+    expect(error).toMatchObject({ status: 404, code: "model_not_found", param: "model" });
+    expect(error.message).toContain("splitreason:small");
+    const retrieved = await gateway.app.request(`/v1/models/${encodeURIComponent(model)}`);
+    expect((await errorOf(retrieved)).status).toBe(404);
+  });
 
   test("a route, or a method of one", async () => {
     expect(await errorOf(await gateway.app.request("/v1/embeddings"))).toMatchObject({
@@ -229,10 +266,18 @@ describe("a prompt that is too long", () => {
 });
 
 test("what the template refuses is the client's fault, and is said", async () => {
-  const template = "{%- for message in messages -%}{%- if message.role == 'system' -%}{{ raise_exception('no system here') }}{%- endif -%}{{ message.content }}{%- endfor -%}";
+  const template =
+    "{%- for message in messages -%}{%- if message.role == 'system' -%}{{ raise_exception('no system here') }}{%- endif -%}{{ message.content }}{%- endfor -%}";
   const { pair } = scriptedPair({ config: { template } });
   const error = await errorOf(
-    await gatewayOver(pair).post(CHAT, { ...chat, messages: [{ role: "system", content: "s" }, ...messages] }),
+    await gatewayOver(pair).post(CHAT, {
+      ...chat,
+      messages: [{ role: "system", content: "s" }, ...messages],
+    }),
   );
-  expect(error).toMatchObject({ status: 400, param: "messages", message: expect.stringMatching(/no system here/) });
+  expect(error).toMatchObject({
+    status: 400,
+    param: "messages",
+    message: expect.stringMatching(/no system here/),
+  });
 });

@@ -1,8 +1,13 @@
 /** A pair of scripted models that write one known text, letter by letter: every token is a byte. */
-import { tokenId } from "../../../src/core/ids.ts";
+import { tokenId, type TokenId } from "../../../src/core/ids.ts";
 import type { Pair } from "../../../src/decode/pair.ts";
 import type { PairConfig } from "../../../src/decode/pair-config.ts";
-import { type ScriptedCall, ScriptedEngine, type ScriptedHook, type ScriptedModel } from "../../../src/testing.ts";
+import {
+  type ScriptedCall,
+  ScriptedEngine,
+  type ScriptedHook,
+  type ScriptedModel,
+} from "../../../src/testing.ts";
 import { pairOver } from "./harness.ts";
 
 export const THOUGHT_1 = "let me see: ";
@@ -27,6 +32,9 @@ export interface ScriptedPairOptions {
   readonly bigScript?: string;
   readonly smallHook?: ScriptedHook;
   readonly bigHook?: ScriptedHook;
+  /** In place of a script for the small model. */
+  readonly smallNext?: ScriptedModel;
+  readonly tokenizer?: ScriptedEngine["tokenizer"];
   readonly contextSize?: number;
   readonly config?: Partial<PairConfig>;
 }
@@ -35,8 +43,12 @@ export function scriptedPair(options: ScriptedPairOptions = {}): ScriptedPair {
   const script = options.script ?? SCRIPT;
   const bigScript = options.bigScript ?? script.replaceAll(/<\/?bigmodel>/gu, "");
   const contexts: (readonly number[])[] = [];
-  const follow = writer(script);
-  const sizes = options.contextSize === undefined ? {} : { contextSize: options.contextSize };
+  const follow = options.smallNext ?? writer(script);
+  const { contextSize, tokenizer } = options;
+  const common = {
+    ...(contextSize === undefined ? {} : { contextSize }),
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+  };
   const small = new ScriptedEngine({
     name: "small",
     next: (context) => {
@@ -44,21 +56,22 @@ export function scriptedPair(options: ScriptedPairOptions = {}): ScriptedPair {
       return follow(context);
     },
     ...(options.smallHook === undefined ? {} : { hook: options.smallHook }),
-    ...sizes,
+    ...common,
   });
   const big = new ScriptedEngine({
     name: "big",
     next: writer(bigScript),
     ...(options.bigHook === undefined ? {} : { hook: options.bigHook }),
-    ...sizes,
+    ...common,
   });
   return { pair: pairOver({ small, big }, options.config), small, big, contexts };
 }
 
 /** Continues the script in an opened thought, or behind the `>>` of a prompt without a template. */
 function writer(script: string): ScriptedModel {
+  let wanted: readonly TokenId[] | undefined;
   return ({ ids, tokenizer }) => {
-    const wanted = tokenizer.encode([{ text: `${script}<|im_end|>`, control: true }]);
+    wanted ??= tokenizer.encode([{ text: `${script}<|im_end|>`, control: true }]);
     const thought = ids.lastIndexOf(tokenizer.controlId("<think>") ?? tokenId(-1));
     const prompt = ids.findLastIndex((id, index) => id === ANGLE && ids[index - 1] === ANGLE);
     const start = thought >= 0 ? thought + 2 : prompt + 1;
@@ -72,4 +85,5 @@ function writer(script: string): ScriptedModel {
 
 const ANGLE = tokenId(">".charCodeAt(0));
 
-export const draws = (engine: ScriptedEngine): readonly ScriptedCall[] => engine.log.filter(({ kind }) => kind === "draw");
+export const draws = (engine: ScriptedEngine): readonly ScriptedCall[] =>
+  engine.log.filter(({ kind }) => kind === "draw");
