@@ -47,9 +47,9 @@ export interface Arrival {
 export type StreamEnd =
   | { readonly reason: "limit" | "context-full" }
   /** The model ended its turn; the token is named where the server says so. */
-  | { readonly reason: "turn"; readonly id?: number }
+  | { readonly reason: "turn"; readonly id?: number; readonly logprob?: number }
   /** A stop that was asked for; by id or by text, as the server names it. */
-  | { readonly reason: "stop"; readonly id?: number; readonly marker?: string };
+  | { readonly reason: "stop"; readonly id?: number; readonly marker?: string; readonly logprob?: number };
 
 export interface StreamStep {
   readonly arrivals: readonly Arrival[];
@@ -112,7 +112,7 @@ export interface Dialect {
   /** The same continuation at once and not as a stream, with ids of all its tokens: for a server that leaves some out of streams. */
   whole?(request: GenerationRequest): WireRequest;
   /** What {@link whole} answered. */
-  readWhole?(document: unknown): readonly number[];
+  readWhole?(document: unknown): readonly Arrival[];
   /** The server's own place for this sequence, where a document of its names one. */
   slotIn?(document: unknown): number | undefined;
 }

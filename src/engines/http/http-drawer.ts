@@ -245,9 +245,15 @@ export class HttpDrawer implements Drawer {
       this.#link.signal,
     );
     // Not waited for where there is nothing to wait for: this runs for each token.
-    let ids = received instanceof Promise ? await received : received;
+    const ids = received instanceof Promise ? await received : received;
     if (missing !== undefined && (ids.length !== missing.count + 1 || ids.at(-1) !== arrival.id)) {
-      ids = (await this.#recover(run, missing)) ?? ids;
+      const recovered = await this.#recover(run, missing);
+      if (recovered !== undefined) {
+        run.unseen = "";
+        run.drawn += recovered.length;
+        for (const token of recovered) run.queue.push(token);
+        return;
+      }
     }
     run.drawn += ids.length;
     for (const id of ids) {
@@ -261,15 +267,19 @@ export class HttpDrawer implements Drawer {
   async #recover(
     run: Run,
     { count, of }: NonNullable<Arrival["missing"]>,
-  ): Promise<readonly TokenId[] | undefined> {
+  ): Promise<readonly DrawnToken[] | undefined> {
     const { model, tokenizer, route } = this.#backend;
     const { dialect } = model;
     if (dialect.whole === undefined || dialect.readWhole === undefined || !tokenizer.knowsAllBytes)
       return undefined;
     this.#backend.calls++;
     const wire = dialect.whole({ ...run.request, maxTokens: of });
-    const ids = dialect.readWhole(await route.json(wire, this.#link.signal)).map((id) => tokenId(id));
-    return ids.length < of ? undefined : ids.slice(of - count - 1, of);
+    const all = dialect.readWhole(await route.json(wire, this.#link.signal));
+    if (all.length < of) return undefined;
+    return all.slice(of - count - 1, of).flatMap(({ id, logprob }): DrawnToken[] => {
+      if (id === undefined) return [];
+      return [logprob === undefined ? { id: tokenId(id) } : { id: tokenId(id), logprob }];
+    });
   }
 
   #isUnclear({ queue }: Run): boolean {
@@ -285,9 +295,10 @@ export class HttpDrawer implements Drawer {
     if (end.reason !== "turn" && end.reason !== "stop") return;
     const { tokenizer } = this.#backend;
     const last = run.queue.at(-1)?.id;
+    const logprob = end.logprob === undefined ? {} : { logprob: end.logprob };
     const stopped = end.reason === "stop" ? this.#stopNamed(end) : undefined;
     if (stopped !== undefined) {
-      if (last !== stopped) run.queue.push({ id: stopped });
+      if (last !== stopped) run.queue.push({ id: stopped, ...logprob });
       run.drawn++;
       return;
     }
@@ -298,7 +309,7 @@ export class HttpDrawer implements Drawer {
       return;
     }
     if (named !== undefined) tokenizer.noteTurnEnd(named);
-    run.queue.push({ id: named ?? tokenizer.turnEnd });
+    run.queue.push({ id: named ?? tokenizer.turnEnd, ...logprob });
     run.drawn++;
   }
 

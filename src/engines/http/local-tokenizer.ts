@@ -53,7 +53,7 @@ export class LocalTokenizer implements HttpTokenizer {
   }
 
   promptOf(ids: readonly TokenId[]): Prompt {
-    return { kind: "ids", ids };
+    return { kind: "ids", ids: ids.slice() };
   }
 
   serverId(id: TokenId): number | undefined {

@@ -111,7 +111,7 @@ export class RemoteTokenizer implements HttpTokenizer {
   }
 
   promptOf(ids: readonly TokenId[]): Prompt {
-    return { kind: "ids", ids };
+    return { kind: "ids", ids: ids.slice() };
   }
 
   serverId(id: TokenId): number | undefined {

@@ -45,6 +45,7 @@ const FINAL_FIELDS = [
   "truncated",
   "id_slot",
   "tokens",
+  "completion_probabilities",
 ];
 const PROBE_FIELDS = ["index", "completion_probabilities", "id_slot"];
 
@@ -63,8 +64,14 @@ export class LlamaCppDialect implements Dialect {
     return this.#generation(request, false);
   }
 
-  readWhole(document: unknown): readonly number[] {
-    return listAt(document, "tokens").filter(isNumber);
+  readWhole(document: unknown): readonly Arrival[] {
+    const probabilities = listAt(document, "completion_probabilities");
+    return listAt(document, "tokens")
+      .filter(isNumber)
+      .map((id, index): Arrival => {
+        const logprob = logprobOf(numberAt(probabilities[index], "logprob"));
+        return { id, text: "", ...(logprob === undefined ? {} : { logprob }) };
+      });
   }
 
   #generation(request: GenerationRequest, stream: boolean): WireRequest {

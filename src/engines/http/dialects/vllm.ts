@@ -73,7 +73,11 @@ export class VllmDialect implements Dialect {
           ? []
           : [withLogprob({ text }, reported.length === 1 ? reported[0]?.logprob : undefined)];
       const end = endOfChoice(choice);
-      return end === undefined ? { arrivals } : { arrivals, end };
+      if (end === undefined) return { arrivals };
+      // The token that ended it is reported, and has no text.
+      const last = reported.at(-1)?.logprob;
+      const isSilent = !byId && text === "" && (end.reason === "turn" || end.reason === "stop");
+      return { arrivals, end: isSilent && last !== undefined ? { ...end, logprob: last } : end };
     };
   }
 
