@@ -123,7 +123,8 @@ async function openForServing(spec: string, config: GatewayConfig, signal: Abort
       signal,
     );
   } catch (error) {
-    if (!(error instanceof EngineError) || error.retryable || error.code !== "engine-failed") throw error;
+    const isEmbedded = !spec.startsWith("openai:");
+    if (!isEmbedded || !(error instanceof EngineError) || error.code !== "engine-failed") throw error;
     throw new EngineError(
       `${error.message} It was to hold ${concurrent} generations at once: less memory is needed with a lower limits.concurrent ` +
         `or embedded.contextTokens.`,
