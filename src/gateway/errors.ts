@@ -26,6 +26,11 @@ export interface GatewayErrorOptions {
   readonly cause?: unknown;
 }
 
+const USUAL_CODES: Partial<Record<ErrorStatus, string>> = {
+  401: "invalid_api_key",
+  429: "rate_limit_exceeded",
+};
+
 /** An error that is an answer: its message is written for the client. */
 export class GatewayError extends SplitReasonError {
   readonly status: ErrorStatus;
@@ -43,7 +48,7 @@ export class GatewayError extends SplitReasonError {
     this.status = options.status;
     this.type = options.type;
     this.param = options.param;
-    this.wireCode = options.wireCode;
+    this.wireCode = options.wireCode ?? USUAL_CODES[options.status];
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }

@@ -18,6 +18,7 @@ import {
 import type { GenerationRequest } from "../request/generation-request.ts";
 import type { RequestScope } from "../request/request-scope.ts";
 import { type ChoiceResult, runChoice, type StartedChoice } from "./choice.ts";
+import { ChunkWriter } from "./chunk-writer.ts";
 import { EventStream } from "./event-stream.ts";
 import { checkPromptLength } from "./prompt-length.ts";
 import { type Emit, ReasoningSplitter } from "./reasoning-splitter.ts";
@@ -127,24 +128,25 @@ class Generation {
   ): Promise<void> {
     let status = 200;
     const format = this.#format.stream(this.#head, { includeUsage });
+    const chunks = new ChunkWriter(stream, format);
     const { signal } = this.#link.controller;
     signal.addEventListener("abort", () => stream.release(), { once: true });
     if (signal.aborted) stream.release();
     try {
       await this.#all(async (index) => {
         const choice = index === 0 ? first : await this.#start(index);
-        stream.write(format.open(index));
+        chunks.write(format.open(index));
         const result = await this.#run(
           choice,
-          (channel, author, text, tokens) => stream.write(format.text(index, channel, author, text, tokens)),
-          () => stream.room(),
+          (channel, author, text, tokens) => chunks.text(index, channel, author, text, tokens),
+          () => chunks.room(),
         );
-        stream.write(format.finish(result));
+        chunks.write(format.finish(result));
       });
-      stream.write(`${includeUsage ? format.usage(this.#usage()) : ""}${DONE}`);
+      chunks.write(`${includeUsage ? format.usage(this.#usage()) : ""}${DONE}`);
     } catch (error) {
       const known = this.#scope.fail(error);
-      stream.write(event(errorBody(known)));
+      chunks.write(event(errorBody(known)));
       status = known.status;
     }
     stream.end();

@@ -2,6 +2,8 @@ import { setTimeout } from "node:timers/promises";
 
 import { expect, test, vi } from "vitest";
 
+import type { StreamFormat } from "../openai/response-format.ts";
+import { ChunkWriter } from "./chunk-writer.ts";
 import { EventStream, KEEP_ALIVE_MS } from "./event-stream.ts";
 
 const decoder = new TextDecoder();
@@ -90,4 +92,37 @@ test("a comment keeps a silent connection open, and only a silent one", async ()
   } finally {
     vi.useRealTimers();
   }
+});
+
+test("text of one author that waits together is one event, and other events keep their place", async () => {
+  const stream = new EventStream(() => {});
+  const format: StreamFormat = {
+    open: () => "",
+    text: (choice, channel, author, text, tokens) => `${choice} ${channel} ${author} ${text} ${tokens}\n\n`,
+    finish: () => "",
+    usage: () => "",
+  };
+  const chunks = new ChunkWriter(stream, format);
+  const reader = stream.body.getReader();
+  const next = async (): Promise<string> => decoder.decode((await reader.read()).value);
+  chunks.text(0, "reasoning", "small", "a", 1);
+  chunks.text(0, "reasoning", "small", "b", 2);
+  chunks.text(0, "reasoning", "big", "c", 1);
+  chunks.text(1, "reasoning", "big", "d", 1);
+  chunks.text(1, "content", "big", "e", 1);
+  chunks.write("end\n\n");
+  chunks.text(1, "content", "big", "f", 1);
+  expect(await next()).toBe(
+    "0 reasoning small ab 3\n\n0 reasoning big c 1\n\n1 reasoning big d 1\n\n1 content big e 1\n\nend\n\n1 content big f 1\n\n",
+  );
+  // A reader that waits gets each piece when it comes.
+  const waiting = next();
+  chunks.text(1, "content", "big", "", 1);
+  expect(await waiting).toBe("1 content big  1\n\n");
+  chunks.text(1, "content", "big", "x".repeat(20_000), 1);
+  const room = chunks.room();
+  expect(room).toBeInstanceOf(Promise);
+  await next();
+  await room;
+  stream.end();
 });

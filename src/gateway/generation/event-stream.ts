@@ -17,6 +17,8 @@ interface Pull {
 
 export class EventStream {
   readonly body: ReadableStream<Uint8Array>;
+  /** Called when text is about to go out: what is still being put together is written now. */
+  onFlush: () => void = () => {};
   #pending = "";
   #pull: Pull | undefined;
   #scheduled = false;
@@ -34,6 +36,7 @@ export class EventStream {
         pull: (controller) =>
           new Promise<void>((resolve) => {
             this.#pull = { controller, resolve };
+            this.onFlush();
             if (this.#pending !== "" || this.#ended) this.#schedule();
           }),
         cancel: () => {
@@ -58,9 +61,18 @@ export class EventStream {
     if (this.#pull !== undefined) this.#schedule();
   }
 
-  /** Undefined while there is room; else resolves when there is again, or when no one reads any more. */
-  room(): Promise<void> | undefined {
-    if (this.#pending.length < HIGH_WATER_CHARACTERS || this.#left || this.#isReleased) return undefined;
+  /** Something is there for {@link onFlush} to write. */
+  wake(): void {
+    if (this.#pull !== undefined && !this.#left) this.#schedule();
+  }
+
+  /**
+   * Undefined while there is room; else resolves when there is again, or when no one reads any more.
+   * @param more characters that wait besides those written.
+   */
+  room(more = 0): Promise<void> | undefined {
+    if (this.#pending.length + more < HIGH_WATER_CHARACTERS || this.#left || this.#isReleased)
+      return undefined;
     this.#room ??= withResolver();
     return this.#room.promise;
   }
@@ -92,6 +104,7 @@ export class EventStream {
   #flush(): void {
     const pull = this.#pull;
     if (pull === undefined || this.#left) return;
+    this.onFlush();
     if (this.#pending !== "") {
       pull.controller.enqueue(encoder.encode(this.#pending));
       this.#pending = "";

@@ -17,11 +17,7 @@ interface Token {
 }
 
 /** Deltas of up to `perDelta` tokens of one author. */
-function split(
-  start: "opening" | "reasoning" | "content",
-  tokens: readonly Token[],
-  perDelta = 1,
-): Part[] {
+function split(start: "opening" | "reasoning" | "content", tokens: readonly Token[], perDelta = 1): Part[] {
   const parts: Part[] = [];
   const splitter = new ReasoningSplitter(start, (channel, author, text, count) =>
     parts.push({ channel, author, text, tokens: count }),
@@ -47,7 +43,11 @@ const small = (...texts: readonly string[]): Token[] => texts.map((text) => ({ a
 
 describe("the reasoning splitter", () => {
   test("cuts at the first mark, whether it is one token or spelled out over several, and leaves only the mark out", () => {
-    for (const tokens of [small("a", "</think>", "b"), small("a", "<", "/thi", "nk>b"), small("a</think>b")]) {
+    for (const tokens of [
+      small("a", "</think>", "b"),
+      small("a", "<", "/thi", "nk>b"),
+      small("a</think>b"),
+    ]) {
       const parts = split("reasoning", tokens);
       expect(textOf(parts, "reasoning")).toBe("a");
       expect(textOf(parts, "content")).toBe("b");

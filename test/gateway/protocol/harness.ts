@@ -54,8 +54,8 @@ export function pairOver(
   return new Pair(pairConfigSchema.parse({ small: "s", big: "b", template: "chatml", ...config }), engines);
 }
 
-export async function openMicro(slots = 4): Promise<Pair> {
-  return Pair.open(MICRO_PAIR, { threads: 1, slots });
+export async function openMicro(sequences = 4): Promise<Pair> {
+  return Pair.open(MICRO_PAIR, { threads: 1, sequences });
 }
 
 export interface StreamedChunk {
