@@ -1,0 +1,150 @@
+/** A gateway on a socket, as clients find one: over two scripted models that write a known text, or over the shipped pair. */
+import { expect, vi } from "vitest";
+
+import { openEngine } from "../../src/engines/open-engine.ts";
+import type { Engine } from "../../src/engines/engine.ts";
+import {
+  ScriptedEngine,
+  type ScriptedHook,
+  type ScriptedModel,
+  testTokenizer,
+} from "../../src/engines/scripted/index.ts";
+import { AccessLog } from "../../src/gateway/access-log.ts";
+import { type GatewayConfigInput, parseGatewayConfig } from "../../src/gateway/config.ts";
+import { runGateway } from "../../src/gateway/run-gateway.ts";
+
+/** What the small model reads of its own and of the big model's words, tags included, in the order in which they come. */
+const WITH_HELP =
+  "Twelve times four: <bigmodel>12*4=48</bigmodel>. Done.\n</think>The answer is 48.<|im_end|>";
+/** Where it may not ask. */
+const ALONE = "Twelve times four: -. Done.\n</think>I do not know.<|im_end|>";
+
+export const REASONING = "Twelve times four: 12*4=48. Done.\n";
+export const ANSWER = "The answer is 48.";
+export const SPAN = "12*4=48";
+export const REASONING_ALONE = "Twelve times four: -. Done.\n";
+export const ANSWER_ALONE = "I do not know.";
+export const QUESTION = "What is 12 times 4?";
+
+const MARKER = /^(?:<\/?bigmodel>|<\/?think>|<\|im_end\|>)/u;
+
+/** The next token of a text that is known, or undefined where the context has left it. */
+function nextOf(script: string, written: string): string | undefined {
+  if (!script.startsWith(written)) return undefined;
+  const rest = script.slice(written.length);
+  return MARKER.exec(rest)?.[0] ?? rest.slice(0, 1);
+}
+
+export const COMPLETION_PROMPT = "Q: 12 times 4?\nA: ";
+/** What the output begins behind: of a chat, of the AI SDK's text completions, of a bare one. */
+const STARTS = ["<think>\n", "assistant:\n", COMPLETION_PROMPT];
+
+/** The last turn's output so far. */
+function writtenIn(text: string): string {
+  const start = STARTS.find((mark) => text.includes(mark));
+  if (start === undefined) throw new Error(`no turn begins in ${JSON.stringify(text)}`);
+  return text.slice(text.lastIndexOf(start) + start.length);
+}
+
+const smallModel: ScriptedModel = ({ text }) => {
+  const written = writtenIn(text);
+  const next = nextOf(WITH_HELP, written) ?? nextOf(ALONE, written);
+  // Forbidden to ask, it writes a dash.
+  if (next === "<bigmodel>") return { "<bigmodel>": 0.9, "-": 0.1 };
+  if (next !== undefined) return next;
+  // It reads on behind the place where it takes the pen back: whatever it thinks there is thrown away.
+  if (written.includes("<bigmodel>") && !written.includes("</bigmodel>")) return "?";
+  throw new Error(`the small model has no words after ${JSON.stringify(written)}`);
+};
+
+const bigModel: ScriptedModel = ({ text }) => {
+  const next = nextOf(WITH_HELP.replaceAll(/<\/?bigmodel>/gu, ""), writtenIn(text));
+  if (next === undefined) throw new Error(`the big model has no words after ${JSON.stringify(text)}`);
+  return next;
+};
+
+export interface Served extends AsyncDisposable {
+  /** As clients are given it. */
+  readonly baseURL: string;
+  readonly small: ScriptedEngine;
+  readonly big: ScriptedEngine;
+  /** Runs before each call into either model; replaced to slow or to break them. */
+  hook: ScriptedHook;
+}
+
+export interface ServedOptions {
+  readonly config?: Omit<GatewayConfigInput, "pair" | "port">;
+  readonly apiKey?: string;
+}
+
+/** Over the scripted pair, at temperature 0. */
+export async function serveScripted(options: ServedOptions = {}): Promise<Served> {
+  const tokenizer = testTokenizer();
+  let hook: ScriptedHook = () => {};
+  const engine = (name: string, next: ScriptedModel): ScriptedEngine =>
+    new ScriptedEngine({ name, next, tokenizer, hook: (call) => hook(call) });
+  const small = engine("small", smallModel);
+  const big = engine("big", bigModel);
+  const pair = {
+    small: "scripted:small",
+    big: "scripted:big",
+    template: "chatml",
+    sampling: { temperature: 0 },
+  };
+  const { baseURL, close } = await serve({ ...options.config, pair }, options.apiKey, (spec) =>
+    spec === pair.small ? small : big,
+  );
+  return {
+    baseURL,
+    small,
+    big,
+    get hook() {
+      return hook;
+    },
+    set hook(value) {
+      hook = value;
+    },
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Over the shipped pair. */
+export async function serveMicro(): Promise<{ readonly baseURL: string } & AsyncDisposable> {
+  const config: GatewayConfigInput = {
+    pair: "micro",
+    limits: { concurrent: 4, choices: 4 },
+    embedded: { threads: 1 },
+  };
+  const { baseURL, close } = await serve(config, undefined, (spec) =>
+    openEngine(spec, { threads: 1, sequences: 4 }),
+  );
+  return { baseURL, [Symbol.asyncDispose]: close };
+}
+
+async function serve(
+  config: GatewayConfigInput,
+  apiKey: string | undefined,
+  open: (spec: string) => Engine | Promise<Engine>,
+): Promise<{ readonly baseURL: string; readonly close: () => Promise<void> }> {
+  const gateway = await runGateway(parseGatewayConfig({ ...config, port: 0 }, "test"), {
+    apiKey,
+    open: async (spec) => open(spec),
+    log: new AccessLog({ write: () => {} }),
+  });
+  return { baseURL: `${gateway.url}/v1`, close: () => gateway.close(0) };
+}
+
+const draws = (engine: ScriptedEngine): number => engine.log.filter(({ kind }) => kind === "draw").length;
+
+/** Both models have let go, and draw nothing more. */
+export async function expectStopped({ small, big }: Served): Promise<void> {
+  await vi.waitFor(() => expect([small.openSequences, big.openSequences]).toEqual([0, 0]), 2000);
+  const before = [draws(small), draws(big)];
+  await new Promise((resolve) => {
+    setTimeout(resolve, 150);
+  });
+  expect([draws(small), draws(big)]).toEqual(before);
+}
+
+/** Tokens that a model has drawn so far. */
+export const drawn = (engine: ScriptedEngine): number => draws(engine);
