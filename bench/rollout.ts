@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 
 import { readProvenance } from "../src/core/provenance.ts";
 import { learned, SplitDecoder } from "../src/decode/index.ts";
-import { loadPairConfig } from "../src/decode/pair-config.ts";
+import { MICRO_PAIR } from "../src/decode/pair-config.ts";
 import { Pair } from "../src/decode/pair.ts";
 import type { Engine } from "../src/engines/engine.ts";
 import { microProblems } from "../src/recipes/reinforce/problems.ts";
@@ -29,7 +29,9 @@ const [rounds, count, members, concurrency] = [
   options.concurrency,
 ].map(Number) as [number, number, number, number];
 
-const pair = await Pair.open(await loadPairConfig("micro"), { threads: 1, sequences: concurrency });
+// By path: compiled benchmarks lie elsewhere than the package.
+const models = { small: "gguf:models/micro/small/model.gguf", big: "gguf:models/micro/big/model.gguf" };
+const pair = await Pair.open({ ...MICRO_PAIR, ...models }, { threads: 1, sequences: concurrency });
 const { small, big } = pair.both;
 const decoder = new SplitDecoder({ small, big });
 const source = microProblems(pair, 1);
@@ -57,6 +59,8 @@ async function rollouts(problems: readonly RolloutProblem[], seed: number): Prom
   return { tokensPerSecond: (tokens * 1000) / (performance.now() - startMs), tokens, bigTokens };
 }
 
+const MOST_ATTEMPTS = 200;
+
 /** The same prompts, as many sequences at once, until as many tokens are written. */
 async function raw(engine: Engine, problems: readonly RolloutProblem[], tokens: number): Promise<number> {
   const each = Math.ceil(tokens / (problems.length * members));
@@ -68,9 +72,10 @@ async function raw(engine: Engine, problems: readonly RolloutProblem[], tokens: 
     for (let index = next++; index < jobs.length; index = next++) {
       await using sequence = await engine.open();
       await sequence.append(jobs[index]?.prompt.prompt ?? []);
-      const sampling = { temperature: 1, seed: index };
       let left = each;
-      while (left > 0) {
+      // A turn that ends is gone on with: each attempt draws anew.
+      for (let attempt = 0; left > 0 && attempt < MOST_ATTEMPTS; attempt++) {
+        const sampling = { temperature: 1, seed: index + 1000 * attempt };
         for await (const event of sequence.generate({ maxTokens: left, sampling })) {
           if (event.type === "token") {
             left--;
