@@ -31,11 +31,12 @@ export const running = computed(() => runs.value.some((run) => run.active));
 export const announcement = signal("");
 
 export const stops = computed(() => budgetStops(info.value?.defaults.budget ?? NO_CAP));
-export const lanes = computed<readonly LaneId[]>(() =>
-  layout.value === "compare" ? SIDE_BY_SIDE : ["split"],
-);
+export const lanes = computed<readonly LaneId[]>(() => {
+  if (layout.value === "split") return ["split"];
+  return info.value?.pair.big === null ? SIDE_BY_SIDE.filter((lane) => lane !== "big") : SIDE_BY_SIDE;
+});
 
-const SEED_LIMIT = 2 ** 31;
+const SEED_LIMIT = 2 ** 32;
 
 export async function loadInfo(): Promise<void> {
   infoFailure.value = undefined;

@@ -14,7 +14,8 @@ const count = z.number().check(z.nonnegative());
 
 /** GET playground.json */
 export const playgroundInfoSchema = z.object({
-  pair: z.object({ small: z.string(), big: z.string() }),
+  /** Models as the server names them; a pair may be without a big one. */
+  pair: z.object({ small: z.string(), big: z.nullable(z.string()) }),
   models: z.object({ split: z.string(), small: z.string(), big: z.string() }),
   defaults: z.object({
     budget: z.optional(z.nullable(z.number().check(z.gte(0), z.lte(1)))),

@@ -58,7 +58,9 @@ function Slider({ id, name, help, min, max, step, value, words, marks, onChange 
     <div class="slider">
       <div class="slider-head">
         <label for={id}>{name}</label>
-        <output for={id}>{words}</output>
+        <span class="slider-value" aria-hidden="true">
+          {words}
+        </span>
       </div>
       <input
         id={id}

@@ -28,7 +28,7 @@ export function Header() {
           </div>
           <div>
             <dt class="key key-big">big</dt>
-            <dd>{pair.big}</dd>
+            <dd>{pair.big ?? "none"}</dd>
           </div>
         </dl>
       )}

@@ -46,7 +46,7 @@ export function Lane({ lane, run }: { lane: LaneId; run: Run | undefined }) {
       )}
       {run?.answer.value !== undefined && (
         <p class="answer">
-          <span>Answer</span> <output>{run.answer.value}</output>
+          <span>Answer</span> <strong>{run.answer.value}</strong>
         </p>
       )}
     </section>

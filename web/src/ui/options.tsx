@@ -28,7 +28,7 @@ export function MoreFields() {
           max={1_000_000}
           step="1"
         />
-        <NumberField id="seed" name="Seed" text={seedText} hint="random" min={0} max={2 ** 31 - 1} step="1" />
+        <NumberField id="seed" name="Seed" text={seedText} hint="random" min={0} max={2 ** 32 - 1} step="1" />
       </div>
       <CopyCurl />
     </details>
