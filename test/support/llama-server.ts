@@ -87,10 +87,8 @@ async function installedPackages(): Promise<string> {
   await mkdir(CACHE, { recursive: true });
   const partial = await mkdtemp(join(CACHE, "partial-"));
   try {
-    await run(python(), [
-      ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"],
-      ...["--only-binary", ":all:", "--target", partial, PACKAGE],
-    ]);
+    const only = "--no-deps --only-binary :all: --quiet --disable-pip-version-check".split(" ");
+    await run(python(), ["-m", "pip", "install", ...only, "--target", partial, PACKAGE]);
     await rename(partial, folder).catch((error: unknown) => {
       // Another test was faster.
       if (!existsSync(folder)) throw error;

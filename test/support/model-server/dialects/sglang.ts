@@ -152,7 +152,7 @@ export class SglangDialect implements Dialect {
     const { items, isBatch } = this.#itemsOf(body);
     const streams = items.map((item) => generateOne(this.#serving, item, signal));
     if (body.stream) return { type: "stream", items: streamed(streams, isBatch) };
-    const results = await Promise.all(streams.map(lastOf));
+    const results = await Promise.all(streams.map(async (stream) => (await lastOf(stream))?.()));
     return jsonReply(isBatch ? results : results[0]);
   }
 
@@ -206,22 +206,22 @@ async function lastOf<T>(stream: AsyncIterable<T>): Promise<T | undefined> {
 }
 
 async function* streamed(
-  streams: readonly AsyncIterable<object>[],
+  streams: readonly AsyncIterable<() => object>[],
   isBatch: boolean,
 ): AsyncGenerator<StreamItem, void, undefined> {
   const indexed = streams.map(async function* (stream, index) {
-    for await (const value of stream) yield isBatch ? { ...value, index } : value;
+    for await (const event of stream) yield isBatch ? { ...event(), index } : event();
   });
   for await (const value of interleave(indexed)) yield jsonItem(value);
   yield DONE;
 }
 
-/** Each event has everything so far: the text, the ids, the log-probabilities. */
+/** Each event has everything so far: the text, the ids, the log-probabilities. It is made when it is sent. */
 async function* generateOne(
   serving: Serving,
   item: Item,
   signal: AbortSignal,
-): AsyncGenerator<object, void, undefined> {
+): AsyncGenerator<() => object, void, undefined> {
   const { model } = serving;
   const { tokenizer } = model;
   const { sampling, prompt } = item;
@@ -267,7 +267,7 @@ async function* generateOne(
   };
   const outputIds: TokenId[] = [];
   const id = requestId("");
-  const event = (finish: object | null): object => ({
+  const event = (finish: object | null) => (): object => ({
     text: output.text,
     output_ids: [...outputIds],
     meta_info: {
