@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 
 import { EngineError } from "../../../src/core/errors.ts";
+import type { ScriptedModel } from "../../../src/testing.ts";
 import { answerOf, errorOf, gatewayOver, streamOf } from "./harness.ts";
 import { ANSWER, BIG_PART, REASONING, scriptedPair, THOUGHT_1 } from "./scripted-pair.ts";
 
@@ -145,14 +146,31 @@ describe("a model is away", () => {
   });
 
   test("the big one: the small one goes on, and the answer says why", async () => {
-    // The hand-off fails at once: the small model's close is forced, and it writes on.
-    const { pair } = scriptedPair({
-      script: `${THOUGHT_1}<bigmodel></bigmodel>${ANSWER}`,
-      bigHook: away("big"),
-    });
+    // Forbidden to ask, it writes a dash.
+    const smallNext: ScriptedModel = ({ text }) => {
+      const own = text
+        .slice(text.lastIndexOf("<think>\n") + 8)
+        .replaceAll(/<bigmodel>.*?<\/bigmodel>/gu, "-");
+      if (own.length < THOUGHT_1.length) return THOUGHT_1[own.length] ?? "";
+      if (own.length === THOUGHT_1.length) return { "<bigmodel>": 0.9, "-": 0.1 };
+      const rest = own.slice(THOUGHT_1.length + 1).replace("</think>", "|");
+      return ["</think>", "4", "2"][rest.length] ?? "<|im_end|>";
+    };
+    const { pair } = scriptedPair({ smallNext, bigHook: away("big") });
     const gateway = gatewayOver(pair);
-    const answer = await answerOf(await gateway.post(CHAT, { ...chat, max_tokens: THOUGHT_1.length }));
-    expect(answer.splitreason["policy"]).toBe("learned");
+    const body = { ...chat, temperature: 0 };
+    const answer = await answerOf(await gateway.post(CHAT, body));
+    const streamed = await streamOf(await gateway.post(CHAT, { ...body, stream: true }));
+    expect(answer.choices[0]?.message?.content).toBe("42");
+    expect(streamed.content).toBe("42");
+    for (const report of [answer.splitreason, streamed.report]) {
+      expect(report).toMatchObject({
+        policy: "learned",
+        degraded: expect.stringMatching(/big is away/),
+        offload_share: 0,
+      });
+    }
+    expect(gateway.log[0]).toMatchObject({ status: 200, level: "warn", degraded: true });
     const error = await errorOf(await gateway.post(CHAT, { ...chat, model: "splitreason:big" }));
     expect(error).toMatchObject({ status: 502, code: "engine_unavailable" });
   });
