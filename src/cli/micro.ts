@@ -146,5 +146,5 @@ class BuildDisplay {
 const HELP = `
 Examples:
   splitreason micro build --fast --out runs/try
-  splitreason micro build --out models/micro        about 40 minutes on two cores
+  splitreason micro build --out models/micro        about 50 minutes on two cores
 `;
