@@ -240,8 +240,6 @@ describe("over the shipped pair", () => {
       expect(await stream.reasoningText).toBe(whole.reasoningText);
       expect(whole.reasoningText).not.toMatch(/bigmodel/u);
       expect(whole.text).toMatch(/\\boxed\{\d+\}/u);
-      // The models are small and may be wrong; that the big one alone is right is the shipped pair's own test.
-      expect(problem.answer).toBeGreaterThanOrEqual(0);
     },
   );
 });

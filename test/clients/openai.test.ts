@@ -18,10 +18,6 @@ import {
 } from "./served-pair.ts";
 
 type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
-/** Fields that the client hands through without knowing them. */
-interface Extended {
-  readonly reasoning_content?: string;
-}
 
 let served: Served;
 let client: OpenAI;
@@ -42,7 +38,9 @@ function clientOf(
 
 const messages = [{ role: "user" as const, content: QUESTION }];
 const request = { model: "splitreason", messages };
-const reasoningOf = (part: Extended | undefined): string => part?.reasoning_content ?? "";
+/** A field that the client hands through without knowing it. */
+const reasoningOf = (part: object | undefined): string =>
+  part !== undefined && "reasoning_content" in part ? String(part.reasoning_content) : "";
 
 function joined(
   chunks: readonly Chunk[],
