@@ -17,7 +17,7 @@ export interface TestGateway {
   readonly metrics: GatewayMetrics;
   /** Lines of the log, parsed. */
   readonly log: Record<string, unknown>[];
-  post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
+  readonly post: (path: string, body: unknown, init?: RequestInit) => Promise<Response>;
 }
 
 export function gatewayOver(

@@ -71,7 +71,11 @@ describe("names of models", () => {
       data: { id: string; object: string }[];
     };
     expect(list.data.map(({ id }) => id)).toEqual([
-      ...["splitreason", "splitreason:small", "splitreason:big", "gpt-4o", "team/half"],
+      "splitreason",
+      "splitreason:small",
+      "splitreason:big",
+      "gpt-4o",
+      "team/half",
     ]);
     for (const id of ["splitreason@0.25", "team/half", "team%2Fhalf"]) {
       const response = await gateway.app.request(`/v1/models/${id}`);
@@ -226,8 +230,16 @@ describe("what is there", () => {
     await streamOf(await post(CHAT, { ...chat, stream: true }));
     expect(log).toHaveLength(2);
     expect(log[0]).toMatchObject({
-      ...{ method: "POST", route: CHAT, status: 200, model: "splitreason", policy: "learned", stream: false },
-      ...{ choices: 1, bigTokens: BIG_PART.length, switches: 1, finish: "end-of-turn" },
+      method: "POST",
+      route: CHAT,
+      status: 200,
+      model: "splitreason",
+      policy: "learned",
+      stream: false,
+      choices: 1,
+      bigTokens: BIG_PART.length,
+      switches: 1,
+      finish: "end-of-turn",
       requestId: answer.id.replace("chatcmpl-", ""),
     });
     expect(log[1]).toMatchObject({ status: 200, stream: true, bigTokens: BIG_PART.length });

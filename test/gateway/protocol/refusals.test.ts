@@ -243,13 +243,18 @@ describe("a prompt that is too long", () => {
     const short = scriptedPair({ contextSize: 200 });
     const error = await errorOf(await gatewayOver(short.pair).post(CHAT, { ...long, stream }));
     expect(error).toMatchObject({
-      ...{ status: 400, type: "invalid_request_error", code: "context_length_exceeded", param: "messages" },
+      status: 400,
+      type: "invalid_request_error",
+      code: "context_length_exceeded",
+      param: "messages",
       message: expect.stringMatching(/does not fit into its context of 200 tokens/),
     });
     expect([short.small.openSequences, short.big.openSequences]).toEqual([0, 0]);
     const text = { ...completion, prompt: `${"x".repeat(300)}>>`, stream };
     expect(await errorOf(await gatewayOver(short.pair).post("/v1/completions", text))).toMatchObject({
-      ...{ status: 400, code: "context_length_exceeded", param: "prompt" },
+      status: 400,
+      code: "context_length_exceeded",
+      param: "prompt",
     });
   });
 
@@ -257,7 +262,9 @@ describe("a prompt that is too long", () => {
     const { pair, small } = scriptedPair();
     const limited = gatewayOver(pair, { limits: { promptTokens: 100 } });
     expect(await errorOf(await limited.post(CHAT, long))).toMatchObject({
-      ...{ status: 400, code: "context_length_exceeded", param: "messages" },
+      status: 400,
+      code: "context_length_exceeded",
+      param: "messages",
       message: expect.stringMatching(/the prompt has 3\d\d tokens; this gateway reads at most 100/),
     });
     expect(small.log).toEqual([]);
