@@ -76,6 +76,9 @@ describe("the playground on bad days", { timeout: 180_000 }, () => {
     expect(await trace.locator("a, img, [href]").count()).toBe(0);
     expect(await trace.locator(":scope [style*='fixed']").count()).toBe(0);
     expect(await trace.innerText()).toContain("x".repeat(1500));
+    // What KaTeX cannot read, or will not, stays as it was written.
+    expect(await trace.innerText()).toContain("$\\frac{1$");
+    expect(await trace.innerText()).toContain("\\(\\def\\a{\\a\\a}\\a\\)");
     const width = await read(view.page, ".trace", "(element) => element.scrollWidth");
     expect(width).toBeLessThan(3000);
     expect(view.requests.some((address) => address.endsWith(".woff2"))).toBe(true);
@@ -222,7 +225,7 @@ describe("the playground on bad days", { timeout: 180_000 }, () => {
   it("stays responsive over a trace of 60,000 tokens", async () => {
     function* long(): Generator<ScriptPiece> {
       for (let token = 0; token < 60_000; token++) {
-        const text = token % 40 === 39 ? ".\n" : ` word${token % 10}`;
+        const text = token % 40 === 39 ? ".\n" : `word${token % 10} `;
         yield { author: token % 1000 < 50 ? "big" : "small", text };
       }
     }
@@ -252,7 +255,8 @@ describe("the playground on bad days", { timeout: 180_000 }, () => {
     expect(await view.lane("split").counter("Big")).toBe("3,000 tokens");
     const longestFrameMs = await view.page.evaluate<number>("globalThis.longest");
     console.log(`longest time between two frames over 60,000 tokens: ${Math.round(longestFrameMs)} ms`);
-    expect(longestFrameMs).toBeLessThan(2000);
+    // A tenth of a second on a quiet machine: the bound is for busy ones, and far below a page that renders all of it each time.
+    expect(longestFrameMs).toBeLessThan(4000);
     await view.expectClean();
   });
 

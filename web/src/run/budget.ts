@@ -24,5 +24,6 @@ export function biasWords(bias: number): string {
 /** Two significant digits below 10%, none behind the point above. */
 export function percent(share: number): string {
   const value = share * 100;
+  if (value > 0 && value < 0.05) return "<0.1%";
   return `${value !== 0 && value < 9.95 ? Number(value.toFixed(1)) : Math.round(value)}%`;
 }

@@ -75,14 +75,15 @@ function typesetNode(node: Text, katex: Katex, limit: number): number {
       katex.render(source, element, {
         displayMode: display,
         trust: false,
-        throwOnError: false,
+        // Its own way of showing a mistake sets a style attribute, which the policy refuses. Plain text says it better.
+        throwOnError: true,
         strict: "ignore",
         maxExpand: 200,
         maxSize: 12,
         output: "htmlAndMathml",
       });
     } catch {
-      // Not a mistake in the formula (those are shown in place) but one of KaTeX.
+      // A formula that KaTeX cannot read stays as the model wrote it.
       continue;
     }
     fragment.append(text.slice(position, start), element);
