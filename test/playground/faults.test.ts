@@ -255,7 +255,7 @@ describe("the playground on bad days", { timeout: 180_000 }, () => {
     expect(await view.lane("split").counter("Big")).toBe("3,000 tokens");
     const longestFrameMs = await view.page.evaluate<number>("globalThis.longest");
     console.log(`longest time between two frames over 60,000 tokens: ${Math.round(longestFrameMs)} ms`);
-    // A tenth of a second on a quiet machine: the bound is for busy ones, and far below a page that renders all of it each time.
+    // Generous: on two busy cores (load 20) it was 1.3 s.
     expect(longestFrameMs).toBeLessThan(4000);
     await view.expectClean();
   });

@@ -60,7 +60,7 @@ describe("readEvents", () => {
     ["never ends an event", `data: ${"x".repeat(1_100_000)}`, "broken", /an event without an end/],
     [
       "never ends",
-      `${chunk({ content: "x".repeat(900_000) })}`.repeat(3),
+      chunk({ content: "x".repeat(900_000) }).repeat(3),
       "broken",
       /longer than this page shows/,
     ],
