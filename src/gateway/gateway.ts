@@ -18,6 +18,7 @@ import {
   type GenerationContext,
 } from "./generation-routes.ts";
 import type { GatewayMetrics } from "./metrics.ts";
+import { PromptRenderer } from "./request/prompt-renderer.ts";
 import { RequestScope } from "./request/request-scope.ts";
 import { findBuiltSite, staticSite } from "./static-site.ts";
 import { findModel, listModels, playgroundFacts, readiness } from "./status-routes.ts";
@@ -53,6 +54,7 @@ export function createGateway(options: GatewayOptions): Hono<Environment> {
     ...options,
     clock,
     drawSeed: options.drawSeed ?? (() => randomInt(2 ** 32)),
+    renderer: new PromptRenderer(pair),
   };
   const app = new Hono<Environment>();
   app.use(observe(options, clock));

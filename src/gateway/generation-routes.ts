@@ -1,7 +1,7 @@
 /** `POST /v1/chat/completions` and `POST /v1/completions`: from a body to a checked request to an answer. */
 import { ConfigError } from "../core/errors.ts";
 import { textPiece } from "../core/piece.ts";
-import type { Pair, PairPrompt } from "../decode/pair.ts";
+import type { PairPrompt } from "../decode/pair.ts";
 import { invalidRequest, toGatewayError } from "./errors.ts";
 import { type AnswerContext, answer } from "./generation/answer.ts";
 import { chatFormat } from "./openai/chat-format.ts";
@@ -11,10 +11,12 @@ import { completionRequestSchema } from "./openai/completion-request.ts";
 import { checkFields, readJson } from "./openai/read-request.ts";
 import type { GenerationRequest } from "./request/generation-request.ts";
 import { planGeneration } from "./request/plan.ts";
+import type { PromptRenderer } from "./request/prompt-renderer.ts";
 import type { RequestScope } from "./request/request-scope.ts";
 
 export interface GenerationContext extends AnswerContext {
   readonly drawSeed: () => number;
+  readonly renderer: PromptRenderer;
 }
 
 export const CHAT_ROUTE = "/v1/chat/completions";
@@ -25,13 +27,13 @@ export async function answerChat(
   scope: RequestScope,
   context: GenerationContext,
 ): Promise<Response> {
-  const { config, pair } = context;
+  const { config, renderer } = context;
   const wire = checkFields(chatRequestSchema, await readJson(http, config.limits.bodyBytes, scope.signal));
   const reasoning = wire.splitreason?.reasoning ?? config.reasoning;
   const planned = planGeneration(
     wire,
     {
-      prompts: [renderPrompt(pair, wire)],
+      prompts: [renderPrompt(renderer, wire)],
       promptField: "messages",
       maxTokens:
         wire.max_completion_tokens === undefined
@@ -74,7 +76,9 @@ export async function answerCompletion(
   return withPromptField(planned, answer(planned, completionFormat, scope, COMPLETION_ROUTE, context));
 }
 
-function renderPrompt(pair: Pair, wire: ChatRequest): PairPrompt {
+function renderPrompt(renderer: PromptRenderer, wire: ChatRequest): PairPrompt {
+  // What is wrong with a template by itself is not the client's fault.
+  const pair = renderer.current();
   try {
     return pair.render(chatMessages(wire));
   } catch (error) {

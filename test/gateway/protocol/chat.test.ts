@@ -1,6 +1,7 @@
 /** What the chat and completion routes answer, at once and streamed, to the letter. */
 import { describe, expect, test } from "vitest";
 
+import { Pair } from "../../../src/decode/pair.ts";
 import { randomModel, ScriptedEngine } from "../../../src/testing.ts";
 import { answerOf, eventsIn, gatewayOver, pairOver, streamOf } from "./harness.ts";
 import { ANSWER, BIG_PART, REASONING, scriptedPair, THOUGHT_1, THOUGHT_2 } from "./scripted-pair.ts";
@@ -231,6 +232,26 @@ describe("chat completions", () => {
       "<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\none two<|im_end|>\n<|im_start|>assistant\nthree<|im_end|>\n" +
         "<|im_start|>user\nfour<|im_end|>\n<|im_start|>assistant\n<think>\n",
     );
+  });
+
+  test("a model that comes with a template of its own is prompted with it from then on", async () => {
+    const template = (mark: string): string =>
+      `{%- for message in messages -%}{{ '${mark}' + message.content }}{%- endfor -%}`;
+    const { pair: made, small, big, contexts } = scriptedPair();
+    let current = template("before ");
+    Object.defineProperty(small, "chatTemplate", { get: () => current });
+    Object.defineProperty(big, "chatTemplate", { value: template("big ") });
+    const { template: _, ...config } = made.config;
+    const gateway = gatewayOver(new Pair(config, { small, big }));
+    await answerOf(await gateway.post(CHAT, chat));
+    const first = contexts.length;
+    current = template("after ");
+    await answerOf(await gateway.post(CHAT, chat));
+    const [before, after] = [contexts[0], contexts[first]].map((ids) =>
+      small.tokenizer.decode((ids ?? []) as never),
+    );
+    expect(before).toBe("before what is 13 x 54?<think>\n");
+    expect(after).toBe("after what is 13 x 54?<think>\n");
   });
 
   test("tags and control marks in a user's text are text", async () => {
