@@ -60,6 +60,25 @@ describe("the log", () => {
     expect(attempt).toMatchObject({ trouble: "refused by 10.0.0.1" });
   });
 
+  it("says once that an engine is away, however often it is tried in vain", () => {
+    const trouble = { code: "engine-unavailable", message: "refused", seenBy: "attempt" } as const;
+    const lines = logged(false, (log) => {
+      for (let attempt = 0; attempt < 3; attempt++) {
+        log.engine("big", "down", trouble);
+        log.engine("big", "recovering", trouble);
+      }
+      log.engine("small", "down", trouble);
+      log.engine("big", "up", undefined);
+      log.engine("big", "down", trouble);
+    });
+    expect(lines.map(({ engine, health }) => `${String(engine)} ${String(health)}`)).toEqual([
+      "big down",
+      "small down",
+      "big up",
+      "big down",
+    ]);
+  });
+
   it("has prompts when the operator asks for them, and never what looks like a key", () => {
     const [line] = logged(true, (log) =>
       log.request({

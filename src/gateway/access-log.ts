@@ -54,6 +54,8 @@ const LONGEST_FIELD = 500;
 export class AccessLog {
   readonly #logPrompts: boolean;
   readonly #pino: pino.Logger;
+  /** What was logged last of each. */
+  readonly #engines = new Map<Author, string>();
 
   constructor(options: AccessLogOptions = {}) {
     this.#logPrompts = options.logPrompts ?? false;
@@ -81,9 +83,15 @@ export class AccessLog {
     this.#pino[level](line, "request");
   }
 
-  /** An engine came, went, or is being brought back. What it said to a request is left out, like the request itself. */
+  /**
+   * An engine came or went; attempts that change nothing are left out. So is what it said to a request, like the request itself.
+   */
   engine(engine: Author, health: EngineHealth, trouble: Trouble | undefined): void {
+    if (health === "recovering") return;
     const said = trouble === undefined || this.#logPrompts ? trouble?.message : publicTrouble(trouble);
+    const state = `${health} ${said ?? ""}`;
+    if (this.#engines.get(engine) === state) return;
+    this.#engines.set(engine, state);
     const line = { engine, health, ...(said === undefined ? {} : { trouble: field(said) }) };
     this.#pino[health === "down" ? "warn" : "info"](line, "engine");
   }

@@ -6,6 +6,7 @@ import { Pair } from "../decode/pair.ts";
 import type { PairConfig } from "../decode/pair-config.ts";
 import type { Engine } from "../engines/engine.ts";
 import { openEngine } from "../engines/open-engine.ts";
+import { parseEngineSpec } from "../engines/spec.ts";
 import { AccessLog } from "./access-log.ts";
 import { Admission } from "./admission.ts";
 import { type GatewayConfig, pairOf } from "./config.ts";
@@ -43,10 +44,22 @@ export async function runGateway(config: GatewayConfig, options: RunOptions = {}
   const metrics = new GatewayMetrics({ process: true });
   const admission = new Admission(config.limits, { clock });
   metrics.watchAdmission(admission);
-  const guard = (author: Author): GuardedEngine =>
-    guardFor(author, pairConfig, config, options, log, metrics);
-  const small = guard("small");
-  const big = guard("big");
+  const guard = async (author: Author): Promise<GuardedEngine> => {
+    const templateUntilOpen = await templateBeforeOpening(pairConfig, author);
+    const open = options.open ?? ((spec, aborted) => openForServing(spec, config, aborted));
+    return guardEngine((aborted) => open(pairConfig[author], aborted), {
+      name: pairConfig[author],
+      ...config.breaker,
+      templateUntilOpen,
+      accept: (engine) => requireTemplate(engine, pairConfig),
+      onHealth: (health, trouble) => {
+        metrics.setEngineHealth(author, health);
+        log.engine(author, health, trouble);
+      },
+    });
+  };
+  const small = await guard("small");
+  const big = await guard("big");
   const closeEngines = async (): Promise<void> => {
     await Promise.all([small.close(), big.close()]);
   };
@@ -86,27 +99,21 @@ export async function runGateway(config: GatewayConfig, options: RunOptions = {}
   }
 }
 
-function guardFor(
-  author: Author,
-  pair: PairConfig,
-  config: GatewayConfig,
-  options: RunOptions,
-  log: AccessLog,
-  metrics: GatewayMetrics,
-): GuardedEngine {
-  const spec = pair[author];
-  const open = options.open ?? ((name, signal) => openForServing(name, config, signal));
-  return guardEngine((signal) => open(spec, signal), {
-    name: spec,
-    ...config.breaker,
-    templateUntilOpen: pair.template ?? "chatml",
-    accept: (engine) => requireTemplate(engine, pair),
-    onHealth: (health, trouble) => {
-      metrics.setEngineHealth(author, health);
-      log.engine(author, health, trouble);
-    },
-  });
+/**
+ * The template for requests that come before the model was seen: its own where the configuration says, else a stand-in, with which
+ * the other model can still answer.
+ */
+async function templateBeforeOpening(pair: PairConfig, author: Author): Promise<string> {
+  if (pair.template !== undefined) return pair.template;
+  if (!isRemote(pair[author])) return STAND_IN;
+  const parsed = parseEngineSpec(pair[author]);
+  if (parsed.kind !== "http" || parsed.template === undefined) return STAND_IN;
+  const { readTemplate } = await import("../engines/http/chat-templates.ts");
+  return readTemplate(parsed.template);
 }
+
+const STAND_IN = "chatml";
+const isRemote = (spec: string): boolean => spec.startsWith("openai:");
 
 /** Embedded models get a place for each generation that may run. */
 async function openForServing(spec: string, config: GatewayConfig, signal: AbortSignal): Promise<Engine> {
@@ -123,8 +130,7 @@ async function openForServing(spec: string, config: GatewayConfig, signal: Abort
       signal,
     );
   } catch (error) {
-    const isEmbedded = !spec.startsWith("openai:");
-    if (!isEmbedded || !(error instanceof EngineError) || error.code !== "engine-failed") throw error;
+    if (isRemote(spec) || !(error instanceof EngineError) || error.code !== "engine-failed") throw error;
     throw new EngineError(
       `${error.message} It was to hold ${concurrent} generations at once: less memory is needed with a lower limits.concurrent ` +
         `or embedded.contextTokens.`,

@@ -88,7 +88,7 @@ const bigState = async (): Promise<string> => {
 };
 const bigIsUp = (): Promise<void> => expect.poll(bigState, { timeout: 30_000, interval: 100 }).toBe("up");
 
-describe("serve, with the big model's server", { timeout: 120_000 }, () => {
+describe("serve, with the big model's server", { timeout: 240_000 }, () => {
   it("away at the start: it starts, answers alone and says so, and takes the server in when it is there", async () => {
     const alone = await solve();
     expect(alone).toMatchObject({ status: 200, bigTokens: 0 });
@@ -163,7 +163,7 @@ describe("serve, with the big model's server", { timeout: 120_000 }, () => {
   });
 });
 
-describe("serve, on its own", { timeout: 120_000 }, () => {
+describe("serve, on its own", { timeout: 240_000 }, () => {
   it("cuts off what does not end in time, and exits with 0", async () => {
     await using own = await startServe([
       "--big",

@@ -9,6 +9,7 @@ import { vi, expect } from "vitest";
 import { EngineError } from "../../../src/core/errors.ts";
 import type { Engine } from "../../../src/engines/engine.ts";
 import {
+  type ScriptedCall,
   ScriptedEngine,
   type ScriptedHook,
   type ScriptedModel,
@@ -16,6 +17,7 @@ import {
 } from "../../../src/engines/scripted/index.ts";
 import { AccessLog } from "../../../src/gateway/access-log.ts";
 import { type GatewayConfigInput, parseGatewayConfig } from "../../../src/gateway/config.ts";
+import { TRIAL_PROMPT } from "../../../src/gateway/engine-trial.ts";
 import { type RunningGateway, runGateway } from "../../../src/gateway/run-gateway.ts";
 
 /** Tokens that the small model writes before, between and after the spans, each a letter. */
@@ -61,7 +63,7 @@ export interface Breakable {
   away: Error | undefined;
   /** Every engine that was opened. */
   readonly engines: ScriptedEngine[];
-  /** Calls into the model so far. */
+  /** Calls into the model so far, without the guard's own attempts to bring it back. */
   readonly calls: number;
   /** Tokens drawn so far. */
   readonly drawn: number;
@@ -93,13 +95,20 @@ function breakable(name: string, next: ScriptedModel, contextSize: number) {
   };
   const model: Breakable = Object.defineProperties(state as Breakable, {
     engines: { value: engines },
-    calls: { get: () => engines.reduce((sum, { log }) => sum + log.length, 0) },
+    calls: { get: () => engines.reduce((sum, { log }) => sum + callsByRequests(log), 0) },
     drawn: {
       get: () => engines.reduce((sum, { log }) => sum + log.filter(({ kind }) => kind === "draw").length, 0),
     },
     open: { get: () => engines.reduce((sum, { openSequences }) => sum + openSequences, 0) },
   });
   return { model, open };
+}
+
+function callsByRequests(log: readonly ScriptedCall[]): number {
+  const isAttempt = ({ kind, position, tokens }: ScriptedCall): boolean =>
+    kind === "read" && position === 0 && tokens === TRIAL_PROMPT.length;
+  const attempts = new Set(log.filter(isAttempt).map(({ sequence }) => sequence));
+  return log.filter(({ sequence }) => !attempts.has(sequence)).length;
 }
 
 export interface Rig extends AsyncDisposable {
