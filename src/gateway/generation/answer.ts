@@ -1,5 +1,6 @@
 /** From a {@link GenerationRequest} to a Response: admitted, started, and written at once or as a stream. */
 import type { Clock } from "../../core/clock.ts";
+import type { Piece } from "../../core/piece.ts";
 import { linkController } from "../../decode/waiting.ts";
 import type { Pair } from "../../decode/pair.ts";
 import { THINK_TAGS } from "../../tags/grammar.ts";
@@ -184,9 +185,9 @@ class Generation {
     emit: Emit,
     afterText?: () => Promise<void> | undefined,
   ): Promise<ChoiceResult> {
-    const { authors, reasoning, prompts } = this.#request;
+    const { authors, reasoning } = this.#request;
     const { facts } = this.#scope;
-    const start = reasoning === "separate" ? thinkingState(prompts[0]) : "content";
+    const start = reasoning === "separate" ? thinkingState(choice.prompt) : "content";
     let output = "";
     const isLogged = this.#context.config.logPrompts;
     const splitter = new ReasoningSplitter(start, (channel, author, text, tokens) => {
@@ -259,8 +260,8 @@ class Generation {
 }
 
 /** Whether the template left the assistant's turn within a thought. */
-function thinkingState(prompt: GenerationRequest["prompts"][number] | undefined): "opening" | "reasoning" {
-  const last = prompt?.prompt.at(-1);
+function thinkingState(prompt: readonly Piece[]): "opening" | "reasoning" {
+  const last = prompt.at(-1);
   return last?.control === true && last.text.trimEnd().endsWith(THINK_TAGS.open) ? "reasoning" : "opening";
 }
 

@@ -1,5 +1,6 @@
 /** One choice of a request: its events are folded into what the answer reports, while its text goes to whoever shows it. */
 import { type ErrorCode, redactCredentials, SplitReasonError } from "../../core/errors.ts";
+import type { Piece } from "../../core/piece.ts";
 import type { FinishEvent, SplitEvent, WrittenSegment } from "../../decode/index.ts";
 import type { ReasoningSplitter } from "./reasoning-splitter.ts";
 
@@ -19,6 +20,8 @@ export interface StartedChoice {
   readonly index: number;
   readonly policy: string;
   readonly seed: number;
+  /** What whoever writes first has read. */
+  readonly prompt: readonly Piece[];
   readonly events: AsyncIterable<SplitEvent>;
   /** Known before it began. */
   readonly degraded: string | undefined;

@@ -69,6 +69,7 @@ async function start(
   return {
     index,
     policy: policy.name,
+    prompt: policy.uses === "big" ? (prompt.promptForBig ?? prompt.prompt) : prompt.prompt,
     seed: index === 0 ? request.seed : seed,
     events: resumed(first, iterator),
     degraded,

@@ -2,7 +2,9 @@
 import { describe, expect, test } from "vitest";
 
 import { EngineError } from "../../../src/core/errors.ts";
+import { Pair } from "../../../src/decode/pair.ts";
 import type { ScriptedModel } from "../../../src/testing.ts";
+import { BUILT_IN_TEMPLATES } from "../../../src/tokenizer/built-in-templates.ts";
 import { answerOf, errorOf, gatewayOver, streamOf } from "./harness.ts";
 import { ANSWER, BIG_PART, REASONING, scriptedPair, THOUGHT_1 } from "./scripted-pair.ts";
 
@@ -29,6 +31,18 @@ describe("names of models", () => {
     expect(answer.splitreason).toMatchObject({ policy: "always", offload_share: 1 });
     expect(answer.usage.completion_tokens_details).toMatchObject({ small_tokens: 0 });
     expect(small.log).toEqual([]);
+  });
+
+  test("the big model's own template says whether its thought is open", async () => {
+    const { pair, small, big } = scriptedPair(plain);
+    const { template: _, ...config } = pair.config;
+    Object.defineProperty(small, "chatTemplate", { value: BUILT_IN_TEMPLATES.chatml });
+    Object.defineProperty(big, "chatTemplate", {
+      value: `${BUILT_IN_TEMPLATES.chatml}{%- if add_generation_prompt -%}{{ '<think>\\n' }}{%- endif -%}`,
+    });
+    const gateway = gatewayOver(new Pair({ ...config, openThinking: false }, { small, big }));
+    const answer = await answerOf(await gateway.post(CHAT, { ...chat, model: "splitreason:big" }));
+    expect(answer.choices[0]?.message).toMatchObject({ content: ANSWER, reasoning_content: REASONING });
   });
 
   test("splitreason@BUDGET caps the big model's part; the extension says the same", async () => {
