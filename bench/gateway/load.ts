@@ -126,7 +126,13 @@ function runRequest(
             ),
           );
         },
-        onResponseError: (_controller, error) => reject(error),
+        onResponseError: (_controller, error) =>
+          reject(
+            new Error(
+              `${target.name}: ${error.message} after status ${status} and ${reader.count} of ${tokensPerRequest} tokens`,
+              { cause: error },
+            ),
+          ),
       },
     );
   });

@@ -18,6 +18,8 @@ export interface Speed {
   readonly generatorBusy: number;
   readonly gapP50Us: number;
   readonly gapP99Us: number;
+  /** At the client: a gateway that puts tokens which came together into one event sends fewer. */
+  readonly bytesPerToken: number;
 }
 
 export interface Transit {
@@ -65,6 +67,7 @@ export async function measureSpeed(setting: Setting, arm: Arm, load: Load, timin
     generatorBusy: generator / result.wallMs,
     gapP50Us: gaps.p50,
     gapP99Us: gaps.p99,
+    bytesPerToken: result.bytes / result.tokens,
   };
 }
 

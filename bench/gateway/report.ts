@@ -17,6 +17,7 @@ export interface SpeedSummary {
   /** Between a stream's tokens, at full speed. */
   readonly gapP50Us: number;
   readonly gapP99Us: number;
+  readonly bytesPerToken: number;
   readonly rounds: readonly number[];
 }
 
@@ -41,6 +42,7 @@ export function summarizeSpeed(speeds: readonly Speed[], timed: readonly Speed[]
       generatorBusy: median(own.map((speed) => speed.generatorBusy)),
       gapP50Us: median(ownTimed.map((speed) => speed.gapP50Us)),
       gapP99Us: median(ownTimed.map((speed) => speed.gapP99Us)),
+      bytesPerToken: median(own.map((speed) => speed.bytesPerToken)),
       rounds: rates[arm] ?? [],
     };
   });
@@ -59,7 +61,7 @@ function ratiosTo(arm: ArmName, rates: Partial<Record<ArmName, readonly number[]
 }
 
 export function* speedCard(summaries: readonly SpeedSummary[]): Generator<string> {
-  yield "  arm           tokens/s   of direct            of Portkey           CPU µs a token (upstream, gateway, client)   busy cores           gap p50 / p99 µs";
+  yield "  arm           tokens/s   of direct            of Portkey           CPU µs a token (upstream, gateway, client)   busy cores           gap p50 / p99 µs   bytes a token";
   for (const one of summaries) {
     const ratio = (to: ArmName): string => {
       const found = one.ratioTo[to];
