@@ -150,10 +150,8 @@ describe("the playground over the micro pair", { timeout: 180_000 }, () => {
     await page.getByText("Sampling and request").click();
     await page.getByLabel("Temperature").fill("0");
     await page.getByText("Sampling and request").click();
-    if (name === "wide") {
-      await page.getByRole("radio", { name: "Side by side" }).check();
-      await page.getByRole("button", { name: "Two products" }).click();
-    } else await page.getByRole("button", { name: "As in the README" }).click();
+    if (name === "wide") await page.getByRole("radio", { name: "Side by side" }).check();
+    await page.getByRole("button", { name: "As in the README" }).click();
     await view.run().click();
     await view.lane("split").reaches("done");
     if (name === "wide") for (const id of ["small", "big"] as const) await view.lane(id).reaches("done");
