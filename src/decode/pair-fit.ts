@@ -23,12 +23,14 @@ export function requireFit({ small, big }: ModelPair, policy: Policy, tags: TagP
   if (unknown.length > 0) {
     fail(
       `policy "${policy.name}" needs ${unknown.join(" and ")} as control tokens, which ${small.model} does not have; ` +
-        `give a small model tuned with them (splitreason train sft), or use the policy random, never or always.`,
+        `give a small model tuned with them (splitreason train sft), or use the policy random, never or always; for a model behind HTTP ` +
+        `whose vocabulary is not known here, give tokenizer=PATH in its engine spec (docs/engines.md).`,
     );
   }
   if (!small.capabilities.logitBias) {
     fail(
-      `policy "${policy.name}" has to forbid tags at times, and the engine of ${small.model} has no logit bias.`,
+      `policy "${policy.name}" has to forbid tags at times, and the engine of ${small.model} has no logit bias; ` +
+        `use another dialect or give tokenizer=PATH in its engine spec (docs/engines.md), or use the policy random, never or always.`,
     );
   }
 }

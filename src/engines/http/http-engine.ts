@@ -18,6 +18,8 @@ export interface HttpEngineParts {
   readonly chatTemplate: string | undefined;
   /** Whether ids are exact. */
   readonly tokenIds: boolean;
+  /** Whether the server's ids of tokens are known, so that they can be biased. */
+  readonly knowsIds: boolean;
 }
 
 export class HttpEngine implements Engine {
@@ -42,7 +44,7 @@ export class HttpEngine implements Engine {
       scores: dialect.scoring !== undefined && parts.tokenIds ? "every-position" : "probe",
       prefill: true,
       tokenIds: parts.tokenIds,
-      logitBias: dialect.logitBias,
+      logitBias: dialect.logitBias && parts.knowsIds,
       draws: "request",
       logprobs: dialect.logprobs,
       entropy: false,

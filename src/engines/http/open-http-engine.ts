@@ -86,7 +86,7 @@ async function connect(
   const facts = await askFacts(spec, route, signal);
   const chatTemplate = await templateFor(spec, tokenizer, facts.chatTemplate);
   const markers = [...new Set([...USUAL_MARKERS, ...spec.markers, ...markersIn(chatTemplate ?? "")])];
-  const vocabulary = await vocabularyFor(spec, facts, { route, tokenizer, markers }, signal);
+  const vocabulary = await vocabularyFor(spec, facts, { pool, route, tokenizer, markers }, signal);
   const known = Math.min(
     facts.contextSize ?? Infinity,
     spec.contextSize ?? (facts.flavour === "ollama" ? OLLAMA_CONTEXT : Infinity),
@@ -99,6 +99,7 @@ async function connect(
     chatTemplate,
     tokenizer: vocabulary.make,
     tokenIds: vocabulary.exact,
+    knowsIds: vocabulary.knowsIds,
     contextSize: vocabulary.counted === "tokens" ? tokens : Math.max(1, Math.floor(tokens * WORDS_FOR_TOKEN)),
     model: {
       dialect: dialectFor(spec, facts, vocabulary, tokens),
@@ -123,11 +124,7 @@ interface Vocabulary {
 async function vocabularyFor(
   spec: HttpEngineSpec,
   facts: ServerFacts,
-  {
-    route,
-    tokenizer,
-    markers,
-  }: Pick<Connection, "route" | "tokenizer"> & { readonly markers: readonly string[] },
+  { pool, route, tokenizer, markers }: Connection & { readonly markers: readonly string[] },
   signal: AbortSignal,
 ): Promise<Vocabulary> {
   const isNative = spec.dialect !== "openai";
@@ -138,13 +135,13 @@ async function vocabularyFor(
   if (spec.dialect === "llamacpp") {
     const remote = await RemoteTokenizer.open(
       `${spec.urls.join(",")}#${facts.model}`,
-      (path, body, aborted) => route.json({ at: "root", path, body }, aborted),
+      (path, body, aborted) => pool.json({ at: "root", path, body }, aborted),
       { markers, endOfTurn: facts.endOfTurn },
       signal,
     );
     return { make: () => remote, exact: true, counted: "tokens", markers, knowsIds: true };
   }
-  const texts = await textVocabulary(spec, facts, { route, tokenizer, markers }, signal);
+  const texts = await textVocabulary(spec, facts, { pool, route, tokenizer, markers }, signal);
   return {
     make: () => new TextTokenizer(texts),
     exact: false,
@@ -157,11 +154,7 @@ async function vocabularyFor(
 async function textVocabulary(
   spec: HttpEngineSpec,
   facts: ServerFacts,
-  {
-    route,
-    tokenizer,
-    markers,
-  }: Pick<Connection, "route" | "tokenizer"> & { readonly markers: readonly string[] },
+  { pool, route, tokenizer, markers }: Connection & { readonly markers: readonly string[] },
   signal: AbortSignal,
 ): Promise<TextVocabulary> {
   if (tokenizer !== undefined && facts.flavour !== "ollama") {
@@ -176,7 +169,7 @@ async function textVocabulary(
   }
   const controls = new Map<string, number | undefined>(spec.markers.map((marker) => [marker, undefined]));
   const canAsk = facts.flavour !== "other" && facts.flavour !== "ollama";
-  const ask = (text: string, within: AbortSignal | undefined) => askTokenId(route, facts, text, within);
+  const ask = (text: string, within: AbortSignal | undefined) => askTokenId(pool, facts, text, within);
   for (const marker of canAsk ? markers : []) {
     const id = await ask(marker, signal);
     if (id !== undefined) controls.set(marker, id);

@@ -55,6 +55,16 @@ export class EndpointPool {
     return new Route(this, this.pick(new Set()) ?? this.#leastRecentlyFailed());
   }
 
+  /** A request that belongs to no sequence, at the least loaded server. */
+  async json(wire: WireRequest, signal?: AbortSignal): Promise<unknown> {
+    const route = this.route();
+    try {
+      return await route.json(wire, signal);
+    } finally {
+      route.release();
+    }
+  }
+
   /** The least loaded server that is well, other than those; undefined when there is none. */
   pick(except: ReadonlySet<Endpoint>): Endpoint | undefined {
     let best: Endpoint | undefined;

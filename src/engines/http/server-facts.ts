@@ -138,7 +138,7 @@ const nonEmpty = (text: string | undefined): string | undefined => (text === "" 
 
 /** Asks a server's `/tokenize` for the id of a text that is one token there, its control tokens included; undefined where it has none. */
 export async function askTokenId(
-  route: Route,
+  route: Pick<Route, "json">,
   { model, flavour }: Pick<ServerFacts, "model" | "flavour">,
   text: string,
   signal: AbortSignal | undefined,

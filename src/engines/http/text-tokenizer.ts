@@ -52,6 +52,7 @@ export class TextTokenizer implements HttpTokenizer {
   readonly #stretches: Stretch[] = [];
   readonly #ids = new Map<string, TokenId>();
   readonly #serverIds = new Map<TokenId, number>();
+  readonly #turnEnds = new Set<TokenId>();
 
   constructor(known: TextVocabulary) {
     this.#known = known;
@@ -96,11 +97,12 @@ export class TextTokenizer implements HttpTokenizer {
   }
 
   endsTurn(id: TokenId): boolean {
-    return id === this.turnEnd;
+    return id === this.turnEnd || this.#turnEnds.has(id);
   }
 
-  /** The server does not name it. */
-  noteTurnEnd(): void {}
+  noteTurnEnd(id: TokenId): void {
+    this.#turnEnds.add(id);
+  }
 
   isControl(id: TokenId): boolean {
     return this.#stretches[id]?.kind === "control";
