@@ -31,6 +31,9 @@ export class BigReader {
   readonly #iterator: AsyncIterator<GenerateEvent>;
   readonly #link: LinkedController;
   #filling: Promise<unknown> = Promise.resolve();
+  /** Asked for, and not taken by a chunk yet. */
+  #next: Promise<IteratorResult<GenerateEvent>> | undefined;
+  #hurry = new Hurry();
   #stopped = false;
 
   constructor(
@@ -47,19 +50,30 @@ export class BigReader {
     this.#iterator = events[Symbol.asyncIterator]();
   }
 
-  /** The next `count` tokens, fewer at the end. Never rejects: a failure is an end, after the tokens before it. */
+  /**
+   * The next `count` tokens; fewer at the end, and after {@link hurry}. Never rejects: a failure is an end, after the tokens before it.
+   */
   fill(count: number): Promise<BigChunk> {
-    const chunk = this.#fill(count);
+    this.#hurry = new Hurry();
+    const chunk = this.#fill(count, this.#hurry);
     this.#filling = chunk;
     return chunk;
   }
 
-  async #fill(count: number): Promise<BigChunk> {
+  /** From `patienceMs` on, the chunk being filled is done when it has a token and no other is there already. */
+  hurry(patienceMs: number): void {
+    this.#hurry.after(patienceMs);
+  }
+
+  async #fill(count: number, hurry: Hurry): Promise<BigChunk> {
     const tokens: BigToken[] = [];
     const what = `${this.#context.engine.model}: the next token`;
     try {
       while (tokens.length < count && !this.#stopped) {
-        const step = await withTimeout(this.#iterator.next(), this.#timeoutMs, what);
+        this.#next ??= withTimeout(this.#iterator.next(), this.#timeoutMs, what);
+        const step = await (tokens.length === 0 ? this.#next : hurry.orNothing(this.#next));
+        if (step === undefined) break;
+        this.#next = undefined;
         if (step.done === true) {
           return { tokens, end: { type: "failed", error: new Error(`${what} never came, nor an end`) } };
         }
@@ -72,6 +86,8 @@ export class BigReader {
       return { tokens };
     } catch (error) {
       return { tokens, end: { type: "failed", error } };
+    } finally {
+      hurry.end();
     }
   }
 
@@ -81,6 +97,47 @@ export class BigReader {
     this.#link.controller.abort();
     this.#link.release();
     await settle(this.#filling, STOP_LIMIT_MS);
+    if (this.#next !== undefined) await settle(this.#countLate(this.#next), STOP_LIMIT_MS);
     await settle(this.#iterator.return?.() ?? Promise.resolve(), STOP_LIMIT_MS);
+  }
+
+  /** What came after the last chunk was done is in the sequence as well. */
+  async #countLate(next: Promise<IteratorResult<GenerateEvent>>): Promise<void> {
+    const step = await next;
+    if (step.done !== true && step.value.type === "token") this.tokensRead++;
+  }
+}
+
+/** Lets one chunk go without waiting for all of its tokens. */
+class Hurry {
+  #isOver = false;
+  #timer: NodeJS.Timeout | undefined;
+  #tell: () => void = () => {};
+  readonly #over = new Promise<undefined>((resolve) => {
+    this.#tell = () => resolve(undefined);
+  });
+
+  after(milliseconds: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#isOver = true;
+      this.#tell();
+    }, milliseconds);
+  }
+
+  /** The result of `work`; nothing when the time is over and the work is not done already. */
+  async orNothing<T>(work: Promise<T>): Promise<T | undefined> {
+    if (!this.#isOver) {
+      const first = await Promise.race([work, this.#over]);
+      if (first !== undefined) return first;
+    }
+    // A turn of the event loop: a token that waits to be taken is taken.
+    return await Promise.race([
+      work,
+      new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined))),
+    ]);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
   }
 }

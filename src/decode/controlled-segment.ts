@@ -31,13 +31,17 @@ export async function writeControlled(
   let outcome: SegmentOutcome | undefined;
   try {
     let filling: Promise<BigChunk> | undefined = reader.fill(chunkSize(sizes, 0));
+    if (mayHurry(session, small)) reader.hurry(patienceMs(session));
     for (let index = 1; filling !== undefined; index++) {
       const chunk: BigChunk = await filling;
       session.signal.throwIfAborted();
       noteHandoff(session, reader);
       // The big model goes on while the small one reads: what it writes beyond the cut is thrown away, and counted.
       filling = chunk.end === undefined ? reader.fill(chunkSize(sizes, index)) : undefined;
+      const startMs = session.clock.nowMs();
       const confirmed = await control.confirm(chunk.tokens, chunk.end !== undefined);
+      session.confirmMs = session.clock.nowMs() - startMs;
+      if (mayHurry(session, small)) reader.hurry(patienceMs(session));
       session.signal.throwIfAborted();
       kept.push(confirmed.tokens);
       remainder = confirmed.remainder;
@@ -71,6 +75,23 @@ function sizesFor({ settings }: Session, small: ModelContext): ChunkSizes {
 }
 
 const PROBE_CHUNK = 8;
+
+/** Where the cut does not depend on chunks. */
+function mayHurry({ settings }: Session, small: ModelContext): boolean {
+  return settings.options.eagerChunks && small.engine.capabilities.scores === "every-position";
+}
+
+/**
+ * How long the small model, idle, waits for a chunk to be full: what a slow big model writes behind the close costs its time, so it is
+ * read as it comes; but the small model is not to read for more than a fifth of the time.
+ */
+function patienceMs({ confirmMs }: Session): number {
+  return Math.max(LEAST_PATIENCE_MS, PATIENCE * (confirmMs ?? 0));
+}
+
+const PATIENCE = 4;
+/** Below, calls cost more than tokens: models in this process share its cores. */
+const LEAST_PATIENCE_MS = 4;
 
 /** The segment ran to its end without the small model taking the pen back. */
 async function endUncut(

@@ -61,6 +61,7 @@ export function createSession(
     ledger,
     tagTokens: { open: 0, close: 0 },
     handoffFromMs: undefined,
+    confirmMs: undefined,
   };
 }
 

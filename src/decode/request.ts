@@ -42,6 +42,8 @@ export const splitOptionsSchema = z
     prefillChunk: positiveCount.default(64),
     /** Big tokens that the small model reads at once: the sizes of a segment's first chunks, of which the last repeats. */
     chunks: z.array(positiveCount).min(1).readonly().default(DEFAULT_CHUNKS.growth),
+    /** Whether an idle small model reads what there is of a chunk when the big one is slow to fill it. The output is the same. */
+    eagerChunks: z.boolean().default(true),
     tags: z
       .object({ open: z.string().min(1), close: z.string().min(1) })
       .strict()

@@ -30,6 +30,8 @@ export interface Session {
   readonly tagTokens: { open: number; close: number };
   /** When the small model's request was granted: the hand-off is timed from here. */
   handoffFromMs: number | undefined;
+  /** How long the small model took to read its last chunk of a segment. */
+  confirmMs: number | undefined;
 }
 
 /** How a segment ended, and the whole with it when `finish` is set. */

@@ -61,7 +61,11 @@ test("usage and work", async () => {
 
 test("one call of the small model for each chunk, none for close detection beyond that", async () => {
   const { small, big } = toyPair({ seed: 3, openBoost: 30, closeBoost: -30 });
-  const asked = request(3, { limits: { maxTokens: 120 }, sampling: { temperature: 0, seed: 3 } });
+  const asked = request(3, {
+    limits: { maxTokens: 120 },
+    sampling: { temperature: 0, seed: 3 },
+    options: { eagerChunks: false },
+  });
   const { usage, segments } = await collect(new SplitDecoder({ small, big }).decode(asked));
   expect(segments.map(({ author }) => author)).toEqual(["big"]);
   // 8 + 16 + 32 + 64 = 120.
