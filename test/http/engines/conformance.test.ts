@@ -115,7 +115,7 @@ for (const way of WAYS) {
       context: String(CONTEXT),
       ...(way.tokenizer ? { tokenizer: folder } : {}),
     });
-    return openEngine(`openai:${server.url}/v1#scripted?${parameters}`);
+    return openEngine(`openai:${server.url}/v1#scripted?${parameters.toString()}`);
   };
   engineConformance(way.title, {
     makeEngine,

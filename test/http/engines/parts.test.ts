@@ -66,7 +66,7 @@ describe("a key", () => {
     writeFileSync(path, "top-secret\n");
     const key = await readKey({ keyEnv: undefined, keyFile: path });
     expect(key?.reveal()).toBe("top-secret");
-    expect(`${key} ${JSON.stringify({ key })}`).not.toContain("top-secret");
+    expect(String(key) + JSON.stringify({ key })).not.toContain("top-secret");
     writeFileSync(path, "two\nlines");
     await expect(readKey({ keyEnv: undefined, keyFile: path })).rejects.toThrow(
       "cannot be in an HTTP header",

@@ -1,7 +1,7 @@
 /** The shipped pair behind HTTP: at temperature 0, and asked after every token, the trace is that of the embedded pair. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { SplitDecoder, learned, type SplitEvent } from "../../../src/decode/index.ts";
+import { SplitDecoder, learned } from "../../../src/decode/index.ts";
 import { MICRO_PAIR, type PairConfig } from "../../../src/decode/pair-config.ts";
 import { Pair } from "../../../src/decode/pair.ts";
 import { microExample } from "../../../src/micro/index.ts";
@@ -24,7 +24,7 @@ async function traceOf(pair: Pair, problem: string): Promise<readonly string[]> 
     sampling: { temperature: 0, seed: 1 },
   });
   let text = "";
-  for await (const event of events as AsyncIterable<SplitEvent>) {
+  for await (const event of events) {
     if (event.type === "segment-delta") text += event.text;
     else if (event.type === "segment-end") {
       lines.push(`${event.author} ${event.reason}: ${text}`);
