@@ -46,5 +46,6 @@ describe("endsInDisplayMath", () => {
     ["\\[ x \\]", false],
     ["$$ x", true],
     ["$$ x $$", false],
+    [`\\[ ${"x".repeat(3 * MAX_FORMULA_CHARACTERS)}`, false],
   ])("%j: %s", (text, expected) => expect(endsInDisplayMath(text)).toBe(expected));
 });

@@ -15,12 +15,16 @@ export interface Formula {
 /** Longer ones stay text. */
 export const MAX_FORMULA_CHARACTERS = 1000;
 
+/** Openers of one text that are tried; what comes behind them stays text. */
+const MAX_TRIES = 4000;
+
 const OPENERS = /\$\$?|\\\(|\\\[|\\boxed\{/g;
 
 export function findFormulas(text: string): Formula[] {
   const found: Formula[] = [];
   OPENERS.lastIndex = 0;
-  for (let match = OPENERS.exec(text); match !== null; match = OPENERS.exec(text)) {
+  let tries = 0;
+  for (let match = OPENERS.exec(text); match !== null && tries++ < MAX_TRIES; match = OPENERS.exec(text)) {
     const formula = formulaAt(text, match.index, match[0]);
     if (formula === undefined) continue;
     found.push(formula);
@@ -29,8 +33,10 @@ export function findFormulas(text: string): Formula[] {
   return found;
 }
 
-/** Whether `text` ends within display math, so that what follows still belongs to it. */
+/** Whether `text` ends within display math that may still end in time, so that what follows belongs to it. */
 export function endsInDisplayMath(text: string): boolean {
+  // A formula that never ends must not make every further line look at all of the text before it.
+  if (text.length > 2 * MAX_FORMULA_CHARACTERS) return false;
   const dollars = text.split("$$").length - 1;
   return dollars % 2 === 1 || text.lastIndexOf("\\[") > text.lastIndexOf("\\]");
 }
