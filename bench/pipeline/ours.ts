@@ -12,7 +12,7 @@ export interface Run {
 /** What each arm asks for. Without the prefills, either model reads only when it has to, the small one 64 tokens at a time. */
 export const OUR_OPTIONS = {
   pipelined: {},
-  unpipelined: { streamingPrefill: false, chunks: [64] },
+  unpipelined: { streamingPrefill: false, chunks: [64], eagerChunks: false },
 } as const satisfies Record<string, SplitOptionsInput>;
 
 export async function runOurs(
