@@ -173,10 +173,12 @@ function aborted(signal: AbortSignal): Promise<void> {
 const EXAMPLE_SEED = 11;
 
 function examples(): { title: string; problem: string }[] {
-  return [0, 1, 2].map((index) => ({
-    title: `Micro problem ${index + 1}`,
-    problem: microExample("test", EXAMPLE_SEED, index).text,
-  }));
+  return [0, 1, 2].map((index) => {
+    const { problem, text } = microExample("test", EXAMPLE_SEED, index);
+    const products = problem.steps.filter(({ operation }) => operation === "multiply").length;
+    const hard = products === 1 ? "1 product" : `${products} products`;
+    return { title: `${problem.steps.length} steps, ${hard}`, problem: text };
+  });
 }
 
 const HELP = `
