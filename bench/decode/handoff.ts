@@ -5,7 +5,7 @@ import { median } from "../support/statistics.ts";
 import { type BenchModels, SHAPES, digits } from "./models.ts";
 
 export interface Handoff {
-  /** Tokens in the context at the hand-off: a prompt of 500, the rest written by the small model. */
+  /** Tokens in the context at the hand-off: a prompt of 500, or more where the small model would have to write more than 4,000. */
   readonly contextTokens: number;
   readonly rounds: number;
   /** Medians, from the decision to the big model's first token. */
@@ -17,7 +17,8 @@ export interface Handoff {
   readonly smallTokensPerSecondWithout: number;
 }
 
-const PROMPT_TOKENS = 500;
+const SHORTEST_PROMPT = 500;
+const MOST_WRITTEN = 4000;
 const BIG_TOKENS = 4;
 
 /** The small model writes `count` tokens, then the big one a few. */
@@ -41,11 +42,12 @@ export async function measureHandoff(
   const small = await models.load(SHAPES.small, { contextSize, sequences: 1, exact: false });
   const big = await models.load(SHAPES.big, { contextSize, sequences: 1, exact: false });
   const decoder = new SplitDecoder({ small, big });
-  const written = contextTokens - PROMPT_TOKENS;
+  const prompted = Math.max(SHORTEST_PROMPT, contextTokens - MOST_WRITTEN);
+  const written = contextTokens - prompted;
   const run = async (streamingPrefill: boolean) => {
     const { timing } = await collect(
       decoder.decode({
-        prompt: [textPiece(digits(PROMPT_TOKENS))],
+        prompt: [textPiece(digits(prompted))],
         policy: handOverAfter(written),
         limits: { maxTokens: written + BIG_TOKENS },
         sampling: { temperature: 0.6, seed: 1 },
