@@ -2,6 +2,10 @@
  * The pair in models/micro, as a newcomer meets it: what the quick start prints, and that the claim holds on problems that neither
  * model was trained on. Bounds leave room for the chance of few problems; docs/results.md has the figures on many.
  */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { describe, expect, it } from "vitest";
 
 import { microExample } from "../src/micro/index.ts";
@@ -11,6 +15,12 @@ interface Arm {
   readonly name: string;
   readonly accuracy: number;
   readonly offloadShare: number;
+}
+
+interface Point {
+  readonly bias: number;
+  readonly share: number;
+  readonly accuracy: number;
 }
 
 describe("the shipped pair", { timeout: 300_000 }, () => {
@@ -75,5 +85,24 @@ describe("the shipped pair", { timeout: 300_000 }, () => {
     expect(await shareUnder("--budget", "0")).toBe(0);
     expect(await shareUnder("--budget", "0.02")).toBeLessThanOrEqual(0.02);
     expect(await shareUnder("--bias", "-100")).toBe(0);
+  });
+
+  it("is calibrated: the bias for a share is found, and the curve with it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "splitreason-calibrate-"));
+    try {
+      const out = join(folder, "calibration.json");
+      const call = ["calibrate", "--target-share", "0.03", "--problems", "24", "--threads", "1", "--json"];
+      const result = await runCliProcess([...call, "--out", out], { timeoutMs: 280_000 });
+      expect(result.status, result.log).toBe(0);
+      const { points, chosen } = JSON.parse(result.out) as { points: Point[]; chosen: Point };
+      expect(chosen.share).toBeGreaterThan(0.02);
+      expect(chosen.share).toBeLessThan(0.04);
+      expect(points.map(({ bias }) => bias)).toEqual(points.map(({ bias }) => bias).sort((a, b) => a - b));
+      // Less help, fewer right answers.
+      expect(chosen.accuracy).toBeLessThan(Math.max(...points.map(({ accuracy }) => accuracy)));
+      expect(JSON.parse(readFileSync(out, "utf8"))).toMatchObject({ small: { spec: "micro:small" }, points });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });

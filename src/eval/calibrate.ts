@@ -1,6 +1,6 @@
 /**
  * Finds the bias of the open tag at which the big model writes a wanted share, on held-out problems, and measures the curve on the way: first a
- * coarse grid, then bisection between the two points around the target.
+ * coarse grid (widened until the target lies within it), then bisection between the two points around the target.
  */
 import type { CalibrationPoint } from "../decode/calibration.ts";
 import { ConfigError } from "../core/errors.ts";
@@ -27,6 +27,9 @@ export interface CalibrationResult {
 
 /** Added to the seed: calibration must not see the problems that `eval` reports on. */
 const HELD_OUT_SEED = 500_009;
+
+/** Nats: beyond this a tag is as good as forbidden, or forced. */
+const FARTHEST = 48;
 
 const GRID = [-6, -3, -1.5, 0, 1.5, 3] as const;
 
@@ -62,6 +65,21 @@ export async function calibrate(
     return point;
   };
   for (const bias of grid) await measure(bias);
+  // A model that is sure of its tags moves only at biases far out.
+  const lowest = () => points[0];
+  const highest = () => points.at(-1);
+  for (
+    let low = lowest();
+    low !== undefined && low.share > targetShare && low.bias > -FARTHEST;
+    low = lowest()
+  )
+    await measure(Math.max(-FARTHEST, 2 * low.bias));
+  for (
+    let high = highest();
+    high !== undefined && high.share < targetShare && high.bias < FARTHEST;
+    high = highest()
+  )
+    await measure(Math.min(FARTHEST, 2 * high.bias));
   const nearest = (): CalibrationPoint =>
     points.reduce((best, point) =>
       Math.abs(point.share - targetShare) < Math.abs(best.share - targetShare) ? point : best,
@@ -72,9 +90,10 @@ export async function calibrate(
     const upper = points[upperIndex];
     const lower = points[upperIndex - 1];
     if (upper === undefined || lower === undefined) {
+      const percent = (share = 0): string => `${(100 * share).toFixed(1)}%`;
       throw new ConfigError(
-        `biases from ${grid[0]} to ${grid.at(-1)} nats give shares from ${points[0]?.share} to ${points.at(-1)?.share}: ` +
-          `${targetShare} is not among them.`,
+        `biases from ${lowest()?.bias} to ${highest()?.bias} nats give shares from ${percent(lowest()?.share)} to ` +
+          `${percent(highest()?.share)}: ${percent(targetShare)} is not among them.`,
         { code: "config-invalid" },
       );
     }
