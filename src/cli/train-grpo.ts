@@ -114,7 +114,6 @@ function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
 class GrpoDisplay {
   readonly #terminal: Terminal;
   readonly #progress: Progress;
-  #started = false;
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
@@ -122,22 +121,19 @@ class GrpoDisplay {
   }
 
   step(metrics: GrpoMetrics, steps: number): void {
-    if (!this.#started) this.#progress.start(metrics.step - 1);
-    this.#started = true;
     const { reward, accuracy, share, opensPerRollout, openLogprob, entropy, divergence } = metrics;
-    this.#progress.update(
-      metrics.step,
-      steps,
-      [
-        `reward ${reward.toFixed(3)}`,
-        `right ${percent(accuracy)}`,
-        `share ${percent(share)}`,
-        `calls ${opensPerRollout.toFixed(2)}`,
-        `log P(open) ${openLogprob === undefined ? "-" : openLogprob.toFixed(2)}`,
-        `entropy ${entropy.toFixed(3)}`,
-        `KL ${divergence === undefined ? "-" : divergence.toFixed(4)}`,
-        `${count(metrics.tokensPerSecond)} tokens/s`,
-      ].join(", "),
+    const figures = [
+      `reward ${reward.toFixed(3)}`,
+      `right ${percent(accuracy)}`,
+      `share ${percent(share)}`,
+      `calls ${opensPerRollout.toFixed(2)}`,
+      `log P(open) ${openLogprob === undefined ? "-" : openLogprob.toFixed(2)}`,
+      `entropy ${entropy.toFixed(3)}`,
+      `KL ${divergence === undefined ? "-" : divergence.toFixed(4)}`,
+      `${count(metrics.tokensPerSecond)} tokens/s`,
+    ].join(", ");
+    this.#progress.show(
+      `${count(metrics.step)} of ${count(steps)} steps, ${duration(metrics.secondsLeft * 1000)} left; ${figures}`,
     );
   }
 
