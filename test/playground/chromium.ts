@@ -1,10 +1,15 @@
 /** A real Chromium without a window. Where none is installed it is installed (Debian, as root), else the error says what to do. */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { type Browser, chromium } from "playwright-core";
 
 const CANDIDATES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/** Of a test's hook that may have to install it. */
+export const INSTALL_TIMEOUT_MS = 10 * 60_000;
 
 /** @throws Error when there is no Chromium and none can be installed: the tests must not pass without one. */
 export async function launchChromium(): Promise<Browser> {
@@ -37,11 +42,15 @@ function installChromium(): string {
       `The playground's tests need Chromium, and there is none at ${CANDIDATES.join(", ")}. ${help}`,
     );
   }
-  const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  // Two test files may find it missing at the same time, and apt-get lets only one in: the second waits, and then finds it.
+  const install =
+    "test -x /usr/bin/chromium || { apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium; }";
   try {
-    for (const command of [["update"], ["install", "--yes", "--no-install-recommends", "chromium"]]) {
-      execFileSync("apt-get", ["-qq", ...command], { env: environment, stdio: "pipe", timeout: 300_000 });
-    }
+    execFileSync("flock", [join(tmpdir(), "splitreason-chromium.lock"), "sh", "-c", install], {
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+      stdio: "pipe",
+      timeout: INSTALL_TIMEOUT_MS,
+    });
   } catch (error) {
     throw new Error(`The playground's tests need Chromium, and apt-get could not install it. ${help}`, {
       cause: error,

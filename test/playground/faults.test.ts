@@ -2,7 +2,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { launchChromium } from "./chromium.ts";
+import { INSTALL_TIMEOUT_MS, launchChromium } from "./chromium.ts";
 import { openPage, read, type WatchedPage } from "./page.ts";
 import { type PretendGateway, type ScriptPiece, startPretendGateway, words } from "./pretend-gateway.ts";
 import { builtSite } from "./site.ts";
@@ -18,7 +18,7 @@ describe("the playground on bad days", { timeout: 180_000 }, () => {
   beforeAll(async () => {
     builtSite();
     browser = await launchChromium();
-  }, 300_000);
+  }, INSTALL_TIMEOUT_MS);
   afterAll(async () => browser?.close());
 
   beforeEach(async () => {

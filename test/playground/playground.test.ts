@@ -11,7 +11,7 @@ import { AccessLog } from "../../src/gateway/access-log.ts";
 import { parseGatewayConfig } from "../../src/gateway/config.ts";
 import { type RunningGateway, runGateway } from "../../src/gateway/run-gateway.ts";
 import { microExample } from "../../src/micro/index.ts";
-import { launchChromium } from "./chromium.ts";
+import { INSTALL_TIMEOUT_MS, launchChromium } from "./chromium.ts";
 import { openPage, read } from "./page.ts";
 import { builtSite } from "./site.ts";
 
@@ -37,7 +37,7 @@ describe("the playground over the micro pair", { timeout: 180_000 }, () => {
       "test",
     );
     gateway = await runGateway(config, { examples: EXAMPLES, log: new AccessLog({ write: () => {} }) });
-  }, 300_000);
+  }, INSTALL_TIMEOUT_MS);
 
   afterAll(async () => {
     await browser?.close();
