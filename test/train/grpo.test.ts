@@ -164,6 +164,54 @@ describe("runGrpo", () => {
     await second.close();
   });
 
+  it("loses no step that was done when it is stopped within a step or an evaluation", async () => {
+    const evaluate = async () => ({ scores: { held: 0 }, score: 0 });
+    const whole = await makeTrainer(8);
+    const config = { ...options("", whole, {}).config, checkpointEvery: 100, evaluateEvery: 2 };
+    await runGrpo({ ...options("undisturbed", whole, { evaluate }), config });
+    const lines: string[] = [];
+    const stopAt = async (name: string, seed: number, when: "rollouts" | "evaluation" | "never") => {
+      const trainer = await makeTrainer(seed);
+      const stop = new AbortController();
+      const outcome = await runGrpo({
+        ...options("disturbed", trainer, { signal: stop.signal }),
+        config,
+        problems: (step) => {
+          if (when === "rollouts" && step === 1) stop.abort();
+          return problems(step);
+        },
+        evaluate: async () => {
+          if (when === "evaluation") stop.abort();
+          stop.signal.throwIfAborted();
+          return evaluate();
+        },
+      });
+      lines.push(`${name} ${outcome.status} ${outcome.step}`);
+      if (when === "never") {
+        for (const [parameter, { data }] of whole.weights())
+          expect(trainer.weights().get(parameter)?.data).toEqual(data);
+      }
+      await trainer.close();
+    };
+    await stopAt("within a step:", 8, "rollouts");
+    await stopAt("within an evaluation:", 9, "evaluation");
+    await stopAt("to the end:", 10, "never");
+    await whole.close();
+    expect(lines).toEqual([
+      "within a step: interrupted 1",
+      "within an evaluation: interrupted 2",
+      "to the end: done 4",
+    ]);
+    const steps = (run: string) =>
+      readFileSync(join(folder, run, "metrics.jsonl"), "utf8")
+        .trimEnd()
+        .split("\n")
+        .slice(1)
+        .map((line) => JSON.parse(line) as { type: string; step: number })
+        .map(({ type, step }) => `${type} ${step}`);
+    expect(steps("disturbed")).toEqual(steps("undisturbed"));
+  });
+
   it("records rollouts that lost the big model as failed, and goes on", async () => {
     const trainer = await makeTrainer(4);
     const steps: GrpoMetrics[] = [];

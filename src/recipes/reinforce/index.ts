@@ -2,22 +2,17 @@
  * Reinforcement learning as a whole run: the tuned small model, the big one that writes in its rollouts, problems, a reward; the loop
  * trains, and the best policy by held-out score is exported. `splitreason train grpo` calls this and nothing else.
  */
-import { join } from "node:path";
-
 import { digestOf, digestOfBytes } from "../../core/digest.ts";
 import { ConfigError, DataError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { learned, SplitDecoder } from "../../decode/index.ts";
-import { pairConfigSchema } from "../../decode/pair-config.ts";
-import { Pair } from "../../decode/pair.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine } from "../../engines/open-engine.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
-import { BUILT_IN_TEMPLATES } from "../../tokenizer/index.ts";
+import { BUILT_IN_TEMPLATES, ChatTemplate } from "../../tokenizer/index.ts";
 import { importHuggingFace, modelExporter, type ModelTokenizer } from "../../train/export/index.ts";
 import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo.ts";
 import { parseReward } from "../../train/grpo/rewards/index.ts";
-import type { RolloutRecord } from "../../train/grpo/rollout-record.ts";
 import { rollOut, type RolloutProblem } from "../../train/grpo/rollout.ts";
 import type { TagIds } from "../../train/grpo/trajectory.ts";
 import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
@@ -30,7 +25,6 @@ export { type ReinforceConfig, reinforceConfigSchema } from "./config.ts";
 export interface ReinforceHooks {
   readonly onStep?: (metrics: GrpoMetrics, steps: number) => void;
   readonly onEvaluation?: (evaluation: GrpoEvaluation) => void;
-  readonly onRollout?: (record: RolloutRecord) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -95,9 +89,12 @@ export async function reinforce(
     }),
   });
   try {
-    const pairConfig = pairConfigSchema.parse({ small: "policy", big: config.big, template });
-    await using first = await trainer.sampler();
-    const source = microProblems(new Pair(pairConfig, { small: first, big }), grpo.seed);
+    const chat = new ChatTemplate(template);
+    const source = microProblems(
+      // Both models read what the small one's template writes: they have one vocabulary.
+      { render: (messages) => ({ prompt: chat.render(messages, { openThinking: true }) }) },
+      grpo.seed,
+    );
     const heldOut = source.heldOut(config.heldOut);
     return await runGrpo({
       config: grpo,
@@ -156,5 +153,3 @@ async function evaluatePolicy(
   const share = tokens === 0 ? 0 : bigTokens / tokens;
   return { scores: { accuracy, share }, score: accuracy - config.heldOutSharePrice * share };
 }
-
-export const bestFolder = (folder: string): string => join(folder, "best");
