@@ -121,7 +121,7 @@ class GrpoDisplay {
   }
 
   step(metrics: GrpoMetrics, steps: number): void {
-    const { reward, accuracy, share, opensPerRollout, openLogprob, entropy, divergence } = metrics;
+    const { reward, accuracy, share, opensPerRollout, openLogprob, entropy, klToStart } = metrics;
     const figures = [
       `reward ${reward.toFixed(3)}`,
       `right ${percent(accuracy)}`,
@@ -129,7 +129,7 @@ class GrpoDisplay {
       `calls ${opensPerRollout.toFixed(2)}`,
       `log P(open) ${openLogprob === undefined ? "-" : openLogprob.toFixed(2)}`,
       `entropy ${entropy.toFixed(3)}`,
-      `KL ${divergence === undefined ? "-" : divergence.toFixed(4)}`,
+      `KL to start ${klToStart === undefined ? "-" : klToStart.toFixed(4)}`,
       `${count(metrics.tokensPerSecond)} tokens/s`,
     ].join(", ");
     this.#progress.show(

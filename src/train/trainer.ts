@@ -45,6 +45,11 @@ export interface OptimResult {
   readonly gradientNorm: number;
 }
 
+/** Weights that do not change any more. */
+export interface Reference extends AsyncDisposable {
+  forward(data: readonly Datum[]): Promise<ForwardResult>;
+}
+
 export interface Trainer {
   forward(data: readonly Datum[]): Promise<ForwardResult>;
   /** Adds to the gradients. */
@@ -62,6 +67,8 @@ export interface Trainer {
   /** Weights, moments and step count: training goes on from `load` as if it had never stopped. */
   save(folder: string): Promise<void>;
   load(folder: string): Promise<void>;
+  /** What `save` wrote to `folder`, beside the weights that are trained: for divergences from it. Left out by a trainer that cannot. */
+  reference?(folder: string): Promise<Reference>;
   /** A Hugging Face folder (safetensors, config.json, tokenizer files) and a GGUF of the same weights. */
   export(folder: string): Promise<void>;
   close(): Promise<void>;

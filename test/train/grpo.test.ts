@@ -126,6 +126,10 @@ describe("runGrpo", () => {
     const mean = (part: readonly GrpoMetrics[]) =>
       part.reduce((sum, { reward }) => sum + reward, 0) / part.length;
     expect(mean(steps.slice(-4))).toBeGreaterThan(1.5 * mean(steps.slice(0, 4)));
+    // The start is where it begins, and it goes away from there.
+    expect(steps[0]?.klToStart).toBeLessThan(1e-6);
+    expect(steps.at(-1)?.klToStart).toBeGreaterThan(0.01);
+    expect(steps.at(-1)?.klToStart).toBeLessThan(5);
     // What the engine sampled with is what the trainer computes.
     for (const { samplerGap } of steps) expect(samplerGap ?? 0).toBeLessThan(1e-4);
     const kept = readFileSync(join(folder, "learns", "rollouts.jsonl"), "utf8")
@@ -162,6 +166,16 @@ describe("runGrpo", () => {
     expect(kept("halves")).toBe(kept("whole"));
     await whole.close();
     await second.close();
+  });
+
+  it("goes on without divergences from the start where the trainer keeps no reference", async () => {
+    const trainer = await makeTrainer(11);
+    Object.defineProperty(trainer, "reference", { value: undefined });
+    const steps: GrpoMetrics[] = [];
+    await runGrpo(options("unreferenced", trainer, { onStep: (metrics) => steps.push(metrics) }));
+    await trainer.close();
+    expect(steps).toHaveLength(4);
+    for (const metrics of steps) expect(metrics).not.toHaveProperty("klToStart");
   });
 
   it("loses no step that was done when it is stopped within a step or an evaluation", async () => {

@@ -20,18 +20,19 @@ export interface UpdateResult {
 /**
  * The policy that sampled is taken to be the trainer's own weights at the start of the step: they are the same, but an engine's
  * log-probabilities depend in their last digits on what else it decoded at that moment, and a run must not. How far the two lie apart is reported.
+ * @param before Of each item, what `forward` says of its choice datum at the start of the step.
  * @param updates Parts that the items are cut into; each is seen once.
  */
 export async function updatePolicy(
   trainer: Trainer,
   items: readonly TrainingItem[],
+  before: readonly Float32Array[],
   loss: LossConfig,
   adam: AdamParameters,
   updates: number,
 ): Promise<UpdateResult> {
-  const before = await trainer.forward(items.map(({ rollout }) => choiceDatum(rollout.trajectory)));
   const sampled = items.map(({ rollout: { trajectory } }, index) =>
-    underPolicy(trajectory, before.logprobs[index] ?? new Float32Array()),
+    underPolicy(trajectory, before[index] ?? new Float32Array()),
   );
   let samplerGap = 0;
   for (const [index, { decisions }] of sampled.entries()) {
@@ -46,7 +47,7 @@ export async function updatePolicy(
     const part = sampled.slice(start, start + size);
     const logprobs =
       start === 0
-        ? before.logprobs.slice(0, size)
+        ? before.slice(0, size)
         : (await trainer.forward(part.map((trajectory) => choiceDatum(trajectory)))).logprobs;
     const gradients = part.map((trajectory, index) =>
       // The items share one normaliser: a part of them is scaled up to a whole.

@@ -220,6 +220,24 @@ describe("EmbeddedTrainer", () => {
     }
   });
 
+  it.each([1, 2])("keeps a checkpoint as a reference while it trains on: %i threads", async (threads) => {
+    const trainer = await create({ threads, rowsPerBatch: 1 });
+    const first = (await trainer.forward(data)).logprobs;
+    await trainer.save(folder);
+    await using reference = await trainer.reference(folder);
+    for (let step = 0; step < 3; step++) await trainer.trainStep(data, "cross_entropy", adam);
+    const weights = bytesOf(trainer);
+    const now = (await trainer.forward(data)).logprobs;
+    expect(now).not.toEqual(first);
+    const running = reference.forward(data);
+    // Also while the reference runs, the trainer's weights are its own.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(bytesOf(trainer).equals(weights)).toBe(true);
+    expect((await running).logprobs).toEqual(first);
+    expect(bytesOf(trainer).equals(weights)).toBe(true);
+    expect((await trainer.forward(data)).logprobs).toEqual(now);
+  });
+
   it("refuses checkpoints that are missing, broken, or of another model", async () => {
     const trainer = await create();
     await expect(trainer.load(folder)).rejects.toThrow(/cannot read the checkpoint/);
@@ -228,6 +246,7 @@ describe("EmbeddedTrainer", () => {
     const other = await create({ config: { ...config, layers: 1 } });
     await other.save(folder);
     await expect(trainer.load(folder)).rejects.toThrow(/of another model/);
+    await expect(trainer.reference(folder)).rejects.toThrow(/of another model/);
     // A failed load leaves the trainer as it was.
     expect(bytesOf(trainer).equals(bytesOf(await create()))).toBe(true);
   });

@@ -20,7 +20,15 @@ import {
   LOGITS,
 } from "../model/qwen3.ts";
 import { GraphSession, type TensorData } from "../tensor/session.ts";
-import type { AdamParameters, Datum, ForwardResult, LossName, OptimResult, Trainer } from "../trainer.ts";
+import type {
+  AdamParameters,
+  Datum,
+  ForwardResult,
+  LossName,
+  OptimResult,
+  Reference,
+  Trainer,
+} from "../trainer.ts";
 import { type AdamState, adamwStep, createAdamState, type UpdateRange } from "./adamw.ts";
 import { MicroBatch } from "./batch.ts";
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
@@ -65,6 +73,8 @@ export class EmbeddedTrainer implements Trainer {
   readonly #ranges: readonly UpdateRange[];
   readonly #flat: Float32Array;
   readonly #gradients: Float32Array;
+  /** The weights, while those of a reference stand in their place. */
+  #parked: Float32Array | undefined;
   #adam: AdamState;
   readonly #localLane: LocalLane;
   readonly #lanes: readonly Lane[];
@@ -142,10 +152,11 @@ export class EmbeddedTrainer implements Trainer {
 
   /** Copies of the parameters, by their Hugging Face names. */
   weights(): Map<string, { readonly shape: readonly number[]; readonly data: Float32Array }> {
+    const flat = this.#parked ?? this.#flat;
     return new Map(
       [...this.#specs.values()].map(({ name, shape, offset, size }) => [
         name,
-        { shape, data: this.#flat.slice(offset, offset + size) },
+        { shape, data: flat.slice(offset, offset + size) },
       ]),
     );
   }
@@ -213,16 +224,19 @@ export class EmbeddedTrainer implements Trainer {
   /** Throws when the checkpoint is of another model. Accumulated gradients are dropped. */
   load(folder: string): Promise<void> {
     return this.#exclusive(async () => {
-      const checkpoint = await readCheckpoint(folder);
-      if (JSON.stringify(checkpoint.config) !== JSON.stringify(this.config)) {
-        throw new TrainError(
-          `the checkpoint in ${folder} is of another model: ${JSON.stringify(checkpoint.config)}; this one is ${JSON.stringify(this.config)}.`,
-          { code: "train-invalid" },
-        );
-      }
-      this.#restore(checkpoint);
+      this.#restore(await this.#checkpointIn(folder));
       this.#gradients.fill(0);
     });
+  }
+
+  /** Takes the memory of the weights only: for the time of a forward pass they stand where this trainer's own stand. */
+  async reference(folder: string): Promise<Reference> {
+    const { weights } = await this.#checkpointIn(folder);
+    return {
+      forward: (data) =>
+        this.#exclusive(() => this.#withWeights(weights, () => this.#runBatches(data, "scores"))),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
   }
 
   export(folder: string): Promise<void> {
@@ -274,6 +288,31 @@ export class EmbeddedTrainer implements Trainer {
       this.#gradients.fill(0);
       for (const lane of this.#lanes) lane.weightsChanged();
     }
+  }
+
+  async #withWeights<T>(weights: Float32Array, work: () => Promise<T>): Promise<T> {
+    const own = this.#flat.slice();
+    const place = (values: Float32Array): void => {
+      this.#flat.set(values);
+      for (const lane of this.#lanes) lane.weightsChanged();
+    };
+    this.#parked = own;
+    place(weights);
+    try {
+      return await work();
+    } finally {
+      place(own);
+      this.#parked = undefined;
+    }
+  }
+
+  async #checkpointIn(folder: string): Promise<Checkpoint> {
+    const checkpoint = await readCheckpoint(folder);
+    if (JSON.stringify(checkpoint.config) === JSON.stringify(this.config)) return checkpoint;
+    throw new TrainError(
+      `the checkpoint in ${folder} is of another model: ${JSON.stringify(checkpoint.config)}; this one is ${JSON.stringify(this.config)}.`,
+      { code: "train-invalid" },
+    );
   }
 
   #restore(checkpoint: Checkpoint): void {
