@@ -1,0 +1,62 @@
+/**
+ * Rows of OpenR1-Math-220k: a problem with two to four traces of DeepSeek-R1, of which each was checked against the answer by
+ * Math-Verify or, where that could not tell, judged by a model.
+ */
+import { z } from "zod";
+
+import type { TraceRow } from "../../formats/trace-row.ts";
+import { THINK_TAGS } from "../../tags/index.ts";
+
+/** Which of a problem's traces are taken. */
+export const GENERATION_CHOICES = ["first-correct", "all-correct", "first", "all"] as const;
+export type GenerationChoice = (typeof GENERATION_CHOICES)[number];
+
+const flags = z.array(z.boolean().optional()).optional();
+
+export const openR1Schema = z.object({
+  problem: z.string(),
+  generations: z.array(z.string().optional()),
+  solution: z.string().optional(),
+  answer: z.string().optional(),
+  source: z.string().optional(),
+  uuid: z.string().optional(),
+  is_reasoning_complete: flags,
+  correctness_math_verify: flags,
+  correctness_llama: flags,
+});
+
+export type OpenR1Row = z.output<typeof openR1Schema>;
+
+/**
+ * The traces that the choice takes, in order. A trace is correct when either check says so, and only a complete one (it has
+ * `</think>`, and the data set does not say otherwise) is ever correct. An id is `uuid:index`, the index counting generations
+ * from 0 whatever the choice.
+ */
+export function openR1Traces(row: OpenR1Row, choice: GenerationChoice, fallbackId: () => string): TraceRow[] {
+  const base = row.uuid ?? fallbackId();
+  const traces = row.generations.flatMap((generation, index) => {
+    if (generation === undefined) return [];
+    const complete = row.is_reasoning_complete?.[index] !== false && generation.includes(THINK_TAGS.close);
+    const verdicts = [row.correctness_math_verify?.[index], row.correctness_llama?.[index]];
+    const judged = verdicts.some((verdict) => verdict !== undefined);
+    const correct = complete && verdicts.includes(true);
+    const trace: TraceRow = {
+      id: `${base}:${index}`,
+      problem: row.problem,
+      trace: afterThinkTag(generation),
+      ...(row.answer === undefined ? {} : { answer: row.answer }),
+      ...(row.source === undefined ? {} : { source: row.source }),
+      ...(row.solution === undefined ? {} : { solution: row.solution }),
+      ...(judged ? { correct } : {}),
+    };
+    return [{ trace, correct }];
+  });
+  const taken = choice.endsWith("correct") ? traces.filter(({ correct }) => correct) : traces;
+  return (choice.startsWith("first") ? taken.slice(0, 1) : taken).map(({ trace }) => trace);
+}
+
+/** The text behind the `<think>` that opens it, and behind one newline after that; the text itself when nothing opens it. */
+export function afterThinkTag(text: string): string {
+  const opened = /^\s*<think>\n?/u.exec(text);
+  return opened === null ? text : text.slice(opened[0].length);
+}

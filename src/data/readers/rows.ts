@@ -1,0 +1,161 @@
+/** What a record means: trace rows from every form in which people keep reasoning traces. */
+import { createHash } from "node:crypto";
+
+import { z } from "zod";
+
+import { type TraceRow, traceRowSchema } from "../../formats/trace-row.ts";
+import { OFFLOAD_TAGS, parseTagged, type TagFault } from "../../tags/index.ts";
+import { afterThinkTag, type GenerationChoice, openR1Schema, openR1Traces } from "./open-r1.ts";
+import type { RawRecord } from "./raw-record.ts";
+
+/** Why a record gave no row. */
+export type SkipReason =
+  /** It is in none of the forms that are read. */
+  | "invalid"
+  /** No trace of the problem is known to be correct. */
+  | "no-correct-generation"
+  | "no-generation";
+
+/** A fault of the tags in a row's text. `tags-beside-spans`: the trace has tags, and the row has spans as well. */
+export interface RowFault {
+  readonly kind: TagFault["kind"] | "tags-beside-spans";
+  /** Offset in the text as it was read, tags included. */
+  readonly position: number;
+}
+
+export type ReadOutcome =
+  | {
+      readonly type: "row";
+      readonly row: TraceRow;
+      /** Empty for a row that is fit to use. */
+      readonly faults: readonly RowFault[];
+      readonly place: string;
+    }
+  | {
+      readonly type: "skipped";
+      readonly reason: SkipReason;
+      readonly message: string;
+      readonly place: string;
+    };
+
+/** The columns that mean something; of parquet files no others are read. */
+export const KNOWN_COLUMNS: ReadonlySet<string> = new Set([
+  ...Object.keys(traceRowSchema.shape),
+  ...Object.keys(openR1Schema.shape),
+  "messages",
+  "prompt",
+  "completion",
+]);
+
+const messageSchema = z.object({ role: z.string(), content: z.string() });
+const messagesSchema = z.array(messageSchema).min(1);
+const textOrMessages = z.union([z.string(), messagesSchema]);
+
+/** What the forms of conversation may carry beside the conversation. */
+const besideSchema = traceRowSchema.partial().omit({ problem: true, trace: true, spans: true, scores: true });
+
+const chatSchema = besideSchema.extend({ messages: messagesSchema });
+const completionSchema = besideSchema.extend({ prompt: textOrMessages, completion: textOrMessages });
+
+/** The rows of one record: one, except where a problem comes with several traces. */
+export function rowsOf(record: RawRecord, choice: GenerationChoice): ReadOutcome[] {
+  const { place, content } = record;
+  const skipped = (reason: SkipReason, message: string): ReadOutcome[] => [
+    { type: "skipped", reason, message, place },
+  ];
+  if ("fault" in content) return skipped("invalid", content.fault);
+  const { value } = content;
+  if (typeof value !== "object" || value === null) return skipped("invalid", "a row is a JSON object");
+
+  if ("trace" in value) {
+    const parsed = traceRowSchema.safeParse(value);
+    return parsed.success ? [fromTraceRow(parsed.data, place)] : skipped("invalid", issueOf(parsed.error));
+  }
+  if ("generations" in value) {
+    const parsed = openR1Schema.safeParse(value);
+    if (!parsed.success) return skipped("invalid", issueOf(parsed.error));
+    const traces = openR1Traces(parsed.data, choice, () => digestId([parsed.data.problem]));
+    if (traces.length > 0) return traces.map((row) => fromTraceRow(row, place));
+    return choice.endsWith("correct")
+      ? skipped("no-correct-generation", "no generation is known to be complete and correct")
+      : skipped("no-generation", "the problem has no generation");
+  }
+  return fromConversation(value, place, skipped);
+}
+
+function fromConversation(
+  value: object,
+  place: string,
+  skipped: (reason: SkipReason, message: string) => ReadOutcome[],
+): ReadOutcome[] {
+  const chat = chatSchema.safeParse(value);
+  const completion = completionSchema.safeParse(value);
+  let turns: z.output<typeof messagesSchema>;
+  let beside: z.output<typeof besideSchema>;
+  if (completion.success) {
+    const { prompt, completion: answer, ...rest } = completion.data;
+    turns = [...asMessages(prompt, "user"), ...asMessages(answer, "assistant")];
+    beside = rest;
+  } else if (chat.success) {
+    const { messages, ...rest } = chat.data;
+    turns = messages;
+    beside = rest;
+  } else {
+    return skipped(
+      "invalid",
+      "a row has problem and trace, problem and generations, prompt and completion, or messages",
+    );
+  }
+  // A system prompt is how a model is asked, not what it is asked.
+  const [user, assistant, more] = turns.filter(({ role }) => role !== "system");
+  if (user?.role !== "user" || assistant?.role !== "assistant" || more !== undefined) {
+    const roles = turns.map(({ role }) => role).join(", ");
+    return skipped("invalid", `a trace is one answer of an assistant to one user, not ${roles}`);
+  }
+  const { annotator, ...kept } = beside;
+  const trace = afterThinkTag(assistant.content);
+  const row = {
+    ...kept,
+    ...(annotator === undefined ? {} : { annotator }),
+    id: kept.id ?? digestId([user.content, trace]),
+    problem: user.content,
+    trace,
+  };
+  return [fromTraceRow(row, place)];
+}
+
+/** Tags in a trace become spans, unless the row has spans already. */
+function fromTraceRow(row: TraceRow, place: string): ReadOutcome {
+  const tag = firstTag(row.trace);
+  if (tag < 0) return { type: "row", row, faults: [], place };
+  if (row.spans !== undefined) {
+    return { type: "row", row, faults: [{ kind: "tags-beside-spans", position: tag }], place };
+  }
+  const { plain, spans, faults } = parseTagged(row.trace);
+  return { type: "row", row: { ...row, trace: plain, spans: [...spans] }, faults, place };
+}
+
+function firstTag(text: string): number {
+  const places = [text.indexOf(OFFLOAD_TAGS.open), text.indexOf(OFFLOAD_TAGS.close)].filter(
+    (place) => place >= 0,
+  );
+  return places.length === 0 ? -1 : Math.min(...places);
+}
+
+const asMessages = (
+  content: z.output<typeof textOrMessages>,
+  role: string,
+): z.output<typeof messagesSchema> => (typeof content === "string" ? [{ role, content }] : content);
+
+/** An id for a row that has none: the same text has the same one in every file. */
+function digestId(parts: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(`${part.length}:${part}`);
+  return hash.digest("hex").slice(0, 16);
+}
+
+function issueOf(error: z.ZodError): string {
+  const issue = error.issues[0];
+  const field = issue === undefined || issue.path.length === 0 ? "" : `field ${issue.path.join(".")}: `;
+  return `${field}${issue?.message ?? "invalid"}`;
+}
