@@ -15,12 +15,14 @@ export async function* jsonLineRecords(
   name: string,
 ): AsyncGenerator<RawRecord> {
   let number = 0;
+  let doneBytes = 0;
   for await (const bytes of lines(chunks, name)) {
     number += 1;
+    doneBytes += bytes.length + 1;
     const text = decodeUtf8(bytes);
     const place = `${name}:${number}`;
-    if (text === undefined) yield { place, content: { fault: "not valid UTF-8" } };
-    else if (text.trim() !== "") yield { place, content: parse(text) };
+    if (text === undefined) yield { place, doneBytes, content: { fault: "not valid UTF-8" } };
+    else if (text.trim() !== "") yield { place, doneBytes, content: parse(text) };
   }
 }
 

@@ -40,6 +40,7 @@ export async function* parquetRecords(
       code: "file-invalid",
     });
   }
+  const totalRows = Number(metadata.num_rows);
   for (const { rowStart, rowEnd } of windows(file, metadata, new Set(wanted))) {
     signal?.throwIfAborted();
     const rows = await guarded(file, signal, () =>
@@ -54,7 +55,12 @@ export async function* parquetRecords(
       }),
     );
     for (const [index, row] of rows.entries()) {
-      yield { place: `${file.name}, row ${rowStart + index + 1}`, content: content(row) };
+      const number = rowStart + index + 1;
+      yield {
+        place: `${file.name}, row ${number}`,
+        doneBytes: (number / totalRows) * file.sizeBytes,
+        content: content(row),
+      };
     }
   }
 }

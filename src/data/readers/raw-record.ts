@@ -4,6 +4,8 @@ import { DataError } from "../../core/errors.ts";
 export interface RawRecord {
   /** File and line, or file and row, counted from 1. */
   readonly place: string;
+  /** How much of the file is behind it. */
+  readonly doneBytes: number;
   /** What was read, or why it could not be. */
   readonly content: { readonly value: unknown } | { readonly fault: string };
 }

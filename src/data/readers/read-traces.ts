@@ -65,21 +65,13 @@ export async function* readOutcomes(spec: string, options: ReadOptions = {}): As
     let before = 0;
     let rows = 0;
     for (const file of files) {
-      let furthest = 0;
-      const watched: DataFile = {
-        ...file,
-        slice: (start, end, stop) => {
-          furthest = Math.max(furthest, start < file.sizeBytes / 2 || end < file.sizeBytes ? end : furthest);
-          return file.slice(start, end, stop);
-        },
-      };
-      for await (const record of recordsOf(watched, signal)) {
+      for await (const record of recordsOf(file, signal)) {
         for (const outcome of rowsOf(record, generation)) {
           if (rows >= limit) return;
           if (outcome.type === "row") rows += 1;
           yield outcome;
         }
-        onProgress?.(before + furthest, totalBytes);
+        onProgress?.(before + record.doneBytes, totalBytes);
       }
       before += file.sizeBytes;
     }

@@ -1,0 +1,60 @@
+/** Columns of a parquet file: texts, numbers, and lists and structs of them, every one of which may be missing. */
+import type { SchemaElement } from "hyparquet";
+
+export interface ParquetColumn {
+  readonly name: string;
+  /** The column's part of the schema, in depth-first order. */
+  readonly elements: readonly SchemaElement[];
+  /** Long texts are kept as they are: no dictionary of them is tried. */
+  readonly plain: boolean;
+}
+
+const leaf = (name: string, rest: Omit<SchemaElement, "name">, plain = false): ParquetColumn => ({
+  name,
+  elements: [{ name, repetition_type: "OPTIONAL", ...rest }],
+  plain,
+});
+
+/** `long` for texts that hardly repeat. */
+export const texts = (name: string, { long = false } = {}): ParquetColumn =>
+  leaf(name, { type: "BYTE_ARRAY", converted_type: "UTF8", logical_type: { type: "STRING" } }, long);
+/** 32-bit. */
+export const integers = (name: string): ParquetColumn => leaf(name, { type: "INT32" });
+export const numbers = (name: string): ParquetColumn => leaf(name, { type: "DOUBLE" });
+export const booleans = (name: string): ParquetColumn => leaf(name, { type: "BOOLEAN" });
+
+export const structOf = (name: string, fields: readonly ParquetColumn[]): ParquetColumn => ({
+  name,
+  elements: [
+    { name, repetition_type: "OPTIONAL", num_children: fields.length },
+    ...fields.flatMap((field) => field.elements),
+  ],
+  plain: fields.some((field) => field.plain),
+});
+
+/** `item` is what the list is of; its name is of no matter. */
+export const listOf = (name: string, item: ParquetColumn): ParquetColumn => {
+  const [first, ...deeper] = item.elements;
+  return {
+    name,
+    elements: [
+      {
+        name,
+        repetition_type: "OPTIONAL",
+        num_children: 1,
+        converted_type: "LIST",
+        logical_type: { type: "LIST" },
+      },
+      { name: "list", repetition_type: "REPEATED", num_children: 1 },
+      ...(first === undefined ? [] : [{ ...first, name: "element" }]),
+      ...deeper,
+    ],
+    plain: item.plain,
+  };
+};
+
+/** The schema of a file with these columns. */
+export const schemaOf = (columns: readonly ParquetColumn[]): SchemaElement[] => [
+  { name: "schema", num_children: columns.length },
+  ...columns.flatMap((column) => column.elements),
+];

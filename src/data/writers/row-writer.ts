@@ -1,0 +1,52 @@
+/** The writer of rows, and the choice of its format by the name of the file. */
+import { ConfigError } from "../../core/errors.ts";
+import { formatOf } from "../readers/source.ts";
+import { openJsonLinesWriter } from "./json-lines-writer.ts";
+import type { ParquetColumn } from "./parquet-schema.ts";
+import { openParquetWriter } from "./parquet-writer.ts";
+
+export interface RowWriter {
+  write(row: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Writes what is left, makes it durable and gives the file its name. */
+  close(): Promise<void>;
+  /** Leaves nothing behind; after `close` it does nothing. */
+  abort(): Promise<void>;
+}
+
+/**
+ * `.jsonl` or `.parquet`, the latter with the given columns (a field of a row that is no column is an error, so that nothing is lost).
+ * @throws ConfigError on any other name.
+ */
+export async function openRowWriter(path: string, columns: readonly ParquetColumn[]): Promise<RowWriter> {
+  const format = formatOf(path);
+  switch (format) {
+    case "jsonl":
+      return openJsonLinesWriter(path);
+    case "parquet":
+      return openParquetWriter(path, columns);
+    case undefined:
+      throw new ConfigError(`${path}: rows are written to a file named .jsonl or .parquet.`, {
+        code: "usage",
+      });
+    default:
+      return format satisfies never;
+  }
+}
+
+/** Writes all of `rows`, or leaves no file; the number of rows. */
+export async function writeRows(
+  writer: RowWriter,
+  rows: AsyncIterable<Readonly<Record<string, unknown>>>,
+): Promise<number> {
+  let count = 0;
+  try {
+    for await (const row of rows) {
+      await writer.write(row);
+      count += 1;
+    }
+    await writer.close();
+  } finally {
+    await writer.abort();
+  }
+  return count;
+}
