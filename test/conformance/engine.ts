@@ -595,8 +595,17 @@ export function engineConformance(name: string, options: ConformanceOptions): vo
       test(
         "says how likely the tokens themselves were",
         using(async (start) => {
-          const written = await collect(await start(), { ...greedy(12), logprobs: true });
-          for (const cut of [0, 5]) {
+          const drawn = await collect(await start(), {
+            maxTokens: 12,
+            sampling: { temperature: 1, seed: 5 },
+            logprobs: true,
+          });
+          const likeliest = await collect(await start(), { ...greedy(12), logprobs: true });
+          for (const { cut, written } of [
+            { cut: 0, written: likeliest },
+            { cut: 5, written: likeliest },
+            { cut: 3, written: drawn },
+          ]) {
             const sequence = await start();
             if (cut > 0) await sequence.append([ids(...written.ids.slice(0, cut))]);
             const outcome = await sequence.score([ids(...written.ids.slice(cut))], {

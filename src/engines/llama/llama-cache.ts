@@ -4,6 +4,7 @@ import type { LlamaContext, LlamaContextSequence, Token } from "node-llama-cpp";
 import type { ModelId, TokenId } from "../../core/ids.ts";
 import { throwIfAborted } from "../cancellation.ts";
 import { internalsOf, type SequenceInternals } from "./internals.ts";
+import type { Waves } from "./waves.ts";
 
 /** What all sequences of one engine share. */
 export interface LlamaShared {
@@ -13,8 +14,7 @@ export interface LlamaShared {
   readonly batchSize: number;
   /** Whether {@link internalsOf the undocumented parts} of the library may be used. */
   readonly native: boolean;
-  /** Sequences that are waiting for llama.cpp right now. */
-  active: number;
+  readonly waves: Waves;
 }
 
 /** As ids of this engine's vocabulary, tokens are the library's own. */
@@ -65,11 +65,6 @@ export class LlamaCache {
   /** One call into llama.cpp. */
   async call<T>(evaluate: () => Promise<T>): Promise<T> {
     this.calls++;
-    this.shared.active++;
-    try {
-      return await evaluate();
-    } finally {
-      this.shared.active--;
-    }
+    return this.shared.waves.run(evaluate);
   }
 }

@@ -18,6 +18,7 @@ import { LlamaBackend } from "./llama-backend.ts";
 import type { LlamaShared } from "./llama-cache.ts";
 import { LlamaTokenizer } from "./llama-tokenizer.ts";
 import { type GpuOption, sharedRuntime } from "./runtime.ts";
+import { Waves } from "./waves.ts";
 
 export interface LlamaEngineOptions {
   /** How the model is called in results. Default `gguf:PATH`. */
@@ -209,7 +210,7 @@ async function createShared(
     options.threads ?? (summary.parameters < TINY_MODEL_PARAMETERS ? 1 : availableParallelism()),
   );
   const exact = options.exact ?? summary.parameters <= LARGE_MODEL_PARAMETERS;
-  let shared: LlamaShared | undefined;
+  const waves = new Waves();
   const context: LlamaContext = await model.createContext({
     contextSize: contextSize + SPARE_CELLS,
     sequences,
@@ -219,9 +220,9 @@ async function createShared(
     swaFullCache: true,
     failedCreationRemedy: false,
     batching: {
-      // A sequence that runs alone need not wait for company.
+      // The calls of a wave reach the library's queue one after the other, without waiting for anything else.
       dispatchSchedule: (dispatch) => {
-        if ((shared?.active ?? 0) > 1) setImmediate(dispatch);
+        if (waves.size > 1) setImmediate(dispatch);
         else dispatch();
       },
     },
@@ -236,13 +237,13 @@ async function createShared(
       { code: "engine-failed" },
     );
   }
-  shared = {
+  const shared: LlamaShared = {
     model: name,
     context,
     vocabularySize: summary.tokenizer.tokens.length,
     batchSize,
     native: options.native ?? true,
-    active: 0,
+    waves,
   };
   return { shared, contextSize };
 }

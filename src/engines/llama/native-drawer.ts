@@ -4,6 +4,8 @@ import type { Drawer, DrawnToken, DrawRequest } from "../token-backend.ts";
 import type { NativeSampler, SamplerConfig, SequenceInternals } from "./internals.ts";
 import type { LlamaCache } from "./llama-cache.ts";
 
+const SMALLEST_NORMAL = 2 ** -126;
+
 export class NativeDrawer implements Drawer {
   readonly #cache: LlamaCache;
   readonly #internals: SequenceInternals;
@@ -12,6 +14,8 @@ export class NativeDrawer implements Drawer {
   readonly #config: SamplerConfig;
   /** Reads log-probabilities at temperature 1 and without bias, whatever the sampler above does to its copy of the logits. */
   readonly #witness: NativeSampler | undefined;
+  /** At temperature 1, without bias or cut, the sampler's own probability is that of the model: one call less for each token. */
+  readonly #isPlain: boolean;
   readonly #seedOf: (position: number) => number;
   readonly #careful: () => Drawer;
 
@@ -39,7 +43,8 @@ export class NativeDrawer implements Drawer {
     }
     this.#sampler = internals.createSampler();
     this.#sampler.applyConfig(this.#config);
-    if (request.logprob) {
+    this.#isPlain = temperature === 1 && (topP ?? 1) === 1 && request.bias.size === 0;
+    if (request.logprob && !this.#isPlain) {
       this.#witness = internals.createSampler();
       this.#witness.applyConfig({ temperature: 0 });
     }
@@ -66,6 +71,12 @@ export class NativeDrawer implements Drawer {
 
   async #sample(logitIndex: number): Promise<DrawnToken> {
     const { native } = this.#internals;
+    if (this.#request.logprob && this.#isPlain) {
+      const [id, , probability] = await native.sampleToken(logitIndex, this.#sampler, false, true);
+      if (id < 0 || probability === undefined) throw new Error("llama.cpp drew no token");
+      // Of the least likely tokens single precision may say 0.
+      return { id: tokenId(id), logprob: Math.log(Math.max(probability, SMALLEST_NORMAL)) };
+    }
     const token = await native.sampleToken(logitIndex, this.#sampler);
     if (token < 0) throw new Error("llama.cpp drew no token");
     if (this.#witness === undefined) return { id: tokenId(token) };
