@@ -157,4 +157,6 @@ Examples:
   splitreason train grpo --model models/micro/small --big micro:big --budget 0.05 --out runs/grpo
   splitreason train grpo --model models/micro/small --big micro:big --reward paper --out runs/paper
   splitreason eval micro --small gguf:runs/grpo/best/model.gguf
+
+Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
 `;

@@ -190,4 +190,6 @@ Example:
   splitreason data annotate traces.jsonl --out annotated.jsonl
   splitreason train sft --model runs/small/model --data annotated.jsonl --epochs 3 --out runs/tuned
   splitreason eval micro --small gguf:runs/tuned/model/model.gguf --small-base gguf:runs/small/model/model.gguf
+
+Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
 `;

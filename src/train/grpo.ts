@@ -85,7 +85,7 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
   const { config, trainer, clock = systemClock } = options;
   const isStopped = (): boolean => options.signal?.aborted === true;
   await mkdir(options.folder, { recursive: true });
-  const run = await RunFolder.open(options.folder, { config, ...options.header });
+  const run = await RunFolder.open(options.folder, { config, ...options.header }, clock);
   let { step } = run;
   if (step > 0) await trainer.load(join(options.folder, run.checkpoint));
   await using start = await openStart(options, step);

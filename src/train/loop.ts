@@ -98,7 +98,7 @@ export async function runSupervised(options: LoopOptions): Promise<LoopOutcome> 
   const { config, trainer, clock = systemClock } = options;
   const stopped = (): boolean => options.signal?.aborted === true;
   await mkdir(options.folder, { recursive: true });
-  const run = await RunFolder.open(options.folder, { config, ...options.header });
+  const run = await RunFolder.open(options.folder, { config, ...options.header }, clock);
   let step = run.step;
   if (step > 0) await trainer.load(join(options.folder, run.checkpoint));
   const startedMs = clock.nowMs();

@@ -1,14 +1,16 @@
 /**
- * What a run leaves on disk: `metrics.jsonl` (a header line, then a line a record), `checkpoint-<step>/` and `state.json`, which
- * names the valid checkpoint and is replaced last, in one step. A kill at any moment loses at most the steps after it.
+ * What a run leaves on disk: `metrics.jsonl` (a header line, then a line a record), the same numbers as TensorBoard's events, `checkpoint-<step>/`
+ * and `state.json`, which names the valid checkpoint and is replaced last, in one step. A kill at any moment loses at most the steps after it.
  */
 import { appendFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 
+import { type Clock, systemClock } from "../core/clock.ts";
 import { digestOf } from "../core/digest.ts";
 import { DataError, TrainError } from "../core/errors.ts";
 import { readTextFile, writeFileAtomic } from "../core/files.ts";
+import { EventFile, scalarsOf } from "./tensorboard/event-file.ts";
 
 const STATE_FILE = "state.json";
 export const METRICS_FILE = "metrics.jsonl";
@@ -23,14 +25,21 @@ export interface RunHeader {
   readonly provenance: unknown;
 }
 
+/** `type`: `step`, `evaluation`, ... */
+export type LogRecord = { readonly type: string; readonly step: number } & Readonly<Record<string, unknown>>;
+
 export class RunFolder {
   readonly #folder: string;
   #state: State;
   #records: readonly Readonly<Record<string, unknown>>[] = [];
+  readonly #events: EventFile;
+  readonly #clock: Clock;
 
-  private constructor(folder: string, state: State) {
+  private constructor(folder: string, state: State, events: EventFile, clock: Clock) {
     this.#folder = folder;
     this.#state = state;
+    this.#events = events;
+    this.#clock = clock;
   }
 
   /** Steps in the valid checkpoint; 0 when there is none. */
@@ -49,7 +58,7 @@ export class RunFolder {
   }
 
   /** Starts a run in `folder`, or goes on with the one that is there. @throws TrainError when that one was made otherwise. */
-  static async open(folder: string, header: RunHeader): Promise<RunFolder> {
+  static async open(folder: string, header: RunHeader, clock = systemClock): Promise<RunFolder> {
     const digest = digestOf({ config: header.config, identity: header.identity });
     const found = await readState(folder);
     if (found !== undefined && found.digest !== digest) {
@@ -58,13 +67,18 @@ export class RunFolder {
         { code: "train-invalid" },
       );
     }
-    const run = new RunFolder(folder, found ?? { step: 0, checkpoint: "", digest });
+    const state = found ?? { step: 0, checkpoint: "", digest };
+    const events = await EventFile.open(folder, state.step, wallTimeS(clock));
+    const run = new RunFolder(folder, state, events, clock);
     await run.#rewindMetrics({ type: "header", digest, ...header });
     return run;
   }
 
-  async log(record: Readonly<Record<string, unknown>>): Promise<void> {
+  async log(record: LogRecord): Promise<void> {
     await appendFile(join(this.#folder, METRICS_FILE), `${JSON.stringify(record)}\n`);
+    const { type, ...values } = record;
+    const scalars = scalarsOf(values, type === "step" ? "train" : type);
+    await this.#events.log(wallTimeS(this.#clock), record.step, scalars);
   }
 
   /** Makes `write`'s folder the valid checkpoint and deletes the one before it. */
@@ -97,6 +111,8 @@ export class RunFolder {
     await writeFileAtomic(path, `${[JSON.stringify(header), ...kept].join("\n")}\n`);
   }
 }
+
+const wallTimeS = (clock: Clock): number => Date.parse(clock.isoNow()) / 1000;
 
 const recordSchema = z.looseObject({ step: z.number() });
 

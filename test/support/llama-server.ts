@@ -4,21 +4,19 @@
  * over half an hour on two busy cores.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+
+import { PACKAGES_TIMEOUT_MS, pythonPackages, pythonProgram } from "./python-packages.ts";
 
 /** Pinned: its wheel works with every Python from 3.10 on. */
 const PACKAGE = "xllamacpp==2026.10.11549";
 const REPOSITORY = join(import.meta.dirname, "..", "..");
-const CACHE = join(REPOSITORY, ".cache", "llama-server");
 const PROGRAM = join(import.meta.dirname, "llama-server.py");
 const START_TIMEOUT_MS = 60_000;
 
 /** Time enough to download and install it once. */
-export const LLAMA_SERVER_TIMEOUT_MS = 10 * 60_000;
+export const LLAMA_SERVER_TIMEOUT_MS = PACKAGES_TIMEOUT_MS;
 
 export interface LlamaServerOptions {
   /** As the server lists it. */
@@ -43,8 +41,8 @@ export interface LlamaServer extends AsyncDisposable {
 
 /** Starts a server with a GGUF. Rejects, with what pip or the server said, when that is not possible: these tests are never skipped. */
 export async function startLlamaServer(path: string, options: LlamaServerOptions): Promise<LlamaServer> {
-  const packages = await installedPackages();
-  const child = spawn(python(), [PROGRAM], {
+  const packages = await pythonPackages("llama-server", [PACKAGE], "The tests of a real llama.cpp server");
+  const child = spawn(pythonProgram(), [PROGRAM], {
     env: { ...process.env, PYTHONPATH: packages, PYTHONDONTWRITEBYTECODE: "1" },
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -77,34 +75,6 @@ export async function startLlamaServer(path: string, options: LlamaServerOptions
   }
 }
 
-const python = (): string => process.env["SPLITREASON_PYTHON"] ?? "python3";
-
-/** The folder's name says what is in it, and it gets that name when it is whole. */
-async function installedPackages(): Promise<string> {
-  const digest = createHash("sha256").update(PACKAGE).digest("hex").slice(0, 12);
-  const folder = join(CACHE, digest);
-  if (existsSync(folder)) return folder;
-  await mkdir(CACHE, { recursive: true });
-  const partial = await mkdtemp(join(CACHE, "partial-"));
-  try {
-    const only = "--no-deps --only-binary :all: --quiet --disable-pip-version-check".split(" ");
-    await run(python(), ["-m", "pip", "install", ...only, "--target", partial, PACKAGE]);
-    await rename(partial, folder).catch((error: unknown) => {
-      // Another test was faster.
-      if (!existsSync(folder)) throw error;
-    });
-  } catch (error) {
-    throw new Error(
-      `The tests of a real llama.cpp server need Python 3.10 or newer with pip, and its package ${PACKAGE}; ` +
-        `"${python()}" could not install it. Install Python, or set SPLITREASON_PYTHON.`,
-      { cause: error },
-    );
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
-  return folder;
-}
-
 async function firstLine(child: ChildProcess): Promise<string> {
   const { stdout } = child;
   if (stdout === null) throw new TypeError("the server has no output");
@@ -135,20 +105,5 @@ function ended(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     child.on("exit", () => resolve());
     child.kill("SIGKILL");
-  });
-}
-
-function run(command: string, commandArguments: readonly string[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, commandArguments, { stdio: ["ignore", "ignore", "pipe"] });
-    let errors = "";
-    child.stderr.on("data", (part: Buffer) => {
-      errors += part.toString("utf8");
-    });
-    child.on("error", reject);
-    child.on("close", (status) => {
-      if (status === 0) resolve();
-      else reject(new Error(`${command} ${commandArguments.join(" ")}\n${errors}`));
-    });
   });
 }

@@ -5,7 +5,7 @@
  * Source: onnx/onnx.proto (IR version 8); field numbers are those of that file.
  */
 import { TrainError } from "../../core/errors.ts";
-import { ProtobufMessage } from "./protobuf.ts";
+import { ProtobufMessage } from "../../formats/protobuf.ts";
 
 export type Shape = readonly number[];
 export type ElementType = "float32" | "int64" | "bool";

@@ -1,9 +1,10 @@
 /**
- * The little of the protobuf wire format that an ONNX model needs. Nested messages and tensor data are kept by reference and
+ * The little of the protobuf wire format that ONNX models and TensorBoard's events need. Nested messages and tensor data are kept by reference and
  * copied once, when the message is finished, so that a large constant never becomes an array of numbers.
  */
 
 const VARINT = 0;
+const FIXED64 = 1;
 const LENGTH_DELIMITED = 2;
 const FIXED32 = 5;
 
@@ -29,6 +30,12 @@ export class ProtobufMessage {
   float(field: number, value: number): this {
     this.#varint(field * 8 + FIXED32);
     this.#pending.push(...new Uint8Array(new Float32Array([value]).buffer));
+    return this;
+  }
+
+  double(field: number, value: number): this {
+    this.#varint(field * 8 + FIXED64);
+    this.#pending.push(...new Uint8Array(new Float64Array([value]).buffer));
     return this;
   }
 

@@ -22,6 +22,9 @@ describe("ProtobufMessage", () => {
       Uint8Array.of(0x08, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20),
     );
     expect(new ProtobufMessage().float(2, 1).finish()).toEqual(Uint8Array.of(0x15, 0, 0, 0x80, 0x3f));
+    expect(new ProtobufMessage().double(1, 1).finish()).toEqual(
+      Uint8Array.of(0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f),
+    );
   });
 
   it("keeps the order of small fields and large bytes", () => {

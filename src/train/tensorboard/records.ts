@@ -1,0 +1,42 @@
+/**
+ * TFRecord framing (tensorflow/core/lib/io/record_writer.h): length as uint64, its masked CRC-32C, the payload, its masked CRC-32C; all
+ * little-endian.
+ */
+import { maskedCrc32c } from "./crc32c.ts";
+
+const LENGTH_BYTES = 8;
+const CHECKSUM_BYTES = 4;
+const HEADER_BYTES = LENGTH_BYTES + CHECKSUM_BYTES;
+
+export interface FramedRecord {
+  readonly payload: Buffer;
+  /** Where the next one begins, in bytes from the start of the file. */
+  readonly end: number;
+}
+
+export function frameRecord(payload: Uint8Array): Buffer {
+  const frame = Buffer.alloc(HEADER_BYTES + payload.length + CHECKSUM_BYTES);
+  frame.writeBigUInt64LE(BigInt(payload.length), 0);
+  frame.writeUInt32LE(maskedCrc32c(frame.subarray(0, LENGTH_BYTES)), LENGTH_BYTES);
+  frame.set(payload, HEADER_BYTES);
+  frame.writeUInt32LE(maskedCrc32c(payload), HEADER_BYTES + payload.length);
+  return frame;
+}
+
+/** Records up to the first one that is not whole: what a kill left of a record ends the file. */
+export function* readRecords(bytes: Buffer): Generator<FramedRecord, void, undefined> {
+  let start = 0;
+  while (start + HEADER_BYTES <= bytes.length) {
+    const header = bytes.subarray(start, start + LENGTH_BYTES);
+    if (bytes.readUInt32LE(start + LENGTH_BYTES) !== maskedCrc32c(header)) return;
+    const from = start + HEADER_BYTES;
+    // Not past the end of the file, whatever the length says.
+    const to = from + Math.min(Number(header.readBigUInt64LE()), bytes.length);
+    if (to + CHECKSUM_BYTES > bytes.length) return;
+    const payload = bytes.subarray(from, to);
+    if (bytes.readUInt32LE(to) !== maskedCrc32c(payload)) return;
+    const end = to + CHECKSUM_BYTES;
+    yield { payload, end };
+    start = end;
+  }
+}
