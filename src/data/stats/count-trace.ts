@@ -1,0 +1,34 @@
+/** A trace row as numbers of tokens, or what keeps its spans from meaning anything. */
+import type { Span, TraceRow } from "../../formats/trace-row.ts";
+import { THINK_TAGS } from "../../tags/index.ts";
+import type { CountedTrace } from "./group.ts";
+import { startsBefore, type TokenStarts } from "./tokens.ts";
+
+/** The trace up to `</think>`, which alone can be handed over. */
+export function chainOfThought(trace: string): string {
+  const end = trace.indexOf(THINK_TAGS.close);
+  return end < 0 ? trace : trace.slice(0, end);
+}
+
+/** Whether the spans are in order, apart, not empty and within the text. */
+export function spansFit(spans: readonly Span[], length: number): boolean {
+  let done = 0;
+  for (const { start, end } of spans) {
+    if (start < done || end <= start || end > length) return false;
+    done = end;
+  }
+  return true;
+}
+
+/** Tokens belong to a span when they begin in it. What lies behind the chain of thought does not count. */
+export function countTrace({ trace, spans = [] }: TraceRow, tokenStarts: TokenStarts): CountedTrace {
+  const starts = tokenStarts(chainOfThought(trace));
+  return {
+    tokens: starts.length,
+    spans: spans.flatMap(({ start, end }) => {
+      const first = startsBefore(starts, start);
+      const last = startsBefore(starts, end);
+      return last > first ? [{ first, end: last }] : [];
+    }),
+  };
+}

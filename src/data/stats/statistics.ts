@@ -1,0 +1,83 @@
+/** Statistics of annotated traces, row by row: memory grows by some bytes a row (for exact medians and for joining annotators), never by the texts. */
+import type { ReadOutcome } from "../readers/index.ts";
+import { AgreementCounter } from "./agreement.ts";
+import { countTrace, spansFit } from "./count-trace.ts";
+import type { DataStatistics, NamedGroup } from "./document.ts";
+import { Group } from "./group.ts";
+import { type TokenStarts, wordStarts } from "./tokens.ts";
+
+/** Groups beyond this many are counted together. */
+const MAX_GROUPS = 200;
+const OTHER = "(other)";
+const UNNAMED = "(none)";
+export const WORD_TOKENS = "words, digits and signs";
+
+export interface StatisticsOptions {
+  readonly tokenStarts?: TokenStarts;
+  /** What the document says of the tokens; needed with `tokenStarts`. */
+  readonly tokenizer?: string;
+}
+
+export class StatisticsBuilder {
+  readonly #files = new Set<string>();
+  readonly #overall = new Group();
+  readonly #bySource = new Map<string, Group>();
+  readonly #byAnnotator = new Map<string, Group>();
+  readonly #agreement = new AgreementCounter();
+  readonly #tokenStarts: TokenStarts;
+  readonly #tokenizer: string;
+  #skipped = 0;
+  #faulty = 0;
+
+  constructor({ tokenStarts = wordStarts, tokenizer = WORD_TOKENS }: StatisticsOptions = {}) {
+    this.#tokenStarts = tokenStarts;
+    this.#tokenizer = tokenizer;
+  }
+
+  /** `file` is what the source is called in the document. Whether the row counts. */
+  add(outcome: ReadOutcome, file: string): boolean {
+    this.#files.add(file);
+    if (outcome.type === "skipped") {
+      this.#skipped += 1;
+      return false;
+    }
+    const { row, faults } = outcome;
+    if (faults.length > 0 || row.error !== undefined || !spansFit(row.spans ?? [], row.trace.length)) {
+      this.#faulty += 1;
+      return false;
+    }
+    const counted = countTrace(row, this.#tokenStarts);
+    const annotator = row.annotator ?? UNNAMED;
+    this.#overall.add(counted);
+    groupOf(this.#bySource, row.source ?? UNNAMED).add(counted);
+    groupOf(this.#byAnnotator, annotator).add(counted);
+    if (row.spans !== undefined) this.#agreement.add(row.id, annotator, file, row.trace, counted);
+    return true;
+  }
+
+  finish(): DataStatistics {
+    return {
+      files: [...this.#files],
+      tokenizer: this.#tokenizer,
+      skipped: this.#skipped,
+      faulty: this.#faulty,
+      overall: this.#overall.finish(),
+      bySource: named(this.#bySource),
+      byAnnotator: named(this.#byAnnotator),
+      agreement: this.#agreement.finish(),
+    };
+  }
+}
+
+function groupOf(groups: Map<string, Group>, name: string): Group {
+  const key = groups.has(name) || groups.size < MAX_GROUPS ? name : OTHER;
+  const group = groups.get(key) ?? new Group();
+  groups.set(key, group);
+  return group;
+}
+
+/** The largest first. */
+const named = (groups: ReadonlyMap<string, Group>): NamedGroup[] =>
+  [...groups]
+    .map(([name, group]) => ({ name, ...group.finish() }))
+    .sort((left, right) => right.rows - left.rows || (left.name < right.name ? -1 : 1));
