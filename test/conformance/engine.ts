@@ -595,27 +595,27 @@ export function engineConformance(name: string, options: ConformanceOptions): vo
       test(
         "says how likely the tokens themselves were",
         using(async (start) => {
-          const drawn = await collect(await start(), {
-            maxTokens: 12,
-            sampling: { temperature: 1, seed: 5 },
-            logprobs: true,
-          });
-          const likeliest = await collect(await start(), { ...greedy(12), logprobs: true });
-          for (const { cut, written } of [
-            { cut: 0, written: likeliest },
-            { cut: 5, written: likeliest },
-            { cut: 3, written: drawn },
-          ]) {
-            const sequence = await start();
-            if (cut > 0) await sequence.append([ids(...written.ids.slice(0, cut))]);
-            const outcome = await sequence.score([ids(...written.ids.slice(cut))], {
-              watch: [],
-              tokenLogprobs: true,
-            });
-            if (outcome.status !== "ok") throw new Error("full");
-            for (const [index, entry] of outcome.entries.entries()) {
-              const wanted = written.tokens[cut + index]?.logprob ?? NaN;
-              expect(Math.abs((entry.tokenLogprob ?? NaN) - wanted)).toBeLessThan(tolerance);
+          const writes: GenerateOptions[] = [
+            greedy(12),
+            { maxTokens: 12, sampling: { temperature: 1, seed: 5 } },
+          ];
+          for (const write of writes) {
+            const writer = await start();
+            const written = await collect(writer, { ...write, logprobs: true });
+            await writer.close();
+            for (const cut of [0, 5]) {
+              const sequence = await start();
+              if (cut > 0) await sequence.append([ids(...written.ids.slice(0, cut))]);
+              const outcome = await sequence.score([ids(...written.ids.slice(cut))], {
+                watch: [],
+                tokenLogprobs: true,
+              });
+              await sequence.close();
+              if (outcome.status !== "ok") throw new Error("full");
+              for (const [index, entry] of outcome.entries.entries()) {
+                const wanted = written.tokens[cut + index]?.logprob ?? NaN;
+                expect(Math.abs((entry.tokenLogprob ?? NaN) - wanted)).toBeLessThan(tolerance);
+              }
             }
           }
           const first = await (await start([])).score([textPiece("ab")], { watch: [], tokenLogprobs: true });
