@@ -1,0 +1,97 @@
+/** What a check can find. The kinds are the contract of `data check --json`. */
+
+export interface FindingKind {
+  /** An error makes the file unfit for training; a warning is for someone to look at. */
+  readonly severity: "error" | "warning";
+  /** One line for people. */
+  readonly meaning: string;
+}
+
+export const FINDINGS = {
+  "row-invalid": { severity: "error", meaning: "a row in none of the forms that are read" },
+  "no-correct-generation": {
+    severity: "warning",
+    meaning: "a problem without a correct trace: it gives no row",
+  },
+  "no-generation": { severity: "warning", meaning: "a problem without a trace: it gives no row" },
+  "nested-open": { severity: "error", meaning: "an opening tag within a span" },
+  "stray-close": { severity: "error", meaning: "a closing tag outside a span" },
+  "unclosed-open": { severity: "error", meaning: "a span that is never closed" },
+  "tags-beside-spans": { severity: "error", meaning: "a trace with tags in a row that has spans as well" },
+  "mangled-tag": {
+    severity: "error",
+    meaning: "text that looks like a tag and is none, such as <\\bigmodel>",
+  },
+  "span-misfit": {
+    severity: "error",
+    meaning: "a span out of order, overlapping, empty or outside the trace",
+  },
+  "span-in-character": { severity: "error", meaning: "a span that cuts a character in two" },
+  "span-over-marker": {
+    severity: "error",
+    meaning: "a span over <think> or </think>, or behind the chain of thought",
+  },
+  "span-in-command": { severity: "warning", meaning: "a span that begins or ends within a LaTeX command" },
+  "span-blank": { severity: "warning", meaning: "a span of white space only" },
+  "share-low": { severity: "error", meaning: "less of the trace in spans than --min-share" },
+  "share-high": { severity: "error", meaning: "more of the trace in spans than --max-share" },
+  "too-short": { severity: "error", meaning: "fewer tokens than --min-tokens" },
+  "too-long": { severity: "error", meaning: "more tokens than --max-tokens" },
+  "scores-misfit": { severity: "error", meaning: "word scores that do not fit the trace" },
+  "failed-row": { severity: "error", meaning: "a row that an annotator failed on" },
+  "duplicate-id": { severity: "error", meaning: "an id that another row has, of the same annotator" },
+  "duplicate-trace": {
+    severity: "error",
+    meaning: "the problem and trace of another row, of the same annotator",
+  },
+  "answer-wrong": { severity: "error", meaning: "a trace that ends in another answer than the row's" },
+  "answer-unverified": {
+    severity: "warning",
+    meaning: "an answer that could be neither confirmed nor refuted",
+  },
+  "text-changed": { severity: "error", meaning: "a trace that differs from the source's, tags apart" },
+  "not-in-source": { severity: "error", meaning: "an id that the source does not have" },
+  "missing-row": { severity: "warning", meaning: "a row of the source that is not here" },
+  "no-spans": { severity: "error", meaning: "no row has a span (--plain if that is meant)" },
+  "no-rows": { severity: "error", meaning: "there are no rows" },
+} as const satisfies Record<string, FindingKind>;
+
+export type FindingName = keyof typeof FINDINGS;
+
+export interface Finding {
+  readonly kind: FindingName;
+  readonly severity: FindingKind["severity"];
+  readonly meaning: string;
+  readonly rows: number;
+  /** Ids of rows, or places where a row has none; the first {@link LISTED} of them. */
+  readonly ids: readonly string[];
+  /** What was seen in the first of them. */
+  readonly example: string;
+}
+
+/** How many ids a finding lists. */
+export const LISTED = 1000;
+
+/** Counts rows by finding; a row counts once for each kind. */
+export class Findings {
+  readonly #found = new Map<FindingName, { rows: number; ids: string[]; example: string }>();
+
+  add(kind: FindingName, id: string, example: string): void {
+    const found = this.#found.get(kind) ?? { rows: 0, ids: [], example };
+    this.#found.set(kind, found);
+    found.rows += 1;
+    if (found.ids.length < LISTED) found.ids.push(id);
+  }
+
+  /** Errors first, each in the order of {@link FINDINGS}. */
+  list(): Finding[] {
+    const order = Object.entries(FINDINGS) as [FindingName, FindingKind][];
+    const all = order.flatMap(([kind, { severity, meaning }]) => {
+      const found = this.#found.get(kind);
+      return found === undefined ? [] : [{ kind, severity, meaning, ...found }];
+    });
+    return [...all.filter(isError), ...all.filter((finding) => !isError(finding))];
+  }
+}
+
+export const isError = ({ severity }: Finding): boolean => severity === "error";
