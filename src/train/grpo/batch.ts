@@ -5,7 +5,7 @@
 import { z } from "zod";
 
 import { type AdvantageConfig, choiceScales, groupAdvantages } from "./advantages.ts";
-import type { Reward, RewardMoment, RewardResult } from "./rewards/index.ts";
+import type { ChoicePrices, Reward, RewardMoment, RewardResult } from "./rewards/index.ts";
 import type { Rollout, RolloutGroup } from "./rollout.ts";
 import type { Decision } from "./trajectory.ts";
 
@@ -70,14 +70,19 @@ export function assembleBatch(
     config,
     trained.map(({ rollout }) => rollout.trajectory.decisions.length),
   );
-  const items = trained.map(({ rollout, reward: { openPrice = 0 }, advantage = 0 }, index): TrainingItem => {
+  const items = trained.map(({ rollout, reward: prices, advantage = 0 }, index): TrainingItem => {
     const scale = scales[index] ?? 0;
-    return {
-      rollout,
-      advantage: ({ kind }) => scale * (kind === "open" ? advantage - openPrice : advantage),
-    };
+    return { rollout, advantage: (decision) => scale * (advantage - priceOf(decision, prices)) };
   });
   return { scored, items, groups: groups.length, droppedGroups };
+}
+
+/** What a choice costs by itself: its tag, and the tokens that it lets be written. */
+export function priceOf(
+  { kind, bigTokensAhead = 0 }: Decision,
+  { openPrice = 0, tokenPrice = 0 }: ChoicePrices,
+): number {
+  return (kind === "open" ? openPrice : 0) + tokenPrice * bigTokensAhead;
 }
 
 export const isTruncated = ({ facts: { finish } }: Rollout): boolean =>

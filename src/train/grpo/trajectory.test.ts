@@ -44,6 +44,14 @@ describe("trajectoryFrom", () => {
       [10, "end", 7],
     ]);
     expect(decisions.find(({ kind }) => kind === "read-on")?.logprob).toBeCloseTo(Math.log(0.75));
+    expect(decisions.map(({ bigTokensAhead }) => bigTokensAhead)).toEqual([
+      undefined,
+      2,
+      1,
+      undefined,
+      1,
+      undefined,
+    ]);
   });
 
   it("trains neither forced closes, nor big tokens, nor what took the place of a refused tag", () => {

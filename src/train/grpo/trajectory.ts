@@ -18,6 +18,8 @@ export interface Decision {
   readonly target: TokenId;
   /** Nats, of the choice under the policy that made it, at temperature 1 and without bias. */
   readonly logprob: number;
+  /** `open`, `read-on`: tokens that the big model wrote from here to the end of the segment, because of this choice. */
+  readonly bigTokensAhead?: number;
 }
 
 export interface Trajectory {
@@ -48,7 +50,7 @@ export function trajectoryFrom(ledger: Ledger, ids: TagIds): Trajectory {
   for (const [index, token] of ledger.tokens.entries()) {
     if (index === 0) continue;
     const decision = decisionAt(token, index, ids);
-    if (decision !== undefined) decisions.push(decision);
+    if (decision !== undefined) decisions.push(withTokensAhead(decision, ledger));
   }
   if (ledger.endOfTurn !== undefined) {
     decisions.push({
@@ -70,6 +72,14 @@ function decisionAt(token: LedgerToken, index: number, ids: TagIds): Decision | 
   if (token.author !== "policy" || token.mask === 0 || token.id === undefined) return undefined;
   const kind = token.id === ids.open ? "open" : token.id === ids.close ? "close" : "token";
   return { position, kind, target: token.id, logprob: known(token.logprob, `token ${index} (${kind})`) };
+}
+
+function withTokensAhead(decision: Decision, { tokens }: Ledger): Decision {
+  if (decision.kind !== "open" && decision.kind !== "read-on") return decision;
+  const first = decision.position + (decision.kind === "open" ? 2 : 1);
+  let end = first;
+  while (tokens[end]?.author === "big") end++;
+  return { ...decision, bigTokensAhead: end - first };
 }
 
 function known(logprob: number | undefined, what: string): number {

@@ -1,7 +1,7 @@
 /**
  * Ours: being right, less the price of the help that was used. The share is priced above a budget only, and the price rises slowly, so
- * that the policy first learns what help is good for. `openPrice` lies on the open tag's own token: in the sum it would drown in the
- * variance of being right.
+ * that the policy first learns what help is good for. `openPrice` and `tokenPrice` lie on the choices that cause the cost: in the sum they would
+ * drown in the variance of being right.
  */
 import { z } from "zod";
 
@@ -18,13 +18,16 @@ export const costRewardSchema = z.strictObject({
   rampShare: z.number().min(0).max(1).default(0.5),
   /** For a chain of thought that is closed and a turn that is ended. */
   format: z.number().nonnegative().default(0.1),
+  /** On each open tag. */
   openPrice: z.number().nonnegative().default(0),
+  /** For each token of the big model, on the open tag that asked for it and on each choice to read on before it. */
+  tokenPrice: z.number().nonnegative().default(0),
 });
 
 export type CostRewardConfig = z.output<typeof costRewardSchema>;
 
 export function costReward(config: CostRewardConfig): Reward {
-  const { budget, lambda, rampShare, format, openPrice } = config;
+  const { budget, lambda, rampShare, format, openPrice, tokenPrice } = config;
   return {
     name: "cost",
     rollouts: "pair",
@@ -37,7 +40,7 @@ export function costReward(config: CostRewardConfig): Reward {
             format: isFinished(facts.taggedText, facts.finish) ? format : 0,
             cost: -risen * lambda * Math.max(0, offloadShare(facts) - budget),
           },
-          risen * openPrice,
+          { openPrice: risen * openPrice, tokenPrice: risen * tokenPrice },
         ),
       );
     },

@@ -11,7 +11,7 @@ import { paperReward, paperRewardSchema } from "./paper.ts";
 import { relayReward, relayRewardSchema } from "./relay.ts";
 import type { Reward, RewardResult } from "./reward.ts";
 
-export type { Reward, RewardMoment, RewardResult, RolloutFacts } from "./reward.ts";
+export type { ChoicePrices, Reward, RewardMoment, RewardResult, RolloutFacts } from "./reward.ts";
 export { offloadShare } from "./reward.ts";
 
 export const rewardConfigSchema = z.discriminatedUnion("name", [
@@ -88,7 +88,7 @@ function sum(
 ): RewardResult {
   const parts: Record<string, number> = {};
   let total = 0;
-  let openPrice = 0;
+  let [openPrice, tokenPrice] = [0, 0];
   for (const { name, weight, results } of scored) {
     const result = results[member];
     if (result === undefined) throw new TypeError(`the reward ${name} scored too few rollouts`);
@@ -98,8 +98,9 @@ function sum(
     }
     total += weight * result.total;
     openPrice += weight * (result.openPrice ?? 0);
+    tokenPrice += weight * (result.tokenPrice ?? 0);
   }
-  return { total, parts, openPrice };
+  return { total, parts, openPrice, tokenPrice };
 }
 
 function parseWith<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {

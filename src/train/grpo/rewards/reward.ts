@@ -27,7 +27,12 @@ export interface RewardResult {
   readonly parts: Readonly<Record<string, number>>;
   /** Taken from the advantage of each open tag, and of nothing else. */
   readonly openPrice?: number;
+  /** For each token of the big model, taken from the advantage of the choices that let it be written, and of nothing else. */
+  readonly tokenPrice?: number;
 }
+
+/** Prices that lie on the choices that cause a cost, instead of on the whole rollout. */
+export type ChoicePrices = Pick<RewardResult, "openPrice" | "tokenPrice">;
 
 export interface Reward {
   readonly name: string;
@@ -45,7 +50,7 @@ export function offloadShare({ smallTokens, bigTokens }: RolloutFacts): number {
   return bigTokens === 0 ? 0 : bigTokens / (smallTokens + bigTokens);
 }
 
-export function fromParts(parts: Readonly<Record<string, number>>, openPrice?: number): RewardResult {
+export function fromParts(parts: Readonly<Record<string, number>>, prices: ChoicePrices = {}): RewardResult {
   const total = Object.values(parts).reduce((sum, part) => sum + part, 0);
-  return openPrice === undefined ? { total, parts } : { total, parts, openPrice };
+  return { total, parts, ...prices };
 }

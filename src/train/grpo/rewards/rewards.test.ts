@@ -75,9 +75,12 @@ describe("cost", () => {
     expect([finished, cut, twice].map((result) => result?.parts["format"])).toEqual([0.1, 0, 0]);
   });
 
-  it("puts the open tag's price aside", () => {
-    const [result] = reward({ openPrice: 0.3, lambda: 0, format: 0 }).score([facts({})], moment);
-    expect(result).toMatchObject({ total: 1, openPrice: 0.3 });
+  it("puts the prices of single choices aside", () => {
+    const [result] = reward({ openPrice: 0.3, tokenPrice: 0.02, lambda: 0, format: 0 }).score([facts({})], {
+      step: 24,
+      steps: 100,
+    });
+    expect(result).toMatchObject({ total: 1, openPrice: 0.15, tokenPrice: 0.01 });
   });
 });
 
