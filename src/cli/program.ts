@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 
 import { Command, CommanderError } from "commander";
 
-import { registerAnnotate } from "./annotate.ts";
 import { registerCalibrate } from "./calibrate.ts";
 import { registerConfig } from "./config.ts";
+import { registerData } from "./data.ts";
 import { registerEval } from "./eval.ts";
 import { describeError, exitStatus } from "./exit-status.ts";
 import { registerMicro } from "./micro.ts";
@@ -88,11 +88,6 @@ function createProgram(terminal: Terminal): Command {
   };
   for (const register of COMMANDS) register(program, context);
   return program;
-}
-
-function registerData(program: Command, context: CommandContext): void {
-  const data = program.command("data").summary("prepare training data").description("Prepare training data.");
-  registerAnnotate(data, context);
 }
 
 const EXAMPLES = `

@@ -6,7 +6,8 @@ import { downloadFile, fileDownloadInfo, listFiles } from "@huggingface/hub";
 import { DataError } from "../../core/errors.ts";
 import type { DataFile } from "../readers/data-file.ts";
 import { formatOf, type HubSource } from "../readers/source.ts";
-import { hubError, type HubAccess, hubParameters } from "./access.ts";
+import type { HubAccess } from "./access.ts";
+import { hubError, hubParameters } from "./calls.ts";
 import { splitFiles } from "./split-files.ts";
 
 /** A repository with more files than this is not listed to its end. */

@@ -1,7 +1,6 @@
 /** Rows from a source, as a stream. */
 import { DataError } from "../../core/errors.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
-import { openHubFiles } from "../hub/files.ts";
 import type { HubAccess } from "../hub/access.ts";
 import { bytesOf, type DataFile, listLocalFolder, openLocalFile } from "./data-file.ts";
 import { jsonLineRecords } from "./json-lines.ts";
@@ -98,8 +97,11 @@ async function openFiles(source: RowSource, { hub, signal }: ReadOptions): Promi
       }
       return files;
     }
-    case "hub":
+    case "hub": {
+      // The hub's library is loaded by those only who ask for it.
+      const { openHubFiles } = await import("../hub/files.ts");
       return openHubFiles(source, hub ?? {}, signal);
+    }
     default:
       return source satisfies never;
   }

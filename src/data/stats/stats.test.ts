@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { createRng } from "../../core/rng.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { loadTokenizer } from "../../tokenizer/index.ts";
 import type { ReadOutcome } from "../readers/index.ts";
 import { Distribution } from "./distribution.ts";
+import { scriptSafeJson } from "./page.ts";
 import { Sample, startsBefore, StatisticsBuilder, tokenizerStarts, wordStarts } from "./index.ts";
 
 const outcome = (row: TraceRow): ReadOutcome => ({ type: "row", row, faults: [], place: "f:1" });
@@ -176,16 +176,33 @@ describe("statistics", () => {
 });
 
 describe("samples", () => {
-  test("keep the order, and take every row equally often", () => {
-    const taken = Array.from({ length: 10 }, () => 0);
+  test("keep the order, take every trace equally often, and all of its annotations", () => {
+    const taken = Array.from({ length: 50 }, () => 0);
     for (let seed = 0; seed < 2000; seed++) {
-      const sample = new Sample<number>(3, createRng(seed));
-      for (let item = 0; item < 10; item++) sample.add(item);
-      const items = sample.items();
-      expect(items).toEqual([...items].sort((a, b) => a - b));
-      for (const item of items) taken[item] = (taken[item] ?? 0) + 1;
+      const sample = new Sample({ traces: 5 }, seed);
+      for (let id = 0; id < 50; id++) sample.add(row(`${id}`, "a", [], { annotator: "llm" }));
+      for (let id = 0; id < 50; id++) sample.add(row(`${id}`, "a", [], { annotator: "gap" }));
+      const rows = sample.rows();
+      const ids = rows.filter(({ annotator }) => annotator === "llm").map(({ id }) => Number(id));
+      expect(ids).toEqual(ids.toSorted((a, b) => a - b));
+      expect(rows.map(({ id }) => Number(id))).toEqual(ids.flatMap((id) => [id, id]));
+      for (const id of ids) taken[id] = (taken[id] ?? 0) + 1;
     }
-    // 600 expected of 2,000; standard deviation 20.5.
-    for (const count of taken) expect(Math.abs(count - 600)).toBeLessThan(5 * 20.5);
+    // 200 expected of 2,000; standard deviation 13.4.
+    for (const count of taken) expect(Math.abs(count - 200)).toBeLessThan(5 * 13.4);
   });
+
+  test("stay within their bounds, and say what was too long", () => {
+    const sample = new Sample({ traces: 100, maxTraceUnits: 10, maxUnits: 60 }, 1);
+    for (let id = 0; id < 30; id++) sample.add(row(`${id}`, "a".repeat(id === 0 ? 11 : 5), []));
+    expect(sample).toMatchObject({ seen: 30, tooLong: 1 });
+    // Ten of six code units each.
+    expect(sample.rows()).toHaveLength(10);
+  });
+});
+
+test("data in a page cannot leave its element", () => {
+  const json = scriptSafeJson({ trace: "</script><!-- <script> & \u2028" });
+  expect(json).not.toMatch(/[<>&\u2028]/u);
+  expect(JSON.parse(json)).toEqual({ trace: "</script><!-- <script> & \u2028" });
 });

@@ -1,0 +1,44 @@
+/** What every call of the hub's library has in common: its parameters, and what its failures mean. */
+import { HubApiError } from "@huggingface/hub";
+
+import { DataError, errorMessage } from "../../core/errors.ts";
+import type { HubAccess } from "./access.ts";
+
+/** What the calls of the hub's library take. @throws DataError on a token that is none. */
+export function hubParameters(
+  { url, token, fetch: customFetch }: HubAccess,
+  signal?: AbortSignal,
+): { hubUrl?: string; accessToken?: string; fetch: typeof fetch } {
+  if (token !== undefined && !/^hf_\w+$/u.test(token)) {
+    throw new DataError("HF_TOKEN is not a token of the hub: one starts with hf_.", { code: "data-invalid" });
+  }
+  return {
+    ...(url === undefined ? {} : { hubUrl: url }),
+    ...(token === undefined ? {} : { accessToken: token }),
+    fetch: withSignal(customFetch ?? fetch, signal),
+  };
+}
+
+function withSignal(inner: typeof fetch, signal: AbortSignal | undefined): typeof fetch {
+  if (signal === undefined) return inner;
+  return (input, init) =>
+    inner(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, signal]) : signal });
+}
+
+/** A failed call as an error that says what was wanted and what to do; the token is never part of it. */
+export function hubError(what: string, error: unknown, { token }: HubAccess): DataError {
+  const status = error instanceof HubApiError ? error.statusCode : undefined;
+  const advice =
+    status === 401 || status === 403
+      ? `; ${token === undefined ? "set HF_TOKEN to a token that may" : "the token in HF_TOKEN may not"} do this`
+      : status === 404
+        ? "; no such data set, revision or file, or one that needs HF_TOKEN"
+        : "";
+  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : "";
+  const said = errorMessage(error).slice(0, 500) + cause;
+  const text = token === undefined ? said : said.replaceAll(token, "[redacted]");
+  return new DataError(`${what}: ${text}${advice}`, {
+    code: "file-unreadable",
+    retryable: status === undefined || status === 429 || status >= 500,
+  });
+}
