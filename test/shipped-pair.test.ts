@@ -2,7 +2,7 @@
  * The pair in models/micro, as a newcomer meets it: what the quick start prints, and that the claim holds on problems that neither
  * model was trained on. Bounds leave room for the chance of few problems; docs/results.md has the figures on many.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -87,7 +87,7 @@ describe("the shipped pair", { timeout: 300_000 }, () => {
     expect(await shareUnder("--bias", "-100")).toBe(0);
   });
 
-  it("is calibrated: the bias for a share is found, and the curve with it", async () => {
+  it("is calibrated: the setting for a share is found, and the curve with it", async () => {
     const folder = mkdtempSync(join(tmpdir(), "splitreason-calibrate-"));
     try {
       const out = join(folder, "calibration.json");
@@ -97,10 +97,13 @@ describe("the shipped pair", { timeout: 300_000 }, () => {
       const { points, chosen } = JSON.parse(result.out) as { points: Point[]; chosen: Point };
       expect(chosen.share).toBeGreaterThan(0.02);
       expect(chosen.share).toBeLessThan(0.04);
-      expect(points.map(({ bias }) => bias)).toEqual(points.map(({ bias }) => bias).sort((a, b) => a - b));
+      const shares = points.map(({ share }) => share);
+      expect(shares).toEqual(shares.toSorted((a, b) => a - b));
       // Less help, fewer right answers.
       expect(chosen.accuracy).toBeLessThan(Math.max(...points.map(({ accuracy }) => accuracy)));
       expect(JSON.parse(readFileSync(out, "utf8"))).toMatchObject({ small: { spec: "micro:small" }, points });
+      // The samples that a stopped run would go on from.
+      expect(readdirSync(folder)).toEqual(["calibration.json"]);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

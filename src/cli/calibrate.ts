@@ -1,20 +1,29 @@
-/** `splitreason calibrate`: the bias for a wanted share, and what accuracy each share has. */
+/** `splitreason calibrate`: what share and what accuracy the settings of the dial give, and the setting for a wanted share. */
+import { rm } from "node:fs/promises";
+
 import type { Command } from "commander";
 
-import { ConfigError } from "../core/errors.ts";
-import { type Calibration, CALIBRATION_FILE } from "../decode/calibration.ts";
+import { ConfigError, SplitReasonError } from "../core/errors.ts";
+import {
+  type Calibration,
+  CALIBRATION_FILE,
+  type CalibrationPoint,
+  type ShareDial,
+} from "../decode/calibration.ts";
 import { calibrationPath, writeCalibration } from "../decode/calibration-file.ts";
+import type { PairConfig } from "../decode/pair-config.ts";
 import { modelFileDigest } from "../engines/open-engine.ts";
-import { calibrate } from "../eval/calibrate.ts";
+import { calibrate, type CalibrationResult } from "../eval/calibrate.ts";
 import { TASKS, taskByName } from "../eval/tasks/index.ts";
 import { addPairFlags, filledText, type PairFlags, realNumber, wholeNumber } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";
 import { pairConfigFrom } from "./settings.ts";
-import { percent, renderTable } from "./table.ts";
+import { count, duration, percent, renderTable } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
 
 interface CalibrateFlags extends PairFlags {
-  readonly targetShare: number;
+  readonly targetShare?: number;
   readonly task: string;
   readonly problems: number;
   readonly concurrency: number;
@@ -24,89 +33,158 @@ interface CalibrateFlags extends PairFlags {
 export function registerCalibrate(program: Command, { terminal }: CommandContext): void {
   const command = program
     .command("calibrate")
-    .summary("find the bias for a wanted share of the big model")
+    .summary("measure what the dial buys, and find the setting for a wanted share")
     .description(
       "Measure, on held-out problems, which share of the tokens the big model writes at several biases, and how often the answer is right. " +
+        "Where the bias takes a step over a share, requests are refused at random instead. " +
         `The table is written beside the small model (${CALIBRATION_FILE}); solve, serve and eval then take --share.`,
     )
-    .requiredOption("--target-share <share>", "the share that is wanted, e.g. 0.03", realNumber(0.0001, 1))
+    .option(
+      "--target-share <share>",
+      "measure a setting with this share as well, e.g. 0.03",
+      realNumber(0.0001, 1),
+    )
     .option("--task <name>", `one of: ${TASKS.map(({ name }) => name).join(", ")}`, filledText, "micro")
-    .option("--problems <n>", "held-out problems for each bias", wholeNumber(10, 1_000_000), 200)
-    .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 8)
+    .option("--problems <n>", "held-out problems for each setting", wholeNumber(10, 1_000_000), 300)
+    .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 16)
     .option("--out <file>", "write the table here instead", filledText);
   addPairFlags(command)
     .addHelpText("after", HELP)
-    .action(async (flags: CalibrateFlags) => {
-      const { targetShare, problems, concurrency, threads, seed } = flags;
-      const pair = await pairConfigFrom(flags);
-      const task = taskByName(flags.task);
-      const path = flags.out ?? calibrationPath(pair.small);
-      if (path === undefined) {
-        throw new ConfigError(
-          `${pair.small} is not on this machine: say where the table goes with --out FILE.`,
-          {
-            code: "usage",
-          },
-        );
-      }
-      const progress = new Progress(terminal, "biases");
-      const { points, chosen, git } = await calibrate(
-        {
-          pair,
-          task,
-          targetShare,
-          problems,
-          concurrency,
-          seed,
-          ...(threads === undefined ? {} : { threads }),
-        },
-        {
-          clock: terminal.clock,
-          signal: terminal.signal,
-          onPoint: ({ bias, share, accuracy }) => {
-            progress.end();
-            terminal.log(`bias ${bias.toFixed(2)}: share ${percent(share)}, right ${percent(accuracy)}\n`);
-          },
-        },
-      );
-      const described = async (spec: string) => {
-        const digest = await modelFileDigest(spec);
-        return digest === undefined ? { spec } : { spec, digest };
-      };
-      const calibration: Calibration = {
-        format: "splitreason-calibration-1",
-        small: await described(pair.small),
-        big: await described(pair.big),
-        task: { name: task.name, version: task.version, problems },
-        seed,
-        temperature: pair.sampling.temperature,
-        git,
-        points,
-      };
-      await writeCalibration(path, calibration);
-      if (flags.json === true) {
-        terminal.out(`${JSON.stringify({ ...calibration, chosen, targetShare, out: path }, null, 2)}\n`);
-        return;
-      }
-      const listed = renderTable(
-        [
-          { title: "bias", cell: ({ bias }) => bias.toFixed(2), align: "right" },
-          { title: "share", cell: ({ share }) => percent(share), align: "right" },
-          { title: "right", cell: ({ accuracy }) => percent(accuracy), align: "right" },
-          { title: "95% interval", cell: ({ ci95: [low, high] }) => `${percent(low)} to ${percent(high)}` },
-        ],
-        points,
-      );
-      terminal.out(
-        `${listed}\n` +
-          `--share ${targetShare} is a bias of ${chosen.bias.toFixed(2)}: ${percent(chosen.share)} of the tokens, ${percent(chosen.accuracy)} right\n` +
-          `written to ${path}\n`,
-      );
+    .action((flags: CalibrateFlags) => runCalibrate(terminal, flags));
+}
+
+async function runCalibrate(terminal: Terminal, flags: CalibrateFlags): Promise<void> {
+  const pair = await pairConfigFrom(flags);
+  if (flags.bias !== undefined) {
+    throw new ConfigError(`--bias ${flags.bias}: the bias is what calibrate finds; leave it out.`, {
+      code: "usage",
     });
+  }
+  const path = flags.out ?? calibrationPath(pair.small);
+  if (path === undefined) {
+    throw new ConfigError(`${pair.small} is not on this machine: say where the table goes with --out FILE.`, {
+      code: "usage",
+    });
+  }
+  const result = await measure(terminal, flags, pair, path);
+  const { points, chosen } = result;
+  const calibration = await describe(flags, pair, result);
+  await writeCalibration(path, calibration);
+  await rm(result.samples, { recursive: true, force: true });
+  if (flags.json === true) {
+    const wanted = chosen === undefined ? {} : { chosen, targetShare: flags.targetShare };
+    terminal.out(`${JSON.stringify({ ...calibration, ...wanted, out: path }, null, 2)}\n`);
+    return;
+  }
+  const found =
+    chosen === undefined
+      ? ""
+      : `--share ${flags.targetShare} is a ${settingText(chosen)}: ${percent(chosen.share)} of the tokens, ${percent(chosen.accuracy)} right\n`;
+  terminal.out(`${curve(points)}\n${found}written to ${path}\n`);
+}
+
+async function measure(
+  terminal: Terminal,
+  flags: CalibrateFlags,
+  pair: PairConfig,
+  path: string,
+): Promise<CalibrationResult> {
+  const { targetShare, problems, concurrency, threads, seed, task } = flags;
+  const progress = new Progress(terminal, "samples");
+  let [kept, solved] = [0, 0];
+  let startMs: number | undefined;
+  try {
+    return await calibrate(
+      {
+        pair,
+        task: taskByName(task),
+        problems,
+        concurrency,
+        seed,
+        partial: path,
+        ...(threads === undefined ? {} : { threads }),
+        ...(targetShare === undefined ? {} : { targetShare }),
+      },
+      {
+        clock: terminal.clock,
+        signal: terminal.signal,
+        onStart: (earlier) => {
+          kept = earlier;
+          if (kept > 0) terminal.log(`continuing: ${count(kept)} samples were solved before\n`);
+        },
+        onSample: ({ dial, done, total, left }, isNew) => {
+          startMs ??= terminal.clock.nowMs();
+          if (!isNew) return;
+          solved++;
+          const perSampleMs = (terminal.clock.nowMs() - startMs) / solved;
+          const leftMs = perSampleMs * (total - done + left * total);
+          progress.show(
+            `${settingText(dial)}: ${count(done)} of ${count(total)} samples, about ${duration(leftMs)} left in all`,
+          );
+        },
+        onPoint: (point) => {
+          progress.end();
+          terminal.log(
+            `${settingText(point)}: share ${percent(point.share)}, right ${percent(point.accuracy)}\n`,
+          );
+        },
+      },
+    );
+  } catch (error) {
+    if (!terminal.signal.aborted) throw error;
+    throw new SplitReasonError(
+      `stopped; ${count(kept + solved)} samples are kept, and the same command goes on from there.`,
+      { code: "aborted", cause: error },
+    );
+  } finally {
+    progress.end();
+  }
+}
+
+async function describe(
+  { task: taskName, problems, seed }: CalibrateFlags,
+  pair: PairConfig,
+  { points, git }: CalibrationResult,
+): Promise<Calibration> {
+  const described = async (spec: string): Promise<Calibration["small"]> => {
+    const digest = await modelFileDigest(spec);
+    return digest === undefined ? { spec } : { spec, digest };
+  };
+  const task = taskByName(taskName);
+  return {
+    format: "splitreason-calibration-2",
+    small: await described(pair.small),
+    big: await described(pair.big),
+    task: { name: task.name, version: task.version, problems },
+    seed,
+    temperature: pair.sampling.temperature,
+    git,
+    points,
+  };
+}
+
+const settingText = ({ bias, reject }: ShareDial): string =>
+  `bias of ${bias.toFixed(2)}${reject === 0 ? "" : `, ${percent(reject)} refused`}`;
+
+function curve(points: readonly CalibrationPoint[]): string {
+  const interval = ([low, high]: readonly [number, number]): string => `${percent(low)} to ${percent(high)}`;
+  return renderTable(
+    [
+      { title: "bias", cell: ({ bias }) => bias.toFixed(2), align: "right" },
+      { title: "refused", cell: ({ reject }) => percent(reject), align: "right" },
+      { title: "share", cell: ({ share }) => percent(share), align: "right" },
+      { title: "95% interval", cell: ({ shareCi95 }) => interval(shareCi95) },
+      { title: "right", cell: ({ accuracy }) => percent(accuracy), align: "right" },
+      { title: "95% interval", cell: ({ ci95 }) => interval(ci95) },
+    ],
+    points,
+  );
 }
 
 const HELP = `
-Example:
+Examples:
+  splitreason calibrate
   splitreason calibrate --target-share 0.03 --small gguf:runs/grpo/best/model.gguf
   splitreason solve "..." --small gguf:runs/grpo/best/model.gguf --share 0.03
+Stopped by Ctrl-C, the same command goes on where it was. The same models, problems and seed give the same table.
 `;

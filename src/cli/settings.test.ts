@@ -63,7 +63,7 @@ describe("withWantedShare", () => {
   const small = join(folder, "model.gguf");
   const config = { ...MICRO_PAIR, small: `gguf:${small}` };
   const calibration = (digest: string) => ({
-    format: "splitreason-calibration-1",
+    format: "splitreason-calibration-2",
     small: { spec: config.small, digest },
     big: { spec: "micro:big" },
     task: { name: "micro", version: "1", problems: 100 },
@@ -71,8 +71,8 @@ describe("withWantedShare", () => {
     temperature: 0,
     git: null,
     points: [
-      { bias: -4, share: 0.01, accuracy: 0.3, ci95: [0.2, 0.4] },
-      { bias: 0, share: 0.05, accuracy: 0.8, ci95: [0.7, 0.9] },
+      { bias: -4, reject: 0, share: 0.02, shareCi95: [0.01, 0.03], accuracy: 0.3, ci95: [0.2, 0.4] },
+      { bias: 0, reject: 0, share: 0.05, shareCi95: [0.04, 0.06], accuracy: 0.8, ci95: [0.7, 0.9] },
     ],
   });
   const write = (digest: string) =>
@@ -81,9 +81,12 @@ describe("withWantedShare", () => {
   beforeAll(() => writeFileSync(small, "model"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("is the bias between the measured points", async () => {
+  it("is the dial at the measured points", async () => {
     write(digest);
-    expect((await withWantedShare(config, { share: 0.03 })).dial.bias).toBeCloseTo(-2);
+    expect((await withWantedShare(config, { share: 0.035 })).dial).toMatchObject({ bias: expect.closeTo(-2), reject: 0 });
+    expect((await withWantedShare(config, { share: 0.01 })).dial).toMatchObject({ bias: -4, reject: expect.closeTo(0.5) });
+    const other = { ...config, big: "openai:http://localhost:1/v1#big" };
+    await expect(withWantedShare(other, { share: 0.03 })).rejects.toThrow(/made with another big model/);
     expect(await withWantedShare(config, {})).toBe(config);
     expect(await withWantedShare(config, { share: 0.03, policy: "random" })).toBe(config);
   });
@@ -92,7 +95,9 @@ describe("withWantedShare", () => {
     write("0".repeat(64));
     await expect(withWantedShare(config, { share: 0.03 })).rejects.toThrow(/made for another small model/);
     write(digest);
-    await expect(withWantedShare(config, { share: 0.5 })).rejects.toThrow(/1.0% to 5.0%/);
+    await expect(withWantedShare(config, { share: 0.5 })).rejects.toThrow(
+      /50.0% is more than was measured .*up to 5.0%/,
+    );
     await expect(withWantedShare(config, { share: 0.03, bias: 1 })).rejects.toThrow(/both set the bias/);
     rmSync(join(folder, "calibration.json"));
     await expect(withWantedShare(config, { share: 0.03 })).rejects.toThrow(/there is no .*calibration.json/);

@@ -41,7 +41,7 @@ export function policyFrom(flags: PolicyFlags, config: PairConfig): Policy {
   // The pair's options belong to the pair's policy.
   const options = name === config.policy ? config.policyOptions : {};
   if (flags.share === undefined) return parsePolicy(name, options);
-  // Its share is a matter of the bias: see withWantedShare.
+  // Its share is a matter of the dial: see withWantedShare.
   if (name === "learned") return parsePolicy(name, options);
   if (name !== "random" && POLICY_NAMES.includes(name)) {
     throw new ConfigError(
@@ -53,7 +53,7 @@ export function policyFrom(flags: PolicyFlags, config: PairConfig): Policy {
 }
 
 /**
- * The pair with the bias at which the policy learned has the wanted share, by the calibration beside the small model.
+ * The pair with the dial at which the policy learned has the wanted share, by the calibration beside the small model.
  * @throws ConfigError when there is none, or --bias was given as well.
  */
 export async function withWantedShare(

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
 import { readTextFile, writeFileAtomic } from "../core/files.ts";
 import { localModelFile, modelFileDigest } from "../engines/open-engine.ts";
-import { biasForShare, type Calibration, CALIBRATION_FILE, calibrationSchema } from "./calibration.ts";
+import { type Calibration, CALIBRATION_FILE, calibrationSchema, dialForShare } from "./calibration.ts";
 import type { PairConfig } from "./pair-config.ts";
 
 /** Where the calibration of this small model is kept; undefined when the model is not on this machine. */
@@ -13,16 +13,19 @@ export function calibrationPath(small: string): string | undefined {
   return file === undefined ? undefined : join(dirname(file), CALIBRATION_FILE);
 }
 
-/** @throws DataError when the file is not a calibration. */
+/** @throws DataError when the file is no calibration, or one of an earlier format. */
 export async function readCalibration(path: string): Promise<Calibration> {
   const text = await readTextFile(path, 1024 * 1024);
   try {
     return calibrationSchema.parse(JSON.parse(text));
   } catch (error) {
-    throw new DataError(`${path} is not a calibration: ${errorMessage(error)}`, {
-      code: "file-invalid",
-      cause: error,
-    });
+    throw new DataError(
+      `${path} is not a calibration of this version: make it again with splitreason calibrate (${errorMessage(error)})`,
+      {
+        code: "file-invalid",
+        cause: error,
+      },
+    );
   }
 }
 
@@ -31,18 +34,17 @@ export async function writeCalibration(path: string, calibration: Calibration): 
 }
 
 /**
- * The pair with the bias at which its big model writes this share of the tokens, as it was measured.
- * @throws ConfigError when this small model has no calibration, or one that was made for another file.
+ * The pair with the dial at which its big model writes this share of the tokens, as it was measured.
+ * @throws ConfigError when this small model has no calibration, or one that was made for another file or another big model.
  */
 export async function withShare(config: PairConfig, share: number): Promise<PairConfig> {
   const path = calibrationPath(config.small);
   const advice = `Measure it: splitreason calibrate --target-share ${share}.`;
+  const refuse = (what: string, cause?: unknown): ConfigError =>
+    new ConfigError(what, { code: "config-invalid", ...(cause === undefined ? {} : { cause }) });
   if (path === undefined) {
-    throw new ConfigError(
+    throw refuse(
       `--share needs a calibration beside the small model, and ${config.small} is not on this machine. Use --bias or --budget.`,
-      {
-        code: "config-invalid",
-      },
     );
   }
   let calibration: Calibration;
@@ -50,19 +52,23 @@ export async function withShare(config: PairConfig, share: number): Promise<Pair
     calibration = await readCalibration(path);
   } catch (error) {
     if (!(error instanceof DataError) || error.code !== "file-missing") throw error;
-    throw new ConfigError(`--share needs a calibration, and there is no ${path}. ${advice}`, {
-      code: "config-invalid",
-      cause: error,
-    });
+    throw refuse(`--share needs a calibration, and there is no ${path}. ${advice}`, error);
   }
-  const digest = await modelFileDigest(config.small);
-  if (calibration.small.digest !== undefined && calibration.small.digest !== digest) {
-    throw new ConfigError(
-      `${path} was made for another small model (its file has changed since). ${advice}`,
-      {
-        code: "config-invalid",
-      },
+  if (!(await isSame(calibration.small, config.small))) {
+    throw refuse(`${path} was made for another small model (its file has changed since). ${advice}`);
+  }
+  // The name is enough here: a large file takes long to read, and the share depends on the small model above all.
+  if (calibration.big.spec !== config.big && !(await isSame(calibration.big, config.big))) {
+    throw refuse(
+      `${path} was made with another big model (${calibration.big.spec}) than ${config.big}. ${advice}`,
     );
   }
-  return { ...config, dial: { ...config.dial, bias: biasForShare(calibration.points, share) } };
+  return { ...config, dial: { ...config.dial, ...dialForShare(calibration.points, share) } };
+}
+
+/** A model on this machine is its file, wherever that is; any other its spec. */
+async function isSame(measured: Calibration["small"], spec: string): Promise<boolean> {
+  return measured.digest === undefined
+    ? measured.spec === spec
+    : measured.digest === (await modelFileDigest(spec));
 }

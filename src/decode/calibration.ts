@@ -1,32 +1,38 @@
 /**
- * What a bias buys: the big model's share of the tokens, and accuracy, measured at several biases on held-out problems. Kept beside the small
- * model, so that a share can be asked for instead of nats (`splitreason calibrate` makes it).
+ * What the dial buys: the big model's share of the tokens, and accuracy, measured at several settings on held-out problems. Kept beside the
+ * small model, so that a share can be asked for instead of nats (`splitreason calibrate` makes it).
  */
 import { z } from "zod";
 
 import { ConfigError } from "../core/errors.ts";
 
 const share = z.number().min(0).max(1);
+const interval = z.tuple([share, share]).readonly();
+const model = z.strictObject({ spec: z.string(), digest: z.string().optional() });
 
 export const CALIBRATION_FILE = "calibration.json";
 
 export const calibrationSchema = z.strictObject({
-  format: z.literal("splitreason-calibration-1"),
-  small: z.strictObject({ spec: z.string(), digest: z.string().optional() }),
-  big: z.strictObject({ spec: z.string(), digest: z.string().optional() }),
+  format: z.literal("splitreason-calibration-2"),
+  small: model,
+  big: model,
   task: z.strictObject({ name: z.string(), version: z.string(), problems: z.int().positive() }),
   seed: z.int(),
   temperature: z.number().nonnegative(),
   git: z.string().nullable(),
-  /** In the order of the bias. */
+  /** In the order of the share. */
   points: z
     .array(
       z.strictObject({
         /** Nats on the open tag's logit. */
         bias: z.number(),
+        /** Probability of refusing a request. */
+        reject: share,
         share,
+        /** Bootstrap over problems. */
+        shareCi95: interval,
         accuracy: share,
-        ci95: z.tuple([share, share]).readonly(),
+        ci95: interval,
       }),
     )
     .min(1)
@@ -35,37 +41,37 @@ export const calibrationSchema = z.strictObject({
 
 export type Calibration = z.output<typeof calibrationSchema>;
 export type CalibrationPoint = Calibration["points"][number];
+/** The part of the dial that a share is reached by. */
+export type ShareDial = Pick<CalibrationPoint, "bias" | "reject">;
+
+/** Above this ratio of the shares of two neighbours the bias between them is a guess: the share is a step there. */
+const STEEPEST = 2.5;
 
 /**
- * The bias at which the big model writes this share: linear between the two measured points around it. Below the smallest measured share but
- * above 0, and above the largest, nothing was measured.
- * @throws ConfigError with the range that was.
+ * The setting at which the big model writes this share. Between two points that differ in the bias alone: the bias between them, linearly. Else,
+ * and below the smallest share that was measured, the next point above with so many more requests refused: the share follows the part that is
+ * granted (docs/results.md compares the two).
+ * @throws ConfigError with the largest share that was measured, when this one is larger.
  */
-export function biasForShare(points: readonly CalibrationPoint[], target: number): number {
-  const rising = monotone(points);
-  const exact = rising.find((point) => point.share === target);
-  if (exact !== undefined) return exact.bias;
-  for (const [index, upper] of rising.entries()) {
-    const lower = rising[index - 1];
-    if (lower === undefined || lower.share > target || upper.share < target) continue;
-    return lower.bias + ((upper.bias - lower.bias) * (target - lower.share)) / (upper.share - lower.share);
+export function dialForShare(points: readonly CalibrationPoint[], target: number): ShareDial {
+  const rising = [...points].sort((a, b) => a.share - b.share);
+  const upperIndex = rising.findIndex((point) => point.share >= target);
+  const upper = rising[upperIndex];
+  if (upper === undefined) {
+    const percent = (value = 0): string => `${(value * 100).toFixed(1)}%`;
+    throw new ConfigError(
+      `a share of ${percent(target)} is more than was measured for this pair (up to ${percent(rising.at(-1)?.share)}): ` +
+        "measure it with splitreason calibrate --target-share, or set --bias or --budget.",
+      { code: "config-invalid" },
+    );
   }
-  const first = rising[0]?.share ?? 0;
-  const last = rising.at(-1)?.share ?? 0;
-  const percent = (value: number): string => `${(value * 100).toFixed(1)}%`;
-  throw new ConfigError(
-    `a share of ${percent(target)} lies outside of what was measured for this pair (${percent(first)} to ${percent(last)}): ` +
-      "measure it with splitreason calibrate --target-share, or set --bias or --budget.",
-    { code: "config-invalid" },
-  );
-}
-
-/** Points whose share is not above the one before are noise: the later ones are left out. */
-function monotone(points: readonly CalibrationPoint[]): CalibrationPoint[] {
-  const kept: CalibrationPoint[] = [];
-  for (const point of [...points].sort((a, b) => a.bias - b.bias)) {
-    const last = kept.at(-1);
-    if (last === undefined || point.share > last.share) kept.push(point);
+  const { bias, reject } = upper;
+  if (upper.share === target) return { bias, reject };
+  const lower = rising[upperIndex - 1];
+  const isSmooth = lower !== undefined && lower.reject === 0 && reject === 0;
+  if (isSmooth && lower.share * STEEPEST >= upper.share) {
+    const part = (target - lower.share) / (upper.share - lower.share);
+    return { bias: lower.bias + (bias - lower.bias) * part, reject: 0 };
   }
-  return kept;
+  return { bias, reject: 1 - ((1 - reject) * target) / upper.share };
 }

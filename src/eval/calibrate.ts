@@ -1,103 +1,177 @@
 /**
- * Finds the bias of the open tag at which the big model writes a wanted share, on held-out problems, and measures the curve on the way: first a
- * coarse grid (widened until the target lies within it), then bisection between the two points around the target.
+ * Measures what the dial buys on held-out problems: the big model's share and accuracy at several settings, among them one at which the share is the
+ * wanted one. Every sample is kept until the whole is done, so that a run that was stopped goes on to the same table.
  */
-import type { CalibrationPoint } from "../decode/calibration.ts";
-import { ConfigError } from "../core/errors.ts";
-import { parseArms } from "./arms.ts";
-import { evaluate, type EvaluationHooks, type EvaluationSettings } from "./evaluate.ts";
+import { rm } from "node:fs/promises";
 
-export interface CalibrationSettings extends Omit<
-  EvaluationSettings,
-  "arms" | "samples" | "out" | "randomChunk"
-> {
-  readonly targetShare: number;
-  /** Biases of the grid (nats), in order. */
-  readonly grid?: readonly number[];
-  /** How near the share must come, as a part of the target. */
-  readonly tolerance?: number;
-  readonly mostBisections?: number;
+import type { Clock } from "../core/clock.ts";
+import { digestOf } from "../core/digest.ts";
+import { EngineError } from "../core/errors.ts";
+import { readProvenance } from "../core/provenance.ts";
+import { createRng } from "../core/rng.ts";
+import type { CalibrationPoint, ShareDial } from "../decode/calibration.ts";
+import { learned, requireFit } from "../decode/index.ts";
+import { Pair } from "../decode/pair.ts";
+import type { PairConfig } from "../decode/pair-config.ts";
+import type { Arm } from "./arms.ts";
+import { searchShares, type SearchResult } from "./calibration-search.ts";
+import { describeSettings } from "./evaluate.ts";
+import { Journal } from "./journal.ts";
+import type { Row } from "./row.ts";
+import { runEvaluation } from "./runner.ts";
+import { createSolver } from "./solver.ts";
+import { bootstrapRatio, wilsonInterval } from "./statistics/accuracy.ts";
+import type { Task } from "./task.ts";
+
+export interface CalibrationSettings {
+  readonly pair: PairConfig;
+  readonly task: Task;
+  /** Held-out problems for each setting. */
+  readonly problems: number;
+  readonly seed: number;
+  /** Samples in flight. */
+  readonly concurrency: number;
+  /** Of each model. */
+  readonly threads?: number;
+  /** Without one, only the curve is measured. */
+  readonly targetShare?: number;
+  /** Samples are kept in folders whose names begin so, until the table is done. */
+  readonly partial: string;
 }
 
-export interface CalibrationResult {
-  readonly points: readonly CalibrationPoint[];
-  readonly chosen: CalibrationPoint;
+export interface CalibrationProgress {
+  readonly dial: ShareDial;
+  /** Samples of this setting. */
+  readonly done: number;
+  readonly total: number;
+  /** About how many settings come behind it. */
+  readonly left: number;
+}
+
+export interface CalibrationHooks {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** How many samples an earlier run left. */
+  readonly onStart?: (kept: number) => void;
+  /** `isNew`: it was solved now. */
+  readonly onSample?: (progress: CalibrationProgress, isNew: boolean) => void;
+  readonly onPoint?: (point: CalibrationPoint) => void;
+}
+
+export interface CalibrationResult extends SearchResult {
   readonly git: string | null;
+  /** The folder with the samples: may go when the table is written. */
+  readonly samples: string;
 }
 
 /** Added to the seed: calibration must not see the problems that `eval` reports on. */
 const HELD_OUT_SEED = 500_009;
 
-/** Nats: beyond this a tag is as good as forbidden, or forced. */
-const FARTHEST = 48;
-
-const GRID = [-6, -3, -1.5, 0, 1.5, 3] as const;
-
-/** @throws ConfigError when the target lies outside of what the grid's biases reach. */
+/**
+ * @throws ConfigError when the target is more than the model asks for, or the pair does not fit. An abort rejects with the signal's reason; the
+ * samples are kept then.
+ */
 export async function calibrate(
   settings: CalibrationSettings,
-  hooks: Pick<EvaluationHooks, "clock" | "signal"> & {
-    readonly onPoint?: (point: CalibrationPoint, measured: number) => void;
-  },
+  hooks: CalibrationHooks,
 ): Promise<CalibrationResult> {
-  const { targetShare, grid = GRID, tolerance = 0.05, mostBisections = 6, pair, ...shared } = settings;
-  const points: CalibrationPoint[] = [];
-  let git: string | null = null;
-  const measure = async (bias: number): Promise<CalibrationPoint> => {
-    const { summary } = await evaluate(
-      {
-        ...shared,
-        seed: settings.seed + HELD_OUT_SEED,
-        pair: { ...pair, dial: { ...pair.dial, bias } },
-        arms: parseArms("learned"),
-        samples: 1,
-        randomChunk: 32,
-      },
-      { clock: hooks.clock, signal: hooks.signal },
-    );
-    const [arm] = summary.arms;
-    if (arm === undefined) throw new TypeError("an evaluation of one arm gave none");
-    git = summary.git;
-    const point = { bias, share: arm.offloadShare, accuracy: arm.accuracy, ci95: arm.ci95 };
-    points.push(point);
-    points.sort((a, b) => a.bias - b.bias);
-    hooks.onPoint?.(point, points.length);
-    return point;
+  const { task, targetShare, concurrency, threads, partial } = settings;
+  const { onPoint } = hooks;
+  const seed = settings.seed + HELD_OUT_SEED;
+  const problems = await task.problems(settings.problems, seed);
+  const { git } = await readProvenance();
+  // The dial's other settings stay as they are.
+  const { bias: _bias, reject: _reject, ...dial } = settings.pair.dial;
+  const config = {
+    ...(await describeSettings({ ...settings, seed, samples: 1, arms: [armOf(START)], randomChunk: 32 })),
+    dial,
   };
-  for (const bias of grid) await measure(bias);
-  // A model that is sure of its tags moves only at biases far out.
-  const lowest = () => points[0];
-  const highest = () => points.at(-1);
-  for (
-    let low = lowest();
-    low !== undefined && low.share > targetShare && low.bias > -FARTHEST;
-    low = lowest()
-  )
-    await measure(Math.max(-FARTHEST, 2 * low.bias));
-  for (
-    let high = highest();
-    high !== undefined && high.share < targetShare && high.bias < FARTHEST;
-    high = highest()
-  )
-    await measure(Math.min(FARTHEST, 2 * high.bias));
-  const nearest = (): CalibrationPoint =>
-    points.reduce((best, point) =>
-      Math.abs(point.share - targetShare) < Math.abs(best.share - targetShare) ? point : best,
+  await using pair = await Pair.open(
+    settings.pair,
+    { sequences: concurrency, ...(threads === undefined ? {} : { threads }) },
+    hooks.signal,
+  );
+  requireFit(pair, learned(), settings.pair.options.tags);
+  const configHash = digestOf(config);
+  const folder = `${partial}.${configHash}.partial`;
+  const journal = await Journal.open(folder, { configHash, config });
+  const measure = async (point: ShareDial, left: number): Promise<CalibrationPoint> => {
+    const arm = armOf(point);
+    const kept = journal.kept.filter((row) => row.arm === arm.name).length;
+    const total = problems.length;
+    let done = kept;
+    hooks.onSample?.({ dial: point, done, total, left }, false);
+    const rows = await runEvaluation(
+      { task, arms: [arm], problems, samples: 1, seed },
+      {
+        solve: createSolver({
+          tuned: pair,
+          task,
+          maxTokens: settings.pair.maxTokens,
+          sampling: settings.pair.sampling,
+          dial: { ...dial, ...point },
+          options: settings.pair.options,
+          randomChunk: 32,
+        }),
+        concurrency,
+        clock: hooks.clock,
+        signal: hooks.signal,
+        journal,
+        onRow: () => hooks.onSample?.({ dial: point, done: ++done, total, left }, true),
+      },
     );
-  for (let round = 0; round < mostBisections; round++) {
-    if (Math.abs(nearest().share - targetShare) <= tolerance * targetShare) break;
-    const upperIndex = points.findIndex(({ share }) => share > targetShare);
-    const upper = points[upperIndex];
-    const lower = points[upperIndex - 1];
-    if (upper === undefined || lower === undefined) {
-      const percent = (share = 0): string => `${(100 * share).toFixed(1)}%`;
-      throw new ConfigError(
-        `biases from ${lowest()?.bias} to ${highest()?.bias} nats give shares from ${percent(lowest()?.share)} to ` +
-          `${percent(highest()?.share)}: ${percent(targetShare)} is not among them.`,
-        { code: "config-invalid" },
-      );
-    }
-    await measure((lower.bias + upper.bias) / 2);
+    await requireWhole(rows, folder);
+    const measured = pointFrom(point, rows, seed);
+    onPoint?.(measured);
+    return measured;
+  };
+  try {
+    hooks.onStart?.(journal.kept.length);
+    const result = await searchShares({
+      measure,
+      canBias: pair.small.capabilities.logitBias,
+      ...(targetShare === undefined ? {} : { targetShare }),
+    });
+    return { ...result, git, samples: folder };
+  } finally {
+    await journal.close();
   }
-  return { points, chosen: nearest(), git };
+}
+
+const START: ShareDial = { bias: 0, reject: 0 };
+
+/** Its name says the setting: rows of the journal are found by it. */
+const armOf = ({ bias, reject }: ShareDial): Arm => ({
+  name: `learned, bias ${bias}, reject ${reject}`,
+  checkpoint: "tuned",
+  policy: { kind: "learned" },
+});
+
+/** Part of the samples that may fail, or lose the big model: more, and the share is not that of the dial. */
+const MOST_FAILED = 0.05;
+
+async function requireWhole(rows: readonly Row[], folder: string): Promise<void> {
+  const failures = rows.flatMap(({ error, degraded }) => error ?? degraded ?? []);
+  if (failures.length <= MOST_FAILED * rows.length) return;
+  // They must not be taken up again.
+  await rm(folder, { recursive: true, force: true });
+  throw new EngineError(
+    `${failures.length} of ${rows.length} samples failed or lost the big model; the first: ${failures[0]}. Calibrate when both models answer.`,
+    { code: "engine-failed" },
+  );
+}
+
+function pointFrom(dial: ShareDial, rows: readonly Row[], seed: number): CalibrationPoint {
+  const right = rows.filter(({ correct }) => correct).length;
+  const share = bootstrapRatio(
+    rows.map(({ usage }) => [usage.bigTokens, usage.bigTokens + usage.smallTokens]),
+    createRng(seed).fork("share"),
+  );
+  return {
+    ...dial,
+    share: share.value,
+    shareCi95: share.ci95,
+    accuracy: right / rows.length,
+    ci95: wilsonInterval(right, rows.length),
+  };
 }

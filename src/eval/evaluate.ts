@@ -89,7 +89,9 @@ export async function evaluate(
 }
 
 /** What a result depends on: nothing of how many samples run at a time, or where results go. */
-async function describeSettings(settings: EvaluationSettings): Promise<Record<string, unknown>> {
+export async function describeSettings(
+  settings: Omit<EvaluationSettings, "concurrency">,
+): Promise<Record<string, unknown>> {
   const { pair, task, arms, problems, samples, seed, randomChunk } = settings;
   const digests = async (spec: string | undefined): Promise<unknown> =>
     spec === undefined ? undefined : { spec, digest: await modelFileDigest(spec) };

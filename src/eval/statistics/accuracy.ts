@@ -56,6 +56,27 @@ export function bootstrapMean(valuesP: readonly number[], rng: Rng): Interval {
   return [quantile(means, 0.025), quantile(means, 0.975)];
 }
 
+/**
+ * The ratio of two sums over problems with a percentile interval, resampling problems with replacement; 0 where nothing is below the line.
+ * @param partsP Of each problem: above and below the line.
+ */
+export function bootstrapRatio(partsP: readonly (readonly [number, number])[], rng: Rng): Estimate {
+  const ratio = (above: number, below: number): number => (below === 0 ? 0 : above / below);
+  const ratios = new Float64Array(RESAMPLES);
+  for (let resample = 0; resample < RESAMPLES; resample++) {
+    let [above, below] = [0, 0];
+    for (let draw = 0; draw < partsP.length; draw++) {
+      const [ownAbove, ownBelow] = rng.pick(partsP);
+      above += ownAbove;
+      below += ownBelow;
+    }
+    ratios[resample] = ratio(above, below);
+  }
+  ratios.sort();
+  const sum = (index: 0 | 1): number => partsP.reduce((total, parts) => total + parts[index], 0);
+  return { value: ratio(sum(0), sum(1)), ci95: [quantile(ratios, 0.025), quantile(ratios, 0.975)] };
+}
+
 /** Linear interpolation between order statistics (type 7). `sorted` ascends and is not empty. */
 export function quantile(sorted: ArrayLike<number>, probability: number): number {
   const position = (sorted.length - 1) * probability;
