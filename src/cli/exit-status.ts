@@ -23,6 +23,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   "file-unreadable": EXIT.failed,
   "file-invalid": EXIT.failed,
   "data-invalid": EXIT.failed,
+  "budget-spent": EXIT.failed,
   "engine-unavailable": EXIT.failed,
   "engine-failed": EXIT.failed,
   "engine-closed": EXIT.failed,
@@ -31,6 +32,8 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   "wire-invalid": EXIT.failed,
   "train-invalid": EXIT.wrongCall,
   "train-diverged": EXIT.failed,
+  "trainer-unavailable": EXIT.failed,
+  "trainer-lost": EXIT.failed,
   aborted: EXIT.interrupted,
   internal: EXIT.failed,
 };

@@ -86,7 +86,7 @@ describe("a wrong call or a failure", () => {
     ],
     [
       "annotation of a missing file",
-      ["data", "annotate", join(folder, "no.jsonl"), "--out", "x"],
+      ["data", "annotate", join(folder, "no.jsonl"), "--out", join(folder, "x.jsonl")],
       1,
       "no such file",
     ],

@@ -10,6 +10,7 @@ export type ErrorCode =
   | "file-unreadable"
   | "file-invalid"
   | "data-invalid"
+  | "budget-spent"
   | "engine-unavailable"
   | "engine-failed"
   | "engine-closed"
@@ -18,6 +19,8 @@ export type ErrorCode =
   | "wire-invalid"
   | "train-invalid"
   | "train-diverged"
+  | "trainer-unavailable"
+  | "trainer-lost"
   | "aborted"
   | "internal";
 

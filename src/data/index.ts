@@ -11,4 +11,19 @@ export {
   hardSpans,
   smoothGaps,
 } from "./annotate/gap.ts";
+export { ANNOTATORS, type Annotator, type AnnotatorName } from "./annotate/annotator.ts";
+export {
+  annotate,
+  type AnnotationOptions,
+  type AnnotationProgress,
+  type AnnotationSummary,
+} from "./annotate/run.ts";
+export { Budget } from "./annotate/llm/budget.ts";
+export { ChatClient } from "./annotate/llm/chat-client.ts";
+export { Chat } from "./annotate/llm/chat.ts";
+export { LlmAnnotator } from "./annotate/llm/llm-annotator.ts";
+export { LOCATE_DEFAULTS } from "./annotate/llm/locate.ts";
+export { Pacer } from "./annotate/llm/pacer.ts";
+export { MERGE_DISTANCE } from "./annotate/llm/spans.ts";
+export { ScoringAnnotator } from "./annotate/scoring-annotator.ts";
 export { type ScoredToken, scoreTrace } from "./annotate/scores.ts";

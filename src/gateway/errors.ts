@@ -90,9 +90,12 @@ export function toGatewayError(error: unknown): GatewayError {
     case "file-unreadable":
     case "file-invalid":
     case "data-invalid":
+    case "budget-spent":
     case "pair-mismatch":
     case "train-invalid":
     case "train-diverged":
+    case "trainer-unavailable":
+    case "trainer-lost":
     case "internal":
       return internalError(error);
     default:

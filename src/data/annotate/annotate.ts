@@ -1,9 +1,10 @@
-/** Rows in, annotated rows out: scores every trace under both models, then puts spans where the small one loses most. */
+/** Rows in memory in, annotated rows out, for recipes: scores every trace under both models, then puts spans where the small one loses most. */
 import { DataError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
-import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/grammar.ts";
+import { OFFLOAD_TAGS } from "../../tags/grammar.ts";
+import { chainOfThought } from "./chain-of-thought.ts";
 import { GAP_DEFAULTS, type GapOptions, gapWords, type GapWord, hardSpans } from "./gap.ts";
 import { scoreTrace } from "./scores.ts";
 
@@ -58,10 +59,4 @@ export async function annotateByGap(
     share,
     spans: spans.reduce((sum, list) => sum + list.length, 0),
   };
-}
-
-/** The trace up to `</think>`: only the thoughts can be handed over. */
-function chainOfThought(trace: string): string {
-  const end = trace.indexOf(THINK_TAGS.close);
-  return end < 0 ? trace : trace.slice(0, end);
 }

@@ -5,6 +5,7 @@
  */
 import type { Span } from "../../formats/trace-row.ts";
 import type { ScoredToken } from "./scores.ts";
+import { ThresholdSearch } from "./threshold.ts";
 
 /** A whitespace-delimited word with the white space before it: spans are made of whole words. */
 export interface GapWord {
@@ -41,9 +42,7 @@ export function gapWords(
   const smallByUnit = perUnit(trace.length, small, (token) => token.logprob);
   const bigByUnit = perUnit(trace.length, big, (token) => token.logprob);
   const tokensByUnit = perUnit(trace.length, small, () => 1);
-  return [...trace.matchAll(/\s*\S+/g)].map((match) => {
-    const start = match.index;
-    const end = start + match[0].length;
+  return wordsOf(trace).map(({ start, end }) => {
     let gap = 0;
     let tokens = 0;
     for (let unit = start; unit < end; unit++) {
@@ -53,6 +52,13 @@ export function gapWords(
     return { start, end, gap, tokens };
   });
 }
+
+/** Words with the white space before them; white space behind the last one belongs to none. */
+export const wordsOf = (trace: string): { readonly start: number; readonly end: number }[] =>
+  Array.from(trace.matchAll(/\s*\S+/g), ({ index, 0: { length } }) => ({
+    start: index,
+    end: index + length,
+  }));
 
 function perUnit(
   length: number,
@@ -82,32 +88,27 @@ export function smoothGaps(words: readonly GapWord[], halfWidth: number): number
   });
 }
 
-/** Chooses the threshold for the whole corpus, then the spans of each trace. `limits[i]` bounds spans to the first characters of trace i. */
+/** Chooses the threshold for the whole corpus, then the spans of each trace. */
 export function hardSpans(
   traces: readonly (readonly GapWord[])[],
   options: GapOptions,
 ): { readonly spans: Span[][]; readonly threshold: number; readonly share: number } {
   const smoothed = traces.map((words) => smoothGaps(words, options.smoothing));
-  const ranked = traces
-    .flatMap((words, trace) =>
-      words.map((word, index) => ({ tokens: word.tokens, gap: smoothed[trace]?.[index] ?? 0 })),
-    )
-    .sort((left, right) => right.gap - left.gap);
-  const total = ranked.reduce((sum, word) => sum + word.tokens, 0);
-  let threshold = Number.POSITIVE_INFINITY;
-  let marked = 0;
-  for (const word of ranked) {
-    if (word.gap < options.minimumGap || marked + word.tokens > options.share * total) break;
-    marked += word.tokens;
-    threshold = word.gap;
-  }
+  const search = new ThresholdSearch({ share: options.share, minimum: options.minimumGap });
+  do {
+    traces.forEach((words, trace) => {
+      words.forEach((word, index) => search.add(smoothed[trace]?.[index] ?? 0, word.tokens));
+    });
+  } while (search.endPass());
+  const { threshold, share } = search.result;
   const spans = traces.map((words, trace) =>
     spansAbove(words, smoothed[trace] ?? [], threshold, options.mergeDistance),
   );
-  return { spans, threshold, share: total === 0 ? 0 : marked / total };
+  return { spans, threshold, share };
 }
 
-function spansAbove(
+/** Spans of the words whose smoothed gap reaches the threshold. */
+export function spansAbove(
   words: readonly GapWord[],
   gaps: readonly number[],
   threshold: number,

@@ -1,0 +1,77 @@
+/** Snippets out of what a model answered: JSON, JSON cut short, or text between marks, with whatever it said around them. */
+import { z } from "zod";
+
+import { SNIPPET_MARKS } from "./prompt.ts";
+
+export interface ReadAnswer {
+  readonly snippets: readonly string[];
+  /** Whether the answer came to its end in one of the two forms. */
+  readonly isWhole: boolean;
+}
+
+const answerSchema = z.union([
+  z.object({ snippets: z.array(z.string()) }).transform(({ snippets }) => snippets),
+  z.array(z.string()),
+]);
+
+/** More than any honest answer has. */
+const MOST_SNIPPETS = 400;
+
+/** Never throws: an answer that says nothing has no snippets. Duplicates are left out. */
+export function readAnswer(answer: string): ReadAnswer {
+  // What a reasoning model thought first is not its answer.
+  const text = answer.slice(
+    answer.lastIndexOf("</think>") + (answer.includes("</think>") ? "</think>".length : 0),
+  );
+  const read = fromJson(text) ?? fromMarks(text) ?? fromCutJson(text) ?? { snippets: [], isWhole: false };
+  const snippets = [...new Set(read.snippets.filter((snippet) => snippet.trim() !== ""))];
+  return {
+    snippets: snippets.slice(0, MOST_SNIPPETS),
+    isWhole: read.isWhole && snippets.length <= MOST_SNIPPETS,
+  };
+}
+
+function fromJson(text: string): ReadAnswer | undefined {
+  const start = text.search(/[{[]/u);
+  const end = Math.max(text.lastIndexOf("}"), text.lastIndexOf("]"));
+  if (start < 0 || end <= start) return undefined;
+  const body = text.slice(start, end + 1);
+  const document = parsed(body) ?? parsed(withDoubledBackslashes(body));
+  const result = answerSchema.safeParse(document);
+  return result.success ? { snippets: result.data, isWhole: true } : undefined;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** LaTeX in JSON with single backslashes: those that begin no escape of JSON are doubled. */
+const withDoubledBackslashes = (text: string): string =>
+  text.replaceAll(/\\(?:u[0-9a-fA-F]{4}|[\\"/bfnrt]|)/gu, (escape) => (escape === "\\" ? "\\\\" : escape));
+
+const MARKED = /=+ *SNIPPET *=+[^\S\n]*\n?([^]*?)\n?[^\S\n]*=+ *END *=+/giu;
+
+function fromMarks(text: string): ReadAnswer | undefined {
+  const snippets = [...text.matchAll(MARKED)].map((match) => match[1] ?? "");
+  if (snippets.length === 0) return undefined;
+  const opened = text.split(SNIPPET_MARKS.open).length - 1;
+  return { snippets, isWhole: opened <= snippets.length };
+}
+
+/** The strings that are whole in the array of an answer that ends too soon. */
+function fromCutJson(text: string): ReadAnswer | undefined {
+  const start = text.indexOf("[");
+  if (start < 0) return undefined;
+  const snippets: string[] = [];
+  for (const match of withDoubledBackslashes(text.slice(start)).matchAll(
+    /"((?:[^"\\]|\\[^])*)"(?=\s*[,\]])/gu,
+  )) {
+    const value = parsed(`"${(match[1] ?? "").replaceAll("\n", "\\n")}"`);
+    if (typeof value === "string") snippets.push(value);
+  }
+  return snippets.length === 0 ? undefined : { snippets, isWhole: false };
+}

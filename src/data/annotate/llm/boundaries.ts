@@ -1,0 +1,170 @@
+/**
+ * Where a span may begin and end: at the edges of sentences and formulas if one is near, at those of words otherwise; never inside a
+ * tag, a LaTeX command, a number, a word or a grapheme.
+ */
+
+export interface Stretch {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An edge of a sentence or formula at most this far off is taken (UTF-16 units). */
+export const SNAP_DISTANCE = 24;
+/** Longer formulas are entered: a span of one step need not take a whole derivation. */
+const LONGEST_FORMULA = 400;
+
+/** What a span edge never stands in. A dollar sign before a space or behind one, or before a digit, is money. */
+const WHOLE =
+  /<[/!|\\]?[A-Za-z][\w:|.-]{0,40}(?:\s+[\w-]+=[^<>\n]{0,80})?\/?>|\$\$[^$]{1,2000}\$\$|\$(?!\s)[^$\n]{0,399}[^$\s]\$(?!\d)|\\\[[^]{1,2000}?\\\]|\\\([^]{1,400}?\\\)|\\(?:begin|end)\{[^{}\n]{0,40}\}|\\[A-Za-z]+\*?|\\[^A-Za-z\s]|[\p{L}\p{M}\p{N}_]+(?:[.,'’][\p{L}\p{M}\p{N}_]+)*/gu;
+
+/** Ends of sentences: a full stop with what closes it, before white space; or the end of a line. */
+const SENTENCE_END = /[.!?…。！？]+["'”’)\]*]*(?=\s|$)|[^\s](?=\s*\n)|[^\s](?=\s*$)/gu;
+const ABBREVIATION = /(?:^|[\s(])(?:e\.g|i\.e|cf|vs|etc|eq|eqs|fig|no|approx|resp|[A-Za-z])\.$/iu;
+const LIST_NUMBER = /(?:^|\n)\s*\d{1,3}\.$/u;
+
+export class TraceBoundaries {
+  readonly #text: string;
+  /** Starts and ends of what is whole, rising; nothing overlaps. */
+  readonly #wholes: readonly Stretch[];
+  readonly #sentenceStarts: readonly number[];
+  readonly #sentenceEnds: readonly number[];
+
+  constructor(text: string) {
+    this.#text = text;
+    const formulas: Stretch[] = [];
+    this.#wholes = wholesIn(text, 0, formulas);
+    const ends = sentenceEnds(text, formulas);
+    const edges = formulas.filter(({ start, end }) => end - start > 2);
+    this.#sentenceEnds = [...new Set([...ends, ...edges.map(({ end }) => end)])].sort(
+      (left, right) => left - right,
+    );
+    this.#sentenceStarts = [
+      ...new Set([0, ...ends, ...edges.map(({ start }) => start)].map((offset) => this.#skipSpace(offset))),
+    ].sort((left, right) => left - right);
+  }
+
+  /** The span from edge to edge, without white space around it; undefined when nothing is left. */
+  snap(span: Stretch): Stretch | undefined {
+    const start = this.#snapStart(this.#skipSpace(span.start));
+    const end = this.#snapEnd(this.#trimSpace(span.end), start);
+    return end > start ? { start, end } : undefined;
+  }
+
+  #snapStart(offset: number): number {
+    const near = nearest(this.#sentenceStarts, offset);
+    const edge = near !== undefined && Math.abs(near - offset) <= SNAP_DISTANCE ? near : offset;
+    return this.#graphemeStart(this.#outOf(edge)?.start ?? edge);
+  }
+
+  #snapEnd(offset: number, start: number): number {
+    const near = nearest(this.#sentenceEnds, offset);
+    const isNear = near !== undefined && near > start && Math.abs(near - offset) <= SNAP_DISTANCE;
+    const edge = isNear ? near : offset;
+    return this.#graphemeEnd(this.#outOf(edge)?.end ?? edge);
+  }
+
+  /** The whole that `offset` stands inside of. */
+  #outOf(offset: number): Stretch | undefined {
+    let low = 0;
+    let high = this.#wholes.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#wholes[middle]?.end ?? 0) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    const whole = this.#wholes[low];
+    return whole !== undefined && whole.start < offset ? whole : undefined;
+  }
+
+  #skipSpace(offset: number): number {
+    let at = offset;
+    while (at < this.#text.length && /\s/u.test(this.#text[at] ?? "")) at++;
+    return at;
+  }
+
+  #trimSpace(offset: number): number {
+    let at = offset;
+    while (at > 0 && /\s/u.test(this.#text[at - 1] ?? "")) at--;
+    return at;
+  }
+
+  #graphemeStart(offset: number): number {
+    return this.#grapheme(offset)?.start ?? offset;
+  }
+
+  #graphemeEnd(offset: number): number {
+    return this.#grapheme(offset)?.end ?? offset;
+  }
+
+  /** The grapheme that `offset` cuts. Most edges stand between two plain characters: they are not looked at twice. */
+  #grapheme(offset: number): Stretch | undefined {
+    const code = this.#text.charCodeAt(offset);
+    if (offset <= 0 || offset >= this.#text.length) return undefined;
+    if (code < 0x300 && this.#text.charCodeAt(offset - 1) !== 0x0d) return undefined;
+    const from = Math.max(0, offset - LONGEST_GRAPHEME);
+    const part = this.#text.slice(from, offset + LONGEST_GRAPHEME);
+    for (const { index, segment } of GRAPHEMES.segment(part)) {
+      const start = from + index;
+      const end = start + segment.length;
+      if (start < offset && end > offset) return { start, end };
+      if (start >= offset) break;
+    }
+    return undefined;
+  }
+}
+
+const GRAPHEMES = new Intl.Segmenter("en", { granularity: "grapheme" });
+const LONGEST_GRAPHEME = 64;
+
+/** Wholes of `text`; a formula that is too long is replaced by what is whole within it. */
+function wholesIn(text: string, shift: number, formulas: Stretch[]): Stretch[] {
+  const wholes: Stretch[] = [];
+  for (const match of text.matchAll(WHOLE)) {
+    const [content] = match;
+    const stretch = { start: match.index + shift, end: match.index + content.length + shift };
+    const isFormula = content.startsWith("$") || content.startsWith("\\[") || content.startsWith("\\(");
+    if (!isFormula) {
+      wholes.push(stretch);
+      continue;
+    }
+    formulas.push(stretch);
+    const mark = content.startsWith("$$") || content.startsWith("\\") ? 2 : 1;
+    if (content.length <= LONGEST_FORMULA) wholes.push(stretch);
+    else {
+      wholes.push({ start: stretch.start, end: stretch.start + mark });
+      wholes.push(...wholesIn(content.slice(mark, -mark), stretch.start + mark, []));
+      wholes.push({ start: stretch.end - mark, end: stretch.end });
+    }
+  }
+  return wholes;
+}
+
+function sentenceEnds(text: string, formulas: readonly Stretch[]): number[] {
+  const ends: number[] = [];
+  let formula = 0;
+  for (const match of text.matchAll(SENTENCE_END)) {
+    const end = match.index + match[0].length;
+    while ((formulas[formula]?.end ?? Infinity) < end) formula++;
+    const around = formulas[formula];
+    if (around !== undefined && around.start < end && end < around.end) continue;
+    const before = text.slice(Math.max(0, end - 12), end);
+    const endsLine = /^\s*(?:\n|$)/u.test(text.slice(end, end + 2));
+    if (!endsLine && (ABBREVIATION.test(before) || LIST_NUMBER.test(before))) continue;
+    ends.push(end);
+  }
+  return ends;
+}
+
+function nearest(sorted: readonly number[], offset: number): number | undefined {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? 0) < offset) low = middle + 1;
+    else high = middle;
+  }
+  const behind = sorted[low];
+  const before = sorted[low - 1];
+  if (behind === undefined || before === undefined) return behind ?? before;
+  return offset - before <= behind - offset ? before : behind;
+}

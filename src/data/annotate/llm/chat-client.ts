@@ -1,0 +1,222 @@
+/** One chat completion from an OpenAI-compatible server: bounded in time and size, every outcome a value. */
+import { Agent, request } from "undici";
+import { z } from "zod";
+
+import { errorMessage } from "../../../core/errors.ts";
+import type { Secret } from "../../../engines/http/credentials.ts";
+import { addressOf } from "../../../engines/http/transport.ts";
+import { ANSWER_SCHEMA, type AnswerFormat, type PromptMessage } from "./prompt.ts";
+
+export interface ChatEndpoint {
+  /** Base URL, with or without `/v1`. */
+  readonly url: string;
+  readonly model: string;
+  readonly key: Secret | undefined;
+  /** From sending a request to the end of its answer. */
+  readonly timeoutMs: number;
+}
+
+export interface ChatQuestion {
+  readonly messages: readonly PromptMessage[];
+  readonly temperature: number;
+  readonly maxTokens: number;
+  readonly format: AnswerFormat;
+  /** The same for the same question in every run: a server that honours it answers a repeated request without working again. */
+  readonly idempotencyKey: string;
+}
+
+export interface TokenUsage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+export type ChatOutcome =
+  | {
+      readonly status: "answered";
+      readonly text: string;
+      readonly finish: string;
+      /** As the server counts; undefined when it does not say. */
+      readonly usage: TokenUsage | undefined;
+    }
+  /** It may work later. `kind` is for counting. */
+  | {
+      readonly status: "unavailable";
+      readonly kind: "rate-limit" | "server-error" | "timeout" | "connection" | "malformed";
+      readonly reason: string;
+      /** What the server asked for. */
+      readonly retryAfterMs: number | undefined;
+    }
+  /** This question will never work. */
+  | { readonly status: "refused"; readonly code: number; readonly reason: string }
+  /** No question will: a wrong key, model or address, an empty account. */
+  | { readonly status: "impossible"; readonly reason: string };
+
+const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
+const MOST_REASON = 300;
+
+const completionSchema = z.object({
+  choices: z
+    .array(
+      z.object({
+        message: z.object({ content: z.string().nullish() }),
+        finish_reason: z.string().nullish(),
+      }),
+    )
+    .min(1),
+  usage: z
+    .object({ prompt_tokens: z.number().nonnegative(), completion_tokens: z.number().nonnegative() })
+    .nullish(),
+});
+
+/** A wrong key, no money, no permission, no such model. */
+const IMPOSSIBLE: ReadonlySet<number> = new Set([401, 402, 403, 404, 405]);
+
+export class ChatClient implements AsyncDisposable {
+  readonly #endpoint: ChatEndpoint;
+  readonly #agent: Agent;
+
+  constructor(endpoint: ChatEndpoint) {
+    this.#endpoint = endpoint;
+    this.#agent = new Agent({ connect: { timeout: 10_000 }, headersTimeout: 0, bodyTimeout: 0 });
+  }
+
+  /** @throws the reason of `signal` when that aborts; nothing else. */
+  async ask(question: ChatQuestion, signal: AbortSignal): Promise<ChatOutcome> {
+    const { url, model, key, timeoutMs } = this.#endpoint;
+    const timer = AbortSignal.timeout(timeoutMs);
+    try {
+      const answer = await request(addressOf(url, { at: "api", path: "/chat/completions" }), {
+        dispatcher: this.#agent,
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          accept: "application/json",
+          "idempotency-key": question.idempotencyKey,
+          ...(key === undefined ? {} : { authorization: `Bearer ${key.reveal()}` }),
+        },
+        body: JSON.stringify({
+          model,
+          messages: question.messages,
+          temperature: question.temperature,
+          max_tokens: question.maxTokens,
+          ...(question.format === "schema"
+            ? { response_format: { type: "json_schema", json_schema: ANSWER_SCHEMA } }
+            : {}),
+        }),
+        signal: AbortSignal.any([signal, timer]),
+      });
+      const text = await readBounded(answer.body);
+      const said = key?.removeFrom(text) ?? text;
+      return answer.statusCode < 300
+        ? readCompletion(said)
+        : readRefusal(answer.statusCode, said, firstHeader(answer.headers["retry-after"]));
+    } catch (error) {
+      signal.throwIfAborted();
+      const timedOut = timer.aborted;
+      return {
+        status: "unavailable",
+        kind: timedOut ? "timeout" : error instanceof TooLongError ? "malformed" : "connection",
+        reason: timedOut ? `no whole answer within ${timeoutMs / 1000} s` : causeOf(error),
+        retryAfterMs: undefined,
+      };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy();
+  }
+}
+
+class TooLongError extends Error {}
+
+async function readBounded(body: AsyncIterable<unknown>): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    const bytes = chunk as Buffer;
+    size += bytes.byteLength;
+    if (size > MOST_ANSWER_BYTES) throw new TooLongError(`an answer of more than ${MOST_ANSWER_BYTES} bytes`);
+    parts.push(bytes);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+function readCompletion(body: string): ChatOutcome {
+  let document: unknown;
+  try {
+    document = JSON.parse(body);
+  } catch (error) {
+    return malformed(`it is not JSON: ${errorMessage(error)}`);
+  }
+  const parsed = completionSchema.safeParse(document);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return malformed(`${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a chat completion"}`);
+  }
+  const { choices, usage } = parsed.data;
+  return {
+    status: "answered",
+    text: choices[0]?.message.content ?? "",
+    finish: choices[0]?.finish_reason ?? "unknown",
+    usage: usage
+      ? { promptTokens: usage.prompt_tokens, completionTokens: usage.completion_tokens }
+      : undefined,
+  };
+}
+
+const malformed = (reason: string): ChatOutcome => ({
+  status: "unavailable",
+  kind: "malformed",
+  reason: `an answer that is no chat completion: ${reason}`,
+  retryAfterMs: undefined,
+});
+
+function readRefusal(code: number, body: string, retryAfter: string | undefined): ChatOutcome {
+  const reason = `${code}: ${messageIn(body)}`;
+  if (code === 408 || code === 409 || code === 425 || code === 429 || code >= 500) {
+    return {
+      status: "unavailable",
+      kind: code === 429 ? "rate-limit" : "server-error",
+      reason,
+      retryAfterMs: retryAfterMs(retryAfter),
+    };
+  }
+  return IMPOSSIBLE.has(code) ? { status: "impossible", reason } : { status: "refused", code, reason };
+}
+
+const MOST_RETRY_AFTER_MS = 15 * 60_000;
+
+/** Seconds or a date (RFC 9110); undefined for anything else. */
+export function retryAfterMs(header: string | undefined, nowMs = Date.now()): number | undefined {
+  if (header === undefined) return undefined;
+  const seconds = Number(header);
+  const wait = header.trim() !== "" && Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - nowMs;
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(0, wait), MOST_RETRY_AFTER_MS);
+}
+
+const firstHeader = (value: string | readonly string[] | undefined): string | undefined =>
+  typeof value === "string" ? value : value?.[0];
+
+const errorSchema = z.union([
+  z.object({ error: z.object({ message: z.string() }) }).transform(({ error }) => error.message),
+  z.object({ error: z.string() }).transform(({ error }) => error),
+  z.object({ message: z.string() }).transform(({ message }) => message),
+  z.object({ detail: z.string() }).transform(({ detail }) => detail),
+]);
+
+function messageIn(body: string): string {
+  let said = body;
+  try {
+    const parsed = errorSchema.safeParse(JSON.parse(body));
+    if (parsed.success) said = parsed.data;
+  } catch {
+    // Plain text.
+  }
+  return said.replaceAll(/\s+/gu, " ").trim().slice(0, MOST_REASON);
+}
+
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
+  return `${errorMessage(cause)}${code}`;
+}

@@ -1,0 +1,224 @@
+/**
+ * Where in a trace a quoted snippet comes from. Models quote almost verbatim: they lose white space, change LaTeX, skip or change
+ * words, and at times quote what is not there. Three ways, the cheap ones first: the very text; the same after both are brought
+ * into normal form; and the place with the fewest edits (Myers' bit-vector search), around places that share short pieces with
+ * the snippet first. (Paper 3.2 matches a window of the snippet's length at each offset of the trace by a fuzzy ratio.)
+ */
+import search from "approx-string-match";
+
+import { type NormalForm, normalForm, restoreBackslashes } from "./normal-form.ts";
+import { GramIndex } from "./gram-index.ts";
+
+export interface LocateOptions {
+  /** Least similarity, 1 - edits / units of the snippet in normal form; below it a snippet counts as not there. */
+  readonly minimumSimilarity: number;
+  /** Least share of the snippet's numbers that are in the text found: a step with other numbers is another step. */
+  readonly minimumNumbers: number;
+}
+
+export const LOCATE_DEFAULTS: LocateOptions = { minimumSimilarity: 0.65, minimumNumbers: 0.5 };
+
+export type Place =
+  | {
+      readonly status: "found";
+      readonly start: number;
+      readonly end: number;
+      readonly method: "exact" | "normalised" | "approximate";
+      /** Insertions, deletions and substitutions between the two normal forms: 0 unless `method` is `approximate`. */
+      readonly edits: number;
+      readonly similarity: number;
+    }
+  /** `similarity` of the best place, where one was compared. */
+  | {
+      readonly status: "absent";
+      readonly reason: "too-short" | "not-similar" | "other-numbers";
+      readonly similarity?: number;
+    };
+
+type Found = Extract<Place, { readonly status: "found" }>;
+
+/** Shorter snippets, in normal form, are in too many places to say anything. */
+const SHORTEST = 6;
+const MOST_OCCURRENCES = 256;
+/** From here on the best of the likely places is taken without looking at the others. */
+const SURELY_SIMILAR = 0.85;
+/** Longer ones are no snippets. */
+const LONGEST = 20_000;
+
+/** A trace prepared for looking up snippets. */
+export class TraceText {
+  readonly text: string;
+  readonly normal: NormalForm;
+  #grams: GramIndex | undefined;
+
+  constructor(text: string) {
+    this.text = text;
+    this.normal = normalForm(text);
+  }
+
+  get grams(): GramIndex {
+    this.#grams ??= new GramIndex(this.normal.text);
+    return this.#grams;
+  }
+}
+
+/**
+ * The places of snippets, in their order. A snippet that is in several places is taken to come behind the one before it, where
+ * that is possible: models quote in the order of the trace.
+ */
+export function locateSnippets(
+  trace: TraceText,
+  snippets: readonly string[],
+  options: LocateOptions = LOCATE_DEFAULTS,
+): Place[] {
+  let after = 0;
+  return snippets.map((snippet) => {
+    const place = locate(trace, snippet, after, options);
+    if (place.status === "found") after = place.end;
+    return place;
+  });
+}
+
+function locate(trace: TraceText, snippet: string, after: number, options: LocateOptions): Place {
+  const quotation = restoreBackslashes(snippet).trim().slice(0, LONGEST);
+  const wanted = normalForm(quotation).text;
+  if (wanted.length < SHORTEST) return { status: "absent", reason: "too-short" };
+  const exact = chosen(occurrences(trace.text, quotation), after);
+  if (exact !== undefined) {
+    return {
+      status: "found",
+      start: exact,
+      end: exact + quotation.length,
+      method: "exact",
+      edits: 0,
+      similarity: 1,
+    };
+  }
+  const { normal } = trace;
+  const normalAfter = firstAtOrBehind(normal.starts, after);
+  const same = chosen(occurrences(normal.text, wanted), normalAfter);
+  if (same !== undefined) return found(trace, same, same + wanted.length, "normalised", 0, 1);
+  const match = closest(trace, wanted, normalAfter, options.minimumSimilarity);
+  if (match === undefined) return { status: "absent", reason: "not-similar" };
+  const similarity = 1 - match.errors / wanted.length;
+  const place = found(trace, match.start, match.end, "approximate", match.errors, similarity);
+  return sharedNumbers(quotation, trace.text.slice(place.start, place.end)) < options.minimumNumbers
+    ? { status: "absent", reason: "other-numbers", similarity }
+    : place;
+}
+
+function found(
+  { normal }: TraceText,
+  start: number,
+  end: number,
+  method: Found["method"],
+  edits: number,
+  similarity: number,
+): Found {
+  return {
+    status: "found",
+    start: normal.starts[start] ?? 0,
+    end: normal.ends[end - 1] ?? 0,
+    method,
+    edits,
+    similarity,
+  };
+}
+
+interface Match {
+  readonly start: number;
+  readonly end: number;
+  readonly errors: number;
+}
+
+/** The place with the fewest edits, in units of the normal form. */
+function closest(
+  trace: TraceText,
+  wanted: string,
+  after: number,
+  minimumSimilarity: number,
+): Match | undefined {
+  const { text } = trace.normal;
+  const most = Math.floor((1 - minimumSimilarity) * wanted.length + 1e-9);
+  let best: Match | undefined;
+  for (const diagonal of trace.grams.likelyStarts(wanted)) {
+    const from = Math.max(0, diagonal - most - GramIndex.spread);
+    const to = Math.min(text.length, diagonal + wanted.length + most + GramIndex.spread);
+    const match = closestIn(
+      text.slice(from, to),
+      wanted,
+      best === undefined ? most : best.errors,
+      after - from,
+    );
+    if (match === undefined || (best !== undefined && match.errors >= best.errors)) continue;
+    best = { start: match.start + from, end: match.end + from, errors: match.errors };
+  }
+  if (best !== undefined && best.errors <= (1 - SURELY_SIMILAR) * wanted.length) return best;
+  return closestIn(text, wanted, best?.errors ?? most, after);
+}
+
+/**
+ * Among equally good places the first behind `after`; among equally good edges of it those whose own unit is the snippet's.
+ */
+function closestIn(text: string, wanted: string, most: number, after: number): Match | undefined {
+  const matches = search(text, wanted, most);
+  const [first] = matches;
+  if (first === undefined) return undefined;
+  const seed = matches.find(({ start }) => start >= after) ?? first;
+  // Ends of one and the same place lie side by side.
+  const ends = matches.filter(({ end }) => Math.abs(end - seed.end) <= seed.errors).map(({ end }) => end);
+  const end = ends.findLast((one) => text[one - 1] === wanted.at(-1)) ?? seed.end;
+  const from = Math.max(0, end - wanted.length - seed.errors);
+  const starts = search(reversed(text.slice(from, end)), reversed(wanted), seed.errors).map(
+    (match) => end - match.end,
+  );
+  const start = starts.find((one) => text[one] === wanted[0]) ?? Math.min(end - 1, ...starts, seed.start);
+  return { start, end, errors: seed.errors };
+}
+
+const reversed = (text: string): string => text.split("").toReversed().join("");
+
+function occurrences(text: string, wanted: string): number[] {
+  const found: number[] = [];
+  for (
+    let at = text.indexOf(wanted);
+    at >= 0 && found.length < MOST_OCCURRENCES;
+    at = text.indexOf(wanted, at + 1)
+  ) {
+    found.push(at);
+  }
+  return found;
+}
+
+const chosen = (places: readonly number[], after: number): number | undefined =>
+  places.find((place) => place >= after) ?? places[0];
+
+/** Index of the first unit of the normal form that stands for `offset` or what is behind it. */
+function firstAtOrBehind(starts: Uint32Array, offset: number): number {
+  let low = 0;
+  let high = starts.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((starts[middle] ?? 0) < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Share of the numbers of `quotation` that are in `text` as well, each as often; 1 when there are none. */
+function sharedNumbers(quotation: string, text: string): number {
+  const wanted = numbersIn(quotation);
+  if (wanted.length === 0) return 1;
+  const there = new Map<string, number>();
+  for (const number of numbersIn(text)) there.set(number, (there.get(number) ?? 0) + 1);
+  let shared = 0;
+  for (const number of wanted) {
+    const left = there.get(number) ?? 0;
+    if (left === 0) continue;
+    there.set(number, left - 1);
+    shared++;
+  }
+  return shared / wanted.length;
+}
+
+const numbersIn = (text: string): string[] => text.replaceAll(/(?<=\d),(?=\d{3})/gu, "").match(/\d+/gu) ?? [];

@@ -1,0 +1,153 @@
+/**
+ * Annotation without a strong annotator: models read the traces, and score each word. `gap`: where the small one is surprised and the
+ * large one is not. `entropy`: where the small one is surprised; its surprise is in the mean the entropy of its prediction. The
+ * threshold is one for all rows, so that a wanted share of all tokens is hard.
+ */
+import { z } from "zod";
+
+import { EngineError } from "../../core/errors.ts";
+import type { Piece } from "../../core/piece.ts";
+import type { Engine } from "../../engines/engine.ts";
+import type { TraceRow, WordScores } from "../../formats/trace-row.ts";
+import type { Annotator, Examination, ExamineContext, Placement } from "./annotator.ts";
+import { chainOfThought } from "./chain-of-thought.ts";
+import {
+  GAP_DEFAULTS,
+  type GapOptions,
+  gapWords,
+  type GapWord,
+  smoothGaps,
+  spansAbove,
+  wordsOf,
+} from "./gap.ts";
+import { scoreTrace } from "./scores.ts";
+import { ThresholdSearch } from "./threshold.ts";
+
+export interface ScoringAnnotatorOptions extends Partial<GapOptions> {
+  readonly small: Engine;
+  /** With a large model the scores are gaps (`gap`), without one surprises (`entropy`). */
+  readonly big?: Engine;
+  /** The context before a trace, as each model is served. */
+  readonly prompt: (problem: string) => { readonly small: readonly Piece[]; readonly big: readonly Piece[] };
+  /** Names the models in the run's identity; default: their specs. */
+  readonly models?: Readonly<Record<string, string>>;
+  /** Whether rows keep the score of each word. */
+  readonly keepScores?: boolean;
+  /** More than one gives other last digits with an engine whose arithmetic depends on what it computes at once. */
+  readonly concurrency?: number;
+}
+
+/** One fact a row: for each word 8 bytes of score and 8 of token count, little-endian, base64. */
+const factSchema = z.object({ words: z.int().nonnegative(), gaps: z.base64(), tokens: z.base64() });
+
+export class ScoringAnnotator implements Annotator {
+  readonly name: "gap" | "entropy";
+  readonly identity: Readonly<Record<string, unknown>>;
+  readonly concurrency: number;
+  readonly #options: ScoringAnnotatorOptions;
+  readonly #gap: GapOptions;
+  #chosen: { readonly threshold: number; readonly share: number } | undefined;
+
+  constructor(options: ScoringAnnotatorOptions) {
+    const { small, big, share, minimumGap, smoothing, mergeDistance } = options;
+    this.name = big === undefined ? "entropy" : "gap";
+    this.concurrency = options.concurrency ?? 1;
+    this.#options = options;
+    this.#gap = {
+      share: share ?? GAP_DEFAULTS.share,
+      minimumGap: minimumGap ?? GAP_DEFAULTS.minimumGap,
+      smoothing: smoothing ?? GAP_DEFAULTS.smoothing,
+      mergeDistance: mergeDistance ?? GAP_DEFAULTS.mergeDistance,
+    };
+    // Thresholds are no part of it: scores that are there give other spans at no cost.
+    this.identity = {
+      models: options.models ?? { small: small.model, ...(big === undefined ? {} : { big: big.model }) },
+    };
+  }
+
+  /** After a run: nats, and tokens in spans / tokens of the chains of thought. */
+  get chosen(): { readonly threshold: number; readonly share: number } {
+    return this.#chosen ?? { threshold: Number.POSITIVE_INFINITY, share: 0 };
+  }
+
+  async examine(row: TraceRow, { known, keep, stop }: ExamineContext): Promise<Examination> {
+    if (known.length > 0) return { status: "examined" };
+    const { small, big, prompt } = this.#options;
+    const prompts = prompt(row.problem);
+    try {
+      const [smallScores, bigScores] = await Promise.all([
+        scoreTrace(small, prompts.small, row.trace, stop),
+        big === undefined ? [] : scoreTrace(big, prompts.big, row.trace, stop),
+      ]);
+      const words = gapWords(chainOfThought(row.trace), smallScores, bigScores);
+      keep({
+        words: words.length,
+        gaps: toBase64(words.map(({ gap }) => gap)),
+        tokens: toBase64(words.map(({ tokens }) => tokens)),
+      });
+      return { status: "examined" };
+    } catch (error) {
+      if (error instanceof EngineError && error.code === "prompt-too-long") {
+        return { status: "failed", kind: "too-long", reason: error.message };
+      }
+      throw error;
+    }
+  }
+
+  async survey(facts: () => AsyncIterable<readonly unknown[]>, signal: AbortSignal): Promise<void> {
+    const search = new ThresholdSearch({ share: this.#gap.share, minimum: this.#gap.minimumGap });
+    do {
+      for await (const known of facts()) {
+        signal.throwIfAborted();
+        const { gaps, tokens } = readFact(known);
+        const words = Array.from(gaps, (gap, index) => ({
+          start: 0,
+          end: 0,
+          gap,
+          tokens: tokens[index] ?? 0,
+        }));
+        smoothGaps(words, this.#gap.smoothing).forEach((gap, index) => search.add(gap, tokens[index] ?? 0));
+      }
+    } while (search.endPass());
+    this.#chosen = search.result;
+  }
+
+  place(row: TraceRow, facts: readonly unknown[]): Placement {
+    const { gaps, tokens } = readFact(facts);
+    const words: GapWord[] = wordsOf(chainOfThought(row.trace)).map(({ start, end }, index) => ({
+      start,
+      end,
+      gap: gaps[index] ?? 0,
+      tokens: tokens[index] ?? 0,
+    }));
+    const smoothed = smoothGaps(words, this.#gap.smoothing);
+    const spans = spansAbove(words, smoothed, this.chosen.threshold, this.#gap.mergeDistance);
+    return {
+      status: "annotated",
+      spans,
+      ...(this.#options.keepScores === true ? { scores: wordScores(words) } : {}),
+    };
+  }
+}
+
+function readFact(facts: readonly unknown[]): { readonly gaps: Float64Array; readonly tokens: Float64Array } {
+  const { gaps, tokens } = factSchema.parse(facts[0]);
+  return { gaps: fromBase64(gaps), tokens: fromBase64(tokens) };
+}
+
+/** To a thousandth of a nat: enough for a line in a picture. */
+const wordScores = (words: readonly GapWord[]): WordScores => ({
+  offsets: words.map(({ start }) => start),
+  gap: words.map(({ gap }) => Math.round(gap * 1000) / 1000),
+});
+
+function toBase64(values: readonly number[]): string {
+  const bytes = Buffer.alloc(8 * values.length);
+  values.forEach((value, index) => bytes.writeDoubleLE(value, 8 * index));
+  return bytes.toString("base64");
+}
+
+function fromBase64(text: string): Float64Array {
+  const bytes = Buffer.from(text, "base64");
+  return Float64Array.from({ length: bytes.length >>> 3 }, (_, index) => bytes.readDoubleLE(8 * index));
+}
