@@ -1,0 +1,8 @@
+/** Figures for people. */
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
+export const count = (value: number): string => Math.round(value).toLocaleString("en-US");
+/** `7.5`, or a dash where there is no value. */
+export const figure = (value: number | undefined, digits = 1): string =>
+  value === undefined ? "–" : value.toFixed(digits);
+export const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);

@@ -1,0 +1,96 @@
+/** A bar chart as SVG: bins side by side, a few lines across, and marks at values such as a mean. */
+import { count } from "../format.ts";
+
+export interface Bar {
+  readonly value: number;
+  /** Shown below the bar; most bars have none. */
+  readonly tick?: string;
+  /** What the bar says when pointed at. */
+  readonly title: string;
+}
+
+export interface BarPlotProps {
+  readonly title: string;
+  /** Below the axis: what the bins are of. */
+  readonly axis: string;
+  readonly bars: readonly Bar[];
+  readonly unit: (value: number) => string;
+  /** Vertical lines, in bins from the left. */
+  readonly marks?: readonly { readonly at: number; readonly label: string }[];
+}
+
+const WIDTH = 440;
+const HEIGHT = 220;
+const LEFT = 46;
+const RIGHT = 8;
+const TOP = 18;
+const BOTTOM = 40;
+const LINES = 4;
+
+export function BarPlot({ title, axis, bars, unit, marks = [] }: BarPlotProps) {
+  const most = niceCeiling(Math.max(...bars.map(({ value }) => value), 0));
+  const plotWidth = WIDTH - LEFT - RIGHT;
+  const plotHeight = HEIGHT - TOP - BOTTOM;
+  const step = plotWidth / Math.max(1, bars.length);
+  const y = (value: number): number => TOP + plotHeight * (1 - value / most);
+  const tallest = bars.reduce((best, bar) => (bar.value > best.value ? bar : best), {
+    value: -1,
+    title: "nothing",
+  });
+  return (
+    <figure class="plot">
+      <figcaption>{title}</figcaption>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        role="img"
+        aria-label={`${title}: ${count(bars.length)} bars, the tallest ${tallest.title}`}
+      >
+        {Array.from({ length: LINES + 1 }, (_, line) => (most * line) / LINES).map((value) => (
+          <g key={value}>
+            <line class="grid" x1={LEFT} x2={WIDTH - RIGHT} y1={y(value)} y2={y(value)} />
+            <text class="label" x={LEFT - 6} y={y(value) + 4} text-anchor="end">
+              {unit(value)}
+            </text>
+          </g>
+        ))}
+        {bars.map((bar, index) => (
+          <g key={bar.title}>
+            <rect
+              class="bar"
+              x={LEFT + index * step + step * 0.08}
+              y={y(bar.value)}
+              width={step * 0.84}
+              height={Math.max(bar.value > 0 ? 1 : 0, TOP + plotHeight - y(bar.value))}
+            >
+              <title>{bar.title}</title>
+            </rect>
+            {bar.tick !== undefined && (
+              <text class="label" x={LEFT + index * step} y={HEIGHT - BOTTOM + 16} text-anchor="middle">
+                {bar.tick}
+              </text>
+            )}
+          </g>
+        ))}
+        {marks.map(({ at, label }, index) => (
+          <g key={label}>
+            <line class="mark" x1={LEFT + at * step} x2={LEFT + at * step} y1={TOP} y2={TOP + plotHeight} />
+            <text class="label mark-label" x={LEFT + at * step + 4} y={TOP + 4 + 13 * index}>
+              {label}
+            </text>
+          </g>
+        ))}
+        <text class="label" x={LEFT + plotWidth / 2} y={HEIGHT - 6} text-anchor="middle">
+          {axis}
+        </text>
+      </svg>
+    </figure>
+  );
+}
+
+/** The least of 1, 2, 4, 8 or 10 times a power of ten that is not below `value`: a quarter of it is a plain figure as well. */
+export function niceCeiling(value: number): number {
+  if (value <= 0) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  const factor = [1, 2, 4, 8, 10].find((each) => each * power >= value * (1 - 1e-9)) ?? 10;
+  return factor * power;
+}

@@ -1,0 +1,20 @@
+import { useState } from "preact/hooks";
+
+const THEMES = ["system", "light", "dark"] as const;
+type Theme = (typeof THEMES)[number];
+
+/** Cycles through the system's theme, light and dark. Kept for this page view only: a file has no storage of its own. */
+export function ThemeButton() {
+  const [theme, setTheme] = useState<Theme>("system");
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? "system";
+  const change = (): void => {
+    setTheme(next);
+    if (next === "system") delete document.documentElement.dataset["theme"];
+    else document.documentElement.dataset["theme"] = next;
+  };
+  return (
+    <button type="button" class="theme" onClick={change} title={`Change to ${next}`}>
+      Theme: {theme}
+    </button>
+  );
+}
