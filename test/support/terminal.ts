@@ -5,6 +5,7 @@ import { systemClock } from "../../src/core/clock.ts";
 export interface CallOptions {
   readonly signal?: AbortSignal;
   readonly input?: string;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export async function callCli(callArguments: readonly string[], options: CallOptions = {}) {
@@ -16,7 +17,7 @@ export async function callCli(callArguments: readonly string[], options: CallOpt
     outIsTerminal: false,
     logIsTerminal: false,
     columns: 100,
-    environment: {},
+    environment: options.environment ?? {},
     clock: systemClock,
     signal: options.signal ?? new AbortController().signal,
     readInput: async () => options.input ?? "",

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { GroupStatistics } from "../../src/data/stats/document.ts";
 import type { PageData } from "../../src/data/stats/page-data.ts";
 import { AgreementTable } from "./agreement.tsx";
-import { count, figure, percent, ratio } from "./format.ts";
+import { count, counted, figure, percent, ratio } from "./format.ts";
 import { GroupTable } from "./group-table.tsx";
 import { Plots } from "./plots/plots.tsx";
 import { Reader } from "./reader/reader.tsx";
@@ -32,8 +32,8 @@ export function App({ data: { statistics, reader } }: { data: PageData }) {
       {faulty + skipped > 0 && (
         <p class="warning">
           {faulty > 0 &&
-            `${count(faulty)} rows are at fault and not counted (splitreason data check says why). `}
-          {skipped > 0 && `${count(skipped)} records gave no row.`}
+            `${counted(faulty, "row")} at fault and not counted (splitreason data check says why). `}
+          {skipped > 0 && `${counted(skipped, "record")} without a row.`}
         </p>
       )}
 

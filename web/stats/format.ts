@@ -6,3 +6,6 @@ export const count = (value: number): string => Math.round(value).toLocaleString
 export const figure = (value: number | undefined, digits = 1): string =>
   value === undefined ? "–" : value.toFixed(digits);
 export const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+/** `1 row`, `2 rows`. */
+export const counted = (value: number, thing: string): string =>
+  `${count(value)} ${thing}${value === 1 ? "" : "s"}`;

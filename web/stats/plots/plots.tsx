@@ -41,7 +41,7 @@ function PositionPlot({ group: { position } }: { group: GroupStatistics }) {
   return (
     <BarPlot
       title="Where spans sit in the trace"
-      axis="place in the chain of thought, from its beginning to its end"
+      axis="place in the chain of thought"
       unit={percent}
       bars={position.map((value, bin) => ({
         value,
@@ -70,7 +70,7 @@ function LengthPlot({ group: { spanLength } }: { group: GroupStatistics }) {
   return (
     <BarPlot
       title="Length of spans"
-      axis="tokens in a span (each bin twice as wide as the one before)"
+      axis="tokens in a span; bins double in width"
       unit={count}
       bars={counts.slice(first, last + 1).map((value, index) => ({
         value,

@@ -1,8 +1,8 @@
 /** Pages through annotated traces: by buttons, by keys, by annotator and source. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { PageData, PageTrace } from "../../../src/data/stats/page-data.ts";
-import { count, percent } from "../format.ts";
+import { count, counted, percent } from "../format.ts";
 import { HeatStrip } from "./heat-strip.tsx";
 import { readerKey } from "./keys.ts";
 import { placeId, TraceText } from "./trace-text.tsx";
@@ -21,7 +21,7 @@ export function Reader({ reader: { traces, rows, tooLong } }: { reader: PageData
   const trace = group?.[Math.min(tab, group.length - 1)];
 
   const goTrace = (by: number): void => {
-    setIndex(Math.max(0, Math.min(groups.length - 1, index + by)));
+    setIndex((current) => Math.max(0, Math.min(groups.length - 1, current + by)));
     span.current = -1;
   };
   const goSpan = (by: number): void => {
@@ -35,11 +35,11 @@ export function Reader({ reader: { traces, rows, tooLong } }: { reader: PageData
     "previous-trace": () => goTrace(-1),
     "next-span": () => goSpan(1),
     "previous-span": () => goSpan(-1),
-    "next-annotation": () => setTab((tab + 1) % Math.max(1, group?.length ?? 1)),
+    "next-annotation": () => setTab((current) => (current + 1) % Math.max(1, group?.length ?? 1)),
   };
   const latest = useRef(actions);
   latest.current = actions;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       const action = readerKey(event);
       if (action === undefined) return;
@@ -165,9 +165,9 @@ function Choice({ label, value, options, onChange }: ChoiceProps) {
 
 /** What the page holds of what there was: nothing is left out in silence. */
 function held(traces: readonly PageTrace[], rows: number, tooLong: number): string {
-  const long = tooLong > 0 ? ` ${count(tooLong)} rows are too long for a page.` : "";
-  if (traces.length === rows) return `All ${count(rows)} rows.${long}`;
-  return `A random sample: ${count(traces.length)} of ${count(rows)} rows.${long}`;
+  const long = tooLong > 0 ? ` ${counted(tooLong, "row")} too long for a page.` : "";
+  if (traces.length === rows) return `All ${counted(rows, "row")}.${long}`;
+  return `A random sample: ${count(traces.length)} of ${counted(rows, "row")}.${long}`;
 }
 
 /** Annotations of one trace side by side. */
@@ -194,7 +194,7 @@ function about({ id, annotator, source, answer, correct, spans, trace }: PageTra
     source === undefined ? "" : `from ${source}`,
     answer === undefined ? "" : `answer ${answer}`,
     correct === undefined ? "" : correct ? "said to be correct" : "said to be wrong",
-    `${spans.length} spans over ${percent(marked / Math.max(1, trace.length))} of the characters`,
+    `${counted(spans.length, "span")} over ${percent(marked / Math.max(1, trace.length))} of the characters`,
   ]
     .filter((part) => part !== "")
     .join(" · ");
