@@ -22,7 +22,8 @@ export function sampleTraces(count: number, seed: number): { truth: TraceRow[]; 
     const offsets = [...trace.text.matchAll(/\s*\S+/gu)].map((match) => match.index);
     const scores = offsets.map((offset) => {
       const inside = hard.some(({ start, end }) => offset >= start && offset < end);
-      return Math.round(100 * (inside ? 1 + 2.5 * rng.next() : 0.6 * rng.next() - 0.2)) / 100;
+      // JSON has no negative zero.
+      return Math.round(100 * (inside ? 1 + 2.5 * rng.next() : 0.6 * rng.next() - 0.2)) / 100 + 0;
     });
     const found = hard
       .filter(() => rng.next() < 0.8)
