@@ -1,6 +1,7 @@
 /** Snippets out of what a model answered: JSON, JSON cut short, or text between marks, with whatever it said around them. */
 import { z } from "zod";
 
+import { THINK_TAGS } from "../../../tags/grammar.ts";
 import { SNIPPET_MARKS } from "./prompt.ts";
 
 export interface ReadAnswer {
@@ -20,9 +21,8 @@ const MOST_SNIPPETS = 400;
 /** Never throws: an answer that says nothing has no snippets. Duplicates are left out. */
 export function readAnswer(answer: string): ReadAnswer {
   // What a reasoning model thought first is not its answer.
-  const text = answer.slice(
-    answer.lastIndexOf("</think>") + (answer.includes("</think>") ? "</think>".length : 0),
-  );
+  const thought = answer.lastIndexOf(THINK_TAGS.close);
+  const text = thought < 0 ? answer : answer.slice(thought + THINK_TAGS.close.length);
   const read = fromJson(text) ?? fromMarks(text) ?? fromCutJson(text) ?? { snippets: [], isWhole: false };
   const snippets = [...new Set(read.snippets.filter((snippet) => snippet.trim() !== ""))];
   return {
@@ -32,7 +32,8 @@ export function readAnswer(answer: string): ReadAnswer {
 }
 
 function fromJson(text: string): ReadAnswer | undefined {
-  const start = text.search(/[{[]/u);
+  const named = text.search(/\{\s*"snippets"/u);
+  const start = named < 0 ? text.search(/[{[]/u) : named;
   const end = Math.max(text.lastIndexOf("}"), text.lastIndexOf("]"));
   if (start < 0 || end <= start) return undefined;
   const body = text.slice(start, end + 1);
@@ -64,7 +65,8 @@ function fromMarks(text: string): ReadAnswer | undefined {
 
 /** The strings that are whole in the array of an answer that ends too soon. */
 function fromCutJson(text: string): ReadAnswer | undefined {
-  const start = text.indexOf("[");
+  const named = text.search(/"snippets"\s*:\s*\[/u);
+  const start = text.indexOf("[", Math.max(0, named));
   if (start < 0) return undefined;
   const snippets: string[] = [];
   for (const match of withDoubledBackslashes(text.slice(start)).matchAll(

@@ -10,6 +10,8 @@ export interface Stretch {
 
 /** An edge of a sentence or formula at most this far off is taken (UTF-16 units). */
 export const SNAP_DISTANCE = 24;
+/** As much of a quotation may be cut off for an edge: a stray word, no more. */
+const CUT_DISTANCE = 6;
 /** Longer formulas are entered: a span of one step need not take a whole derivation. */
 const LONGEST_FORMULA = 400;
 
@@ -28,6 +30,8 @@ export class TraceBoundaries {
   readonly #wholes: readonly Stretch[];
   readonly #sentenceStarts: readonly number[];
   readonly #sentenceEnds: readonly number[];
+  readonly #formulaStarts: readonly number[];
+  readonly #formulaEnds: readonly number[];
 
   constructor(text: string) {
     this.#text = text;
@@ -35,12 +39,10 @@ export class TraceBoundaries {
     this.#wholes = wholesIn(text, 0, formulas);
     const ends = sentenceEnds(text, formulas);
     const edges = formulas.filter(({ start, end }) => end - start > 2);
-    this.#sentenceEnds = [...new Set([...ends, ...edges.map(({ end }) => end)])].sort(
-      (left, right) => left - right,
-    );
-    this.#sentenceStarts = [
-      ...new Set([0, ...ends, ...edges.map(({ start }) => start)].map((offset) => this.#skipSpace(offset))),
-    ].sort((left, right) => left - right);
+    this.#formulaStarts = edges.map(({ start }) => start);
+    this.#formulaEnds = edges.map(({ end }) => end);
+    this.#sentenceEnds = ends;
+    this.#sentenceStarts = [...new Set([0, ...ends].map((offset) => this.#skipSpace(offset)))];
   }
 
   /** The span from edge to edge, without white space around it; undefined when nothing is left. */
@@ -51,16 +53,32 @@ export class TraceBoundaries {
   }
 
   #snapStart(offset: number): number {
-    const near = nearest(this.#sentenceStarts, offset);
-    const edge = near !== undefined && Math.abs(near - offset) <= SNAP_DISTANCE ? near : offset;
+    const edge = this.#edgeFor(offset, -1);
     return this.#graphemeStart(this.#outOf(edge)?.start ?? edge);
   }
 
   #snapEnd(offset: number, start: number): number {
-    const near = nearest(this.#sentenceEnds, offset);
-    const isNear = near !== undefined && near > start && Math.abs(near - offset) <= SNAP_DISTANCE;
-    const edge = isNear ? near : offset;
-    return this.#graphemeEnd(this.#outOf(edge)?.end ?? edge);
+    const edge = this.#edgeFor(offset, 1);
+    // Never back over all of the span.
+    const end = edge > start ? edge : offset;
+    return this.#graphemeEnd(this.#outOf(end)?.end ?? end);
+  }
+
+  /**
+   * The edge to take for `offset`: itself if it is one; else that of a sentence within reach, outwards; else that of a formula; else one
+   * a few characters back inwards; else itself.
+   * @param outwards -1 for a start, 1 for an end.
+   */
+  #edgeFor(offset: number, outwards: -1 | 1): number {
+    const sentences = outwards < 0 ? this.#sentenceStarts : this.#sentenceEnds;
+    const formulas = outwards < 0 ? this.#formulaStarts : this.#formulaEnds;
+    if (has(sentences, offset) || has(formulas, offset)) return offset;
+    for (const edges of [sentences, formulas]) {
+      const edge = outwards < 0 ? atOrBefore(edges, offset) : atOrBehind(edges, offset);
+      if (edge !== undefined && Math.abs(edge - offset) <= SNAP_DISTANCE) return edge;
+    }
+    const inner = outwards < 0 ? atOrBehind(sentences, offset) : atOrBefore(sentences, offset);
+    return inner !== undefined && Math.abs(inner - offset) <= CUT_DISTANCE ? inner : offset;
   }
 
   /** The whole that `offset` stands inside of. */
@@ -155,7 +173,8 @@ function sentenceEnds(text: string, formulas: readonly Stretch[]): number[] {
   return ends;
 }
 
-function nearest(sorted: readonly number[], offset: number): number | undefined {
+/** Index of the first element that is at least `offset`. */
+function firstFrom(sorted: readonly number[], offset: number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
@@ -163,8 +182,11 @@ function nearest(sorted: readonly number[], offset: number): number | undefined 
     if ((sorted[middle] ?? 0) < offset) low = middle + 1;
     else high = middle;
   }
-  const behind = sorted[low];
-  const before = sorted[low - 1];
-  if (behind === undefined || before === undefined) return behind ?? before;
-  return offset - before <= behind - offset ? before : behind;
+  return low;
 }
+
+const atOrBehind = (sorted: readonly number[], offset: number): number | undefined =>
+  sorted[firstFrom(sorted, offset)];
+const atOrBefore = (sorted: readonly number[], offset: number): number | undefined =>
+  sorted[firstFrom(sorted, offset + 1) - 1];
+const has = (sorted: readonly number[], offset: number): boolean => atOrBehind(sorted, offset) === offset;

@@ -6,6 +6,7 @@
  */
 import search from "approx-string-match";
 
+import { editDistance } from "./edit-distance.ts";
 import { type NormalForm, normalForm, restoreBackslashes } from "./normal-form.ts";
 import { GramIndex } from "./gram-index.ts";
 
@@ -16,7 +17,7 @@ export interface LocateOptions {
   readonly minimumNumbers: number;
 }
 
-export const LOCATE_DEFAULTS: LocateOptions = { minimumSimilarity: 0.65, minimumNumbers: 0.5 };
+export const LOCATE_DEFAULTS: LocateOptions = { minimumSimilarity: 0.65, minimumNumbers: 0.7 };
 
 export type Place =
   | {
@@ -38,10 +39,16 @@ export type Place =
 type Found = Extract<Place, { readonly status: "found" }>;
 
 /** Shorter snippets, in normal form, are in too many places to say anything. */
-const SHORTEST = 6;
+const SHORTEST = 5;
 const MOST_OCCURRENCES = 256;
 /** From here on the best of the likely places is taken without looking at the others. */
 const SURELY_SIMILAR = 0.85;
+/** Units at either end of a quotation that say where it begins and ends. */
+const EDGE = 8;
+const MOST_REACH = 120;
+/** As many own units make an edge sure. */
+const SURE = 3;
+const MOST_COMPARED = 16;
 /** Longer ones are no snippets. */
 const LONGEST = 20_000;
 
@@ -81,30 +88,114 @@ export function locateSnippets(
 
 function locate(trace: TraceText, snippet: string, after: number, options: LocateOptions): Place {
   const quotation = restoreBackslashes(snippet).trim().slice(0, LONGEST);
-  const wanted = normalForm(quotation).text;
-  if (wanted.length < SHORTEST) return { status: "absent", reason: "too-short" };
-  const exact = chosen(occurrences(trace.text, quotation), after);
-  if (exact !== undefined) {
-    return {
-      status: "found",
-      start: exact,
-      end: exact + quotation.length,
-      method: "exact",
-      edits: 0,
-      similarity: 1,
-    };
+  const bare = undecorated(quotation);
+  const readings = (bare === quotation ? [quotation] : [quotation, bare]).map((text) => ({
+    text,
+    normal: normalForm(text).text,
+  }));
+  if (readings.every(({ normal }) => normal.length < SHORTEST))
+    return { status: "absent", reason: "too-short" };
+  const usable = readings.filter(({ normal }) => normal.length >= SHORTEST);
+  for (const { text } of usable) {
+    const exact = chosen(occurrences(trace.text, text), after);
+    if (exact !== undefined) {
+      return {
+        status: "found",
+        start: exact,
+        end: exact + text.length,
+        method: "exact",
+        edits: 0,
+        similarity: 1,
+      };
+    }
   }
-  const { normal } = trace;
-  const normalAfter = firstAtOrBehind(normal.starts, after);
-  const same = chosen(occurrences(normal.text, wanted), normalAfter);
-  if (same !== undefined) return found(trace, same, same + wanted.length, "normalised", 0, 1);
-  const match = closest(trace, wanted, normalAfter, options.minimumSimilarity);
-  if (match === undefined) return { status: "absent", reason: "not-similar" };
+  const normalAfter = firstAtOrBehind(trace.normal.starts, after);
+  for (const { text, normal } of usable) {
+    const places = occurrences(trace.normal.text, normal).map((at) =>
+      found(trace, at, at + normal.length, "normalised", 0, 1),
+    );
+    if (places.length > 0) return mostLike(trace, text, places, after);
+  }
+  let best: Place = { status: "absent", reason: "not-similar" };
+  for (const { text, normal } of usable) {
+    const place = approximate(trace, text, normal, normalAfter, options);
+    if (place !== undefined && (best.similarity ?? 0) < place.similarity) best = place;
+  }
+  return best;
+}
+
+/** What models put around a quotation: list marks, a label, quotation marks, emphasis, a remark in brackets. */
+function undecorated(quotation: string): string {
+  return quotation
+    .replace(/^(?:[-*•–>]+|\(?\d{1,3}[.):]|#+)\s+/u, "")
+    .replace(/^[A-Z][a-z]{2,15}(?: [A-Za-z0-9]{1,15})?:\s+/u, "")
+    .replace(/\s+\([A-Za-z][^()]{0,60}\)$/u, "")
+    .replaceAll(/^["“”'`*_]+|["“”'`*_]+$/gu, "")
+    .trim();
+}
+
+/** Of places that are the same in normal form, the one that is most like the quotation as it was written. */
+function mostLike(trace: TraceText, quotation: string, places: readonly Found[], after: number): Found {
+  const [first] = places;
+  if (first === undefined) throw new RangeError("mostLike: there are no places");
+  if (places.length === 1) return first;
+  const distances = places
+    .slice(0, MOST_COMPARED)
+    .map((place) => editDistance(quotation, withSilentEdges(trace, place)));
+  const least = Math.min(...distances);
+  const equal = places.filter((_, index) => distances[index] === least);
+  return equal.find(({ start }) => start >= after) ?? equal[0] ?? first;
+}
+
+/** The place as it is written, with what has no unit in the normal form on either side of it: `\[`, dollar signs, emphasis. */
+function withSilentEdges({ text, normal }: TraceText, { start, end }: Found): string {
+  const before = normal.ends[firstAtOrBehind(normal.starts, start) - 1] ?? 0;
+  const behind = normal.starts[firstAtOrBehind(normal.starts, end)] ?? text.length;
+  return text.slice(before, behind).trim();
+}
+
+function approximate(
+  trace: TraceText,
+  quotation: string,
+  wanted: string,
+  after: number,
+  options: LocateOptions,
+): (Extract<Place, { readonly similarity?: number }> & { readonly similarity: number }) | undefined {
+  const match = closest(trace, wanted, after, options.minimumSimilarity);
+  if (match === undefined) return undefined;
+  const { start, end } = withQuotedEdges(trace.normal.text, wanted, match);
+  const isSame = start === match.start && end === match.end;
+  const edits = isSame ? match.errors : editDistance(wanted, trace.normal.text.slice(start, end));
   const similarity = 1 - match.errors / wanted.length;
-  const place = found(trace, match.start, match.end, "approximate", match.errors, similarity);
+  const place = found(trace, start, end, "approximate", edits, similarity);
   return sharedNumbers(quotation, trace.text.slice(place.start, place.end)) < options.minimumNumbers
     ? { status: "absent", reason: "other-numbers", similarity }
     : place;
+}
+
+/**
+ * Where something near an edge was left out of a quotation, the cheapest alignment may leave out what is before it as well. The
+ * quotation's own first and last units, found near by, say where it began and ended.
+ */
+function withQuotedEdges(
+  text: string,
+  wanted: string,
+  { start, end }: Match,
+): { readonly start: number; readonly end: number } {
+  const reach = Math.min(MOST_REACH, 24 + Math.floor(wanted.length / 2));
+  const head = wanted.slice(0, EDGE);
+  const tail = wanted.slice(-EDGE);
+  let [newStart, newEnd] = [start, end];
+  if (wanted.length >= 3 * EDGE && !text.startsWith(head, start)) {
+    const at = text.slice(Math.max(0, start - reach), start + EDGE).lastIndexOf(head);
+    if (at >= 0) newStart = Math.max(0, start - reach) + at;
+  }
+  if (wanted.length >= 3 * EDGE && !text.endsWith(tail, end)) {
+    const from = Math.max(0, end - EDGE);
+    const at = text.slice(from, end + reach).indexOf(tail);
+    if (at >= 0) newEnd = from + at + EDGE;
+  }
+  return { start: newStart, end: newEnd };
 }
 
 function found(
@@ -158,7 +249,8 @@ function closest(
 }
 
 /**
- * Among equally good places the first behind `after`; among equally good edges of it those whose own unit is the snippet's.
+ * Among equally good places the first behind `after`; of equally good edges of it those at which the snippet's own units stand, else
+ * the innermost: what a model put before or behind a quotation is not to reach into the neighbouring text.
  */
 function closestIn(text: string, wanted: string, most: number, after: number): Match | undefined {
   const matches = search(text, wanted, most);
@@ -167,12 +259,14 @@ function closestIn(text: string, wanted: string, most: number, after: number): M
   const seed = matches.find(({ start }) => start >= after) ?? first;
   // Ends of one and the same place lie side by side.
   const ends = matches.filter(({ end }) => Math.abs(end - seed.end) <= seed.errors).map(({ end }) => end);
-  const end = ends.findLast((one) => text[one - 1] === wanted.at(-1)) ?? seed.end;
+  const end = ends.findLast((one) => text.endsWith(wanted.slice(-SURE), one)) ?? Math.min(...ends);
   const from = Math.max(0, end - wanted.length - seed.errors);
   const starts = search(reversed(text.slice(from, end)), reversed(wanted), seed.errors).map(
     (match) => end - match.end,
   );
-  const start = starts.find((one) => text[one] === wanted[0]) ?? Math.min(end - 1, ...starts, seed.start);
+  const start =
+    starts.find((one) => text.startsWith(wanted.slice(0, SURE), one)) ??
+    Math.max(...(starts.length > 0 ? starts : [seed.start]));
   return { start, end, errors: seed.errors };
 }
 

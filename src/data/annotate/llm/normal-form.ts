@@ -24,9 +24,11 @@ const COMMAND_SIGNS: Readonly<Record<string, string>> = {
   times: "*",
   ast: "*",
   div: "/",
-  dfrac: "\\frac",
-  tfrac: "\\frac",
-  cfrac: "\\frac",
+  // Groups side by side are divided by a stroke, see below.
+  frac: "",
+  dfrac: "",
+  tfrac: "",
+  cfrac: "",
   dbinom: "\\binom",
   tbinom: "\\binom",
   le: "≤",
@@ -109,34 +111,82 @@ const SIGNS: Readonly<Record<string, string>> = {
 /** Sticky: one LaTeX command (its backslash doubled or not), one run of backslashes, one piece of emphasis, or a run of white space. */
 const TOKEN = /\\+([A-Za-z]+)\*?|\\+([^A-Za-z\\]?)|\*\*+|\s+/uy;
 
+/** Another group follows, as the denominator in `\frac{1}{2}`. */
+const GROUP = /^\s*\{/u;
+
 export function normalForm(original: string): NormalForm {
-  const starts: number[] = [];
-  const ends: number[] = [];
-  const parts: string[] = [];
-  const push = (text: string, start: number, end: number): void => {
-    for (let unit = 0; unit < text.length; unit++) {
-      starts.push(start);
-      ends.push(end);
-    }
-    if (text !== "") parts.push(text);
-  };
+  const writer = new NormalWriter(original.length);
   let offset = 0;
   while (offset < original.length) {
+    const code = original.charCodeAt(offset);
+    // Most of a text: small letters and digits stand for themselves.
+    if ((code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39)) {
+      writer.unit(code, offset, offset + 1);
+      offset++;
+      continue;
+    }
     const character = original[offset] ?? "";
     if (character === "\\" || character === "*" || character <= " " || character === "\u00a0") {
       TOKEN.lastIndex = offset;
       const match = TOKEN.exec(original);
       if (match !== null) {
         const end = offset + match[0].length;
-        push(normalToken(match), offset, end);
+        writer.text(normalToken(match), offset, end);
         offset = end;
         continue;
       }
     }
-    push(SIGNS[character] ?? lowered(character), offset, offset + 1);
+    const isBetweenGroups = character === "}" && GROUP.test(original.slice(offset + 1, offset + 8));
+    writer.text(isBetweenGroups ? "/" : (SIGNS[character] ?? lowered(character)), offset, offset + 1);
     offset++;
   }
-  return { text: parts.join(""), starts: Uint32Array.from(starts), ends: Uint32Array.from(ends) };
+  return writer.finish();
+}
+
+class NormalWriter {
+  #units: Uint16Array<ArrayBuffer>;
+  #starts: Uint32Array<ArrayBuffer>;
+  #ends: Uint32Array<ArrayBuffer>;
+  #length = 0;
+
+  constructor(capacity: number) {
+    // One unit may become three: it grows where that happens often.
+    this.#units = new Uint16Array(capacity + 16);
+    this.#starts = new Uint32Array(capacity + 16);
+    this.#ends = new Uint32Array(capacity + 16);
+  }
+
+  unit(code: number, start: number, end: number): void {
+    if (this.#length === this.#units.length) this.#grow();
+    this.#units[this.#length] = code;
+    this.#starts[this.#length] = start;
+    this.#ends[this.#length] = end;
+    this.#length++;
+  }
+
+  text(text: string, start: number, end: number): void {
+    for (let at = 0; at < text.length; at++) this.unit(text.charCodeAt(at), start, end);
+  }
+
+  finish(): NormalForm {
+    const units = this.#units.subarray(0, this.#length);
+    return {
+      text: Buffer.from(units.buffer, units.byteOffset, units.byteLength).toString("utf16le"),
+      starts: this.#starts.subarray(0, this.#length),
+      ends: this.#ends.subarray(0, this.#length),
+    };
+  }
+
+  #grow(): void {
+    const capacity = 2 * this.#units.length;
+    const [units, starts, ends] = [this.#units, this.#starts, this.#ends];
+    this.#units = new Uint16Array(capacity);
+    this.#starts = new Uint32Array(capacity);
+    this.#ends = new Uint32Array(capacity);
+    this.#units.set(units);
+    this.#starts.set(starts);
+    this.#ends.set(ends);
+  }
 }
 
 function normalToken(match: RegExpExecArray): string {
