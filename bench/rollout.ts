@@ -45,7 +45,7 @@ interface Speed {
 async function rollouts(problems: readonly RolloutProblem[], seed: number): Promise<Speed> {
   const startMs = performance.now();
   const groups = await rollOut(problems, {
-    decoder,
+    decoders: [decoder],
     policy: learned(),
     ids: { open: tokenId(-1), close: tokenId(-2), endOfTurn: tokenId(-3) },
     members,

@@ -24,6 +24,7 @@ import { rollOut, type Rollout, type RolloutGroup, type RolloutProblem } from ".
 import { rolloutRecords } from "./grpo/rollout-record.ts";
 import type { TagIds } from "./grpo/trajectory.ts";
 import { updatePolicy, type UpdateResult } from "./grpo/update.ts";
+import { learningRateAt } from "./loop.ts";
 import { RunFolder } from "./run-folder.ts";
 import type { Datum, Reference, Trainer } from "./trainer.ts";
 
@@ -154,19 +155,9 @@ async function oneStep(
   readonly metrics: Omit<GrpoMetrics, "step" | "secondsLeft">;
   readonly groups: readonly RolloutGroup[];
 }> {
-  const { config, reward, trainer, signal } = options;
+  const { config, reward, trainer } = options;
   const startMs = clock.nowMs();
-  await using policy = await trainer.sampler();
-  const groups = await rollOut(options.problems(step), {
-    decoder: new SplitDecoder({ small: policy, big: options.big }),
-    policy: reward.rollouts === "self" ? self() : learned(),
-    ids: options.ids,
-    members: config.members,
-    maxTokens: config.maxTokens,
-    seed: hash32(`step ${step}`, config.seed),
-    concurrency: config.concurrency,
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const groups = await makeRollouts(options, step);
   const rolledOutMs = clock.nowMs();
   const batch = assembleBatch(
     groups,
@@ -182,7 +173,7 @@ async function oneStep(
       { code: "train-invalid" },
     );
   }
-  const learningRate = config.learningRate * Math.min(1, (step + 1) / Math.max(1, config.warmupSteps));
+  const learningRate = learningRateAt(config, step);
   const { logprobs, klToStart } = await logprobsBefore(trainer, start, batch);
   const update =
     batch.items.length === 0
@@ -261,6 +252,29 @@ async function logprobsBefore(
 
 /** Some thousand choices, for 1 to 2% of a step's time; all rollouts of a step of 128 would take 4 to 7%. */
 const COMPARED_ROLLOUTS = 32;
+
+/** The policy as it is at this step, in as many copies as the configuration says, beside one big model. */
+async function makeRollouts(
+  { config, reward, trainer, ...options }: GrpoOptions,
+  step: number,
+): Promise<RolloutGroup[]> {
+  const samplers: Engine[] = [];
+  try {
+    while (samplers.length < config.samplers) samplers.push(await trainer.sampler());
+    return await rollOut(options.problems(step), {
+      decoders: samplers.map((small) => new SplitDecoder({ small, big: options.big })),
+      policy: reward.rollouts === "self" ? self() : learned(),
+      ids: options.ids,
+      members: config.members,
+      maxTokens: config.maxTokens,
+      seed: hash32(`step ${step}`, config.seed),
+      concurrency: config.concurrency,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+  } finally {
+    await Promise.all(samplers.map((sampler) => sampler.close()));
+  }
+}
 
 async function keepRollouts(
   { folder, config }: GrpoOptions,

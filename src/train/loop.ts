@@ -33,8 +33,10 @@ export const loopConfigSchema = z.strictObject({
 
 export type LoopConfig = z.output<typeof loopConfigSchema>;
 
+type RateSchedule = Pick<LoopConfig, "steps" | "learningRate" | "warmupSteps" | "schedule" | "finalShare">;
+
 /** The learning rate of a step (from 0). */
-export function learningRateAt(config: LoopConfig, step: number): number {
+export function learningRateAt(config: RateSchedule, step: number): number {
   const { steps, warmupSteps, learningRate, finalShare } = config;
   if (step < warmupSteps) return (learningRate * (step + 1)) / warmupSteps;
   const done = (step - warmupSteps) / Math.max(1, steps - warmupSteps);

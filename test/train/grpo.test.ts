@@ -120,7 +120,10 @@ describe("runGrpo", () => {
     const trainer = await makeTrainer(1);
     const steps: GrpoMetrics[] = [];
     const made = options("learns", trainer, { onStep: (metrics) => steps.push(metrics) });
-    const outcome = await runGrpo({ ...made, config: { ...made.config, steps: 24, checkpointEvery: 100 } });
+    const outcome = await runGrpo({
+      ...made,
+      config: { ...made.config, steps: 24, checkpointEvery: 100, schedule: "constant" },
+    });
     await trainer.close();
     expect(outcome).toMatchObject({ status: "done", step: 24 });
     const mean = (part: readonly GrpoMetrics[]) =>

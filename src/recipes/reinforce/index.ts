@@ -136,7 +136,7 @@ async function evaluatePolicy(
   signal: AbortSignal | undefined,
 ): Promise<Omit<GrpoEvaluation, "step">> {
   const groups = await rollOut(problems, {
-    decoder: new SplitDecoder({ small: policy, big }),
+    decoders: [new SplitDecoder({ small: policy, big })],
     policy: learned(),
     ids,
     members: 1,

@@ -16,8 +16,10 @@ export const grpoConfigSchema = z.strictObject({
   members: z.int().min(2).default(8),
   /** Longest output of a rollout, both models together. */
   maxTokens: positive.default(320),
-  /** Rollouts in flight. */
+  /** Rollouts in flight, over all samplers. */
   concurrency: positive.default(32),
+  /** Copies of the policy that share the rollouts. A model too small for several threads of its own uses more cores so. */
+  samplers: positive.default(1),
   advantage: advantageConfigSchema.default(advantageConfigSchema.parse({})),
   loss: lossConfigSchema.default(lossConfigSchema.parse({})),
   truncation: truncationSchema,
@@ -25,6 +27,9 @@ export const grpoConfigSchema = z.strictObject({
   updates: positive.default(1),
   learningRate: z.number().positive().default(1e-4),
   warmupSteps: z.int().nonnegative().default(5),
+  /** Down to `finalShare` of the rate (Paper 3.3: cosine). At a constant rate the noise of the gradients wears the policy down. */
+  schedule: z.enum(["cosine", "linear", "constant"]).default("cosine"),
+  finalShare: z.number().min(0).max(1).default(0.05),
   beta1: z.number().min(0).lt(1).default(0.9),
   beta2: z.number().min(0).lt(1).default(0.98),
   epsilon: z.number().positive().default(1e-9),

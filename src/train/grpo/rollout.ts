@@ -27,7 +27,8 @@ export interface RolloutProblem {
 }
 
 export interface RolloutOptions {
-  readonly decoder: SplitDecoder;
+  /** Several, over engines of their own, share the rollouts: which decoder makes one does not change it. */
+  readonly decoders: readonly SplitDecoder[];
   readonly policy: Policy;
   readonly ids: TagIds;
   /** G: rollouts of a problem. */
@@ -81,14 +82,21 @@ export async function rollOut(
   // One listener a rollout in flight is no leak.
   if (options.signal !== undefined) setMaxListeners(0, options.signal);
   let next = 0;
-  const work = async (): Promise<void> => {
+  const work = async (decoder: SplitDecoder): Promise<void> => {
     for (let index = next++; index < jobs.length; index = next++) {
       options.signal?.throwIfAborted();
       const job = jobs[index];
-      if (job !== undefined) outcomes[index] = await attempt(job.problem, job.member, options);
+      if (job !== undefined) outcomes[index] = await attempt(job.problem, job.member, decoder, options);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(options.concurrency, jobs.length) }, work));
+  const { decoders, concurrency } = options;
+  await Promise.all(
+    Array.from({ length: Math.min(concurrency, jobs.length) }, async (_, worker) => {
+      const decoder = decoders[worker % decoders.length];
+      if (decoder === undefined) throw new TypeError("rollouts need a decoder");
+      await work(decoder);
+    }),
+  );
   options.signal?.throwIfAborted();
   return problems.map(({ id }, index) => {
     const group = outcomes.slice(index * options.members, (index + 1) * options.members);
@@ -103,13 +111,14 @@ export async function rollOut(
 async function attempt(
   problem: RolloutProblem,
   member: number,
+  decoder: SplitDecoder,
   options: RolloutOptions,
 ): Promise<Rollout | FailedRollout> {
   const seed = rolloutSeed(options.seed, problem.id, member);
   const about = { problemId: problem.id, member, seed };
   try {
     const result = await collect(
-      options.decoder.decode({
+      decoder.decode({
         ...problem.prompt,
         policy: options.policy,
         limits: { maxTokens: options.maxTokens },
