@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { registerAnnotate } from "./annotate.ts";
 import { registerDataCheck } from "./data-check.ts";
 import { registerDataConvert } from "./data-convert.ts";
+import { registerDataExport } from "./data-export.ts";
 import { registerDataPush } from "./data-push.ts";
 import { registerDataStats } from "./data-stats.ts";
 import type { CommandContext } from "./program.ts";
@@ -17,5 +18,6 @@ export function registerData(program: Command, context: CommandContext): void {
   registerAnnotate(data, context);
   registerDataCheck(data, context);
   registerDataStats(data, context);
+  registerDataExport(data, context);
   registerDataPush(data, context);
 }

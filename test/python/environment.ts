@@ -8,14 +8,17 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 const REPOSITORY = join(import.meta.dirname, "..", "..");
-const ENVIRONMENT = join(REPOSITORY, ".cache", "python-venv");
-const REQUIREMENTS = join(import.meta.dirname, "requirements.txt");
-/** Written last: an environment without it is not whole. */
-const STAMP = join(ENVIRONMENT, "requirements.sha256");
-const PYTHON = join(
-  ENVIRONMENT,
-  ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]),
-);
+
+/** Each set of packages has an environment of its own: `exports` is torch and transformers, `data` is what reads parquet. */
+const SETS = {
+  exports: { requirements: "requirements.txt", folder: "python-venv" },
+  data: { requirements: "requirements-data.txt", folder: "python-venv-data" },
+} as const;
+export type PackageSet = keyof typeof SETS;
+
+const environmentOf = (set: PackageSet): string => join(REPOSITORY, ".cache", SETS[set].folder);
+const pythonOf = (set: PackageSet): string =>
+  join(environmentOf(set), ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]));
 
 /** Time enough to download and install everything once. */
 export const ENVIRONMENT_TIMEOUT_MS = 20 * 60_000;
@@ -24,30 +27,46 @@ export const ENVIRONMENT_TIMEOUT_MS = 20 * 60_000;
  * Makes the environment when it is not there yet. `SPLITREASON_PYTHON` names the interpreter to start from, `python3` is the default.
  * Rejects, with what Python or pip said, when it cannot be made: these tests are never skipped.
  */
-export async function preparePython(): Promise<void> {
+export async function preparePython(set: PackageSet = "exports"): Promise<void> {
+  const requirements = join(import.meta.dirname, SETS[set].requirements);
+  const environment = environmentOf(set);
+  // Written last: an environment without it is not whole.
+  const stamp = join(environment, "requirements.sha256");
   const wanted = createHash("sha256")
-    .update(await readFile(REQUIREMENTS))
+    .update(await readFile(requirements))
     .digest("hex");
-  const found = await readFile(STAMP, "utf8").catch(() => "");
+  const found = await readFile(stamp, "utf8").catch(() => "");
   if (found === wanted) return;
   const interpreter = process.env["SPLITREASON_PYTHON"] ?? "python3";
-  await rm(ENVIRONMENT, { recursive: true, force: true });
+  await rm(environment, { recursive: true, force: true });
   try {
-    await run(interpreter, ["-m", "venv", ENVIRONMENT]);
-    await run(PYTHON, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS]);
+    await run(interpreter, ["-m", "venv", environment]);
+    await run(pythonOf(set), [
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--disable-pip-version-check",
+      "-r",
+      requirements,
+    ]);
   } catch (error) {
     throw new Error(
-      `The export tests need Python 3.11 or newer with venv, and the packages of test/python/requirements.txt; ` +
+      `The Python tests need Python 3.11 or newer with venv, and the packages of test/python/${SETS[set].requirements}; ` +
         `"${interpreter}" could not set them up. Install Python, or set SPLITREASON_PYTHON.`,
       { cause: error },
     );
   }
-  await writeFile(STAMP, wanted);
+  await writeFile(stamp, wanted);
 }
 
 /** Runs `test/python/SCRIPT` on `input`. Offline and on one thread. */
-export async function runPython(script: string, input: unknown): Promise<unknown> {
-  const output = await run(PYTHON, [join(import.meta.dirname, script)], JSON.stringify(input));
+export async function runPython(
+  script: string,
+  input: unknown,
+  set: PackageSet = "exports",
+): Promise<unknown> {
+  const output = await run(pythonOf(set), [join(import.meta.dirname, script)], JSON.stringify(input));
   return JSON.parse(output);
 }
 

@@ -1,0 +1,95 @@
+/** Trace rows in the forms that other trainers read. What each form keeps of a row is its contract; whatever else a row has is left out, and listed here. */
+import { THINK_TAGS, wrapSpans } from "../../tags/index.ts";
+import type { TraceRow } from "../../formats/trace-row.ts";
+import { booleans, listOf, type ParquetColumn, structOf, texts } from "../writers/index.ts";
+
+export interface ExportForm {
+  /** The columns of a parquet file; in JSON Lines the same fields. */
+  readonly columns: readonly ParquetColumn[];
+  /** One row; undefined for a trace that the form has nothing to say of. */
+  readonly convert: (row: TraceRow) => Readonly<Record<string, unknown>> | undefined;
+}
+
+interface Message {
+  readonly role: "user" | "assistant";
+  readonly content: string;
+}
+
+const MESSAGE = structOf("message", [texts("role"), texts("content", { long: true })]);
+export const messagesColumn = (name: string): ParquetColumn => listOf(name, MESSAGE);
+
+/** What every form for fine-tuning keeps beside the conversation, so that rows can be told apart and read back. */
+export const KEPT_COLUMNS: readonly ParquetColumn[] = [
+  texts("id", { long: true }),
+  texts("annotator"),
+  texts("answer"),
+  texts("source"),
+  booleans("correct"),
+];
+
+export const kept = ({ id, annotator, answer, source, correct }: TraceRow) => ({
+  id,
+  annotator,
+  answer,
+  source,
+  correct,
+});
+
+/** The assistant's turn as it is trained: thinking opened, offload tags around the spans. */
+export const taggedTurn = ({ trace, spans = [] }: TraceRow): string =>
+  `${THINK_TAGS.open}\n${wrapSpans(trace, spans)}`;
+
+const user = ({ problem }: TraceRow): Message => ({ role: "user", content: problem });
+const assistant = (row: TraceRow): Message => ({ role: "assistant", content: taggedTurn(row) });
+
+/** TRL's conversational prompt-completion: its trainer learns the completion only. */
+export const trlConversation: ExportForm = {
+  columns: [messagesColumn("prompt"), messagesColumn("completion"), ...KEPT_COLUMNS],
+  convert: (row) => ({ prompt: [user(row)], completion: [assistant(row)], ...kept(row) }),
+};
+
+/** One conversation a row, as SkyRL's supervised trainer reads it (`messages_key`, the last assistant message is learnt) and most others do. */
+export const conversation: ExportForm = {
+  columns: [messagesColumn("messages"), ...KEPT_COLUMNS],
+  convert: (row) => ({ messages: [user(row), assistant(row)], ...kept(row) }),
+};
+
+/** Takes each problem once: for reinforcement learning the traces are of no use, and several may share a problem. */
+export function oncePerProblem(form: ExportForm): ExportForm {
+  const seen = new Set<string>();
+  return {
+    ...form,
+    convert: (row) => {
+      if (seen.has(row.problem)) return undefined;
+      seen.add(row.problem);
+      return form.convert(row);
+    },
+  };
+}
+
+/** TRL's conversational prompt-only, with the answer beside it for a reward function. */
+export const trlPrompts: ExportForm = {
+  columns: [messagesColumn("prompt"), texts("answer"), texts("id", { long: true }), texts("source")],
+  convert: (row) => ({ prompt: [user(row)], answer: row.answer, id: row.id, source: row.source }),
+};
+
+/** What SkyRL's reinforcement learning reads: the prompt, its environment, and what the environment's reward needs. Rows without an answer are left out. */
+export const skyrlPrompts = (environment: string): ExportForm => ({
+  columns: [
+    texts("data_source"),
+    messagesColumn("prompt"),
+    texts("env_class"),
+    structOf("reward_spec", [texts("method"), texts("ground_truth")]),
+    structOf("extra_info", [texts("id", { long: true })]),
+  ],
+  convert: (row) =>
+    row.answer === undefined
+      ? undefined
+      : {
+          data_source: row.source ?? "splitreason",
+          prompt: [user(row)],
+          env_class: environment,
+          reward_spec: { method: "rule", ground_truth: row.answer },
+          extra_info: { id: row.id },
+        },
+});
