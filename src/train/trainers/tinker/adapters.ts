@@ -1,0 +1,61 @@
+/** Low-rank adapters (PEFT's files) put into the weights that they are for: W + alpha / rank * B A. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { z } from "zod";
+
+import { DataError } from "../../../core/errors.ts";
+import { readTextFile } from "../../../core/files.ts";
+import { decodeSafetensors } from "../../../formats/safetensors.ts";
+import type { Weights } from "../../model/parameters.ts";
+
+export const ADAPTER_FILE = "adapter_model.safetensors";
+const ADAPTER_CONFIG = "adapter_config.json";
+const PREFIX = "base_model.model.";
+
+const configSchema = z.object({
+  r: z.int().positive(),
+  lora_alpha: z.number().positive(),
+  use_rslora: z.literal(false).default(false),
+  use_dora: z.literal(false).default(false),
+});
+
+/** @param folder With the two files of an adapter. @throws DataError when it is not for these weights. */
+export async function mergeAdapters(folder: string, base: Weights): Promise<Weights> {
+  const path = join(folder, ADAPTER_FILE);
+  const config = configSchema.safeParse(JSON.parse(await readTextFile(join(folder, ADAPTER_CONFIG))));
+  const invalid = (what: string) =>
+    new DataError(`the adapters in ${path} do not fit the model: ${what}.`, { code: "data-invalid" });
+  if (!config.success) throw invalid(`${ADAPTER_CONFIG}: ${z.prettifyError(config.error)}`);
+  const scale = config.data.lora_alpha / config.data.r;
+  const { tensors } = decodeSafetensors(await readFile(path), path);
+  const merged = new Map(base);
+  for (const [name, down] of tensors) {
+    if (!name.endsWith(".lora_A.weight")) continue;
+    const stem = name.slice(0, -".lora_A.weight".length);
+    const target = `${stem.startsWith(PREFIX) ? stem.slice(PREFIX.length) : stem}.weight`;
+    const up = tensors.get(`${stem}.lora_B.weight`);
+    const weight = base.get(target);
+    if (up === undefined || weight === undefined)
+      throw invalid(`${target} is not there, or has half an adapter`);
+    const [rows = 0, columns = 0] = weight.shape;
+    const [rank = 0, width = 0] = down.shape;
+    if (weight.shape.length !== 2 || width !== columns || up.shape[0] !== rows || up.shape[1] !== rank)
+      throw invalid(
+        `${target} is [${weight.shape.join(", ")}], its adapter [${up.shape.join(", ")}] x [${down.shape.join(", ")}]`,
+      );
+    const data = Float32Array.from(weight.data);
+    for (let row = 0; row < rows; row++) {
+      for (let inner = 0; inner < rank; inner++) {
+        const factor = scale * (up.data[row * rank + inner] ?? 0);
+        if (factor === 0) continue;
+        for (let column = 0; column < columns; column++) {
+          const at = row * columns + column;
+          data[at] = (data[at] ?? 0) + factor * (down.data[inner * columns + column] ?? 0);
+        }
+      }
+    }
+    merged.set(target, { shape: weight.shape, data });
+  }
+  return merged;
+}

@@ -1,0 +1,44 @@
+/** What a run folder holds of a checkpoint that the server keeps: where it is, and of what model. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+
+import { z } from "zod";
+
+import { errorMessage, TrainError } from "../../../core/errors.ts";
+import { readTextFile, writeFileAtomic } from "../../../core/files.ts";
+
+const POINTER_FILE = "tinker.json";
+
+const pointerSchema = z.object({
+  path: z.string().regex(/^tinker:\/\/[^/\s]+\/weights\/[^/\s]+$/u, "no tinker://MODEL/weights/NAME"),
+  base: z.string(),
+  rank: z.int().nonnegative(),
+});
+export type Pointer = z.output<typeof pointerSchema>;
+
+export async function writePointer(folder: string, pointer: Pointer): Promise<void> {
+  await writeFileAtomic(join(folder, POINTER_FILE), `${JSON.stringify(pointer, null, 2)}\n`);
+}
+
+/** @throws TrainError when the checkpoint is of another trainer or model. */
+export async function readPointer(folder: string, wanted: Omit<Pointer, "path">): Promise<Pointer> {
+  const path = join(folder, POINTER_FILE);
+  const pointer = await readTextFile(path).then(
+    (text) => pointerSchema.parse(JSON.parse(text)),
+    (error: unknown) => {
+      throw new TrainError(
+        `${folder} is not a checkpoint of a trainer server (${errorMessage(error)}): give the --trainer that the run began with, or another --out.`,
+        { code: "train-invalid", cause: error },
+      );
+    },
+  );
+  if (pointer.base === wanted.base && pointer.rank === wanted.rank) return pointer;
+  throw new TrainError(
+    `${path} is of ${pointer.base} with rank ${pointer.rank}; the trainer has ${wanted.base} with rank ${wanted.rank}.`,
+    { code: "train-invalid" },
+  );
+}
+
+/** Unlike any other: names on a server are never used twice, whatever ran there before. */
+export const stateName = (kind: string, count: number): string =>
+  `${kind}-${count}-${randomBytes(4).toString("hex")}`;

@@ -1,0 +1,282 @@
+/**
+ * One model on a server: requests in the order of their sequence numbers, each retried under its own number, so that nothing is done
+ * twice. Saves have no such protection: each attempt has a name of its own.
+ */
+import { TrainError } from "../../../core/errors.ts";
+import type { AdamParameters } from "../../trainer.ts";
+import type { BackendFacts } from "./backends.ts";
+import { binaryOf, lostOr, resultOf, type Submit, submitted } from "./futures.ts";
+import { splitByLimits } from "./limits.ts";
+import type { WireLoss } from "./reduction.ts";
+import type { TinkerSession } from "./session.ts";
+import type { TinkerTransport } from "./transport.ts";
+import { modelSchema, optimizedSchema, parseDocument, savedSchema } from "./wire/documents.ts";
+import {
+  decodePassResult,
+  decodeSampleResult,
+  encodePassRequest,
+  encodeWireDatum,
+  type SampledSequence,
+  type WireDatum,
+} from "./wire/protobuf.ts";
+
+export interface ModelChoice {
+  readonly base: string;
+  /** Of the adapters that are trained; 0 trains all weights. */
+  readonly rank: number;
+  readonly seed: number;
+}
+
+export interface SampleRequest {
+  readonly prompt: readonly number[];
+  readonly maxTokens: number;
+  readonly samples: number;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly seed: number;
+  readonly stops: readonly number[];
+}
+
+export interface PassOutcome {
+  readonly logprobs: readonly Float32Array[];
+  readonly metrics: ReadonlyMap<string, number>;
+}
+
+export class TinkerModel {
+  readonly id: string;
+  readonly #transport: TinkerTransport;
+  #sequence = 0;
+  #lastSubmission: Promise<unknown> = Promise.resolve();
+
+  private constructor(id: string, transport: TinkerTransport) {
+    this.id = id;
+    this.#transport = transport;
+  }
+
+  static async create(
+    transport: TinkerTransport,
+    session: TinkerSession,
+    choice: ModelChoice,
+  ): Promise<TinkerModel> {
+    const path = "/create_model";
+    let id = "";
+    const submit: Submit = async () => {
+      const { document } = await transport
+        .post(path, () => ({
+          session_id: session.id,
+          model_seq_id: 0,
+          base_model: choice.base,
+          lora_config: {
+            rank: choice.rank,
+            seed: choice.seed,
+            train_attn: true,
+            train_mlp: true,
+            train_unembed: false,
+          },
+          type: "create_model",
+        }))
+        .catch((error: unknown) => {
+          throw lostOr(error, transport.name);
+        });
+      const made = parseDocument(modelSchema, document, `${transport.name}${path}`);
+      id = made.model_id;
+      return made.request_id;
+    };
+    await resultOf(transport, "making the model", submit);
+    return new TinkerModel(id, transport);
+  }
+
+  /** @param path `tinker://...` of a saved state. Only as the first request of a model. */
+  async load(path: string): Promise<void> {
+    await this.#ordered("loading the checkpoint", (sequence) =>
+      this.#submit("/load_weights", () => ({
+        model_id: this.id,
+        path,
+        optimizer: true,
+        seq_id: sequence,
+        type: "load_weights",
+      })),
+    );
+  }
+
+  async pass(
+    data: readonly WireDatum[],
+    { loss, config }: WireLoss,
+    forwardOnly: boolean,
+  ): Promise<PassOutcome> {
+    const items = data.map((datum) => ({ datum, encoded: encodeWireDatum(datum) }));
+    const what = forwardOnly ? "a forward pass" : "a backward pass";
+    const groups = splitByLimits(items);
+    const answers = await Promise.all(
+      groups.map((group) =>
+        this.#ordered(what, (sequence) => {
+          const body = encodePassRequest({
+            modelId: this.id,
+            sequence,
+            loss,
+            lossConfig: config,
+            forwardOnly,
+            data: group.map(({ encoded }) => encoded),
+          });
+          return this.#submit("/forward_backward", () => body);
+        }),
+      ),
+    );
+    const name = `${this.#transport.name}/forward_backward`;
+    const results = answers.map((answer) => decodePassResult(binaryOf(answer, name), name));
+    const logprobs = results.flatMap((result) => result.logprobs);
+    for (const [index, { tokens }] of data.entries()) checkLogprobs(name, logprobs[index], tokens.length);
+    return { logprobs, metrics: new Map(results.flatMap(({ metrics }) => [...metrics])) };
+  }
+
+  /** @returns The gradient's norm, as the server says it. */
+  async optimStep(adam: AdamParameters, facts: BackendFacts): Promise<number> {
+    const everything = {
+      beta1: adam.beta1,
+      beta2: adam.beta2,
+      eps: adam.epsilon,
+      weight_decay: adam.weightDecay,
+    };
+    const body = {
+      model_id: this.id,
+      adam_params: {
+        learning_rate: adam.learningRate,
+        ...(facts.adamPerStep === "all-but-clip" ? everything : {}),
+      },
+      type: "optim_step",
+    };
+    const answer = await this.#ordered("the update", (sequence) =>
+      this.#submit("/optim_step", () => ({ ...body, seq_id: sequence })),
+    );
+    const { metrics } = parseDocument(optimizedSchema, answer.document, `${this.#transport.name}/optim_step`);
+    const norm = metrics?.["skyrl.ai/grad_norm"];
+    if (norm !== undefined && norm !== null) return norm;
+    throw new TrainError(
+      `the trainer server at ${this.#transport.name} does not say the gradient's norm (skyrl.ai/grad_norm), without which divergence cannot be seen. ` +
+        "Its optimizer must report one.",
+      { code: "trainer-unavailable" },
+    );
+  }
+
+  /** @returns The path of the saved state, `tinker://...`: weights, moments and step count. */
+  async save(name: string): Promise<string> {
+    let given = name;
+    await this.#ordered("saving the state", (sequence) =>
+      this.#submit("/save_weights", (attempt) => {
+        given = attempt === 0 ? name : `${name}-${attempt}`;
+        return { model_id: this.id, path: given, seq_id: sequence, type: "save_weights" };
+      }),
+    );
+    return `tinker://${this.id}/weights/${given}`;
+  }
+
+  /** Weights for others to read, as files behind {@link archive}. @returns Their name. */
+  async publish(name: string): Promise<string> {
+    let given = name;
+    await this.#ordered("writing the weights", (sequence) =>
+      this.#submit("/save_weights_for_sampler", (attempt) => {
+        given = attempt === 0 ? name : `${name}-${attempt}`;
+        return { model_id: this.id, path: given, seq_id: sequence, type: "save_weights_for_sampler" };
+      }),
+    );
+    return given;
+  }
+
+  /** Makes the weights those of the server's sampler. @returns The session to sample in, and the name under which the weights lie there. */
+  async openSampler(order: number): Promise<{ readonly session: string; readonly checkpoint: string }> {
+    let checkpoint = "";
+    const answer = await this.#ordered("handing the weights to the sampler", (sequence) =>
+      this.#submit("/save_weights_for_sampler", (attempt) => {
+        const sessionOrder = order * 1000 + attempt;
+        checkpoint = `ss${sessionOrder}_seq${sequence}`;
+        return {
+          model_id: this.id,
+          seq_id: sequence,
+          sampling_session_seq_id: sessionOrder,
+          type: "save_weights_for_sampler",
+        };
+      }),
+    );
+    const name = `${this.#transport.name}/save_weights_for_sampler`;
+    const { sampling_session_id: session } = parseDocument(savedSchema, answer.document, name);
+    if (session !== undefined && session !== null) return { session, checkpoint };
+    throw new TrainError(`${name}: it opened no sampling session.`, { code: "trainer-unavailable" });
+  }
+
+  /** Frees room on the server. What cannot be deleted stays there. */
+  async forget(kind: "weights" | "sampler_weights", name: string): Promise<void> {
+    await this.#transport
+      .delete(`/training_runs/${this.id}/checkpoints/${kind}/${name}`)
+      .catch(() => undefined);
+  }
+
+  async sample(session: string, order: number, request: SampleRequest): Promise<readonly SampledSequence[]> {
+    const name = `${this.#transport.name}/asample`;
+    const answer = await resultOf(this.#transport, "sampling", () =>
+      this.#submit("/asample", () => ({
+        sampling_session_id: session,
+        seq_id: order,
+        num_samples: request.samples,
+        prompt: { chunks: [{ type: "encoded_text", tokens: request.prompt }] },
+        sampling_params: {
+          max_tokens: request.maxTokens,
+          temperature: request.temperature,
+          top_p: request.topP,
+          top_k: -1,
+          seed: request.seed,
+          stop: request.stops,
+        },
+        type: "sample",
+      })),
+    );
+    const { sequences } = decodeSampleResult(binaryOf(answer, name), name);
+    for (const { tokens, logprobs } of sequences) checkLogprobs(name, logprobs, tokens.length);
+    return sequences;
+  }
+
+  /** A tar archive of published weights. */
+  archive(name: string): Promise<NodeJS.ReadableStream> {
+    return this.#transport.download(`/training_runs/${this.id}/checkpoints/${name}/archive`);
+  }
+
+  async unload(): Promise<void> {
+    await resultOf(this.#transport, "unloading the model", () =>
+      this.#submit("/unload_model", () => ({ model_id: this.id, type: "unload_model" })),
+    );
+  }
+
+  /** Submitted in the order of the calls, awaited apart: what is called together is under way together. */
+  #ordered(what: string, submit: (sequence: number) => Promise<string>): ReturnType<typeof resultOf> {
+    const sequence = ++this.#sequence;
+    const first = this.#lastSubmission.then(() => submit(sequence));
+    this.#lastSubmission = first.catch(() => undefined);
+    let isFirst = true;
+    return resultOf(this.#transport, what, () => {
+      if (!isFirst) return submit(sequence);
+      isFirst = false;
+      return first;
+    });
+  }
+
+  #submit(path: string, body: (attempt: number) => unknown): Promise<string> {
+    return submitted(this.#transport, path, body);
+  }
+}
+
+/** Some servers fill in zeros where they have no log-probabilities; a run of tokens that are all certain does not happen. */
+const SUSPICIOUS_ZEROS = 16;
+
+function checkLogprobs(name: string, logprobs: Float32Array | undefined, length: number): void {
+  const broken =
+    logprobs === undefined || logprobs.length !== length
+      ? `${logprobs?.length ?? "no"} log-probabilities for ${length} tokens`
+      : logprobs.length >= SUSPICIOUS_ZEROS && logprobs.every((value) => value === 0)
+        ? `log-probabilities that are all 0 for ${length} tokens`
+        : logprobs.some((value) => Number.isNaN(value))
+          ? "log-probabilities that are not numbers"
+          : undefined;
+  if (broken === undefined) return;
+  throw new TrainError(`${name}: it answered ${broken}; without them no loss is right.`, {
+    code: "trainer-unavailable",
+  });
+}

@@ -1,0 +1,256 @@
+/**
+ * A trainer on another machine, behind the contract of `trainer.ts`: the Tinker protocol as a SkyRL server of one's own speaks it. The weights,
+ * moments and checkpoints are the server's; here are the order of requests, the sums, and what a run needs to go on.
+ */
+import { TrainError } from "../../../core/errors.ts";
+import type { Engine } from "../../../engines/engine.ts";
+import type { AdamParameters, Datum, ForwardResult, LossName, OptimResult, Trainer } from "../../trainer.ts";
+import { BACKEND_FACTS, type BackendFacts, type BackendName } from "./backends.ts";
+import { readPointer, stateName, writePointer } from "./checkpoint.ts";
+import { type ModelChoice, TinkerModel } from "./model.ts";
+import { askingDatum, MEAN_LOSS, SUM_LOSS, wireDatum } from "./reduction.ts";
+import type { PolicySource } from "./sampler/policy-source.ts";
+import { TinkerSession } from "./session.ts";
+import { gatherLogprobs, placeTargets } from "./targets.ts";
+import type { TinkerTransport } from "./transport.ts";
+import { capabilitiesSchema, parseDocument } from "./wire/documents.ts";
+
+/** Weights as they were when it was made; used up by {@link release}. */
+export interface PublishedWeights {
+  /** A tar archive, plain or gzipped. */
+  readonly archive: () => Promise<NodeJS.ReadableStream>;
+  readonly release: () => Promise<void>;
+}
+
+/** What a sampler or an exporter needs of this trainer. */
+export interface PolicyAccess {
+  /** The server's own sampler with the weights of this moment. */
+  openSource(): Promise<PolicySource>;
+  publish(): Promise<PublishedWeights>;
+}
+
+export interface TinkerTrainerOptions {
+  readonly transport: TinkerTransport;
+  readonly backend: BackendName;
+  /** `base` undefined: the only model that the server has. */
+  readonly model: Omit<ModelChoice, "base"> & { readonly base: string | undefined };
+  readonly sampler?: (policy: PolicyAccess) => Promise<Engine>;
+  readonly exporter?: (folder: string, weights: PublishedWeights) => Promise<void>;
+  readonly heartbeatMs?: number;
+}
+
+export class TinkerTrainer implements Trainer, PolicyAccess {
+  readonly base: string;
+  readonly #options: TinkerTrainerOptions;
+  readonly #facts: BackendFacts;
+  readonly #session: TinkerSession;
+  #model: TinkerModel;
+  /** Changes with the weights: what was made before is of others. */
+  #version = 0;
+  /** Of the gradients that lie on the server: their scale, and the datums that they are divided by. */
+  #scale: number | undefined;
+  #accumulated = 0;
+  #names = 0;
+  #saved: { readonly model: TinkerModel; readonly name: string }[] = [];
+
+  private constructor(
+    options: TinkerTrainerOptions,
+    session: TinkerSession,
+    model: TinkerModel,
+    base: string,
+  ) {
+    this.#options = options;
+    this.#facts = BACKEND_FACTS[options.backend];
+    this.#session = session;
+    this.#model = model;
+    this.base = base;
+  }
+
+  /** @throws TrainError when no server answers, or it has not the model. */
+  static async connect(options: TinkerTrainerOptions): Promise<TinkerTrainer> {
+    const { transport } = options;
+    const base = await chooseBase(transport, options.model.base);
+    const session = await TinkerSession.open(transport, options.heartbeatMs);
+    try {
+      const model = await TinkerModel.create(transport, session, { ...options.model, base });
+      return new TinkerTrainer(options, session, model, base);
+    } catch (error) {
+      session.close();
+      throw error;
+    }
+  }
+
+  async forward(data: readonly Datum[]): Promise<ForwardResult> {
+    const placed = placeTargets(data, this.#facts.targets);
+    const { logprobs } = await this.#model.pass(placed.map(askingDatum), SUM_LOSS, true);
+    return resultOf(data, gatherLogprobs(data, placed, logprobs));
+  }
+
+  async forwardBackward(data: readonly Datum[], loss: LossName): Promise<ForwardResult> {
+    loss satisfies "cross_entropy";
+    const placed = placeTargets(data, this.#facts.targets);
+    this.#scale ??= placed.length;
+    const scale = this.#scale;
+    this.#accumulated += placed.length;
+    const { reduction } = this.#facts;
+    const { logprobs } = await this.#model.pass(
+      placed.map((datum) => wireDatum(datum, reduction, scale)),
+      reduction === "sum" ? SUM_LOSS : MEAN_LOSS,
+      false,
+    );
+    return resultOf(data, gatherLogprobs(data, placed, logprobs));
+  }
+
+  async optimStep(adam: AdamParameters): Promise<OptimResult> {
+    const { reduction } = this.#facts;
+    const correction = reduction === "sum" || this.#scale === undefined ? 1 : this.#accumulated / this.#scale;
+    this.#scale = undefined;
+    this.#accumulated = 0;
+    this.#version++;
+    return { gradientNorm: (await this.#model.optimStep(adam, this.#facts)) * correction };
+  }
+
+  /** Both are under way before the first is awaited. */
+  async trainStep(
+    data: readonly Datum[],
+    loss: LossName,
+    adam: AdamParameters,
+  ): Promise<ForwardResult & OptimResult> {
+    const [passed, updated] = await Promise.all([this.forwardBackward(data, loss), this.optimStep(adam)]);
+    return { ...passed, ...updated };
+  }
+
+  sampler(): Promise<Engine> {
+    const open = this.#options.sampler;
+    if (open !== undefined) return open(this);
+    return Promise.reject(
+      new TrainError("this trainer was created without a sampler, so it makes no rollouts.", {
+        code: "train-invalid",
+      }),
+    );
+  }
+
+  async openSource(): Promise<PolicySource> {
+    const model = this.#model;
+    const version = this.#version;
+    const { session, checkpoint } = await model.openSampler(++this.#names);
+    let order = 0;
+    // SkyRL's JAX backend samples from the very weights it trains: asked for older ones, it would put them back.
+    const checkFresh = (): void => {
+      if (this.#model === model && this.#version === version) return;
+      throw new TrainError("the weights of this sampler have been updated since; make another one.", {
+        code: "train-invalid",
+      });
+    };
+    return {
+      sample: async (request) => {
+        checkFresh();
+        return await model.sample(session, order++, request);
+      },
+      logprobs: async (questions) => {
+        checkFresh();
+        if (this.#facts.targets !== "any") {
+          throw new TrainError(
+            `a ${this.#options.backend} server says nothing of tokens that do not follow, so that its sampler cannot tell where the small model would take ` +
+              "the pen back. Name one that can with sampler=openai:... at the end of --trainer (docs/scale.md).",
+            { code: "train-invalid" },
+          );
+        }
+        return (await model.pass(questions.map(askingDatum), SUM_LOSS, true)).logprobs;
+      },
+      release: () => model.forget("sampler_weights", checkpoint),
+    };
+  }
+
+  async publish(): Promise<PublishedWeights> {
+    const model = this.#model;
+    const name = await model.publish(stateName("weights", ++this.#names));
+    return {
+      archive: () => model.archive(name),
+      release: () => model.forget("sampler_weights", name),
+    };
+  }
+
+  /** The server keeps the state; `folder` gets a file that says where. The last two states are kept there. */
+  async save(folder: string): Promise<void> {
+    const model = this.#model;
+    const path = await model.save(stateName("state", ++this.#names));
+    const { rank } = this.#options.model;
+    await writePointer(folder, { path, base: this.base, rank });
+    this.#saved.push({ model, name: path.slice(path.lastIndexOf("/") + 1) });
+    while (this.#saved.length > 2) {
+      const oldest = this.#saved.shift();
+      await oldest?.model.forget("weights", oldest.name);
+    }
+  }
+
+  /** A new model with the state that is there: the protocol loads into nothing else. */
+  async load(folder: string): Promise<void> {
+    const { transport, backend, model } = this.#options;
+    const pointer = await readPointer(folder, { base: this.base, rank: model.rank });
+    const before = this.#model;
+    if (!BACKEND_FACTS[backend].severalModels) await before.unload();
+    const fresh = await TinkerModel.create(transport, this.#session, { ...model, base: this.base });
+    await fresh.load(pointer.path);
+    this.#model = fresh;
+    this.#version++;
+    this.#scale = undefined;
+    this.#accumulated = 0;
+    if (BACKEND_FACTS[backend].severalModels) await before.unload();
+  }
+
+  async export(folder: string): Promise<void> {
+    const { exporter } = this.#options;
+    if (exporter === undefined) {
+      throw new TrainError("this trainer was created without an exporter, so it cannot export.", {
+        code: "train-invalid",
+      });
+    }
+    const weights = await this.publish();
+    try {
+      await exporter(folder, weights);
+    } finally {
+      await weights.release();
+    }
+  }
+
+  /** The server forgets the model; its checkpoints stay. */
+  async close(): Promise<void> {
+    const { transport } = this.#options;
+    this.#session.close();
+    // A server that is away has nothing to forget, and is not waited for.
+    await transport
+      .once("/unload_model", { model_id: this.#model.id, type: "unload_model" })
+      .catch(() => undefined);
+    await transport.close();
+  }
+}
+
+async function chooseBase(transport: TinkerTransport, wanted: string | undefined): Promise<string> {
+  const path = "/get_server_capabilities";
+  const { document } = await transport.get(path);
+  const names = parseDocument(capabilitiesSchema, document, `${transport.name}${path}`).supported_models.map(
+    ({ model_name: name }) => name,
+  );
+  const [only, ...others] = names;
+  if (wanted === undefined ? only !== undefined && others.length === 0 : names.includes(wanted))
+    return wanted ?? only ?? "";
+  throw new TrainError(
+    `the trainer server at ${transport.name} has ${names.join(", ") || "no model"}${wanted === undefined ? "" : `, not ${wanted}`}: ` +
+      "name one of them with base=NAME in --trainer, or start the server with that --base-model.",
+    { code: "train-invalid" },
+  );
+}
+
+function resultOf(data: readonly Datum[], logprobs: readonly Float32Array[]): ForwardResult {
+  let lossSum = 0;
+  let weightSum = 0;
+  for (const [index, { weights }] of data.entries()) {
+    for (const [position, weight] of weights.entries()) {
+      if (weight === 0) continue;
+      lossSum -= weight * (logprobs[index]?.[position] ?? Number.NaN);
+      weightSum += weight;
+    }
+  }
+  return { logprobs, lossSum, weightSum };
+}

@@ -1,0 +1,59 @@
+/** From published weights to a model on this machine: adapters are put into the base model's weights, a whole model is read as it is. */
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { TrainError } from "../../../core/errors.ts";
+import { importHuggingFace, type ImportedModel } from "../../export/index.ts";
+import type { Exporter, SamplerFactory } from "../embedded.ts";
+import { ADAPTER_FILE, mergeAdapters } from "./adapters.ts";
+import { unpackArchive } from "./archive.ts";
+import type { PublishedWeights } from "./tinker-trainer.ts";
+
+/** Reads the base model's weights; undefined where they are not on this machine. */
+export type BaseModel = () => Promise<Pick<ImportedModel, "config" | "weights"> | undefined>;
+
+async function withUnpacked<Result>(
+  weights: PublishedWeights,
+  use: (folder: string, hasAdapters: boolean) => Promise<Result>,
+): Promise<Result> {
+  const folder = await mkdtemp(join(tmpdir(), "splitreason-weights-"));
+  try {
+    const names = await unpackArchive(await weights.archive(), folder);
+    return await use(folder, names.includes(ADAPTER_FILE));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Writes what `exporter` writes; without the base model, the files as the server has them (adapters in PEFT's form, or a whole model). */
+export function publishedExporter(
+  base: BaseModel,
+  exporter: Exporter,
+): (folder: string, weights: PublishedWeights) => Promise<void> {
+  return (folder, weights) =>
+    withUnpacked(weights, async (unpacked, hasAdapters) => {
+      const model = hasAdapters ? await base() : undefined;
+      if (model === undefined) return cp(unpacked, folder, { recursive: true });
+      return exporter(folder, model.config, await mergeAdapters(unpacked, model.weights));
+    });
+}
+
+/** Runs the policy on this machine: as fast as it is here, and with every capability of the local engine. */
+export function localSampler(base: BaseModel, open: SamplerFactory) {
+  return async (weights: PublishedWeights) =>
+    withUnpacked(weights, async (unpacked, hasAdapters) => {
+      if (!hasAdapters) {
+        const { config, weights: whole } = await importHuggingFace(unpacked);
+        return open(config, whole);
+      }
+      const model = await base();
+      if (model === undefined) {
+        throw new TrainError(
+          "sampler=local needs the base model's weights on this machine: give a --model folder with model.safetensors, or another sampler.",
+          { code: "train-invalid" },
+        );
+      }
+      return open(model.config, await mergeAdapters(unpacked, model.weights));
+    });
+}
