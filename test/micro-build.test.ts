@@ -24,9 +24,21 @@ const config: MicroBuildConfig = {
   ...full,
   small: { ...full.small, training: { ...full.small.training, steps: 6 } },
   big: { ...full.big, training: { ...full.big.training, steps: 4 } },
-  annotation: { traces: 6, share: 0.2, minimumGap: 0 },
-  tuning: { ...full.tuning, rows: 2, training: { ...full.tuning.training, steps: 4 } },
   skillProblems: 1,
+  learning: {
+    ...full.learning,
+    annotation: { traces: 6, share: 0.2, minimumGap: 0 },
+    tuning: {
+      ...full.learning.tuning,
+      rows: 2,
+      training: { ...full.learning.tuning.training, steps: 4 },
+    },
+    reinforcement: {
+      ...full.learning.reinforcement,
+      heldOut: 2,
+      grpo: { ...full.learning.reinforcement.grpo, problems: 1, members: 2, maxTokens: 24 },
+    },
+  },
 };
 const MODELS = ["big", "small", "small-base"];
 
@@ -61,7 +73,7 @@ describe("buildMicroPair", () => {
       expect((await readdir(models)).sort()).toEqual(["big", "build.json", "small", "small-base"]);
       for (const model of MODELS) {
         const card = await readFile(join(models, model, "README.md"), "utf8");
-        expect(card).toContain("micro build --seed 1");
+        expect(card).toContain(model === "small" ? "micro learn --seed 1" : "micro build --seed 1");
         expect(card).not.toContain("undefined");
         const imported = await importHuggingFace(join(models, model));
         expect(imported.config.hiddenSize).toBe(
@@ -72,8 +84,13 @@ describe("buildMicroPair", () => {
         .trimEnd()
         .split("\n");
       const rows = lines.map((line) => traceRowSchema.parse(JSON.parse(line)));
-      expect(rows).toHaveLength(config.annotation.traces);
-      expect(rows.flatMap(({ spans }) => spans ?? []).length).toBe(result?.annotation.spans);
+      expect(rows).toHaveLength(config.learning.annotation.traces);
+      const record: unknown = JSON.parse(await readFile(join(models, "small", "learn.json"), "utf8"));
+      expect(record).toMatchObject({
+        annotation: { spans: rows.flatMap(({ spans }) => spans ?? []).length },
+        config: { reinforcement: { reward: { name: "cost" } } },
+        best: { scores: { share: expect.any(Number) } },
+      });
 
       await using small = await openEngine(`gguf:${join(models, "small", "model.gguf")}`, { threads: 1 });
       await using big = await openEngine(`gguf:${join(models, "big", "model.gguf")}`, { threads: 1 });

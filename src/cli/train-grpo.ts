@@ -4,9 +4,10 @@ import type { Command } from "commander";
 import { SplitReasonError } from "../core/errors.ts";
 import type { GrpoEvaluation, GrpoMetrics, GrpoOutcome } from "../train/grpo.ts";
 import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "./flags.ts";
+import { grpoFigures, scoresLine } from "./grpo-line.ts";
 import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";
-import { count, duration, percent } from "./table.ts";
+import { count, duration } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface GrpoFlags {
@@ -121,20 +122,7 @@ class GrpoDisplay {
   }
 
   step(metrics: GrpoMetrics, steps: number): void {
-    const { reward, accuracy, share, opensPerRollout, openLogprob, entropy, klToStart } = metrics;
-    const figures = [
-      `reward ${reward.toFixed(3)}`,
-      `right ${percent(accuracy)}`,
-      `share ${percent(share)}`,
-      `calls ${opensPerRollout.toFixed(2)}`,
-      `log P(open) ${openLogprob === undefined ? "-" : openLogprob.toFixed(2)}`,
-      `entropy ${entropy.toFixed(3)}`,
-      `KL to start ${klToStart === undefined ? "-" : klToStart.toFixed(4)}`,
-      `${count(metrics.tokensPerSecond)} tokens/s`,
-    ].join(", ");
-    this.#progress.show(
-      `${count(metrics.step)} of ${count(steps)} steps, ${duration(metrics.secondsLeft * 1000)} left; ${figures}`,
-    );
+    this.#progress.show(grpoFigures(metrics, steps));
   }
 
   evaluation(evaluation: GrpoEvaluation): void {
@@ -146,11 +134,6 @@ class GrpoDisplay {
     this.#progress.end();
   }
 }
-
-const scoresLine = ({ scores }: GrpoEvaluation): string =>
-  Object.entries(scores)
-    .map(([name, value]) => `${name} ${percent(value)}`)
-    .join(", ");
 
 const HELP = `
 Examples:

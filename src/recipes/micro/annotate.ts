@@ -1,13 +1,19 @@
 /** Training traces of the micro domain, annotated by the pair itself. */
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { writeFileAtomic } from "../../core/files.ts";
-import { annotateByGap, type AnnotateResult } from "../../data/index.ts";
-import type { Engine } from "../../engines/engine.ts";
-import type { TraceRow } from "../../formats/trace-row.ts";
+import { z } from "zod";
+
+import { digestOf, digestOfBytes } from "../../core/digest.ts";
+import { readTextFile, writeFileAtomic } from "../../core/files.ts";
+import { readJsonLines, toJsonLines } from "../../core/json-lines.ts";
+import { annotateByGap } from "../../data/index.ts";
+import { openEngine } from "../../engines/open-engine.ts";
+import { type TraceRow, traceRowSchema } from "../../formats/trace-row.ts";
 import { microExample, type Split } from "../../micro/index.ts";
-import type { MicroBuildConfig } from "./config.ts";
+import type { MicroLearnConfig } from "./config.ts";
 import { promptPieces } from "./corpus.ts";
+import type { TrainedModel } from "./pretrain.ts";
 
 export const ANNOTATED_FILE = "annotated.jsonl";
 /** Other problems than those that pre-training saw. */
@@ -21,24 +27,73 @@ export function microRows(split: Split, seed: number, count: number): TraceRow[]
   });
 }
 
+export interface Annotated {
+  readonly rows: readonly TraceRow[];
+  readonly share: number;
+  readonly threshold: number;
+  readonly spans: number;
+}
+
+/** The rows of the work folder, or new ones. */
 export async function annotateMicro(
-  config: MicroBuildConfig,
-  engines: { readonly small: Engine; readonly big: Engine },
+  { annotation, seed }: Pick<MicroLearnConfig, "annotation" | "seed">,
+  models: { readonly small: TrainedModel; readonly big: TrainedModel },
   options: {
     readonly folder: string;
     readonly onProgress?: (done: number, total: number) => void;
     readonly signal?: AbortSignal;
   },
-): Promise<AnnotateResult> {
-  const { traces, ...gap } = config.annotation;
-  const { folder, ...progress } = options;
-  const result = await annotateByGap(microRows("train", config.seed + ANNOTATION_SEED, traces), {
-    ...engines,
-    ...gap,
-    ...progress,
-    prompt: (problem) => ({ small: promptPieces(problem), big: promptPieces(problem) }),
+): Promise<Annotated> {
+  const { folder, signal } = options;
+  const path = join(folder, ANNOTATED_FILE);
+  const identity = digestOf({
+    annotation,
+    seed,
+    models: [weightsDigest(models.small), weightsDigest(models.big)],
   });
-  const lines = result.rows.map((row) => JSON.stringify(row));
-  await writeFileAtomic(join(folder, ANNOTATED_FILE), `${lines.join("\n")}\n`);
-  return result;
+  const known = await readSummary(folder, identity);
+  if (known !== undefined) return { rows: await readJsonLines(path, traceRowSchema), ...known };
+  const { traces, ...gap } = annotation;
+  await using small = await openEngine(`gguf:${models.small.gguf}`, { threads: 1 }, signal);
+  await using big = await openEngine(`gguf:${models.big.gguf}`, { threads: 1 }, signal);
+  const { rows, share, threshold, spans } = await annotateByGap(
+    microRows("train", seed + ANNOTATION_SEED, traces),
+    {
+      small,
+      big,
+      ...gap,
+      prompt: (problem) => ({ small: promptPieces(problem), big: promptPieces(problem) }),
+      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+      ...(signal === undefined ? {} : { signal }),
+    },
+  );
+  await mkdir(folder, { recursive: true });
+  await writeFileAtomic(path, toJsonLines(rows));
+  const summary: Summary = { identity, share, threshold, spans };
+  await writeFileAtomic(join(folder, SUMMARY_FILE), `${JSON.stringify(summary)}\n`);
+  return { rows, share, threshold, spans };
+}
+
+const SUMMARY_FILE = "annotated.json";
+const summarySchema = z.object({
+  identity: z.string(),
+  share: z.number(),
+  threshold: z.number(),
+  spans: z.number(),
+});
+type Summary = z.output<typeof summarySchema>;
+
+const weightsDigest = ({ weights }: TrainedModel): string =>
+  digestOfBytes(
+    [...weights.values()].map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+  );
+
+/** Undefined when there is none, or one of other models or another configuration. */
+async function readSummary(folder: string, identity: string): Promise<Omit<Summary, "identity"> | undefined> {
+  const text = await readTextFile(join(folder, SUMMARY_FILE)).catch(() => undefined);
+  if (text === undefined) return undefined;
+  const parsed = summarySchema.safeParse(JSON.parse(text));
+  if (!parsed.success || parsed.data.identity !== identity) return undefined;
+  const { share, threshold, spans } = parsed.data;
+  return { share, threshold, spans };
 }

@@ -2,7 +2,9 @@
 import { z } from "zod";
 
 import { parseQwen3Config, type Qwen3Config } from "../../train/model/config.ts";
+import { grpoConfigSchema } from "../../train/grpo/config.ts";
 import { type LoopConfig, loopConfigSchema } from "../../train/loop.ts";
+import { spanJitterSchema } from "../../train/span-jitter.ts";
 
 const share = z.number().min(0).max(1);
 
@@ -28,10 +30,9 @@ const modelSchema = z.strictObject({
   mix: mixSchema,
 });
 
-export const microBuildSchema = z.strictObject({
+/** From the pair before tuning to a small model that offloads: annotation, fine-tuning, reinforcement learning. */
+export const microLearnSchema = z.strictObject({
   seed: z.int().nonnegative().default(1),
-  small: modelSchema,
-  big: modelSchema,
   annotation: z.strictObject({
     /** Training traces that the pair scores. */
     traces: z.int().positive(),
@@ -44,13 +45,31 @@ export const microBuildSchema = z.strictObject({
     rows: z.int().positive().default(8),
     /** Loss weight of the tokens that the big model will write. */
     spanWeight: share.default(1),
+    /** Spans as other annotators might have drawn them, so that reinforcement learning has something to explore. */
+    jitter: spanJitterSchema.default(spanJitterSchema.parse({})),
   }),
-  /** Validation problems on which the skills in the model cards are measured. */
-  skillProblems: z.int().positive(),
+  reinforcement: z.strictObject({
+    reward: z.unknown(),
+    /** Problems of the validation split. */
+    heldOut: z.int().positive().default(200),
+    heldOutSharePrice: z.number().nonnegative().default(1),
+    grpo: grpoConfigSchema,
+  }),
 });
 
+export const microBuildSchema = z.strictObject({
+  seed: z.int().nonnegative().default(1),
+  small: modelSchema,
+  big: modelSchema,
+  /** Validation problems on which the skills in the model cards are measured. */
+  skillProblems: z.int().positive(),
+  learning: microLearnSchema,
+});
+
+export type MicroLearnConfig = z.output<typeof microLearnSchema>;
 export type MicroBuildConfig = z.output<typeof microBuildSchema>;
 export type MicroModelConfig = MicroBuildConfig["small"];
+
 export type MixConfig = z.output<typeof mixSchema>;
 
 /** Longest sequence: a prompt, a trace of five steps, tags, and room to ramble. */
@@ -76,31 +95,80 @@ export function fullBuild(seed: number): MicroBuildConfig {
       training: { steps: 8000, seed, learningRate: 2.5e-3, beta2: 0.99 },
       mix: { drillRows: [0.35, 0.16], productDrills: 0.85 },
     },
-    annotation: { traces: 12_000, share: 0.06, minimumGap: 0.5 },
-    tuning: { training: { steps: 4500, seed, learningRate: 2e-3, beta2: 0.99, warmupSteps: 20 } },
     skillProblems: 200,
+    learning: fullLearning(seed),
+  });
+}
+
+/** How the shipped small model learns to offload. */
+export function fullLearning(seed: number): MicroLearnConfig {
+  return microLearnSchema.parse({
+    seed,
+    annotation: { traces: 6000, share: 0.06, minimumGap: 0.5 },
+    tuning: {
+      training: { steps: 3000, seed, learningRate: 2e-3, beta2: 0.99, warmupSteps: 20 },
+      jitter: { start: 0.3, end: 0.3, drop: 0.1, add: 0.1 },
+    },
+    reinforcement: {
+      // The budget of the paper's headline; each token of the big model is priced where it is asked for.
+      reward: { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.05, rampShare: 0.2 },
+      heldOut: 300,
+      grpo: {
+        seed,
+        steps: 45,
+        problems: 16,
+        members: 8,
+        learningRate: 2.5e-4,
+        samplers: 2,
+        concurrency: 64,
+        evaluateEvery: 15,
+        checkpointEvery: 5,
+      },
+    },
   });
 }
 
 /** Five minutes, for tests: the same pipeline, models that have barely begun to learn. */
 export function fastBuild(seed: number): MicroBuildConfig {
   const full = fullBuild(seed);
-  const fewer = (training: LoopConfig, steps: number): LoopConfig => ({
-    ...training,
-    steps,
-    warmupSteps: Math.min(training.warmupSteps, Math.ceil(steps / 5)),
-    checkpointEvery: 50,
-    evaluateEvery: 50,
-  });
   return {
     ...full,
     small: { ...full.small, training: fewer(full.small.training, 120) },
     big: { ...full.big, training: fewer(full.big.training, 60) },
-    annotation: { ...full.annotation, traces: 60 },
-    tuning: { ...full.tuning, training: fewer(full.tuning.training, 40) },
     skillProblems: 4,
+    learning: fastLearning(seed),
   };
 }
+
+export function fastLearning(seed: number): MicroLearnConfig {
+  const full = fullLearning(seed);
+  const { annotation, tuning, reinforcement } = full;
+  return {
+    ...full,
+    annotation: { ...annotation, traces: 60 },
+    tuning: { ...tuning, training: fewer(tuning.training, 40) },
+    reinforcement: {
+      ...reinforcement,
+      heldOut: 8,
+      grpo: {
+        ...reinforcement.grpo,
+        steps: 2,
+        problems: 2,
+        members: 4,
+        checkpointEvery: 1,
+        evaluateEvery: 2,
+      },
+    },
+  };
+}
+
+const fewer = (training: LoopConfig, steps: number): LoopConfig => ({
+  ...training,
+  steps,
+  warmupSteps: Math.min(training.warmupSteps, Math.ceil(steps / 5)),
+  checkpointEvery: 50,
+  evaluateEvery: 50,
+});
 
 export function qwen3Shape(model: MicroModelConfig, vocabularySize: number): Qwen3Config {
   return parseQwen3Config({

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import type { Provenance } from "../../core/provenance.ts";
 import { microExample } from "../../micro/index.ts";
 import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
-import { GGUF_FILE, modelExporter } from "../../train/export/index.ts";
+import { GGUF_FILE, importHuggingFace, modelExporter } from "../../train/export/index.ts";
 import { type Evaluation, runSupervised, type StepMetrics } from "../../train/loop.ts";
+import type { Qwen3Config } from "../../train/model/config.ts";
 import type { Weights } from "../../train/model/parameters.ts";
 import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
 import { type MicroModelConfig, qwen3Shape } from "./config.ts";
@@ -28,6 +29,7 @@ export interface TrainedModel {
   /** The Hugging Face folder, with model.gguf in it. */
   readonly folder: string;
   readonly gguf: string;
+  readonly config: Qwen3Config;
   readonly weights: Weights;
   readonly parameters: number;
 }
@@ -59,7 +61,7 @@ export async function pretrain(
       trainer,
       folder: stage.folder,
       header: {
-        identity: { model, vocabulary: tokenizer.vocabulary, threads: stage.threads },
+        identity: { model, seed, vocabulary: tokenizer.vocabulary, threads: stage.threads },
         provenance: stage.provenance,
       },
       batch: (step) =>
@@ -99,5 +101,13 @@ export async function exported(
   await trainer.export(folder);
   const weights = trainer.weights();
   const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0);
-  return { name: stage.name, folder, gguf: join(folder, GGUF_FILE), weights, parameters };
+  const gguf = join(folder, GGUF_FILE);
+  return { name: stage.name, folder, gguf, config: trainer.config, weights, parameters };
+}
+
+/** A model of the pair that was published before. */
+export async function published(name: string, folder: string): Promise<TrainedModel> {
+  const { config, weights } = await importHuggingFace(folder);
+  const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0);
+  return { name, folder, gguf: join(folder, GGUF_FILE), config, weights, parameters };
 }

@@ -1,37 +1,40 @@
 /** The small model learns where to ask: supervised fine-tuning on annotated traces (Paper 3.3). */
-import { join } from "node:path";
-import { z } from "zod";
-
-import { readTextFile } from "../../core/files.ts";
-import { traceRowSchema } from "../../formats/trace-row.ts";
+import { digestOf } from "../../core/digest.ts";
+import { createRng } from "../../core/rng.ts";
+import type { TraceRow } from "../../formats/trace-row.ts";
 import { runSupervised } from "../../train/loop.ts";
+import { jitterSpans } from "../../train/span-jitter.ts";
 import { epochBatch, traceRowDatum } from "../../train/trace-datum.ts";
+import type { Datum } from "../../train/trainer.ts";
 import { modelExporter } from "../../train/export/index.ts";
 import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
-import { ANNOTATED_FILE } from "./annotate.ts";
-import { type MicroBuildConfig, qwen3Shape } from "./config.ts";
+import type { MicroLearnConfig } from "./config.ts";
 import { END_OF_TURN, promptPieces } from "./corpus.ts";
 import { exported, microModelTokenizer, type StageOptions, type TrainedModel } from "./pretrain.ts";
 
 export async function tune(
-  config: MicroBuildConfig,
+  { tuning }: Pick<MicroLearnConfig, "tuning">,
   base: TrainedModel,
-  annotatedFolder: string,
+  annotated: readonly TraceRow[],
   stage: StageOptions,
 ): Promise<TrainedModel | undefined> {
   const { tokenizer } = stage;
-  const { training, rows: batchRows, spanWeight } = config.tuning;
-  const lines = (await readTextFile(join(annotatedFolder, ANNOTATED_FILE))).trimEnd().split("\n");
-  const rows = z.array(traceRowSchema).parse(lines.map((line) => JSON.parse(line) as unknown));
-  const data = rows.map((row) =>
-    traceRowDatum(tokenizer, row, { prompt: promptPieces, endOfTurn: END_OF_TURN, spanWeight }),
-  );
-  const longest = data.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
+  const { training, rows: batchRows, spanWeight, jitter } = tuning;
+  const toDatum = (row: TraceRow): Datum =>
+    traceRowDatum(tokenizer, row, { prompt: promptPieces, endOfTurn: END_OF_TURN, spanWeight });
+  const longest = annotated.reduce((most, row) => Math.max(most, toDatum(row).tokens.length), 0);
+  const rng = createRng(training.seed);
+  /** Spans anew each time that a row is seen. */
+  const seen = (row: TraceRow, label: string): TraceRow => ({
+    ...row,
+    spans: jitterSpans(row.trace, row.spans ?? [], jitter, rng.fork(label)),
+  });
   const trainer = await EmbeddedTrainer.create({
-    config: qwen3Shape(config.small, tokenizer.size),
+    config: base.config,
     weights: base.weights,
     threads: stage.threads,
-    rowLength: longest,
+    // Jitter may add a span, with two tags.
+    rowLength: longest + 2,
     exporter: modelExporter(microModelTokenizer(tokenizer), `splitreason micro ${stage.name}`),
   });
   try {
@@ -40,10 +43,18 @@ export async function tune(
       trainer,
       folder: stage.folder,
       header: {
-        identity: { config, vocabulary: tokenizer.vocabulary, threads: stage.threads },
+        identity: {
+          tuning,
+          rows: digestOf(annotated),
+          vocabulary: tokenizer.vocabulary,
+          threads: stage.threads,
+        },
         provenance: stage.provenance,
       },
-      batch: (step) => epochBatch(data, step, batchRows, training.seed),
+      batch: (step) =>
+        epochBatch(annotated, step, batchRows, training.seed).map((row, index) =>
+          toDatum(seen(row, `jitter ${step} ${index}`)),
+        ),
       onStep: (metrics) => stage.onStep?.(stage.name, metrics),
       ...(stage.signal === undefined ? {} : { signal: stage.signal }),
     });

@@ -1,0 +1,91 @@
+/** The checkpoints of one seed on the same test problems, greedy. */
+import { join } from "node:path";
+
+import { systemClock } from "../../src/core/clock.ts";
+import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
+import { parseArms } from "../../src/eval/arms.ts";
+import { evaluate } from "../../src/eval/evaluate.ts";
+import type { Row } from "../../src/eval/row.ts";
+import { taskByName } from "../../src/eval/tasks/index.ts";
+
+/** What is compared: a name for the arm, the checkpoint, and how it decodes. */
+const CHECKPOINTS = [
+  { folder: "ours/grpo/best", arms: "small,big,learned,never,self,random~learned", prefix: "ours" },
+  { folder: "ours/tuned/export", arms: "learned,never,self", prefix: "sft" },
+  { folder: "paper/best", arms: "learned,never,self", prefix: "paper" },
+  { folder: "random-spans/tuned/export", arms: "learned", prefix: "random-spans sft" },
+  { folder: "random-spans/grpo/best", arms: "learned", prefix: "random-spans ours" },
+] as const;
+
+export interface ArmOutcome {
+  readonly name: string;
+  /** In the order of the problems, the same for all arms. */
+  readonly correctP: readonly boolean[];
+  readonly smallTokens: number;
+  readonly bigTokens: number;
+}
+
+export interface SeedFigures {
+  readonly seed: number;
+  readonly arms: readonly ArmOutcome[];
+}
+
+export async function evaluateSeed(
+  seed: number,
+  { work, problems }: { readonly work: string; readonly problems: number },
+): Promise<SeedFigures> {
+  const arms: ArmOutcome[] = [];
+  for (const { folder, arms: names, prefix } of CHECKPOINTS) {
+    const { rows } = await evaluate(
+      {
+        pair: {
+          ...MICRO_PAIR,
+          small: `gguf:${join(work, `seed-${seed}`, folder, "model.gguf")}`,
+          big: "gguf:models/micro/big/model.gguf",
+          smallBase: "gguf:models/micro/small-base/model.gguf",
+        },
+        task: taskByName("micro"),
+        arms: parseArms(names),
+        problems,
+        samples: 1,
+        seed: 1,
+        concurrency: 16,
+        threads: 1,
+        randomChunk: 32,
+        out: join(work, `seed-${seed}`, "eval", prefix.replaceAll(" ", "-")),
+      },
+      {
+        clock: systemClock,
+        signal: new AbortController().signal,
+        onRow: (_, done, total) => {
+          if (done % 1000 === 0)
+            console.error(`seed ${seed}, ${prefix}: ${done} of ${total} samples evaluated`);
+        },
+      },
+    );
+    for (const { name } of parseArms(names)) {
+      arms.push(
+        outcome(
+          armName(prefix, name),
+          rows.filter((row) => row.arm === name),
+        ),
+      );
+    }
+  }
+  return { seed, arms };
+}
+
+/** `small` and `big` are the same whichever checkpoint is asked about. */
+const armName = (prefix: string, arm: string): string =>
+  arm === "small" || arm === "big" ? arm : `${prefix}, ${arm}`;
+
+function outcome(name: string, rows: readonly Row[]): ArmOutcome {
+  const ordered = rows.toSorted((a, b) => (a.problemId < b.problemId ? -1 : 1));
+  const sum = (pick: (row: Row) => number): number => ordered.reduce((total, row) => total + pick(row), 0);
+  return {
+    name,
+    correctP: ordered.map(({ correct }) => correct),
+    smallTokens: sum(({ usage }) => usage.smallTokens),
+    bigTokens: sum(({ usage }) => usage.bigTokens),
+  };
+}

@@ -1,0 +1,94 @@
+/** All that is trained of one seed. The annotation is the same for all seeds: what varies is order, jitter, problems and draws. */
+import { join } from "node:path";
+
+import { readProvenance } from "../../src/core/provenance.ts";
+import { createRng } from "../../src/core/rng.ts";
+import type { TraceRow } from "../../src/formats/trace-row.ts";
+import {
+  fullLearning,
+  learnToOffload,
+  type LearnHooks,
+  type MicroLearnConfig,
+  published,
+} from "../../src/recipes/micro/index.ts";
+import { reinforce, reinforceConfigSchema } from "../../src/recipes/reinforce/index.ts";
+
+const PAIR = "models/micro";
+
+/** The shipped recipe, with the annotation of seed 1. */
+export const learningOf = (seed: number): MicroLearnConfig => ({ ...fullLearning(seed), seed: 1 });
+
+/** As many spans as the annotation found in each trace, each one word, anywhere in the chain of thought. */
+export function randomSpans(rows: readonly TraceRow[], seed: number): TraceRow[] {
+  const rng = createRng(seed).fork("random spans");
+  return rows.map((row) => {
+    const thought = row.trace.slice(0, row.trace.indexOf("\n</think>"));
+    const words = [...thought.matchAll(/\s*\S+/gu)].map(({ 0: word, index }) => ({
+      start: index,
+      end: index + word.length,
+    }));
+    const drawn = (row.spans ?? []).map(() => rng.pick(words)).sort((a, b) => a.start - b.start);
+    return { ...row, spans: drawn.filter(({ start }, at) => start > (drawn[at - 1]?.end ?? -1)) };
+  });
+}
+
+export async function trainSeed(
+  seed: number,
+  { work, threads }: { readonly work: string; readonly threads: number },
+): Promise<void> {
+  const config = learningOf(seed);
+  const folder = join(work, `seed-${seed}`);
+  const common = {
+    config,
+    base: await published("small-base", join(PAIR, "small-base")),
+    big: await published("big", join(PAIR, "big")),
+    annotated: join(work, "annotated"),
+    threads,
+    provenance: await readProvenance(),
+  };
+  const ours = await learnToOffload({ ...common, work: join(folder, "ours"), ...report(seed, "ours") });
+  if (ours === undefined) throw new Error(`seed ${seed}: our learning did not end`);
+  await reinforce(
+    reinforceConfigSchema.parse({
+      ...config.reinforcement,
+      reward: "paper",
+      model: ours.tuned.folder,
+      big: `gguf:${common.big.gguf}`,
+      threads,
+    }),
+    join(folder, "paper"),
+    grpoReport(seed, "paper"),
+  );
+  await learnToOffload({
+    ...common,
+    work: join(folder, "random-spans"),
+    annotate: (rows) => randomSpans(rows, seed),
+    ...report(seed, "random-spans"),
+  });
+}
+
+function report(seed: number, name: string): LearnHooks {
+  const { onStep, onEvaluation } = grpoReport(seed, name);
+  return {
+    onMessage: (message) => log(seed, name, message),
+    onGrpoStep: onStep,
+    onGrpoEvaluation: onEvaluation,
+  };
+}
+
+function grpoReport(seed: number, name: string): Required<Pick<GrpoHooks, "onStep" | "onEvaluation">> {
+  return {
+    onStep: ({ step, accuracy, share, openLogprob, klToStart, rolloutSeconds, updateSeconds }) =>
+      log(
+        seed,
+        name,
+        `step ${step}: right ${accuracy.toFixed(3)}, share ${(100 * share).toFixed(2)}%, log P(open) ${openLogprob?.toFixed(2) ?? "-"}, KL ${klToStart?.toFixed(4) ?? "-"}, ${rolloutSeconds.toFixed(1)} + ${updateSeconds.toFixed(1)} s`,
+      ),
+    onEvaluation: ({ step, scores }) => log(seed, name, `step ${step}, held out: ${JSON.stringify(scores)}`),
+  };
+}
+
+type GrpoHooks = NonNullable<Parameters<typeof reinforce>[2]>;
+
+const log = (seed: number, name: string, message: string): void =>
+  console.error(`${new Date().toISOString().slice(11, 19)} seed ${seed} ${name}: ${message}`);

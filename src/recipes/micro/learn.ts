@@ -1,0 +1,117 @@
+/**
+ * How the small model of the micro pair learns to offload: `splitreason micro learn`. The pair before tuning marks the hard spans of
+ * traces (Paper 3.2), the small one learns to put tags around them (Paper 3.3, SFT), and reinforcement learning with the big model in the
+ * rollouts finds out where a tag is worth its price. Every stage leaves its result in the work folder: a run that was stopped goes on.
+ */
+import { join } from "node:path";
+
+import type { Provenance } from "../../core/provenance.ts";
+import type { TraceRow } from "../../formats/trace-row.ts";
+import type { GrpoEvaluation, GrpoMetrics } from "../../train/grpo.ts";
+import { BEST_FOLDER } from "../../train/grpo.ts";
+import type { StepMetrics } from "../../train/loop.ts";
+import { reinforce, reinforceConfigSchema } from "../reinforce/index.ts";
+import { annotateMicro } from "./annotate.ts";
+import type { MicroLearnConfig } from "./config.ts";
+import { microTokenizer } from "./corpus.ts";
+import { published, type TrainedModel } from "./pretrain.ts";
+import { tune } from "./tune.ts";
+
+export interface LearnHooks {
+  readonly onMessage?: (message: string) => void;
+  readonly onAnnotated?: (done: number, total: number) => void;
+  readonly onStep?: (model: string, metrics: StepMetrics) => void;
+  readonly onGrpoStep?: (metrics: GrpoMetrics, steps: number) => void;
+  readonly onGrpoEvaluation?: (evaluation: GrpoEvaluation) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface LearnOptions extends LearnHooks {
+  readonly config: MicroLearnConfig;
+  readonly base: TrainedModel;
+  readonly big: TrainedModel;
+  /** Annotated traces, checkpoints, metrics, rollouts. */
+  readonly work: string;
+  /** Where the annotated traces are instead, for runs that share them. */
+  readonly annotated?: string;
+  readonly threads: number;
+  readonly provenance: Provenance;
+  /** What is learnt from instead of the annotation of the pair: for experiments. */
+  readonly annotate?: (annotated: readonly TraceRow[]) => readonly TraceRow[];
+}
+
+export interface Learnt {
+  /** The best policy by held-out score. */
+  readonly small: TrainedModel;
+  /** The start of the reinforcement learning. */
+  readonly tuned: TrainedModel;
+  readonly annotation: { readonly share: number; readonly threshold: number; readonly spans: number };
+  readonly best: GrpoEvaluation;
+  /** Of this call: a run that was continued took longer in all. */
+  readonly seconds: { readonly annotation: number; readonly tuning: number; readonly reinforcement: number };
+}
+
+/** Undefined when the signal stopped it: call again with the same options to go on. */
+export async function learnToOffload(options: LearnOptions): Promise<Learnt | undefined> {
+  const { config, base, big, work, threads, onMessage } = options;
+  const stopwatch = startStopwatch();
+
+  onMessage?.(`annotating ${config.annotation.traces} traces by likelihood gap`);
+  const { rows, ...annotation } = await annotateMicro(
+    config,
+    { small: base, big },
+    {
+      folder: options.annotated ?? work,
+      ...(options.onAnnotated === undefined ? {} : { onProgress: options.onAnnotated }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    },
+  );
+  const annotationSeconds = stopwatch();
+
+  onMessage?.("tuning the small model on annotated traces");
+  const tuned = await tune(config, base, options.annotate?.(rows) ?? rows, {
+    ...options,
+    name: "small",
+    tokenizer: microTokenizer(),
+    folder: join(work, "tuned"),
+  });
+  if (tuned === undefined) return undefined;
+  const tuningSeconds = stopwatch();
+
+  onMessage?.("reinforcement learning, the big model writing in the rollouts");
+  const folder = join(work, "grpo");
+  const outcome = await reinforce(
+    reinforceConfigSchema.parse({
+      ...config.reinforcement,
+      model: tuned.folder,
+      big: `gguf:${big.gguf}`,
+      threads,
+    }),
+    folder,
+    {
+      ...(options.onGrpoStep === undefined ? {} : { onStep: options.onGrpoStep }),
+      ...(options.onGrpoEvaluation === undefined ? {} : { onEvaluation: options.onGrpoEvaluation }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    },
+  );
+  if (outcome.status === "interrupted" || outcome.best === undefined) return undefined;
+  if (outcome.reason !== undefined) onMessage?.(`stopped early: ${outcome.reason}`);
+  return {
+    small: await published("small", join(folder, BEST_FOLDER)),
+    tuned,
+    annotation,
+    best: outcome.best,
+    seconds: { annotation: annotationSeconds, tuning: tuningSeconds, reinforcement: stopwatch() },
+  };
+}
+
+/** Whole seconds since it was last asked. */
+function startStopwatch(): () => number {
+  let lastMs = performance.now();
+  return () => {
+    const nowMs = performance.now();
+    const seconds = Math.round((nowMs - lastMs) / 1000);
+    lastMs = nowMs;
+    return seconds;
+  };
+}
