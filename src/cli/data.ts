@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 
 import { registerAnnotate } from "./annotate.ts";
+import { registerDataBench } from "./data-bench.ts";
 import { registerDataCheck } from "./data-check.ts";
 import { registerDataConvert } from "./data-convert.ts";
 import { registerDataExport } from "./data-export.ts";
@@ -20,4 +21,5 @@ export function registerData(program: Command, context: CommandContext): void {
   registerDataStats(data, context);
   registerDataExport(data, context);
   registerDataPush(data, context);
+  registerDataBench(data, context);
 }
