@@ -129,10 +129,13 @@ export class AnnotatingServer {
       authorization: request.headers.authorization,
     };
     this.log.push(logged);
+    let hasLeft = false;
+    response.on("close", () => (hasLeft = true));
     const send = (status: number, content: string, headers: Record<string, string> = {}): void => {
       logged.status = status;
       response.on("finish", () => {
-        if (status === 200) logged.answeredMs = performance.now();
+        // Bytes to a client that is gone are no answer.
+        if (status === 200 && !hasLeft) logged.answeredMs = performance.now();
       });
       response.writeHead(status, { "content-type": "application/json", ...headers }).end(content);
     };

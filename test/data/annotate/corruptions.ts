@@ -60,7 +60,7 @@ export function quote(traces: readonly VoicedTrace[], index: number, rng: Rng, a
   const { start, end } = passage(trace, rng);
   const text = trace.row.trace.slice(start, end);
   const corruption = rng.pick(Object.keys(CORRUPTIONS)) as keyof typeof CORRUPTIONS;
-  const changed = CORRUPTIONS[corruption](text, rng) as Changed | string;
+  const changed: Changed | string = CORRUPTIONS[corruption](text, rng);
   const { text: snippet, cut = { start: 0, end: 0 } } =
     typeof changed === "string" ? { text: changed } : changed;
   return {
