@@ -20,7 +20,13 @@ import { divergenceFromStart } from "./grpo/kl.ts";
 import { type RolloutMetrics, rolloutMetrics } from "./grpo/metrics.ts";
 import { choiceDatum } from "./grpo/policy-gradient.ts";
 import type { Reward } from "./grpo/rewards/index.ts";
-import { rollOut, type Rollout, type RolloutGroup, type RolloutProblem } from "./grpo/rollout.ts";
+import {
+  rollOut,
+  type Rollout,
+  type RolloutGroup,
+  type RolloutOptions,
+  type RolloutProblem,
+} from "./grpo/rollout.ts";
 import { rolloutRecords } from "./grpo/rollout-record.ts";
 import type { TagIds } from "./grpo/trajectory.ts";
 import { updatePolicy, type UpdateResult } from "./grpo/update.ts";
@@ -63,6 +69,7 @@ export interface GrpoOptions {
   readonly header: { readonly identity: unknown; readonly provenance: unknown };
   /** Held-out score of the policy as it is. */
   readonly evaluate?: (policy: Engine) => Promise<Omit<GrpoEvaluation, "step">>;
+  readonly toTrajectory?: RolloutOptions["toTrajectory"];
   readonly onStep?: (metrics: GrpoMetrics) => void;
   readonly onEvaluation?: (evaluation: GrpoEvaluation) => void;
   readonly signal?: AbortSignal;
@@ -270,6 +277,7 @@ async function makeRollouts(
       seed: hash32(`step ${step}`, config.seed),
       concurrency: config.concurrency,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.toTrajectory === undefined ? {} : { toTrajectory: options.toTrajectory }),
     });
   } finally {
     await Promise.all(samplers.map((sampler) => sampler.close()));

@@ -41,6 +41,8 @@ export interface RolloutOptions {
   /** Rollouts in flight. */
   readonly concurrency: number;
   readonly signal?: AbortSignal;
+  /** What of a ledger is trained: {@link trajectoryFrom} unless an experiment breaks the mask. */
+  readonly toTrajectory?: typeof trajectoryFrom;
 }
 
 export interface Rollout {
@@ -138,7 +140,7 @@ async function attempt(
       ...about,
       result,
       facts: factsOf(result, problem),
-      trajectory: trajectoryFrom(result.ledger, options.ids),
+      trajectory: (options.toTrajectory ?? trajectoryFrom)(result.ledger, options.ids),
     };
   } catch (error) {
     return { ...about, error: errorMessage(error) };
