@@ -1,4 +1,5 @@
 /** The checkpoints of one seed on the same test problems, greedy. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { systemClock } from "../../src/core/clock.ts";
@@ -15,6 +16,7 @@ const CHECKPOINTS = [
   { folder: "paper/best", arms: "learned,never,self", prefix: "paper" },
   { folder: "random-spans/tuned/export", arms: "learned", prefix: "random-spans sft" },
   { folder: "random-spans/grpo/best", arms: "learned", prefix: "random-spans ours" },
+  { folder: "broken-mask/best", arms: "learned,never", prefix: "broken mask" },
 ] as const;
 
 export interface ArmOutcome {
@@ -36,11 +38,16 @@ export async function evaluateSeed(
 ): Promise<SeedFigures> {
   const arms: ArmOutcome[] = [];
   for (const { folder, arms: names, prefix } of CHECKPOINTS) {
+    const model = join(work, `seed-${seed}`, folder, "model.gguf");
+    if (!existsSync(model)) {
+      console.error(`seed ${seed}, ${prefix}: not trained`);
+      continue;
+    }
     const { rows } = await evaluate(
       {
         pair: {
           ...MICRO_PAIR,
-          small: `gguf:${join(work, `seed-${seed}`, folder, "model.gguf")}`,
+          small: `gguf:${model}`,
           big: "gguf:models/micro/big/model.gguf",
           smallBase: "gguf:models/micro/small-base/model.gguf",
         },

@@ -15,21 +15,28 @@ export interface PooledArm {
   readonly behind?: { readonly difference: number; readonly ci95: Interval; readonly pValue: number };
 }
 
+const armsOf = (perSeed: readonly SeedFigures[], name: string): ArmOutcome[] =>
+  perSeed.flatMap(({ arms }) => arms.filter((arm) => arm.name === name));
+
+function outcomesOf(perSeed: readonly SeedFigures[], name: string): OutcomesPS {
+  const seeds = armsOf(perSeed, name).map(({ correctP }) => correctP);
+  return (seeds[0] ?? []).map((_, problem) => seeds.map((correctP) => correctP[problem] ?? false));
+}
+
 const OURS = "ours, learned";
 
 export function pool(perSeed: readonly SeedFigures[]): PooledArm[] {
-  const names = perSeed[0]?.arms.map(({ name }) => name) ?? [];
-  const ofSeeds = (name: string): ArmOutcome[] =>
-    perSeed.flatMap(({ arms }) => arms.filter((arm) => arm.name === name));
-  const outcomes = (name: string): OutcomesPS => {
-    const seeds = ofSeeds(name).map(({ correctP }) => correctP);
-    return (seeds[0] ?? []).map((_, problem) => seeds.map((correctP) => correctP[problem] ?? false));
-  };
+  const names = [...new Set(perSeed.flatMap(({ arms }) => arms.map(({ name }) => name)))];
   return names.map((name) => {
-    const arms = ofSeeds(name);
-    const { value, ci95 } = accuracyOf(outcomes(name), createRng(1).fork(name));
+    const arms = armsOf(perSeed, name);
+    const { value, ci95 } = accuracyOf(outcomesOf(perSeed, name), createRng(1).fork(name));
     const tokens = arms.reduce((sum, arm) => sum + arm.smallTokens + arm.bigTokens, 0);
-    const behind = compareArms(outcomes(OURS), outcomes(name), createRng(1).fork(`behind ${name}`));
+    const trained = perSeed.filter((seed) => seed.arms.some((arm) => arm.name === name));
+    const behind = compareArms(
+      outcomesOf(trained, OURS),
+      outcomesOf(trained, name),
+      createRng(1).fork(`behind ${name}`),
+    );
     return {
       name,
       accuracy: value,

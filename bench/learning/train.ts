@@ -12,6 +12,7 @@ import {
   published,
 } from "../../src/recipes/micro/index.ts";
 import { reinforce, reinforceConfigSchema } from "../../src/recipes/reinforce/index.ts";
+import { withoutMask } from "./broken-mask.ts";
 
 const PAIR = "models/micro";
 
@@ -32,9 +33,17 @@ export function randomSpans(rows: readonly TraceRow[], seed: number): TraceRow[]
   });
 }
 
+export const RUNS = ["ours", "paper", "random-spans", "broken-mask"] as const;
+export type RunName = (typeof RUNS)[number];
+
+/** Each of `runs` in a folder of its own; all but `random-spans` start from the same fine-tuned model, which `ours` makes. */
 export async function trainSeed(
   seed: number,
-  { work, threads }: { readonly work: string; readonly threads: number },
+  {
+    work,
+    threads,
+    runs,
+  }: { readonly work: string; readonly threads: number; readonly runs: readonly RunName[] },
 ): Promise<void> {
   const config = learningOf(seed);
   const folder = join(work, `seed-${seed}`);
@@ -46,25 +55,42 @@ export async function trainSeed(
     threads,
     provenance: await readProvenance(),
   };
-  const ours = await learnToOffload({ ...common, work: join(folder, "ours"), ...report(seed, "ours") });
-  if (ours === undefined) throw new Error(`seed ${seed}: our learning did not end`);
-  await reinforce(
+  const { reinforcement } = config;
+  const fromTuned = (reward: unknown) =>
     reinforceConfigSchema.parse({
-      ...config.reinforcement,
-      reward: "paper",
-      model: ours.tuned.folder,
+      ...reinforcement,
+      reward,
+      model: join(folder, "ours", "tuned", "export"),
       big: `gguf:${common.big.gguf}`,
       threads,
-    }),
-    join(folder, "paper"),
-    grpoReport(seed, "paper"),
-  );
-  await learnToOffload({
-    ...common,
-    work: join(folder, "random-spans"),
-    annotate: (rows) => randomSpans(rows, seed),
-    ...report(seed, "random-spans"),
-  });
+    });
+  for (const run of runs) {
+    const out = join(folder, run);
+    switch (run) {
+      case "ours":
+        await learnToOffload({ ...common, work: out, ...report(seed, run) });
+        break;
+      case "paper":
+        await reinforce(fromTuned("paper"), out, grpoReport(seed, run));
+        break;
+      case "random-spans":
+        await learnToOffload({
+          ...common,
+          work: out,
+          annotate: (rows) => randomSpans(rows, seed),
+          ...report(seed, run),
+        });
+        break;
+      case "broken-mask":
+        await reinforce(fromTuned(reinforcement.reward), out, {
+          ...grpoReport(seed, run),
+          toTrajectory: withoutMask,
+        });
+        break;
+      default:
+        run satisfies never;
+    }
+  }
 }
 
 function report(seed: number, name: string): LearnHooks {
