@@ -15,7 +15,7 @@ import { learned, self, SplitDecoder } from "../decode/index.ts";
 import type { Engine } from "../engines/engine.ts";
 import { assembleBatch, type RolloutBatch } from "./grpo/batch.ts";
 import { type CollapseSigns, collapseReason } from "./grpo/collapse.ts";
-import type { GrpoConfig } from "./grpo/config.ts";
+import { explorationBias, type GrpoConfig } from "./grpo/config.ts";
 import { divergenceFromStart } from "./grpo/kl.ts";
 import { type RolloutMetrics, rolloutMetrics } from "./grpo/metrics.ts";
 import { choiceDatum } from "./grpo/policy-gradient.ts";
@@ -276,6 +276,7 @@ async function makeRollouts(
       maxTokens: config.maxTokens,
       seed: hash32(`step ${step}`, config.seed),
       concurrency: config.concurrency,
+      dial: { bias: explorationBias(config, step) },
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.toTrajectory === undefined ? {} : { toTrajectory: options.toTrajectory }),
     });

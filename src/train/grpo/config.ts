@@ -23,6 +23,16 @@ export const grpoConfigSchema = z.strictObject({
   advantage: advantageConfigSchema.default(advantageConfigSchema.parse({})),
   loss: lossConfigSchema.default(lossConfigSchema.parse({})),
   truncation: truncationSchema,
+  /**
+   * In rollouts, nats on the open tag's logit, falling to 0 over a share of the steps: a policy that asks in the wrong places finds the right
+   * ones. The choices are trained as if drawn without: asking where it pays is learnt faster, and what is learnt is the policy without bias.
+   */
+  exploration: z
+    .strictObject({
+      bias: z.number().min(0).max(20).default(0),
+      share: z.number().min(0).max(1).default(0.5),
+    })
+    .default({ bias: 0, share: 0.5 }),
   /** Parts that the rollouts of a step are cut into, each followed by an update. */
   updates: positive.default(1),
   learningRate: z.number().positive().default(1e-4),
@@ -51,5 +61,11 @@ export const grpoConfigSchema = z.strictObject({
     })
     .default({ rewardDrop: 0.5, share: 0.9, entropyRise: 1, window: 10 }),
 });
+
+/** Nats that rollouts of a step (from 0) add to the open tag's logit. */
+export function explorationBias({ exploration, steps }: GrpoConfig, step: number): number {
+  const { bias, share } = exploration;
+  return share === 0 ? 0 : bias * Math.max(0, 1 - step / (share * steps));
+}
 
 export type GrpoConfig = z.output<typeof grpoConfigSchema>;
