@@ -23,6 +23,7 @@ interface GrpoFlags {
   readonly learningRate?: number;
   readonly seed?: number;
   readonly threads?: number;
+  readonly trainer?: string;
   readonly json?: boolean;
 }
 
@@ -51,6 +52,11 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
     .option("--learning-rate <rate>", "after the warm-up", realNumber(0, 1))
     .option("--seed <n>", "of problems and rollouts", wholeNumber(0, SEED_MAXIMUM))
     .option("--threads <n>", "of the trainer", wholeNumber(1, 256))
+    .option(
+      "--trainer <spec>",
+      "embedded, or tinker:http://HOST:8000?base=MODEL: a SkyRL server (docs/scale.md)",
+      filledText,
+    )
     .option("--json", "one JSON document on standard output, nothing else there")
     .addHelpText("after", HELP)
     .action((flags: GrpoFlags) => trainGrpo(terminal, flags));
@@ -68,6 +74,7 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
     outcome = await reinforce(config, flags.out, {
       onStep: (metrics, steps) => display.step(metrics, steps),
       onEvaluation: (evaluation) => display.evaluation(evaluation),
+      onNotice: (text) => display.notice(text),
       signal: terminal.signal,
     });
   } finally {
@@ -101,12 +108,14 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
 }
 
 function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
-  const { model, big, reward, budget, threads, steps, problems, members, learningRate, seed } = flags;
+  const { model, big, reward, budget, threads, trainer, steps, problems, members, learningRate, seed } =
+    flags;
   const grpo = { steps, problems, members, learningRate, seed };
   return {
     model,
     big,
     threads,
+    trainer,
     reward: budget === undefined ? reward : { name: reward ?? "cost", budget },
     grpo: Object.fromEntries(Object.entries(grpo).filter(([, value]) => value !== undefined)),
   };
@@ -130,6 +139,11 @@ class GrpoDisplay {
     this.#terminal.log(`step ${evaluation.step}, held out: ${scoresLine(evaluation)}\n`);
   }
 
+  notice(text: string): void {
+    this.#progress.end();
+    this.#terminal.log(`${text}\n`);
+  }
+
   end(): void {
     this.#progress.end();
   }
@@ -142,4 +156,8 @@ Examples:
   splitreason eval micro --small gguf:runs/grpo/best/model.gguf
 
 Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
+
+On a SkyRL server (docs/scale.md); --model then gives the tokenizer:
+  splitreason train grpo --trainer 'tinker:http://HOST:8000?base=Qwen/Qwen3-1.7B&sampler=openai:http://HOST:8001/v1?dialect=vllm' \\
+    --model qwen3-1.7b --big 'openai:http://HOST:8002/v1#big?dialect=vllm&tokenizer=qwen3-1.7b/tokenizer.json' --out runs/grpo
 `;

@@ -23,6 +23,7 @@ interface TrainFlags {
   readonly spanWeight?: number;
   readonly seed?: number;
   readonly threads?: number;
+  readonly trainer?: string;
   readonly json?: boolean;
 }
 
@@ -68,7 +69,12 @@ export function registerTrain(program: Command, context: CommandContext): void {
           "small one learns to ask for it.",
       )
       .option("--config <file>", "JSON with what the flags say and more", filledText)
-      .option("--model <folder>", "a Hugging Face folder with a Qwen3 model to start from", filledText),
+      .option("--model <folder>", "a Hugging Face folder with a Qwen3 model to start from", filledText)
+      .option(
+        "--trainer <spec>",
+        "embedded, or tinker:http://HOST:8000?base=MODEL: a SkyRL server (docs/scale.md)",
+        filledText,
+      ),
   )
     .addHelpText("after", SFT_HELP)
     .action(async (flags: TrainFlags) => {
@@ -76,6 +82,7 @@ export function registerTrain(program: Command, context: CommandContext): void {
       const config = await loadTrainingConfig(sftConfigSchema, flags.config, {
         ...overridesFrom(flags),
         model: flags.model,
+        trainer: flags.trainer,
       });
       await report(terminal, flags, (hooks) => sft(config, flags.out, hooks));
     });
@@ -130,9 +137,8 @@ async function report(
       signal: terminal.signal,
       onStart: ({ parameters, examples, tooLong, steps, rowLength }) => {
         const left = tooLong === 0 ? "" : `, ${count(tooLong)} left out as longer than ${rowLength} tokens`;
-        terminal.log(
-          `${count(parameters)} parameters, ${count(examples)} examples${left}, ${count(steps)} steps\n`,
-        );
+        const size = parameters === undefined ? "" : `${count(parameters)} parameters, `;
+        terminal.log(`${size}${count(examples)} examples${left}, ${count(steps)} steps\n`);
       },
       onStep: (metrics, steps) => {
         if (first === undefined) {
@@ -145,6 +151,10 @@ async function report(
           steps,
           `loss ${metrics.loss.toFixed(4)}, ${count(metrics.tokensPerSecond)} tokens/s`,
         );
+      },
+      onNotice: (text) => {
+        progress.end();
+        terminal.log(`${text}\n`);
       },
       onEvaluation: ({ step, scores }) => {
         progress.end();
@@ -173,7 +183,7 @@ async function report(
     [
       `trained for ${count(result.step)} steps in ${duration(terminal.clock.nowMs() - startMs)}`,
       result.lastLoss === undefined ? "" : `; last loss ${result.lastLoss.toFixed(4)} nats a token`,
-      `\nmodel: ${model.folder} (Hugging Face), ${model.gguf}\nmetrics: ${flags.out}/metrics.jsonl\n`,
+      `\nmodel: ${model.folder} (Hugging Face)${model.gguf === undefined ? "" : `, ${model.gguf}`}\nmetrics: ${flags.out}/metrics.jsonl\n`,
     ].join(""),
   );
 }

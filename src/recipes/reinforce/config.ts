@@ -16,6 +16,8 @@ export const reinforceConfigSchema = z.strictObject({
   heldOut: z.int().positive().default(200),
   /** Price of a share of 1 in the held-out score, which the best export is chosen by. */
   heldOutSharePrice: z.number().nonnegative().default(1),
+  /** `embedded`, or `tinker:URL?...` (docs/scale.md). */
+  trainer: z.string().min(1).default("embedded"),
   threads: z.int().positive().default(1),
   grpo: grpoConfigSchema.default(grpoConfigSchema.parse({})),
 });

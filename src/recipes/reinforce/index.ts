@@ -2,21 +2,25 @@
  * Reinforcement learning as a whole run: the tuned small model, the big one that writes in its rollouts, problems, a reward; the loop
  * trains, and the best policy by held-out score is exported. `splitreason train grpo` calls this and nothing else.
  */
-import { digestOf, digestOfBytes } from "../../core/digest.ts";
-import { ConfigError, DataError } from "../../core/errors.ts";
+import { digestOf } from "../../core/digest.ts";
+import { ConfigError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { learned, SplitDecoder } from "../../decode/index.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine } from "../../engines/open-engine.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
 import { BUILT_IN_TEMPLATES, ChatTemplate } from "../../tokenizer/index.ts";
-import { importHuggingFace, modelExporter, type ModelTokenizer } from "../../train/export/index.ts";
+import { modelExporter, type ModelTokenizer } from "../../train/export/index.ts";
 import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo.ts";
 import { parseReward } from "../../train/grpo/rewards/index.ts";
-import { rollOut, type RolloutProblem } from "../../train/grpo/rollout.ts";
+import { rollOut, type RolloutOptions, type RolloutProblem } from "../../train/grpo/rollout.ts";
 import type { TagIds } from "../../train/grpo/trajectory.ts";
+import type { Trainer } from "../../train/trainer.ts";
 import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
 import { llamaSampler } from "../../train/trainers/llama-sampler.ts";
+import { parseTrainerSpec, type TrainerSpec } from "../../train/trainers/tinker.ts";
+import { type PolicyModel, readPolicyModel } from "../trainer/policy-model.ts";
+import { runOnServer } from "../trainer/run-with-trainer.ts";
 import type { ReinforceConfig } from "./config.ts";
 import { microProblems } from "./problems.ts";
 
@@ -25,26 +29,24 @@ export { type ReinforceConfig, reinforceConfigSchema } from "./config.ts";
 export interface ReinforceHooks {
   readonly onStep?: (metrics: GrpoMetrics, steps: number) => void;
   readonly onEvaluation?: (evaluation: GrpoEvaluation) => void;
+  /** News of a trainer server, for people. */
+  readonly onNotice?: (text: string) => void;
   readonly signal?: AbortSignal;
+  /** For experiments with another mask. */
+  readonly toTrajectory?: RolloutOptions["toTrajectory"];
 }
 
 /** Trains into `folder`, or goes on with the run that is there. */
 export async function reinforce(
   config: ReinforceConfig,
   folder: string,
-  { onStep, ...hooks }: ReinforceHooks,
+  { onStep, onNotice, ...hooks }: ReinforceHooks,
 ): Promise<GrpoOutcome> {
   const reward = parseReward(config.reward);
   const { grpo } = config;
-  const imported = await importHuggingFace(config.model);
-  const { tokenizer: loaded } = imported;
-  if (loaded?.endOfTurn === undefined) {
-    throw new DataError(
-      `${config.model} has no tokenizer.json with an eos_token in tokenizer_config.json: both are needed to train.`,
-      { code: "file-invalid" },
-    );
-  }
-  const { tokenizer, endOfTurn } = loaded;
+  const spec = parseTrainerSpec(config.trainer);
+  const model = await readPolicyModel(config.model, spec);
+  const { tokenizer, endOfTurn } = model.loaded;
   const ids: TagIds = {
     open: controlId(OFFLOAD_TAGS.open),
     close: controlId(OFFLOAD_TAGS.close),
@@ -68,57 +70,97 @@ export async function reinforce(
       { code: "pair-mismatch" },
     );
   }
-  const template = loaded.chatTemplate ?? BUILT_IN_TEMPLATES.chatml;
+  const template = model.loaded.chatTemplate ?? BUILT_IN_TEMPLATES.chatml;
   const modelTokenizer: ModelTokenizer = {
     vocabulary: tokenizer.contents,
     endOfTurn,
     padding: endOfTurn,
     chatTemplate: template,
   };
-  const rowLength = Math.min(imported.config.maxPositions, grpo.maxTokens + LONGEST_PROMPT);
+  const rowLength = Math.min(model.maxPositions, grpo.maxTokens + LONGEST_PROMPT);
+  const provenance = await readProvenance();
+  return onTrainer(
+    { spec, model, modelTokenizer, rowLength, config, onNotice, signal: hooks.signal },
+    (trainer) => {
+      const chat = new ChatTemplate(template);
+      const source = microProblems(
+        // Both models read what the small one's template writes: they have one vocabulary.
+        { render: (messages) => ({ prompt: chat.render(messages, { openThinking: true }) }) },
+        grpo.seed,
+      );
+      const heldOut = source.heldOut(config.heldOut);
+      return runGrpo({
+        config: grpo,
+        trainer,
+        big,
+        reward,
+        ids,
+        problems: (step) => source.training(step, grpo.problems),
+        folder,
+        header: {
+          identity: {
+            model: model.identity,
+            run: digestOf({ ...config, model: undefined, trainer: undefined }),
+          },
+          provenance,
+        },
+        evaluate: (policy) => evaluatePolicy(policy, big, heldOut, config, ids, hooks.signal),
+        ...(onStep === undefined ? {} : { onStep: (metrics) => onStep(metrics, grpo.steps) }),
+        ...hooks,
+      });
+    },
+  );
+}
+
+interface TrainerOptions {
+  readonly spec: TrainerSpec;
+  readonly model: PolicyModel;
+  readonly modelTokenizer: ModelTokenizer;
+  readonly rowLength: number;
+  readonly config: ReinforceConfig;
+  readonly onNotice: ((text: string) => void) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function onTrainer<Outcome>(
+  { spec, model, modelTokenizer, rowLength, config, onNotice, signal }: TrainerOptions,
+  run: (trainer: Trainer) => Promise<Outcome>,
+): Promise<Outcome> {
+  const { grpo, threads } = config;
+  const sampler = llamaSampler(modelTokenizer, {
+    threads: 1,
+    sequences: grpo.concurrency,
+    contextSize: rowLength,
+  });
+  const name = "splitreason grpo";
+  if (spec.kind === "tinker") {
+    return runOnServer(
+      {
+        spec,
+        seed: grpo.seed,
+        tokenizer: model.loaded.tokenizer,
+        modelTokenizer,
+        contextSize: rowLength,
+        imported: model.imported,
+        name,
+        localSampler: sampler,
+        ...(onNotice === undefined ? {} : { onNotice }),
+        ...(signal === undefined ? {} : { signal }),
+      },
+      run,
+    );
+  }
+  if (model.imported === undefined) throw new TypeError("the embedded trainer has no weights");
   const trainer = await EmbeddedTrainer.create({
-    config: imported.config,
-    weights: imported.weights,
-    threads: config.threads,
+    config: model.imported.config,
+    weights: model.imported.weights,
+    threads,
     rowLength,
-    exporter: modelExporter(modelTokenizer, "splitreason grpo"),
-    sampler: llamaSampler(modelTokenizer, {
-      threads: 1,
-      sequences: grpo.concurrency,
-      contextSize: rowLength,
-    }),
+    exporter: modelExporter(modelTokenizer, name),
+    sampler,
   });
   try {
-    const chat = new ChatTemplate(template);
-    const source = microProblems(
-      // Both models read what the small one's template writes: they have one vocabulary.
-      { render: (messages) => ({ prompt: chat.render(messages, { openThinking: true }) }) },
-      grpo.seed,
-    );
-    const heldOut = source.heldOut(config.heldOut);
-    return await runGrpo({
-      config: grpo,
-      trainer,
-      big,
-      reward,
-      ids,
-      problems: (step) => source.training(step, grpo.problems),
-      folder,
-      header: {
-        identity: {
-          model: digestOfBytes(
-            [...imported.weights.values()].map(
-              ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-            ),
-          ),
-          run: digestOf({ ...config, model: undefined }),
-        },
-        provenance: await readProvenance(),
-      },
-      evaluate: (policy) => evaluatePolicy(policy, big, heldOut, config, ids, hooks.signal),
-      ...(onStep === undefined ? {} : { onStep: (metrics) => onStep(metrics, grpo.steps) }),
-      ...hooks,
-    });
+    return await run(trainer);
   } finally {
     await trainer.close();
   }

@@ -45,6 +45,8 @@ export const sftConfigSchema = z.strictObject({
   ...common,
   /** A Hugging Face folder with a dense Qwen3 model that the run starts from. */
   model: z.string().min(1),
+  /** `embedded`, or `tinker:URL?...` (docs/scale.md). */
+  trainer: z.string().min(1).default("embedded"),
 });
 
 export type PretrainConfig = z.output<typeof pretrainConfigSchema>;

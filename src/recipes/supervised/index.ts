@@ -2,10 +2,10 @@
  * A supervised run as a whole: data, tokenizer and model come together, the loop trains, and the result is written in the forms
  * that other programs read. `pretrain` starts from random weights, `sft` from a model's.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { digestOf, digestOfBytes } from "../../core/digest.ts";
-import { DataError } from "../../core/errors.ts";
+import { digestOf } from "../../core/digest.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/index.ts";
 import {
@@ -15,7 +15,12 @@ import {
   loadTokenizer,
   trainBytePairs,
 } from "../../tokenizer/index.ts";
-import { GGUF_FILE, importHuggingFace, modelExporter } from "../../train/export/index.ts";
+import {
+  GGUF_FILE,
+  type ImportedModel,
+  modelExporter,
+  type ModelTokenizer,
+} from "../../train/export/index.ts";
 import {
   type Evaluation,
   loopConfigSchema,
@@ -24,10 +29,13 @@ import {
   type StepMetrics,
 } from "../../train/loop.ts";
 import { parseQwen3Config, type Qwen3Config } from "../../train/model/config.ts";
-import type { Weights } from "../../train/model/parameters.ts";
+import { parameterCount, type Weights } from "../../train/model/parameters.ts";
 import { epochBatch } from "../../train/trace-datum.ts";
 import type { Datum, Trainer } from "../../train/trainer.ts";
 import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
+import { parseTrainerSpec, type TinkerTrainerSpec } from "../../train/trainers/tinker.ts";
+import { readPolicyModel } from "../trainer/policy-model.ts";
+import { runOnServer } from "../trainer/run-with-trainer.ts";
 import type { PretrainConfig, SftConfig } from "./config.ts";
 import { fitting, readSource, type SourceRows, toExamples } from "./examples.ts";
 
@@ -43,11 +51,14 @@ export interface RunHooks {
   readonly onStart?: (start: RunStart) => void;
   readonly onStep?: (metrics: StepMetrics, steps: number) => void;
   readonly onEvaluation?: (evaluation: Evaluation) => void;
+  /** News of a trainer server, for people. */
+  readonly onNotice?: (text: string) => void;
   readonly signal?: AbortSignal;
 }
 
 export interface RunStart {
-  readonly parameters: number;
+  /** Undefined where only a trainer server knows. */
+  readonly parameters: number | undefined;
   readonly examples: number;
   /** Left out because they are longer than a row. */
   readonly tooLong: number;
@@ -57,18 +68,23 @@ export interface RunStart {
 
 export interface RunResult extends LoopOutcome {
   readonly steps: number;
-  /** The exported model's folder and its GGUF; undefined when the run was interrupted. */
-  readonly model?: { readonly folder: string; readonly gguf: string };
+  /** The exported model's folder and, where one could be made, its GGUF; undefined when the run was interrupted. */
+  readonly model?: { readonly folder: string; readonly gguf?: string };
 }
 
 /** What the two kinds of run differ in. */
 interface StartingPoint {
-  readonly config: Qwen3Config;
+  /** Undefined where only a trainer server knows it. */
+  readonly config?: Qwen3Config;
+  /** Longest document. */
+  readonly maxPositions: number;
   /** Undefined: random ones, from the seed. */
   readonly weights?: Weights;
   readonly tokenizer: ByteLevelTokenizer;
   readonly endOfTurn: string;
   readonly template: string;
+  /** The run's trainer, where it is not the embedded one. */
+  readonly server?: { readonly spec: TinkerTrainerSpec; readonly imported: ImportedModel | undefined };
 }
 
 const CHATML_END = "<|im_end|>";
@@ -94,31 +110,27 @@ export async function pretrain(config: PretrainConfig, folder: string, hooks: Ru
 /** Fine-tunes the model in `config.model` into `folder`; goes on with the run that is there. */
 export async function sft(config: SftConfig, folder: string, hooks: RunHooks): Promise<RunResult> {
   const source = await readSource(config.data, config.heldOut, config.training.seed ?? 1);
-  const { config: shape, weights, tokenizer: loaded } = await importHuggingFace(config.model);
-  if (loaded?.endOfTurn === undefined) {
-    throw new DataError(
-      `${config.model} has no tokenizer.json with an eos_token in tokenizer_config.json: both are needed to train.`,
-      { code: "file-invalid" },
-    );
-  }
+  const spec = parseTrainerSpec(config.trainer);
+  const model = await readPolicyModel(config.model, spec);
+  const { loaded, imported } = model;
   const start: StartingPoint = {
-    config: shape,
-    weights,
+    ...(imported === undefined ? {} : { config: imported.config, weights: imported.weights }),
+    maxPositions: model.maxPositions,
     tokenizer: loaded.tokenizer,
     endOfTurn: loaded.endOfTurn,
     template: config.template ?? loaded.chatTemplate ?? BUILT_IN_TEMPLATES.chatml,
+    ...(spec.kind === "tinker" ? { server: { spec, imported } } : {}),
   };
-  const identity = digestOfBytes(
-    [...weights.values()].map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
-  );
-  return runFrom(start, config, source, { folder, name: "sft", identity }, hooks);
+  return runFrom(start, config, source, { folder, name: "sft", identity: model.identity }, hooks);
 }
 
 async function pretrainStart(config: PretrainConfig, source: SourceRows): Promise<StartingPoint> {
   if (config.tokenizer !== undefined) {
     const loaded = await loadTokenizer(config.tokenizer);
+    const shape = shapeOf(config, loaded.tokenizer.size);
     return {
-      config: shapeOf(config, loaded.tokenizer.size),
+      config: shape,
+      maxPositions: shape.maxPositions,
       tokenizer: loaded.tokenizer,
       endOfTurn: loaded.endOfTurn ?? CHATML_END,
       template: config.template ?? loaded.chatTemplate ?? BUILT_IN_TEMPLATES.chatml,
@@ -133,8 +145,10 @@ async function pretrainStart(config: PretrainConfig, source: SourceRows): Promis
     maxSize: config.vocabularySize,
   });
   const tokenizer = new ByteLevelTokenizer(vocabulary, { endOfTurn: CHATML_END });
+  const shape = shapeOf(config, tokenizer.size);
   return {
-    config: shapeOf(config, tokenizer.size),
+    config: shape,
+    maxPositions: shape.maxPositions,
     tokenizer,
     endOfTurn: CHATML_END,
     template: config.template ?? BUILT_IN_TEMPLATES.chatml,
@@ -149,14 +163,15 @@ async function runFrom(
   config: PretrainConfig | SftConfig,
   source: SourceRows,
   run: { readonly folder: string; readonly name: string; readonly identity: unknown },
-  { onStart, onStep, onEvaluation, signal }: RunHooks,
+  hooks: RunHooks,
 ): Promise<RunResult> {
+  const { onStart, onStep, onEvaluation, signal } = hooks;
   const { tokenizer, endOfTurn, template } = start;
   const { openThinking, spanWeight, rows } = config;
   const exampleOptions = { template: new ChatTemplate(template).source, openThinking, endOfTurn, spanWeight };
   const all = toExamples(source.training, tokenizer, exampleOptions);
   const longest = all.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
-  const rowLength = Math.min(config.rowLength ?? Math.ceil(longest / 16) * 16, start.config.maxPositions);
+  const rowLength = Math.min(config.rowLength ?? Math.ceil(longest / 16) * 16, start.maxPositions);
   const examples = fitting(all, rowLength);
   const heldOut = fitting(toExamples(source.heldOut, tokenizer, exampleOptions), rowLength);
   const training = loopConfigSchema.parse({
@@ -164,30 +179,30 @@ async function runFrom(
     steps: config.training.steps ?? Math.ceil((config.epochs * examples.length) / rows),
   });
 
-  const trainer = await EmbeddedTrainer.create({
-    config: start.config,
-    ...(start.weights === undefined ? { seed: training.seed } : { weights: start.weights }),
-    threads: config.threads ?? 1,
+  const modelTokenizer: ModelTokenizer = {
+    vocabulary: tokenizer.contents,
+    endOfTurn,
+    padding: paddingOf(tokenizer, endOfTurn),
+    chatTemplate: exampleOptions.template,
+  };
+  onStart?.({
+    parameters: start.config === undefined ? undefined : parameterCount(start.config),
+    examples: examples.length,
+    tooLong: all.length - examples.length,
+    steps: training.steps,
     rowLength,
-    exporter: modelExporter(
-      {
-        vocabulary: tokenizer.contents,
-        endOfTurn,
-        padding: paddingOf(tokenizer, endOfTurn),
-        chatTemplate: exampleOptions.template,
-      },
-      `splitreason ${run.name}`,
-    ),
   });
-  try {
-    const parameters = [...trainer.weights().values()].reduce((sum, { data }) => sum + data.length, 0);
-    onStart?.({
-      parameters,
-      examples: examples.length,
-      tooLong: all.length - examples.length,
-      steps: training.steps,
-      rowLength,
-    });
+  const provenance = await readProvenance();
+  const name = `splitreason ${run.name}`;
+  const options = {
+    start,
+    modelTokenizer,
+    name,
+    rowLength,
+    seed: training.seed,
+    threads: config.threads ?? 1,
+  };
+  return onTrainer(options, hooks, async (trainer): Promise<RunResult> => {
     const outcome = await runSupervised({
       config: training,
       trainer,
@@ -198,7 +213,7 @@ async function runFrom(
           vocabulary: tokenizer.vocabulary,
           data: dataIdentity(config, examples, rowLength),
         },
-        provenance: await readProvenance(),
+        provenance,
       },
       batch: (step) => epochBatch(examples, step, rows, training.seed),
       ...(heldOut.length === 0 ? {} : { evaluate: () => meanLoss(trainer, heldOut) }),
@@ -209,7 +224,55 @@ async function runFrom(
     if (outcome.status !== "done") return { ...outcome, steps: training.steps };
     const folder = join(run.folder, "model");
     await trainer.export(folder);
-    return { ...outcome, steps: training.steps, model: { folder, gguf: join(folder, GGUF_FILE) } };
+    const gguf = join(folder, GGUF_FILE);
+    return {
+      ...outcome,
+      steps: training.steps,
+      model: { folder, ...(existsSync(gguf) ? { gguf } : {}) },
+    };
+  });
+}
+
+interface TrainerOptions {
+  readonly start: StartingPoint;
+  readonly modelTokenizer: ModelTokenizer;
+  readonly name: string;
+  readonly rowLength: number;
+  readonly seed: number;
+  readonly threads: number;
+}
+
+async function onTrainer<Outcome>(
+  { start, modelTokenizer, name, rowLength, seed, threads }: TrainerOptions,
+  { onNotice, signal }: RunHooks,
+  run: (trainer: Trainer) => Promise<Outcome>,
+): Promise<Outcome> {
+  const { server, config, weights, tokenizer } = start;
+  if (server !== undefined) {
+    return runOnServer(
+      {
+        ...server,
+        seed,
+        tokenizer,
+        modelTokenizer,
+        contextSize: rowLength,
+        name,
+        ...(onNotice === undefined ? {} : { onNotice }),
+        ...(signal === undefined ? {} : { signal }),
+      },
+      run,
+    );
+  }
+  if (config === undefined) throw new TypeError("the embedded trainer has no shape");
+  const trainer = await EmbeddedTrainer.create({
+    config,
+    ...(weights === undefined ? { seed } : { weights }),
+    threads,
+    rowLength,
+    exporter: modelExporter(modelTokenizer, name),
+  });
+  try {
+    return await run(trainer);
   } finally {
     await trainer.close();
   }
