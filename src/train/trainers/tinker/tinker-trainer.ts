@@ -51,6 +51,8 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
   #scale: number | undefined;
   #accumulated = 0;
   #names = 0;
+  /** The first sign that the server no longer has the model: also when those who met it went on. */
+  #lost: TrainError | undefined;
   #saved: { readonly model: TinkerModel; readonly name: string }[] = [];
 
   private constructor(
@@ -78,6 +80,11 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
       session.close();
       throw error;
     }
+  }
+
+  /** Set when the server turned out to have lost the model, whoever was told. */
+  get lost(): TrainError | undefined {
+    return this.#lost;
   }
 
   async forward(data: readonly Datum[]): Promise<ForwardResult> {
@@ -145,7 +152,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
     return {
       sample: async (request) => {
         checkFresh();
-        return await model.sample(session, order++, request);
+        return await this.#noting(model.sample(session, order++, request));
       },
       logprobs: async (questions) => {
         checkFresh();
@@ -156,7 +163,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
             { code: "train-invalid" },
           );
         }
-        return (await model.pass(questions.map(askingDatum), SUM_LOSS, true)).logprobs;
+        return (await this.#noting(model.pass(questions.map(askingDatum), SUM_LOSS, true))).logprobs;
       },
       release: () => model.forget("sampler_weights", checkpoint),
     };
@@ -211,6 +218,16 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
       await exporter(folder, weights);
     } finally {
       await weights.release();
+    }
+  }
+
+  /** A rollout that fails is recorded and passed over; that its model is gone is not. */
+  async #noting<Result>(work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof TrainError && error.code === "trainer-lost") this.#lost ??= error;
+      throw error;
     }
   }
 

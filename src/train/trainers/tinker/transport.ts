@@ -197,6 +197,8 @@ export class TinkerTransport {
       this.#throwIfClosed();
       if (error instanceof WireError) throw error;
       const code = codeOf(error);
+      // A result that is not there yet: the server keeps the connection open longer than we do.
+      if (code === "UND_ERR_HEADERS_TIMEOUT" && path === "/retrieve_future") return STILL_AT_WORK;
       return { type: "again", reason: REASONS[code] ?? `${errorMessage(error)}${code && ` (${code})`}` };
     }
   }
@@ -206,7 +208,7 @@ export class TinkerTransport {
     const seconds = Number(retryAfter);
     const after = Number.isFinite(seconds) && seconds > 0 ? { afterMs: seconds * 1000 } : {};
     // 408: still at work. 425: a checkpoint that is still being written.
-    if (status === 408) return { type: "answer", answer: { type: "json", bytes: said, document: TRY_AGAIN } };
+    if (status === 408) return STILL_AT_WORK;
     if (status === 425 || status === 429 || (status > 500 && status < 600))
       return { type: "again", reason: message, ...after };
     if (status === 500) return { type: "again", reason: message, most: MOST_FAILURES, ...after };
@@ -248,7 +250,10 @@ export class TinkerTransport {
   }
 }
 
-const TRY_AGAIN = { type: "try_again" } as const;
+const STILL_AT_WORK: Attempt = {
+  type: "answer",
+  answer: { type: "json", bytes: new Uint8Array(), document: { type: "try_again" } },
+};
 
 const ADVICE: Readonly<Record<number, string>> = {
   401: " (give the key's place with key-env in --trainer)",

@@ -18,7 +18,13 @@ import type { PolicySource } from "./policy-source.ts";
 const SOME_OTHER_TOKEN = tokenId(-1);
 
 /** Requests ask for one of few lengths: a server that compiles for each length would otherwise do little else. */
-const LENGTHS = [1, 16, 64, 256, 1024, 4096, 16_384];
+const LENGTHS = [1, 8, 64, 256, 1024, 4096, 16_384];
+
+/** The shortest of the lengths that is enough, or the longest that fits: then another request goes on. */
+function requestLength(most: number, room: number): number {
+  const enough = LENGTHS.find((length) => length >= most) ?? most;
+  return enough <= room ? enough : (LENGTHS.findLast((length) => length <= room) ?? 1);
+}
 
 export interface SamplingLimits {
   readonly contextSize: number;
@@ -100,10 +106,7 @@ export class SamplingBackend implements TokenBackend {
       signal,
       this.#source.sample({
         prompt: ids,
-        maxTokens: Math.min(
-          LENGTHS.find((length) => length >= most) ?? most,
-          this.#limits.contextSize - ids.length,
-        ),
+        maxTokens: requestLength(most, this.#limits.contextSize - ids.length),
         samples: 1,
         temperature: request.sampling.temperature,
         topP: request.sampling.topP ?? 1,
