@@ -2,7 +2,13 @@
  * Parquet as a stream: one row group at a time, and a large one in windows of rows, so that memory stays flat on files larger
  * than it. Only the columns that are asked for are read.
  */
-import { type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
+import {
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type SchemaTree,
+} from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 
 import { DataError, errorMessage } from "../../core/errors.ts";
@@ -31,10 +37,10 @@ export async function* parquetRecords(
     byteLength: file.sizeBytes,
     slice: (start: number, end = file.sizeBytes) => file.slice(start, end, signal),
   };
-  const metadata = await guarded(file, signal, () => parquetMetadataAsync(buffer));
-  const wanted = parquetSchema(metadata)
-    .children.map(({ element }) => element.name)
-    .filter((name) => columns.has(name));
+  const { metadata, wanted } = await guarded(file, signal, async () => {
+    const found = await parquetMetadataAsync(buffer);
+    return { metadata: found, wanted: wantedColumns(found, columns) };
+  });
   if (wanted.length === 0) {
     throw new DataError(`${file.name} has none of the columns ${[...columns].join(", ")}.`, {
       code: "file-invalid",
@@ -63,6 +69,32 @@ export async function* parquetRecords(
       };
     }
   }
+}
+
+/**
+ * The names of those of `columns` that the file has. Each row group must have each leaf of each of them exactly once: of a chunk that fits nothing, or of one too
+ * many, the parser would drop the promise, and its failure would end the process.
+ */
+function wantedColumns(metadata: FileMetaData, columns: ReadonlySet<string>): string[] {
+  const found = parquetSchema(metadata).children.filter(({ element }) => columns.has(element.name));
+  const names = found.map(({ element }) => element.name);
+  const leaves = found.flatMap(leafPaths).sort().join("\n");
+  for (const [index, { columns: chunks }] of metadata.row_groups.entries()) {
+    const present = chunks
+      .map(({ meta_data: column }) => column?.path_in_schema ?? [])
+      .filter(([name]) => name !== undefined && columns.has(name))
+      .map((path) => path.join("."));
+    if (present.sort().join("\n") !== leaves || new Set(names).size < names.length) {
+      throw new DataError(`the columns of row group ${index + 1} are not those of the schema.`, {
+        code: "file-invalid",
+      });
+    }
+  }
+  return names;
+}
+
+function leafPaths({ path, children }: SchemaTree): string[] {
+  return children.length === 0 ? [path.join(".")] : children.flatMap(leafPaths);
 }
 
 /** Ranges of rows that are read at once, in order; none reaches over a row group. */
@@ -116,7 +148,7 @@ async function guarded<Result>(
     return await read();
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof DataError) throw error;
+    if (error instanceof DataError && error.message.includes(file.name)) throw error;
     throw new DataError(`${file.name} cannot be read as parquet: ${errorMessage(error)}`, {
       code: "file-invalid",
       cause: error,
