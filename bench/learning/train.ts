@@ -19,6 +19,21 @@ const PAIR = "models/micro";
 /** The shipped recipe, with the annotation of seed 1. */
 export const learningOf = (seed: number): MicroLearnConfig => ({ ...fullLearning(seed), seed: 1 });
 
+/** A model that asks in the wrong places has to look for the right ones: it asks more often at first, and prices rise later. */
+export function exploring(config: MicroLearnConfig): MicroLearnConfig {
+  const { reinforcement } = config;
+  return {
+    ...config,
+    reinforcement: {
+      ...reinforcement,
+      reward: { ...EXPLORING_REWARD },
+      grpo: { ...reinforcement.grpo, steps: 60, exploration: { bias: 2.5, share: 0.5 } },
+    },
+  };
+}
+
+const EXPLORING_REWARD = { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.05, rampShare: 0.8 };
+
 /** As many spans as the annotation found in each trace, each one word, anywhere in the chain of thought. */
 export function randomSpans(rows: readonly TraceRow[], seed: number): TraceRow[] {
   const rng = createRng(seed).fork("random spans");
@@ -76,6 +91,7 @@ export async function trainSeed(
       case "random-spans":
         await learnToOffload({
           ...common,
+          config: exploring(config),
           work: out,
           annotate: (rows) => randomSpans(rows, seed),
           ...report(seed, run),
