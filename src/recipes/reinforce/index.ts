@@ -79,9 +79,9 @@ export async function reinforce(
   };
   const rowLength = Math.min(model.maxPositions, grpo.maxTokens + LONGEST_PROMPT);
   const provenance = await readProvenance();
-  return onTrainer(
+  return await onTrainer(
     { spec, model, modelTokenizer, rowLength, config, onNotice, signal: hooks.signal },
-    (trainer) => {
+    async (trainer) => {
       const chat = new ChatTemplate(template);
       const source = microProblems(
         // Both models read what the small one's template writes: they have one vocabulary.
@@ -89,7 +89,7 @@ export async function reinforce(
         grpo.seed,
       );
       const heldOut = source.heldOut(config.heldOut);
-      return runGrpo({
+      return await runGrpo({
         config: grpo,
         trainer,
         big,
