@@ -63,12 +63,13 @@ it("kill -9 at twenty random moments", { timeout: 600_000 }, async () => {
       const ended = new Promise<NodeJS.Signals | null>((resolve) =>
         child.on("close", (_, signal) => resolve(signal)),
       );
-      const before = server.log.length;
-      // One in four at any moment from the start on, the others while requests are under way.
+      // One in four at any moment from the start on; the others some answers on, at any moment until the next.
       if (rng.next() < 0.25) await pause(rng.next() * 1_500);
       else {
-        while (server.log.length === before && child.exitCode === null) await pause(5);
-        await pause(rng.next() * 600);
+        const answers = answeredBy(server) + rng.integer(0, 7);
+        while ((server.log.length === 0 || answeredBy(server) < answers) && child.exitCode === null)
+          await pause(5);
+        await pause(rng.next() * 350);
       }
       child.kill("SIGKILL");
       killedMs.push(performance.now());
@@ -117,6 +118,9 @@ it("kill -9 at twenty random moments", { timeout: 600_000 }, async () => {
     await server.close();
   }
 });
+
+const answeredBy = ({ log }: AnnotatingServer): number =>
+  log.filter(({ answeredMs }) => answeredMs !== undefined).length;
 
 /** `ROW at TEMPERATURE` of every answer on the disk; a line that the kill cut is none. */
 function answersIn(journal: string): Set<string> {

@@ -17,7 +17,7 @@ const LONGEST_FORMULA = 400;
 
 /** What a span edge never stands in. A dollar sign before a space or behind one, or before a digit, is money. */
 const WHOLE =
-  /<[/!|\\]?[A-Za-z][\w:|.-]{0,40}(?:\s+[\w-]+=[^<>\n]{0,80})?\/?>|\$\$[^$]{1,2000}\$\$|\$(?!\s)[^$\n]{0,399}[^$\s]\$(?!\d)|\\\[[^]{1,2000}?\\\]|\\\([^]{1,400}?\\\)|\\(?:begin|end)\{[^{}\n]{0,40}\}|\\[A-Za-z]+\*?|\\[^A-Za-z\s]|[\p{L}\p{M}\p{N}_]+(?:[.,'’][\p{L}\p{M}\p{N}_]+)*/gu;
+  /<[/!|\\]?[A-Za-z][\w:|.-]{0,40}(?:\s+[\w-]+=[^<>\n]{0,80})?\/?>|\$\$[^$]{1,2000}\$\$|\$(?!\s)[^$\n]{0,399}[^$\s>]\$(?!\d)|\\\[[^]{1,2000}?\\\]|\\\([^]{1,400}?\\\)|\\(?:begin|end)\{[^{}\n]{0,40}\}|\\[A-Za-z]+\*?|\\[^A-Za-z\s]|[\p{L}\p{M}\p{N}_]+(?:[.,'’][\p{L}\p{M}\p{N}_]+)*/gu;
 
 /** Ends of sentences: a full stop with what closes it, before white space; or the end of a line. */
 const SENTENCE_END = /[.!?…。！？]+["'”’)\]*]*(?=\s|$)|[^\s](?=\s*\n)|[^\s](?=\s*$)/gu;
@@ -65,20 +65,21 @@ export class TraceBoundaries {
   }
 
   /**
-   * The edge to take for `offset`: itself if it is one; else that of a sentence within reach, outwards; else that of a formula; else one
-   * a few characters back inwards; else itself.
+   * The edge to take for `offset`: itself if it is one; else that of a sentence a few characters inwards; else that of a sentence within
+   * reach outwards; else that of a formula; else itself.
    * @param outwards -1 for a start, 1 for an end.
    */
   #edgeFor(offset: number, outwards: -1 | 1): number {
     const sentences = outwards < 0 ? this.#sentenceStarts : this.#sentenceEnds;
     const formulas = outwards < 0 ? this.#formulaStarts : this.#formulaEnds;
     if (has(sentences, offset) || has(formulas, offset)) return offset;
+    const inner = outwards < 0 ? atOrBehind(sentences, offset) : atOrBefore(sentences, offset);
+    if (inner !== undefined && Math.abs(inner - offset) <= CUT_DISTANCE) return inner;
     for (const edges of [sentences, formulas]) {
       const edge = outwards < 0 ? atOrBefore(edges, offset) : atOrBehind(edges, offset);
       if (edge !== undefined && Math.abs(edge - offset) <= SNAP_DISTANCE) return edge;
     }
-    const inner = outwards < 0 ? atOrBehind(sentences, offset) : atOrBefore(sentences, offset);
-    return inner !== undefined && Math.abs(inner - offset) <= CUT_DISTANCE ? inner : offset;
+    return offset;
   }
 
   /** The whole that `offset` stands inside of. */

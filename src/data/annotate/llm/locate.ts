@@ -17,7 +17,7 @@ export interface LocateOptions {
   readonly minimumNumbers: number;
 }
 
-export const LOCATE_DEFAULTS: LocateOptions = { minimumSimilarity: 0.65, minimumNumbers: 0.7 };
+export const LOCATE_DEFAULTS: LocateOptions = { minimumSimilarity: 0.65, minimumNumbers: 0.6 };
 
 export type Place =
   | {
