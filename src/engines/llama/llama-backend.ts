@@ -1,5 +1,5 @@
 /** The {@link TokenBackend} of one llama.cpp sequence: draws, scores, and copies what it read. */
-import type { ControlledEvaluateInputItem, LlamaContextSequence, Token } from "node-llama-cpp";
+import type { ControlledEvaluateInputItem, Token } from "node-llama-cpp";
 
 import { tokenId, type TokenId } from "../../core/ids.ts";
 import { throwIfAborted } from "../cancellation.ts";
@@ -59,20 +59,10 @@ export class LlamaBackend extends LlamaCache implements TokenBackend {
 
   async fork(): Promise<LlamaBackend> {
     const copy = new LlamaBackend(this.shared);
-    const target = copy.sequence as LlamaContextSequence & CopyableSequence;
-    // Not part of the library's documented interface; without it the copy reads its text again when it has to.
-    if (typeof target._copyStateFromOtherSequence !== "function" || this.sequence.needsCheckpoints)
-      return copy;
-    const { length } = this;
-    if (length > 0 && !(await target._copyStateFromOtherSequence(this.sequence, length))) {
-      await copy.sequence.clearHistory();
-    }
+    // Without it the copy reads its text again when it has to.
+    if (this.length > 0 && (await copy.copyFrom(this, this.length))) copy.beginning = this.beginning;
     return copy;
   }
-}
-
-interface CopyableSequence {
-  _copyStateFromOtherSequence?: (other: LlamaContextSequence, upToTokenIndex: number) => Promise<boolean>;
 }
 
 function scoredItem(

@@ -4,6 +4,7 @@ import type { LlamaContext, LlamaContextSequence, Token } from "node-llama-cpp";
 import type { ModelId, TokenId } from "../../core/ids.ts";
 import { throwIfAborted } from "../cancellation.ts";
 import { internalsOf, type SequenceInternals } from "./internals.ts";
+import { commonLength, type PrefixHolder, type SharedPrefixes } from "./shared-prefix.ts";
 import type { Waves } from "./waves.ts";
 
 /** What all sequences of one engine share. */
@@ -15,13 +16,21 @@ export interface LlamaShared {
   /** Whether {@link internalsOf the undocumented parts} of the library may be used. */
   readonly native: boolean;
   readonly waves: Waves;
+  readonly prefixes: SharedPrefixes<LlamaCache>;
 }
 
 /** As ids of this engine's vocabulary, tokens are the library's own. */
 export const asTokens = (ids: readonly TokenId[]): Token[] => ids as readonly number[] as Token[];
 
-export class LlamaCache {
+/** Not part of the library's documented interface. */
+interface CopyableSequence {
+  _copyStateFromOtherSequence?: (other: LlamaContextSequence, upToTokenIndex: number) => Promise<boolean>;
+}
+
+export class LlamaCache implements PrefixHolder {
   calls = 0;
+  beginning: readonly TokenId[] = [];
+  reading: Promise<void> | undefined;
   readonly shared: LlamaShared;
   readonly sequence: LlamaContextSequence;
   readonly internals: SequenceInternals | undefined;
@@ -38,6 +47,7 @@ export class LlamaCache {
       },
     });
     this.internals = shared.native ? internalsOf(this.sequence) : undefined;
+    shared.prefixes.add(this);
   }
 
   get length(): number {
@@ -45,6 +55,27 @@ export class LlamaCache {
   }
 
   async read(ids: readonly TokenId[], signal?: AbortSignal): Promise<void> {
+    if (this.length > 0) return this.#readOn(ids, signal);
+    const read = this.#begin(ids, signal);
+    // Before anyone else looks: what begins at the same time waits for this one.
+    this.beginning = ids;
+    this.reading = read
+      .catch(() => {
+        this.beginning = ids.slice(0, this.length);
+      })
+      .finally(() => {
+        this.reading = undefined;
+      });
+    await this.reading;
+    return read;
+  }
+
+  async #begin(ids: readonly TokenId[], signal: AbortSignal | undefined): Promise<void> {
+    const copied = await this.#copyBeginning(ids, signal);
+    await this.#readOn(ids.slice(copied), signal);
+  }
+
+  async #readOn(ids: readonly TokenId[], signal?: AbortSignal): Promise<void> {
     const { batchSize, model } = this.shared;
     for (let start = 0; start < ids.length; start += batchSize) {
       throwIfAborted(model, signal);
@@ -53,12 +84,34 @@ export class LlamaCache {
     }
   }
 
+  /** Returns how many tokens were copied. */
+  async #copyBeginning(ids: readonly TokenId[], signal: AbortSignal | undefined): Promise<number> {
+    const found = await this.shared.prefixes.find(this, ids, signal);
+    if (found === undefined || !(await this.copyFrom(found.holder, found.length))) return 0;
+    // The other one may have been cut, or closed and its place given to a third, before the copy was made.
+    if (commonLength(found.holder.beginning, ids) >= found.length) return found.length;
+    await this.sequence.clearHistory();
+    return 0;
+  }
+
+  /** Makes this sequence, which is empty, hold the first `length` tokens of another one of the context; false where that cannot be done. */
+  async copyFrom(other: LlamaCache, length: number): Promise<boolean> {
+    const target = this.sequence as LlamaContextSequence & CopyableSequence;
+    if (target._copyStateFromOtherSequence === undefined || this.sequence.needsCheckpoints) return false;
+    if (await target._copyStateFromOtherSequence(other.sequence, length)) return true;
+    await this.sequence.clearHistory();
+    return false;
+  }
+
   async truncate(length: number): Promise<void> {
+    this.beginning = this.beginning.slice(0, length);
     const end = this.sequence.nextTokenIndex;
     if (length < end) await this.sequence.eraseContextTokenRanges([{ start: length, end }]);
   }
 
   async close(): Promise<void> {
+    this.beginning = [];
+    this.shared.prefixes.delete(this);
     await this.sequence.dispose();
   }
 

@@ -18,6 +18,7 @@ import { LlamaBackend } from "./llama-backend.ts";
 import type { LlamaShared } from "./llama-cache.ts";
 import { LlamaTokenizer } from "./llama-tokenizer.ts";
 import { type GpuOption, sharedRuntime } from "./runtime.ts";
+import { SharedPrefixes } from "./shared-prefix.ts";
 import { Waves } from "./waves.ts";
 
 export interface LlamaEngineOptions {
@@ -244,6 +245,7 @@ async function createShared(
     batchSize,
     native: options.native ?? true,
     waves,
+    prefixes: new SharedPrefixes(name),
   };
   return { shared, contextSize };
 }
