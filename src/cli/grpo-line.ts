@@ -1,6 +1,7 @@
 /** One step of reinforcement learning, and one evaluation, in a line. */
 import type { GrpoEvaluation, GrpoMetrics } from "../train/grpo.ts";
 import { count, duration, percent } from "./table.ts";
+import { printable } from "./terminal.ts";
 
 export function grpoFigures(metrics: GrpoMetrics, steps: number): string {
   const { reward, accuracy, share, opensPerRollout, openLogprob, entropy, klToStart } = metrics;
@@ -13,6 +14,9 @@ export function grpoFigures(metrics: GrpoMetrics, steps: number): string {
     `entropy ${entropy.toFixed(3)}`,
     `KL to start ${klToStart === undefined ? "-" : klToStart.toFixed(4)}`,
     `${count(metrics.tokensPerSecond)} tokens/s`,
+    ...(metrics.failed === 0
+      ? []
+      : [`${metrics.failed} rollouts failed (${printable(metrics.failure ?? "no reason")})`]),
   ].join(", ");
   return `${count(metrics.step)} of ${count(steps)} steps, ${duration(metrics.secondsLeft * 1000)} left; ${figures}`;
 }

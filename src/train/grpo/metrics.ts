@@ -20,6 +20,8 @@ export interface RolloutMetrics {
   readonly bigTokens: number;
   readonly truncated: number;
   readonly failed: number;
+  /** Why the first of them failed. */
+  readonly failure?: string;
   readonly groups: number;
   readonly droppedGroups: number;
 }
@@ -30,6 +32,7 @@ export function rolloutMetrics(groups: readonly RolloutGroup[], batch: RolloutBa
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : sum(values) / values.length);
   const opens = logprobsOf(scored, "open");
+  const failures = groups.flatMap(({ failed }) => failed);
   const policyTokens = sum(facts.map(({ smallTokens }) => smallTokens));
   const bigTokens = sum(facts.map((one) => one.bigTokens));
   return {
@@ -43,7 +46,8 @@ export function rolloutMetrics(groups: readonly RolloutGroup[], batch: RolloutBa
     policyTokens,
     bigTokens,
     truncated: facts.filter(({ finish }) => finish === "length" || finish === "context-full").length,
-    failed: sum(groups.map(({ failed }) => failed.length)),
+    failed: failures.length,
+    ...(failures[0] === undefined ? {} : { failure: failures[0].error }),
     groups: batch.groups,
     droppedGroups: batch.droppedGroups,
   };
