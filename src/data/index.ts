@@ -1,7 +1,18 @@
 /**
- * Data: which spans of a trace are hard. It reads and writes rows and asks engines for scores; it trains nothing and decodes
- * nothing.
+ * Data: traces read from anywhere, their hard spans marked, judged, counted and handed on. It reads and writes rows and asks engines for scores; it trains
+ * nothing and decodes nothing.
  */
+export { Checker, type CheckOptions, type CheckReport, type Finding } from "./check/index.ts";
+export {
+  type GenerationChoice,
+  type ReadOptions,
+  type ReadOutcome,
+  readOutcomes,
+  readTraces,
+  type ReadTracesOptions,
+} from "./readers/index.ts";
+export { type DataStatistics, StatisticsBuilder, type StatisticsOptions } from "./stats/index.ts";
+export { openRowWriter, type RowWriter, TRACE_COLUMNS, writeRows } from "./writers/index.ts";
 export { annotateByGap, type AnnotateOptions, type AnnotateResult } from "./annotate/annotate.ts";
 export {
   GAP_DEFAULTS,
