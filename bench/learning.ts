@@ -37,7 +37,8 @@ if (!options.evaluate) {
 if (options.train === undefined) {
   const perSeed: SeedFigures[] = [];
   for (const seed of seeds) {
-    perSeed.push(await evaluateSeed(seed, { work, problems: Number(options.problems) }));
+    const withUntuned = seed === seeds[0];
+    perSeed.push(await evaluateSeed(seed, { work, problems: Number(options.problems), withUntuned }));
   }
   const pooled = pool(perSeed);
   const document = {

@@ -11,9 +11,9 @@ import { taskByName } from "../../src/eval/tasks/index.ts";
 
 /** What is compared: a name for the arm, the checkpoint, and how it decodes. */
 const CHECKPOINTS = [
-  { folder: "ours/grpo/best", arms: "small,big,learned,never,self,random~learned", prefix: "ours" },
-  { folder: "ours/tuned/export", arms: "learned,never,self", prefix: "sft" },
-  { folder: "paper/best", arms: "learned,never,self", prefix: "paper" },
+  { folder: "ours/grpo/best", arms: "learned,never,self,random~learned", prefix: "ours" },
+  { folder: "ours/tuned/export", arms: "learned", prefix: "sft" },
+  { folder: "paper/best", arms: "learned,never", prefix: "paper" },
   { folder: "random-spans/tuned/export", arms: "learned", prefix: "random-spans sft" },
   { folder: "random-spans/grpo/best", arms: "learned", prefix: "random-spans ours" },
   { folder: "broken-mask/best", arms: "learned,never", prefix: "broken mask" },
@@ -32,12 +32,18 @@ export interface SeedFigures {
   readonly arms: readonly ArmOutcome[];
 }
 
+/** @param withUntuned Whether `small` and `big` are asked too: they are the same for all seeds. */
 export async function evaluateSeed(
   seed: number,
-  { work, problems }: { readonly work: string; readonly problems: number },
+  {
+    work,
+    problems,
+    withUntuned,
+  }: { readonly work: string; readonly problems: number; readonly withUntuned: boolean },
 ): Promise<SeedFigures> {
   const arms: ArmOutcome[] = [];
-  for (const { folder, arms: names, prefix } of CHECKPOINTS) {
+  for (const { folder, arms: own, prefix } of CHECKPOINTS) {
+    const names = withUntuned && prefix === "ours" ? `small,big,${own}` : own;
     const model = join(work, `seed-${seed}`, folder, "model.gguf");
     if (!existsSync(model)) {
       console.error(`seed ${seed}, ${prefix}: not trained`);
