@@ -1,11 +1,15 @@
 #!/usr/bin/env node
 /** The process: signals, pipes and the exit status. Everything else is in `program.ts`. */
+import { setMaxListeners } from "node:events";
+
 import { SplitReasonError } from "../core/errors.ts";
 import { EXIT } from "./exit-status.ts";
 import { runCli } from "./program.ts";
 import { processTerminal } from "./terminal.ts";
 
 const stop = new AbortController();
+// One listener for each sample, rollout or request in flight is no leak.
+setMaxListeners(0, stop.signal);
 let outputGone = false;
 let interruptStatus: number = EXIT.interrupted;
 

@@ -19,7 +19,7 @@ import type { Trainer } from "../../train/trainer.ts";
 import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
 import { llamaSampler } from "../../train/trainers/llama-sampler.ts";
 import { parseTrainerSpec, type TrainerSpec } from "../../train/trainers/tinker.ts";
-import { type PolicyModel, readPolicyModel } from "../trainer/policy-model.ts";
+import { paddingOf, type PolicyModel, readPolicyModel } from "../trainer/policy-model.ts";
 import { runOnServer } from "../trainer/run-with-trainer.ts";
 import type { ReinforceConfig } from "./config.ts";
 import { microProblems } from "./problems.ts";
@@ -74,7 +74,7 @@ export async function reinforce(
   const modelTokenizer: ModelTokenizer = {
     vocabulary: tokenizer.contents,
     endOfTurn,
-    padding: endOfTurn,
+    padding: paddingOf(tokenizer, endOfTurn),
     chatTemplate: template,
   };
   const rowLength = Math.min(model.maxPositions, grpo.maxTokens + LONGEST_PROMPT);

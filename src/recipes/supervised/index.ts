@@ -34,7 +34,7 @@ import { epochBatch } from "../../train/trace-datum.ts";
 import type { Datum, Trainer } from "../../train/trainer.ts";
 import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
 import { parseTrainerSpec, type TinkerTrainerSpec } from "../../train/trainers/tinker.ts";
-import { readPolicyModel } from "../trainer/policy-model.ts";
+import { PADDING, paddingOf, readPolicyModel } from "../trainer/policy-model.ts";
 import { runOnServer } from "../trainer/run-with-trainer.ts";
 import type { PretrainConfig, SftConfig } from "./config.ts";
 import { fitting, readSource, type SourceRows, toExamples } from "./examples.ts";
@@ -88,7 +88,6 @@ interface StartingPoint {
 }
 
 const CHATML_END = "<|im_end|>";
-const PADDING = "<|endoftext|>";
 /** The control tokens of a vocabulary that is learnt: those of chatml, and the method's. */
 const CONTROL_TOKENS = [
   PADDING,
@@ -299,6 +298,3 @@ async function meanLoss(
   const { lossSum, weightSum } = await trainer.forward(heldOut);
   return { heldOutLoss: lossSum / weightSum };
 }
-
-const paddingOf = (tokenizer: ByteLevelTokenizer, endOfTurn: string): string =>
-  tokenizer.controlId(PADDING) === undefined ? endOfTurn : PADDING;

@@ -7,10 +7,17 @@ import { z } from "zod";
 import { digestOfBytes } from "../../core/digest.ts";
 import { DataError } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
-import { loadTokenizer, type LoadedTokenizer } from "../../tokenizer/index.ts";
+import { type ByteLevelTokenizer, loadTokenizer, type LoadedTokenizer } from "../../tokenizer/index.ts";
 import { importHuggingFace, type ImportedModel } from "../../train/export/index.ts";
 import type { Weights } from "../../train/model/parameters.ts";
 import type { TrainerSpec } from "../../train/trainers/tinker.ts";
+
+/** What ChatML models pad with. */
+export const PADDING = "<|endoftext|>";
+
+/** The padding token of a vocabulary, or else the end of the turn. */
+export const paddingOf = (tokenizer: Pick<ByteLevelTokenizer, "controlId">, endOfTurn: string): string =>
+  tokenizer.controlId(PADDING) === undefined ? endOfTurn : PADDING;
 
 export interface PolicyModel {
   readonly loaded: LoadedTokenizer & { readonly endOfTurn: string };
