@@ -22,19 +22,24 @@ export async function tune(
   const { training, rows: batchRows, spanWeight, jitter } = tuning;
   const toDatum = (row: TraceRow): Datum =>
     traceRowDatum(tokenizer, row, { prompt: promptPieces, endOfTurn: END_OF_TURN, spanWeight });
-  const longest = annotated.reduce((most, row) => Math.max(most, toDatum(row).tokens.length), 0);
   const rng = createRng(training.seed);
   /** Spans anew each time that a row is seen. */
   const seen = (row: TraceRow, label: string): TraceRow => ({
     ...row,
     spans: jitterSpans(row.trace, row.spans ?? [], jitter, rng.fork(label)),
   });
+  const batch = (step: number): Datum[] =>
+    epochBatch(annotated, step, batchRows, training.seed).map((row, index) =>
+      toDatum(seen(row, `jitter ${step} ${index}`)),
+    );
+  // Jitter may add a span, with two tags, and tags split words: what will be read is measured.
+  let rowLength = 2 + longestOf(annotated.map(toDatum));
+  for (let step = 0; step < training.steps; step++) rowLength = Math.max(rowLength, longestOf(batch(step)));
   const trainer = await EmbeddedTrainer.create({
     config: base.config,
     weights: base.weights,
     threads: stage.threads,
-    // Jitter may add a span, with two tags.
-    rowLength: longest + 2,
+    rowLength,
     exporter: modelExporter(microModelTokenizer(tokenizer), `splitreason micro ${stage.name}`),
   });
   try {
@@ -51,10 +56,7 @@ export async function tune(
         },
         provenance: stage.provenance,
       },
-      batch: (step) =>
-        epochBatch(annotated, step, batchRows, training.seed).map((row, index) =>
-          toDatum(seen(row, `jitter ${step} ${index}`)),
-        ),
+      batch,
       onStep: (metrics) => stage.onStep?.(stage.name, metrics),
       ...(stage.signal === undefined ? {} : { signal: stage.signal }),
     });
@@ -63,3 +65,6 @@ export async function tune(
     await trainer.close();
   }
 }
+
+const longestOf = (data: readonly Datum[]): number =>
+  data.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
