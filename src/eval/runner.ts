@@ -1,4 +1,6 @@
 /** Runs every sample of every arm, several at a time, and gives the rows in a fixed order. */
+import { setMaxListeners } from "node:events";
+
 import type { Clock } from "../core/clock.ts";
 import { ConfigError, errorMessage, SplitReasonError } from "../core/errors.ts";
 import { hash32 } from "../core/rng.ts";
@@ -185,6 +187,8 @@ async function forEachConcurrent<T>(
 ): Promise<void> {
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
+  // One listener for each sample in flight is no leak.
+  setMaxListeners(0, either);
   const queue = items.values();
   const work = async (): Promise<void> => {
     for (const item of queue) {
