@@ -1,0 +1,50 @@
+import { expect, it } from "vitest";
+
+import { parseTrainerSpec } from "./spec.ts";
+
+it("reads the embedded trainer, and a server with all its parameters", () => {
+  expect(parseTrainerSpec("embedded")).toEqual({ kind: "embedded" });
+  expect(parseTrainerSpec("tinker:http://host:8000")).toEqual({
+    kind: "tinker",
+    url: "http://host:8000",
+    base: undefined,
+    backend: "fsdp",
+    rank: 32,
+    keyEnv: undefined,
+    patienceMs: 600_000,
+    contextSize: undefined,
+    sampler: "server",
+    adapters: undefined,
+  });
+  const sampler = "openai:http://host:8001/v1#model?dialect=vllm&template=chatml";
+  expect(
+    parseTrainerSpec(
+      `tinker:http://host:8000/api/v1?base=Qwen/Qwen3-1.7B&rank=0&patience=60&context=4096&adapters=/shared&sampler=${sampler}`,
+    ),
+  ).toMatchObject({
+    url: "http://host:8000",
+    base: "Qwen/Qwen3-1.7B",
+    rank: 0,
+    patienceMs: 60_000,
+    contextSize: 4096,
+    adapters: "/shared",
+    sampler,
+  });
+});
+
+it.each([
+  ["remote", "there is no such trainer"],
+  ["tinker:host", "is no URL"],
+  ["tinker:ftp://host", "does not begin with http"],
+  ["tinker:http://me:secret@host", "key-env"],
+  ["tinker:http://host?bse=x", "bse is no parameter; there are base, backend"],
+  ["tinker:http://host?rank=-1", "parameter rank"],
+  ["tinker:http://host?backend=tpu", "parameter backend"],
+  ["tinker:http://host?rank=1&rank=2", "twice"],
+  ["tinker:http://host?backend=jax&rank=0", "jax"],
+  ["tinker:http://host?sampler=micro:small", "is no server"],
+  ["tinker:http://host?adapters=/x&sampler=local", "adapters=FOLDER"],
+])("refuses %s", (text, message) => {
+  expect(() => parseTrainerSpec(text)).toThrow(message);
+  expect(() => parseTrainerSpec(text)).toThrow("tinker:http://HOST:PORT");
+});
