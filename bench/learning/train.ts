@@ -27,12 +27,17 @@ export function exploring(config: MicroLearnConfig): MicroLearnConfig {
     reinforcement: {
       ...reinforcement,
       reward: { ...EXPLORING_REWARD },
-      grpo: { ...reinforcement.grpo, steps: 60, exploration: { bias: 2.5, share: 0.5 } },
+      grpo: {
+        ...reinforcement.grpo,
+        steps: 60,
+        learningRate: 6e-4,
+        exploration: { bias: 3, share: 0.8 },
+      },
     },
   };
 }
 
-const EXPLORING_REWARD = { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.05, rampShare: 0.8 };
+const EXPLORING_REWARD = { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.03, rampShare: 1 };
 
 /** As many spans as the annotation found in each trace, each one word, anywhere in the chain of thought. */
 export function randomSpans(rows: readonly TraceRow[], seed: number): TraceRow[] {
