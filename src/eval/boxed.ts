@@ -8,18 +8,22 @@ const MAX_BOXES = 50;
 /** The content of the last `\boxed{}` or `\fbox{}` whose braces balance, trimmed; null when there is none. */
 export function lastBoxed(text: string): string | null {
   let from = text.length;
-  for (let box = 0; box < MAX_BOXES; box++) {
+  for (let looked = 0; looked < MAX_BOXES; looked++) {
     const start = Math.max(text.lastIndexOf("\\boxed", from), text.lastIndexOf("\\fbox", from));
     if (start < 0) return null;
-    const content = balanced(text, start);
-    if (content !== undefined) return content.trim();
+    const box = boxAt(text, start);
+    if (box !== undefined) return box.content.trim();
     if (start === 0) return null;
     from = start - 1;
   }
   return null;
 }
 
-function balanced(text: string, start: number): string | undefined {
+/** The box that begins at `start`, where `\boxed` or `\fbox` stands; `end` is behind its closing brace. */
+export function boxAt(
+  text: string,
+  start: number,
+): { readonly content: string; readonly end: number } | undefined {
   const open = /^\\(?:boxed|fbox)\s*\{/u.exec(text.slice(start, start + 32))?.[0];
   if (open === undefined) return undefined;
   const first = start + open.length;
@@ -29,7 +33,9 @@ function balanced(text: string, start: number): string | undefined {
     // `\{` and `\}` are printed braces and do not group.
     if (character === "\\") index += 1;
     else if (character === "{") depth += 1;
-    else if (character === "}" && --depth === 0) return text.slice(first, index);
+    else if (character === "}" && --depth === 0) {
+      return { content: text.slice(first, index), end: index + 1 };
+    }
   }
   return undefined;
 }
