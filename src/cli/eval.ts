@@ -9,18 +9,19 @@ import { ARM_HELP, DEFAULT_ARMS, parseArms } from "../eval/arms.ts";
 import { evaluate, type EvaluationSettings } from "../eval/evaluate.ts";
 import { PARTIAL_ROWS_FILE } from "../eval/journal.ts";
 import type { EvaluationSummary } from "../eval/summary.ts";
-import { TASKS, taskByName } from "../eval/tasks/index.ts";
+import { TASK_HELP } from "../eval/tasks/help.ts";
 import { evaluationReport } from "./eval-report.ts";
 import { addPairFlags, filledText, type PairFlags, realNumber, wholeNumber } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";
 import { pairConfigFrom, withWantedShare } from "./settings.ts";
 import { percent } from "./table.ts";
+import { hubRows } from "./task-rows.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface EvalFlags extends PairFlags {
   readonly arms: string;
-  readonly problems: number;
+  readonly problems?: number;
   readonly samples: number;
   readonly concurrency: number;
   readonly randomChunk: number;
@@ -37,9 +38,16 @@ export function registerEval(program: Command, context: CommandContext): void {
       "Measure arms against each other on a task: accuracy with 95% intervals, the big model's share of the " +
         "tokens, and the difference to the best control, paired by problem.",
     )
-    .argument("<task>", `one of: ${TASKS.map(({ name }) => name).join(", ")}`)
+    .argument(
+      "<task>",
+      "a task, with a file of its problems where you have one: NAME, NAME:FILE.jsonl or FILE.jsonl",
+    )
     .option("--arms <list>", "arms, separated by commas (see below)", filledText, DEFAULT_ARMS)
-    .option("--problems <n>", "how many problems", wholeNumber(1, 10_000_000), 200)
+    .option(
+      "--problems <n>",
+      "how many problems (default: all of a benchmark, 200 of micro)",
+      wholeNumber(1, 10_000_000),
+    )
     .option(
       "--samples <n>",
       "samples of each problem in each arm; more than one needs a temperature",
@@ -59,15 +67,18 @@ export function registerEval(program: Command, context: CommandContext): void {
     .addHelpText("after", HELP)
     .action(async (taskName: string, flags: EvalFlags) => {
       const { terminal } = context;
-      const task = taskByName(taskName);
       const arms = parseArms(flags.arms);
+      // The graders' parser is loaded by those only who evaluate.
+      const { openTask } = await import("../eval/tasks/open.ts");
+      const task = await openTask(taskName, { signal: terminal.signal, fetchRows: hubRows(terminal) });
       const pair = await withWantedShare(await pairConfigFrom(flags), { ...flags, policy: "learned" });
       if (flags.samples > 1 && pair.sampling.temperature === 0) {
         terminal.log(
           "note: at temperature 0 all samples of a problem are the same; --temperature 0.6 makes them differ\n",
         );
       }
-      const { problems, samples, seed, concurrency, threads, randomChunk, out } = flags;
+      const problems = flags.problems ?? task.size ?? DEFAULT_PROBLEMS;
+      const { samples, seed, concurrency, threads, randomChunk, out } = flags;
       const summary = await evaluateWithProgress(terminal, {
         pair,
         task,
@@ -93,6 +104,9 @@ export function registerEval(program: Command, context: CommandContext): void {
       }
     });
 }
+
+/** Of a task without an end. */
+const DEFAULT_PROBLEMS = 200;
 
 /** Runs the evaluation with its progress on standard error. */
 export async function evaluateWithProgress(
@@ -143,7 +157,8 @@ const noteOf = (right: ReadonlyMap<string, { readonly right: number; readonly al
 
 const HELP = `
 Tasks:
-${TASKS.map(({ name, description }) => `  ${name.padEnd(14)} ${description}`).join("\n")}
+${TASK_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}
+Without a file a benchmark is read from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN). A file has a line {"problem", "answer"} for each problem.
 
 Arms:
 ${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}
@@ -152,6 +167,7 @@ The control is the best of small, never and self: a gain counts when it is one o
 Examples:
   splitreason eval micro
   splitreason eval micro --arms learned,random~learned --problems 1000 --out runs/matched
+  splitreason eval aime24:aime24.jsonl --samples 4 --temperature 0.6 --pair my-pair.json
   splitreason eval micro --samples 8 --temperature 0.6 --json > result.json
   splitreason eval micro --small gguf:my-small.gguf --small-base gguf:before.gguf --big gguf:my-big.gguf
 `;

@@ -11,11 +11,12 @@ import {
   self,
   SplitDecoder,
   type SplitOptionsInput,
+  type SplitRequest,
 } from "../decode/index.ts";
 import type { Pair } from "../decode/pair.ts";
 import type { ArmPolicy } from "./arms.ts";
 import type { SampleOutcome, SampleRequest, SolveSample } from "./runner.ts";
-import type { Task } from "./task.ts";
+import type { Task, TaskProblem } from "./task.ts";
 
 export interface SolverOptions {
   readonly task: Task;
@@ -60,7 +61,7 @@ async function solveOnce(
 ): Promise<SampleOutcome> {
   const result = await collect(
     decoder.decode({
-      ...pair.render(task.messages(problem)),
+      ...promptFor(task, pair, problem, policy),
       policy,
       limits: { maxTokens },
       sampling: { temperature, seed, ...(topP === undefined ? {} : { topP }) },
@@ -81,6 +82,20 @@ async function solveOnce(
     ...(degraded.length === 0 ? {} : { degraded: degraded.join("; ") }),
     ...(result.finishReason === "error" ? { error: message ?? "failed without a message" } : {}),
   };
+}
+
+/** Where the small model chooses (learned, self) it reads the task's hint about tags; the big one reads the problem without it. */
+function promptFor(
+  task: Task,
+  pair: Pair,
+  problem: TaskProblem,
+  policy: Policy,
+): Pick<SplitRequest, "prompt" | "promptForBig"> {
+  const plain = pair.render(task.messages(problem));
+  const hinted =
+    policy.name === "learned" || policy.name === "self" ? task.hintedMessages?.(problem) : undefined;
+  if (hinted === undefined) return plain;
+  return { prompt: pair.render(hinted).prompt, promptForBig: plain.promptForBig ?? plain.prompt };
 }
 
 /** The decoder's policy for an arm; `share` and `chunk` are for random ones. */

@@ -22,12 +22,16 @@ export interface Task {
   readonly description: string;
   /** Limit on generated tokens that leaves ample room for a whole solution. */
   readonly maxTokens: number;
+  /** How many problems there are; absent when there is no end of them. */
+  readonly size?: number;
   /**
    * The first `count` problems for a seed, in a fixed order: fewer problems are a prefix of more.
    * @throws ConfigError when the task has fewer.
    */
   problems(count: number, seed: number): Promise<readonly TaskProblem[]>;
   messages(problem: TaskProblem): readonly ChatMessage[];
+  /** What the small model reads instead where it may hand over: with the hint about tags, which the big model never sees. */
+  readonly hintedMessages?: (problem: TaskProblem) => readonly ChatMessage[];
   /** Never throws: text without an answer is wrong. */
   grade(text: string, problem: TaskProblem): Grade;
 }
