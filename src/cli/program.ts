@@ -8,6 +8,7 @@ import { registerConfig } from "./config.ts";
 import { registerData } from "./data.ts";
 import { registerEval } from "./eval.ts";
 import { describeError, exitStatus } from "./exit-status.ts";
+import { registerGrade } from "./grade.ts";
 import { registerMicro } from "./micro.ts";
 import { registerQuickstart } from "./quickstart.ts";
 import { registerServe } from "./serve.ts";
@@ -32,6 +33,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerSolve,
   registerServe,
   registerEval,
+  registerGrade,
   registerCalibrate,
   registerData,
   registerTrain,
