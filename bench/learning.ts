@@ -37,8 +37,8 @@ if (!options.evaluate) {
 if (options.train === undefined) {
   const perSeed: SeedFigures[] = [];
   for (const seed of seeds) {
-    const withUntuned = seed === seeds[0];
-    perSeed.push(await evaluateSeed(seed, { work, problems: Number(options.problems), withUntuned }));
+    const withControls = seed === seeds[0];
+    perSeed.push(await evaluateSeed(seed, { work, problems: Number(options.problems), withControls }));
   }
   const pooled = pool(perSeed);
   const document = {
