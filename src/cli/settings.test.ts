@@ -83,8 +83,14 @@ describe("withWantedShare", () => {
 
   it("is the dial at the measured points", async () => {
     write(digest);
-    expect((await withWantedShare(config, { share: 0.035 })).dial).toMatchObject({ bias: expect.closeTo(-2), reject: 0 });
-    expect((await withWantedShare(config, { share: 0.01 })).dial).toMatchObject({ bias: -4, reject: expect.closeTo(0.5) });
+    expect((await withWantedShare(config, { share: 0.035 })).dial).toMatchObject({
+      bias: expect.closeTo(-2),
+      reject: 0,
+    });
+    expect((await withWantedShare(config, { share: 0.01 })).dial).toMatchObject({
+      bias: -4,
+      reject: expect.closeTo(0.5),
+    });
     const other = { ...config, big: "openai:http://localhost:1/v1#big" };
     await expect(withWantedShare(other, { share: 0.03 })).rejects.toThrow(/made with another big model/);
     expect(await withWantedShare(config, {})).toBe(config);
