@@ -37,8 +37,7 @@ if (!options.evaluate) {
 if (options.train === undefined) {
   const perSeed: SeedFigures[] = [];
   for (const seed of seeds) {
-    const withControls = seed === seeds[0];
-    perSeed.push(await evaluateSeed(seed, { work, problems: Number(options.problems), withControls }));
+    perSeed.push(await evaluateSeed(seed, { work, problems: Number(options.problems) }));
   }
   const pooled = pool(perSeed);
   const document = {

@@ -11,7 +11,7 @@ import { taskByName } from "../../src/eval/tasks/index.ts";
 
 /** What is compared: a name for the arm, the checkpoint, and how it decodes. */
 const CHECKPOINTS = [
-  { folder: "ours/grpo/best", arms: "learned,random~learned", prefix: "ours" },
+  { folder: "ours/grpo/best", arms: "small,big,learned,never,self,random~learned", prefix: "ours" },
   { folder: "ours/tuned/export", arms: "learned", prefix: "sft" },
   { folder: "paper/best", arms: "learned,never", prefix: "paper" },
   { folder: "random-spans/tuned/export", arms: "learned", prefix: "random-spans sft" },
@@ -32,18 +32,12 @@ export interface SeedFigures {
   readonly arms: readonly ArmOutcome[];
 }
 
-/** @param withControls Whether `small`, `big`, `never` and `self` are asked too. */
 export async function evaluateSeed(
   seed: number,
-  {
-    work,
-    problems,
-    withControls,
-  }: { readonly work: string; readonly problems: number; readonly withControls: boolean },
+  { work, problems }: { readonly work: string; readonly problems: number },
 ): Promise<SeedFigures> {
   const arms: ArmOutcome[] = [];
-  for (const { folder, arms: own, prefix } of CHECKPOINTS) {
-    const names = withControls && prefix === "ours" ? "small,big,learned,never,self,random~learned" : own;
+  for (const { folder, arms: names, prefix } of CHECKPOINTS) {
     const model = join(work, `seed-${seed}`, folder, "model.gguf");
     if (!existsSync(model)) {
       console.error(`seed ${seed}, ${prefix}: not trained`);
