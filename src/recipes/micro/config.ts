@@ -53,6 +53,7 @@ export const microLearnSchema = z.strictObject({
     /** Problems of the validation split. */
     heldOut: z.int().positive().default(200),
     heldOutSharePrice: z.number().nonnegative().default(1),
+    heldOutBudget: z.number().min(0).max(1).default(1),
     grpo: grpoConfigSchema,
   }),
 });
@@ -113,6 +114,7 @@ export function fullLearning(seed: number): MicroLearnConfig {
       // The budget of the paper's headline; each token of the big model is priced where it is asked for.
       reward: { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.05, rampShare: 0.2 },
       heldOut: 300,
+      heldOutBudget: 0.05,
       grpo: {
         seed,
         steps: 45,

@@ -16,6 +16,8 @@ export const reinforceConfigSchema = z.strictObject({
   heldOut: z.int().positive().default(200),
   /** Price of a share of 1 in the held-out score, which the best export is chosen by. */
   heldOutSharePrice: z.number().nonnegative().default(1),
+  /** Share that the best export may have on held-out problems; what is above costs ten times its size. */
+  heldOutBudget: z.number().min(0).max(1).default(1),
   /** `embedded`, or `tinker:URL?...` (docs/scale.md). */
   trainer: z.string().min(1).default("embedded"),
   threads: z.int().positive().default(1),

@@ -168,6 +168,17 @@ async function onTrainer<Outcome>(
 
 const LONGEST_PROMPT = 192;
 
+/** What the best policy is chosen by. */
+export function heldOutScore(
+  accuracy: number,
+  share: number,
+  { heldOutSharePrice, heldOutBudget }: Pick<ReinforceConfig, "heldOutSharePrice" | "heldOutBudget">,
+): number {
+  return accuracy - heldOutSharePrice * share - OVER_BUDGET_PRICE * Math.max(0, share - heldOutBudget);
+}
+
+const OVER_BUDGET_PRICE = 10;
+
 /** Greedy, with the big model: what the trained pair would do when served. */
 async function evaluatePolicy(
   policy: Engine,
@@ -193,5 +204,5 @@ async function evaluatePolicy(
   const bigTokens = facts.reduce((sum, one) => sum + one.bigTokens, 0);
   const tokens = facts.reduce((sum, one) => sum + one.bigTokens + one.smallTokens, 0);
   const share = tokens === 0 ? 0 : bigTokens / tokens;
-  return { scores: { accuracy, share }, score: accuracy - config.heldOutSharePrice * share };
+  return { scores: { accuracy, share }, score: heldOutScore(accuracy, share, config) };
 }
