@@ -41,7 +41,8 @@ export function wilsonInterval(successes: number, trials: number): Interval {
   const centre = (share + z2 / (2 * trials)) / (1 + z2 / trials);
   const half =
     (Z95 / (1 + z2 / trials)) * Math.sqrt((share * (1 - share)) / trials + z2 / (4 * trials * trials));
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+  // At 0 and at 1 an end is the share itself, but for rounding.
+  return [Math.max(0, Math.min(share, centre - half)), Math.min(1, Math.max(share, centre + half))];
 }
 
 /** Percentile interval of the mean, resampling the given values (one a problem) with replacement. */

@@ -18,6 +18,13 @@ describe("wilsonInterval", () => {
     expect(high).toBeCloseTo(0.9433178, 6);
   });
 
+  it("holds the share itself, also where that is 0 or 1", () => {
+    for (let trials = 1; trials <= 60; trials++) {
+      expect(wilsonInterval(0, trials)[0]).toBe(0);
+      expect(wilsonInterval(trials, trials)[1]).toBe(1);
+    }
+  });
+
   it("stays within 0 and 1, and is not empty at the ends", () => {
     const [low, high] = wilsonInterval(0, 20);
     expect(low).toBe(0);
