@@ -166,13 +166,7 @@ async function oneStep(
   const startMs = clock.nowMs();
   const groups = await makeRollouts(options, step);
   const rolledOutMs = clock.nowMs();
-  const batch = assembleBatch(
-    groups,
-    reward,
-    { step, steps: config.steps },
-    config.advantage,
-    config.truncation,
-  );
+  const batch = assembleBatch(groups, reward, { step, steps: config.steps }, config);
   if (batch.scored.length === 0) {
     const [failure] = groups.flatMap(({ failed }) => failed);
     throw new TrainError(
@@ -276,7 +270,10 @@ async function makeRollouts(
       maxTokens: config.maxTokens,
       seed: hash32(`step ${step}`, config.seed),
       concurrency: config.concurrency,
-      dial: { bias: explorationBias(config, step) },
+      dial: {
+        bias: explorationBias(config, step),
+        ...(config.maxSegmentTokens === undefined ? {} : { maxSegmentTokens: config.maxSegmentTokens }),
+      },
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.toTrajectory === undefined ? {} : { toTrajectory: options.toTrajectory }),
     });

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { type AdvantageConfig, choiceScales, groupAdvantages } from "./advantages.ts";
 import type { ChoicePrices, Reward, RewardMoment, RewardResult } from "./rewards/index.ts";
 import type { Rollout, RolloutGroup } from "./rollout.ts";
-import type { Decision } from "./trajectory.ts";
+import type { Decision, DecisionKind } from "./trajectory.ts";
 
 /**
  * `score`: a truncated rollout is scored like any other (it is wrong, and is taught so). `mask`: it counts for its group's mean and is not
@@ -15,6 +15,12 @@ import type { Decision } from "./trajectory.ts";
  */
 export const truncationSchema = z.enum(["score", "mask", "drop"]).default("score");
 export type Truncation = z.output<typeof truncationSchema>;
+
+/** `all`: every choice of the policy. `tags`: the tags that it wrote, and reading on where it could have closed. */
+export const choicesSchema = z.enum(["all", "tags"]).default("all");
+export type Choices = z.output<typeof choicesSchema>;
+
+const TAG_KINDS: readonly DecisionKind[] = ["open", "close", "read-on"];
 
 export interface ScoredRollout {
   readonly rollout: Rollout;
@@ -37,12 +43,17 @@ export interface RolloutBatch {
   readonly droppedGroups: number;
 }
 
+export interface BatchConfig {
+  readonly advantage: AdvantageConfig;
+  readonly truncation: Truncation;
+  readonly choices: Choices;
+}
+
 export function assembleBatch(
   groups: readonly RolloutGroup[],
   reward: Reward,
   moment: RewardMoment,
-  config: AdvantageConfig,
-  truncation: Truncation,
+  { advantage: config, truncation, choices }: BatchConfig,
 ): RolloutBatch {
   const scored: ScoredRollout[] = [];
   let droppedGroups = 0;
@@ -65,14 +76,20 @@ export function assembleBatch(
       scored.push({ rollout, reward: one, advantage: left ? undefined : advantages?.[index] });
     }
   }
-  const trained = scored.filter(({ advantage }) => advantage !== undefined);
+  const isTrained = ({ kind }: Decision): boolean => choices === "all" || TAG_KINDS.includes(kind);
+  const trained = scored.filter(
+    ({ advantage, rollout }) => advantage !== undefined && rollout.trajectory.decisions.some(isTrained),
+  );
   const scales = choiceScales(
     config,
-    trained.map(({ rollout }) => rollout.trajectory.decisions.length),
+    trained.map(({ rollout }) => rollout.trajectory.decisions.filter(isTrained).length),
   );
   const items = trained.map(({ rollout, reward: prices, advantage = 0 }, index): TrainingItem => {
     const scale = scales[index] ?? 0;
-    return { rollout, advantage: (decision) => scale * (advantage - priceOf(decision, prices)) };
+    return {
+      rollout,
+      advantage: (decision) => (isTrained(decision) ? scale * (advantage - priceOf(decision, prices)) : 0),
+    };
   });
   return { scored, items, groups: groups.length, droppedGroups };
 }

@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 import { advantageConfigSchema } from "./advantages.ts";
-import { truncationSchema } from "./batch.ts";
+import { choicesSchema, truncationSchema } from "./batch.ts";
 import { lossConfigSchema } from "./losses.ts";
 
 const positive = z.int().positive();
@@ -23,6 +23,13 @@ export const grpoConfigSchema = z.strictObject({
   advantage: advantageConfigSchema.default(advantageConfigSchema.parse({})),
   loss: lossConfigSchema.default(lossConfigSchema.parse({})),
   truncation: truncationSchema,
+  /**
+   * Which of its choices the policy is trained on. `tags`: where to ask, and where to read on or close; its words stay as they were. A rollout has fifty words
+   * for each tag, so that with sparse rewards what the words happen to have in common drowns what the tags did.
+   */
+  choices: choicesSchema,
+  /** In rollouts, the longest segment of the big model: a policy that has not learnt to close it yet would let it write the rest. */
+  maxSegmentTokens: positive.optional(),
   /**
    * In rollouts, nats on the open tag's logit, falling to 0 over a share of the steps: a policy that asks in the wrong places finds the right
    * ones. The choices are trained as if drawn without: asking where it pays is learnt faster, and what is learnt is the policy without bias.
