@@ -11,6 +11,21 @@ const usageSchema = z.object({
   offloadShare: z.number(),
 });
 
+/** What one model did for a sample, in tokens: `EngineWork` of the decoder. */
+export const engineWorkSchema = z.object({
+  /** Read without a prediction being asked for. */
+  prefilled: z.number(),
+  /** Read in the controlling prefill; not in `prefilled`. */
+  scored: z.number(),
+  /** Drawn: tags, ends of turns and what was thrown away included. */
+  decoded: z.number(),
+  calls: z.number(),
+  /** Of `decoded`: thrown away. */
+  discarded: z.number(),
+  /** Tokens of all prompts that were sent to a server, which keeps a prefix cache or reads them again; absent for a model in this process. */
+  sent: z.number().optional(),
+});
+
 export const rowSchema = z.object({
   problemId: z.string(),
   problem: z.string(),
@@ -37,6 +52,10 @@ export const rowSchema = z.object({
   handoffsMs: z.array(z.number()),
   /** Of this sample, from its start to its end; samples that run at the same time share the machine. */
   wallMs: z.number(),
+  /** From the sample's start to the first token of the output; absent when there was none, or it was not measured. */
+  firstTokenMs: z.number().optional(),
+  /** Absent when the sample failed before its models could say. */
+  work: z.object({ small: engineWorkSchema, big: engineWorkSchema }).optional(),
   /** The share that was asked of a random arm. */
   requestedShare: z.number().optional(),
   /** What took the big model away, when the small one wrote on without it. The answer counts as it is. */
@@ -47,6 +66,8 @@ export const rowSchema = z.object({
 
 export type Row = z.infer<typeof rowSchema>;
 export type RowUsage = z.infer<typeof usageSchema>;
+export type RowWork = NonNullable<Row["work"]>;
+export type EngineWorkCounts = z.infer<typeof engineWorkSchema>;
 
 export const NO_USAGE: RowUsage = {
   promptTokens: 0,

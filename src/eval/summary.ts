@@ -4,66 +4,18 @@ import { type Arm, CONTROL_ARMS } from "./arms.ts";
 import type { Provenance } from "../core/provenance.ts";
 import type { Row } from "./row.ts";
 import type { EvaluationPlan } from "./runner.ts";
-import { accuracyOf, type Interval, mean, type OutcomesPS, quantile } from "./statistics/accuracy.ts";
-import { compareArms, type Comparison } from "./statistics/comparison.ts";
+import type { ArmSummary, EvaluationSummary } from "./summary-schema.ts";
+import { accuracyOf, mean, type OutcomesPS, quantile } from "./statistics/accuracy.ts";
+import { compareArms } from "./statistics/comparison.ts";
 import { majorityAt, passAt, sampleCounts } from "./statistics/pass-at.ts";
 
-export interface ArmSummary {
-  readonly name: string;
-  /** Right samples of all samples; failed ones count as wrong. */
-  readonly accuracy: number;
-  readonly ci95: Interval;
-  readonly samples: number;
-  /** Big tokens of all tokens in the outputs, over all samples of the arm. */
-  readonly offloadShare: number;
-  readonly smallTokens: number;
-  readonly bigTokens: number;
-  readonly discardedTokens: number;
-  /** Sum over samples, each from its start to its end. */
-  readonly wallMs: number;
-  readonly passAt: Readonly<Record<string, number>>;
-  readonly majAt: Readonly<Record<string, number>>;
-  /** Hand-offs a sample. */
-  readonly switches: number;
-  /** From the decision to hand over to the big model's first token; absent where nothing was handed over. */
-  readonly handoffMs?: {
-    readonly mean: number;
-    readonly p50: number;
-    readonly p95: number;
-    readonly max: number;
-  };
-  /** How many samples ended in which way. */
-  readonly finishReasons: Readonly<Record<string, number>>;
-  /** Samples in which the big model was lost and the small one wrote on; their answers count as they are. */
-  readonly degraded: number;
-  /** Samples that failed and count as wrong. */
-  readonly failed: number;
-  /** Of the first failed sample. */
-  readonly firstError?: string;
-  /** Of a matched arm: the arm it follows and how far its measured share came out from that arm's. */
-  readonly matched?: { readonly to: string; readonly shareDifference: number };
-}
-
-export interface ArmComparison extends Comparison {
-  readonly first: string;
-  readonly second: string;
-}
-
-export interface EvaluationSummary {
-  readonly task: { readonly name: string; readonly version: string; readonly problems: number };
-  readonly arms: readonly ArmSummary[];
-  /** The best of `small`, `never` and `self` among the arms. */
-  readonly control?: string;
-  /** `learned` against the control, each random arm and `big`, paired by problem. */
-  readonly comparisons: readonly ArmComparison[];
-  readonly samplesPerProblem: number;
-  readonly seed: number;
-  readonly configHash: string;
-  /** The commit of the checkout, with `-dirty` where files differ from it; null outside of one. */
-  readonly git: string | null;
-  readonly config: unknown;
-  readonly machine: Provenance["machine"];
-}
+export {
+  type ArmComparison,
+  type ArmSummary,
+  type EvaluationSummary,
+  type Spread,
+  summarySchema,
+} from "./summary-schema.ts";
 
 /** `rows` must hold every sample of the plan. Intervals are seeded by the plan: the same rows give the same document. */
 export function summarize(

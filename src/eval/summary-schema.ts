@@ -1,0 +1,165 @@
+/**
+ * The document that `eval --json` prints and `--out` writes to summary.json. docs/evaluating.md defines every figure. Fields are only
+ * ever added: what an older run does not have is optional.
+ */
+import { z } from "zod";
+
+import { engineWorkSchema } from "./row.ts";
+
+const intervalSchema = z.tuple([z.number(), z.number()]).readonly();
+
+/** By k, written as a decimal number. */
+const byK = z.record(z.string(), z.number());
+const intervalByK = z.record(z.string(), intervalSchema);
+
+/** Of one figure over samples (quantiles interpolate between order statistics). */
+export const spreadSchema = z.object({
+  mean: z.number(),
+  p50: z.number(),
+  p95: z.number(),
+  max: z.number(),
+});
+
+const dollarsSchema = z.object({
+  /** Of tokens read for the first time. */
+  prompt: z.number(),
+  /** Of tokens sent again that the server had read before. */
+  cachedPrompt: z.number(),
+  /** Of tokens drawn, those thrown away included. */
+  completion: z.number(),
+});
+
+export const costSchema = z.object({
+  /** Dollars for all priced samples of the arm. */
+  total: z.number(),
+  perSample: z.number(),
+  /** Of `perSample`, resampling problems. */
+  ci95: intervalSchema,
+  /** Dollars for each right answer; null where none is right. */
+  perRight: z.number().nullable(),
+  small: dollarsSchema,
+  big: dollarsSchema,
+  /** Samples whose work is not known (they failed): not in any of these figures. */
+  unpriced: z.number(),
+});
+
+/** An estimate: 2 floating-point operations for each weight that a token is multiplied with, attention left out. */
+export const computeSchema = z.object({
+  /** Operations of all samples of the arm, for tokens read and drawn. */
+  smallFlops: z.number(),
+  bigFlops: z.number(),
+  flopsPerSample: z.number(),
+  /** At the user's own figure of joules for an operation; absent without one. */
+  joules: z.number().optional(),
+  joulesPerSample: z.number().optional(),
+});
+
+export const armSummarySchema = z.object({
+  name: z.string(),
+  /** Right samples of all samples; failed ones count as wrong. */
+  accuracy: z.number(),
+  ci95: intervalSchema,
+  samples: z.number(),
+  /** Big tokens of all tokens in the outputs, over all samples of the arm. */
+  offloadShare: z.number(),
+  /** The share of each sample by itself. */
+  sampleShare: spreadSchema.optional(),
+  promptTokens: z.number().optional(),
+  smallTokens: z.number(),
+  bigTokens: z.number(),
+  tagTokens: z.number().optional(),
+  discardedTokens: z.number(),
+  /** Sum over samples, each from its start to its end. */
+  wallMs: z.number(),
+  sampleMs: spreadSchema.optional(),
+  /** From a sample's start to its first token; absent where none was measured. */
+  firstTokenMs: spreadSchema.optional(),
+  passAt: byK,
+  passAtCi95: intervalByK.optional(),
+  covAt: byK.optional(),
+  covAtCi95: intervalByK.optional(),
+  majAt: byK,
+  majAtCi95: intervalByK.optional(),
+  /** Hand-offs a sample. */
+  switches: z.number(),
+  /** From the decision to hand over to the big model's first token; absent where nothing was handed over. */
+  handoffMs: spreadSchema.optional(),
+  /** What the models did, over all samples that say so; absent where none does. */
+  work: z.object({ small: engineWorkSchema, big: engineWorkSchema }).optional(),
+  /** Only with a price table. */
+  costUsd: costSchema.optional(),
+  /** Only where the sizes of the models that the arm uses are known. */
+  compute: computeSchema.optional(),
+  /** How many samples ended in which way. */
+  finishReasons: z.record(z.string(), z.number()),
+  /** Samples in which the big model was lost and the small one wrote on; their answers count as they are. */
+  degraded: z.number(),
+  /** Samples that failed and count as wrong. */
+  failed: z.number(),
+  /** Of the first failed sample. */
+  firstError: z.string().optional(),
+  /** Of a matched arm: the arm it follows and how far its measured share came out from that arm's. */
+  matched: z.object({ to: z.string(), shareDifference: z.number() }).optional(),
+});
+
+export const comparisonSchema = z.object({
+  first: z.string(),
+  second: z.string(),
+  /** Accuracy of the first arm minus that of the second. */
+  difference: z.number(),
+  ci95: intervalSchema,
+  /** Two-sided, of "the arms are equally often right". */
+  pValue: z.number(),
+  /** Holm's adjustment over all comparisons of the document. */
+  pAdjusted: z.number().optional(),
+  method: z.enum(["newcombe-mcnemar", "bootstrap-signflip"]),
+});
+
+export const modelSizeSchema = z.object({
+  /** Weights of the model. */
+  parameters: z.number(),
+  /** Weights that a token is multiplied with: without an input embedding of its own, and with the experts that a token visits only. */
+  perToken: z.number(),
+  source: z.enum(["file", "given"]),
+});
+
+export const summarySchema = z.object({
+  task: z.object({ name: z.string(), version: z.string(), problems: z.number() }),
+  arms: z.array(armSummarySchema),
+  /** The best of `small`, `never` and `self` among the arms. */
+  control: z.string().optional(),
+  /** Paired by problem; `comparedPairs` says which. */
+  comparisons: z.array(comparisonSchema),
+  samplesPerProblem: z.number(),
+  seed: z.number(),
+  configHash: z.string(),
+  /** SHA-256 over what the seed determines of the rows, in their order: two runs gave the same when this is the same. */
+  rowsDigest: z.string().optional(),
+  /** The commit of the checkout, with `-dirty` where files differ from it; null outside of one. */
+  git: z.string().nullable(),
+  config: z.unknown(),
+  /** How it was run, which times depend on and outcomes do not. */
+  execution: z.object({ concurrency: z.number(), threads: z.number().optional() }).optional(),
+  /** By author; `smallBase` is the small model before tuning. Only where known. */
+  modelSizes: z
+    .object({
+      small: modelSizeSchema.optional(),
+      big: modelSizeSchema.optional(),
+      smallBase: modelSizeSchema.optional(),
+    })
+    .optional(),
+  machine: z.object({
+    processor: z.string(),
+    cores: z.number(),
+    node: z.string(),
+    platform: z.string(),
+  }),
+});
+
+export type Spread = z.infer<typeof spreadSchema>;
+export type ArmCost = z.infer<typeof costSchema>;
+export type ArmCompute = z.infer<typeof computeSchema>;
+export type ArmSummary = z.infer<typeof armSummarySchema>;
+export type ArmComparison = z.infer<typeof comparisonSchema>;
+export type ModelSize = z.infer<typeof modelSizeSchema>;
+export type EvaluationSummary = z.infer<typeof summarySchema>;
