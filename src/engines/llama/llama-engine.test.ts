@@ -15,7 +15,7 @@ import {
 } from "../../../test/support/tiny-models.ts";
 import type { TokenId } from "../../core/ids.ts";
 import { controlPiece, textPiece } from "../../core/piece.ts";
-import { encodeGguf, ggufInt32s, ggufString } from "../../formats/gguf/index.ts";
+import { encodeGguf, ggufInt32s, ggufString, ggufStrings } from "../../formats/gguf/index.ts";
 import type { Engine, GenerateOptions, Sampling, TokenDelta } from "../engine.ts";
 import { testTokenizer } from "../scripted/index.ts";
 import { LlamaEngine } from "./index.ts";
@@ -285,6 +285,25 @@ describe("user-defined tokens", () => {
     expect(await engine.countTokens([controlPiece("<think>")])).toBe(1);
     const typed = "a<think><think>b<<think>";
     expect(await engine.countTokens([textPiece(typed)])).toBe(typed.length);
+  });
+});
+
+describe("characters that the vocabulary cannot write", () => {
+  it("are read as U+FFFD, not dropped", async () => {
+    const content = tinyGgufContent(model);
+    const tokens = content.metadata["tokenizer.ggml.tokens"];
+    if (tokens?.type !== "array" || tokens.of !== "string") throw new Error("no tokens");
+    const file = join(folder, "no-control-characters.gguf");
+    const metadata = {
+      ...content.metadata,
+      "tokenizer.ggml.tokens": ggufStrings(tokens.values.with(4, "four").with(0xf1, "plane")),
+    };
+    writeFileSync(file, encodeGguf({ ...content, metadata }));
+    await using engine = await LlamaEngine.load(file, { sequences: 1, threads: 1, contextSize: 128 });
+    // Three bytes for each U+FFFD.
+    expect(await engine.countTokens([textPiece("a\u0004b")])).toBe(5);
+    expect(await engine.countTokens([textPiece("a\u{50000}b")])).toBe(5);
+    expect(await engine.countTokens([textPiece("a\u0005b")])).toBe(3);
   });
 });
 

@@ -26,6 +26,8 @@ export class LlamaTokenizer implements EngineTokenizer {
   readonly #markers: MarkerMatcher<TokenId>;
   /** Markers that llama.cpp would recognise in plain text as well. */
   readonly #eagerMarkers: RegExp | undefined;
+  /** Characters that no token can write, see {@link unwritable}. */
+  readonly #unwritable: RegExp | undefined;
   readonly #bytes: Uint8Array[] = [];
   /** By id: 0 unknown yet, 1 no, 2 yes. */
   readonly #ends: Uint8Array;
@@ -56,6 +58,7 @@ export class LlamaTokenizer implements EngineTokenizer {
     }
     this.#markers = new MarkerMatcher(controls);
     this.#eagerMarkers = eager.length === 0 ? undefined : new RegExp(eager.map(escaped).join("|"), "gu");
+    this.#unwritable = unwritable(summary.tokenizer.missingBytes);
     const end = model.tokens.eot ?? model.tokens.eos;
     this.endOfTurn = end === null ? undefined : tokenId(end);
   }
@@ -107,7 +110,8 @@ export class LlamaTokenizer implements EngineTokenizer {
     return encoder.encode(token.replaceAll("▁", " "));
   }
 
-  #encodeText(text: string, ids: TokenId[]): void {
+  #encodeText(written: string, ids: TokenId[]): void {
+    const text = this.#unwritable === undefined ? written : written.replace(this.#unwritable, "\uFFFD");
     // SentencePiece would begin every stretch of text with a space of its own.
     const tokens = this.#isByteLevel
       ? this.#model.tokenize(text, false)
@@ -127,6 +131,16 @@ export class LlamaTokenizer implements EngineTokenizer {
     parts.push(text.slice(start));
     return parts.length > 2 || start > 0 ? parts.flatMap((part) => this.#withoutMarkers(part)) : parts;
   }
+}
+
+/** llama.cpp drops what it has no token for; U+FFFD in its place shows that something was there. */
+function unwritable(missingBytes: readonly number[]): RegExp | undefined {
+  const ranges = missingBytes.map((byte) => {
+    if (byte === 0xf1) return "\\u{40000}-\\u{7FFFF}";
+    if (byte === 0xf2) return "\\u{80000}-\\u{BFFFF}";
+    return `\\u{${byte.toString(16)}}`;
+  });
+  return ranges.length === 0 ? undefined : new RegExp(`[${ranges.join("")}]`, "gu");
 }
 
 const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");

@@ -16,6 +16,8 @@ export interface TokenizerSummary {
   /** By id, see {@link GGUF_TOKEN_TYPES}; all normal when the file has none. */
   readonly tokenTypes: readonly number[];
   readonly merges: readonly string[];
+  /** Bytes that no token writes; only such as no ordinary text has are tolerated. llama.cpp drops them silently. */
+  readonly missingBytes: readonly number[];
   readonly chatTemplate: string | undefined;
 }
 
@@ -36,12 +38,14 @@ export function checkTokenizer(view: MetadataView): TokenizerSummary {
     tokens.map(() => GGUF_TOKEN_TYPES.normal);
   view.optionalNumbers("tokenizer.ggml.scores", ["float32", "int32"], tokens.length);
   const merges = view.optionalStrings("tokenizer.ggml.merges");
+  let missingBytes: readonly number[] = [];
   if (BYTE_LEVEL.has(model)) {
     if (merges === undefined) throw view.invalid('"tokenizer.ggml.merges" is missing (it may be empty).');
     checkMerges(view, merges);
-    checkAlphabet(view, tokens, byteLevelAlphabet());
+    missingBytes = missingFrom(view, tokens, byteLevelAlphabet(), isRareByte);
   } else if (model === "llama") {
-    checkAlphabet(view, tokens, fallbackAlphabet());
+    // llama.cpp ends the process where it falls back to a byte that is not there.
+    missingBytes = missingFrom(view, tokens, fallbackAlphabet(), () => false);
   }
   checkSpecialIds(view, model, tokens.length);
   return {
@@ -50,6 +54,7 @@ export function checkTokenizer(view: MetadataView): TokenizerSummary {
     tokens,
     tokenTypes: types,
     merges: merges ?? [],
+    missingBytes,
     chatTemplate: view.optionalString("tokenizer.chat_template"),
   };
 }
@@ -74,18 +79,38 @@ function checkMerges(view: MetadataView, merges: readonly string[]): void {
   }
 }
 
-/** Bytes that occur in UTF-8 text, in the form in which the tokenizer's vocabulary spells them. */
-function checkAlphabet(view: MetadataView, tokens: readonly string[], alphabet: readonly string[]): void {
+/**
+ * The bytes of UTF-8 text that the vocabulary cannot write.
+ * @param alphabet By byte, in the form in which the tokenizer's vocabulary spells it.
+ * @param tolerated Which may be missing.
+ */
+function missingFrom(
+  view: MetadataView,
+  tokens: readonly string[],
+  alphabet: readonly string[],
+  tolerated: (byte: number) => boolean,
+): number[] {
   const known = new Set(tokens);
+  const missing: number[] = [];
   for (const [byte, character] of alphabet.entries()) {
     const occursInText = byte !== 0xc0 && byte !== 0xc1 && byte <= 0xf4;
-    if (occursInText && !known.has(character)) {
+    if (!occursInText || known.has(character)) continue;
+    if (!tolerated(byte)) {
       throw view.invalid(
         `its vocabulary has no token for byte 0x${byte.toString(16).padStart(2, "0")} (${quoted(character)}).`,
       );
     }
+    missing.push(byte);
   }
+  return missing;
 }
+
+/** Control characters, and first bytes of planes without characters: vocabularies learnt from clean text lack some (SmolLM2). */
+const isRareByte = (byte: number): boolean =>
+  (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) ||
+  byte === 0x7f ||
+  byte === 0xf1 ||
+  byte === 0xf2;
 
 /** GPT-2's printable characters for bytes: Latin-1 where printable, U+0100 and up for the other 68. */
 function byteLevelAlphabet(): string[] {

@@ -306,6 +306,12 @@ describe("checkGguf", () => {
     }
   });
 
+  it("tolerates that bytes which no ordinary text has are missing, and says which", () => {
+    const tokens = tinyVocabulary().tokens.with(4, "four").with(0xf1, "plane");
+    expect(errorOf({ metadata: { "tokenizer.ggml.tokens": ggufStrings(tokens) } })).toBe("");
+    expect(checkGguf(path).tokenizer.missingBytes).toEqual([4, 0xf1]);
+  });
+
   it("joins the parts of a split model", () => {
     const part = (number: number, tensors: readonly GgufTensor[], metadata: Record<string, GgufValue>) => {
       const file = join(folder, `split-0000${number}-of-00002.gguf`);
