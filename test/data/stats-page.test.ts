@@ -11,8 +11,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { TraceRow } from "../../src/formats/trace-row.ts";
 import { INSTALL_TIMEOUT_MS, launchChromium } from "../playground/chromium.ts";
+import { buildPage } from "../support/built-page.ts";
 import { callCli } from "../support/terminal.ts";
-import { buildStatsPage } from "./page-site.ts";
 import { sampleTraces } from "./sample-traces.ts";
 
 const shots = join(import.meta.dirname, "..", "..", ".cache", "stats-page");
@@ -22,7 +22,7 @@ describe("the page of data stats", { timeout: 120_000 }, () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    buildStatsPage();
+    buildPage("stats");
     folder = await mkdtemp(join(tmpdir(), "stats-page-"));
     mkdirSync(shots, { recursive: true });
     browser = await launchChromium();

@@ -1,5 +1,5 @@
 import type { Agreement } from "../../src/data/stats/document.ts";
-import { count, figure, percent } from "./format.ts";
+import { count, figure, percent } from "../shared/format.ts";
 
 /** Two annotators on the same traces, token by token. */
 export function AgreementTable({ agreement }: { agreement: readonly Agreement[] }) {

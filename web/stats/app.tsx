@@ -3,11 +3,11 @@ import { useState } from "preact/hooks";
 import type { GroupStatistics } from "../../src/data/stats/document.ts";
 import type { PageData } from "../../src/data/stats/page-data.ts";
 import { AgreementTable } from "./agreement.tsx";
-import { count, counted, figure, percent, ratio } from "./format.ts";
+import { count, counted, figure, percent, ratio } from "../shared/format.ts";
 import { GroupTable } from "./group-table.tsx";
 import { Plots } from "./plots/plots.tsx";
 import { Reader } from "./reader/reader.tsx";
-import { ThemeButton } from "./theme-button.tsx";
+import { ThemeButton } from "../shared/theme-button.tsx";
 
 export function App({ data: { statistics, reader } }: { data: PageData }) {
   const { overall, bySource, byAnnotator, agreement, files, skipped, faulty, tokenizer } = statistics;

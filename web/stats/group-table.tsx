@@ -1,5 +1,5 @@
 import type { NamedGroup } from "../../src/data/stats/document.ts";
-import { count, figure, percent, ratio } from "./format.ts";
+import { count, figure, percent, ratio } from "../shared/format.ts";
 
 export function GroupTable({ title, groups }: { title: string; groups: readonly NamedGroup[] }) {
   const id = title.replaceAll(" ", "-").toLowerCase();

@@ -1,10 +1,10 @@
 /** JSON Lines as a stream: memory holds one line and one chunk, however long the file is. */
+import { byteLines } from "../../core/byte-lines.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
 import { plainValue, type RawRecord } from "./raw-record.ts";
 
 /** Longest line that is read. A trace of a million tokens has about 4 MB. */
 const MAX_LINE_BYTES = 64 * 1024 ** 2;
-const NEWLINE = 0x0a;
 
 /**
  * One record a line; blank lines are skipped. A line that is no JSON is a record with a fault.
@@ -16,40 +16,21 @@ export async function* jsonLineRecords(
 ): AsyncGenerator<RawRecord> {
   let number = 0;
   let doneBytes = 0;
-  for await (const bytes of lines(chunks, name)) {
+  for await (const line of byteLines(chunks, MAX_LINE_BYTES)) {
     number += 1;
+    if ("tooLongBytes" in line) {
+      throw new DataError(
+        `${name} has a line of more than ${MAX_LINE_BYTES} bytes; JSON Lines has one row a line.`,
+        { code: "file-invalid" },
+      );
+    }
+    const { bytes } = line;
     doneBytes += bytes.length + 1;
     const text = decodeUtf8(bytes);
     const place = `${name}:${number}`;
     if (text === undefined) yield { place, doneBytes, content: { fault: "not valid UTF-8" } };
     else if (text.trim() !== "") yield { place, doneBytes, content: parse(text) };
   }
-}
-
-async function* lines(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
-  let parts: Uint8Array[] = [];
-  let held = 0;
-  for await (const chunk of chunks) {
-    let from = 0;
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
-      yield parts.length === 0
-        ? chunk.subarray(from, end)
-        : Buffer.concat([...parts, chunk.subarray(from, end)]);
-      parts = [];
-      held = 0;
-      from = end + 1;
-    }
-    if (from === chunk.length) continue;
-    parts.push(chunk.subarray(from));
-    held += chunk.length - from;
-    if (held > MAX_LINE_BYTES) {
-      throw new DataError(
-        `${name} has a line of more than ${MAX_LINE_BYTES} bytes; JSON Lines has one row a line.`,
-        { code: "file-invalid" },
-      );
-    }
-  }
-  if (held > 0) yield Buffer.concat(parts);
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });

@@ -1,5 +1,5 @@
 /** The statistics of a data set as one JSON document: what `data stats --json` prints and what the page shows. */
-import type { Histogram, Summary } from "./distribution.ts";
+import type { Histogram, Summary } from "../../core/distribution.ts";
 
 /** A text's tokens are those of its chain of thought: the trace up to `</think>`. */
 export interface GroupStatistics {

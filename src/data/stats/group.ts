@@ -1,5 +1,5 @@
 /** What is counted for one group of traces. */
-import { Distribution } from "./distribution.ts";
+import { Distribution } from "../../core/distribution.ts";
 import type { GroupStatistics } from "./document.ts";
 
 export const POSITION_BINS = 20;

@@ -1,17 +1,6 @@
-/**
- * A sample of a stream whose length nobody knows: the traces whose ids have the least hashes. Every trace is as likely to be in it as any other, the same
- * seed takes the same, and all annotations of a trace are in it together.
- */
-import { hash32 } from "../../core/rng.ts";
+/** The traces that the page of statistics shows: drawn at random, all annotations of a trace together. */
+import { HashSample } from "../../core/hash-sample.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
-
-interface Entry {
-  readonly id: string;
-  readonly hash: number;
-  /** Where the trace first stood in the stream. */
-  readonly place: number;
-  readonly rows: TraceRow[];
-}
 
 export interface SampleBounds {
   /** Traces, each with all of its annotations. */
@@ -25,17 +14,15 @@ export interface SampleBounds {
 export const SAMPLE_BOUNDS: SampleBounds = { traces: 200, maxTraceUnits: 400_000, maxUnits: 12_000_000 };
 
 export class Sample {
-  readonly #bounds: SampleBounds;
-  readonly #seed: number;
-  #entries = new Map<string, Entry>();
+  readonly #maxTraceUnits: number;
+  readonly #sample: HashSample<TraceRow>;
   #seen = 0;
   #tooLong = 0;
-  /** No id with a hash above this is in the sample. */
-  #limit = Number.POSITIVE_INFINITY;
 
   constructor(bounds: Partial<SampleBounds>, seed: number) {
-    this.#bounds = { ...SAMPLE_BOUNDS, ...bounds };
-    this.#seed = seed;
+    const { traces, maxTraceUnits, maxUnits } = { ...SAMPLE_BOUNDS, ...bounds };
+    this.#maxTraceUnits = maxTraceUnits;
+    this.#sample = new HashSample({ groups: traces, units: maxUnits }, seed, unitsOf);
   }
 
   /** Rows offered, and those of them that are too long to be taken. */
@@ -47,40 +34,14 @@ export class Sample {
   }
 
   add(row: TraceRow): void {
-    const place = this.#seen;
     this.#seen += 1;
-    if (row.trace.length > this.#bounds.maxTraceUnits) {
-      this.#tooLong += 1;
-      return;
-    }
-    const hash = hash32(row.id, this.#seed);
-    if (hash > this.#limit) return;
-    const entry = this.#entries.get(row.id);
-    if (entry === undefined) this.#entries.set(row.id, { id: row.id, hash, place, rows: [row] });
-    else entry.rows.push(row);
-    if (this.#entries.size > 2 * this.#bounds.traces + 16) this.#cut();
+    if (row.trace.length > this.#maxTraceUnits) this.#tooLong += 1;
+    else this.#sample.add(row.id, row);
   }
 
   /** In the order of the stream, annotations of a trace side by side. */
   rows(): TraceRow[] {
-    this.#cut();
-    let units = 0;
-    const kept: Entry[] = [];
-    for (const entry of this.#entries.values()) {
-      units += entry.rows.reduce((sum, row) => sum + unitsOf(row), 0);
-      if (units > this.#bounds.maxUnits) break;
-      kept.push(entry);
-    }
-    return kept.sort((left, right) => left.place - right.place).flatMap(({ rows }) => rows);
-  }
-
-  /** Keeps those with the least hashes; their order in the map is that of their hashes. */
-  #cut(): void {
-    const ranked = [...this.#entries.values()]
-      .sort((left, right) => left.hash - right.hash || (left.id < right.id ? -1 : 1))
-      .slice(0, this.#bounds.traces);
-    this.#entries = new Map(ranked.map((entry) => [entry.id, entry]));
-    if (ranked.length === this.#bounds.traces) this.#limit = ranked.at(-1)?.hash ?? -1;
+    return this.#sample.groups().flatMap(({ items }) => items);
   }
 }
 

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { loadTokenizer } from "../../tokenizer/index.ts";
 import type { ReadOutcome } from "../readers/index.ts";
-import { Distribution } from "./distribution.ts";
-import { scriptSafeJson } from "./page.ts";
+import { Distribution } from "../../core/distribution.ts";
+import { scriptSafeJson } from "../../core/html-page.ts";
 import { Sample, startsBefore, StatisticsBuilder, tokenizerStarts, wordStarts } from "./index.ts";
 
 const outcome = (row: TraceRow): ReadOutcome => ({ type: "row", row, faults: [], place: "f:1" });

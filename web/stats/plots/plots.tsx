@@ -1,6 +1,6 @@
 import type { GroupStatistics } from "../../../src/data/stats/document.ts";
-import { count, percent } from "../format.ts";
-import { BarPlot } from "./bar-plot.tsx";
+import { count, percent } from "../../shared/format.ts";
+import { BarPlot } from "../../shared/bar-plot.tsx";
 
 export function Plots({ group }: { group: GroupStatistics }) {
   return (

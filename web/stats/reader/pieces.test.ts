@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import type { PageTrace } from "../../../src/data/stats/page-data.ts";
-import { niceCeiling } from "../plots/bar-plot.tsx";
+import { niceCeiling } from "../../shared/bar-plot.tsx";
 import { heatLevel, heatLine, piecesOf } from "./pieces.ts";
 
 const trace = (text: string, more: Partial<PageTrace>): PageTrace => ({

@@ -2,7 +2,7 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { PageData, PageTrace } from "../../../src/data/stats/page-data.ts";
-import { count, counted, percent } from "../format.ts";
+import { count, counted, percent } from "../../shared/format.ts";
 import { HeatStrip } from "./heat-strip.tsx";
 import { readerKey } from "./keys.ts";
 import { placeId, TraceText } from "./trace-text.tsx";

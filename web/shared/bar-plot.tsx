@@ -1,5 +1,5 @@
 /** A bar chart as SVG: bins side by side, a few lines across, and marks at values such as a mean. */
-import { count } from "../format.ts";
+import { count } from "./format.ts";
 
 export interface Bar {
   readonly value: number;

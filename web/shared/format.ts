@@ -1,7 +1,8 @@
-/** Figures for people. */
+/** Figures for people: those of the whole project, and what only pages write. */
+import { count } from "../../src/core/figures.ts";
 
-export const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
-export const count = (value: number): string => Math.round(value).toLocaleString("en-US");
+export { count, percent } from "../../src/core/figures.ts";
+
 /** `7.5`, or a dash where there is no value. */
 export const figure = (value: number | undefined, digits = 1): string =>
   value === undefined ? "–" : value.toFixed(digits);

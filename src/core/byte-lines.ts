@@ -1,0 +1,42 @@
+/** Lines of a stream of bytes: memory holds one line and one chunk, however long the stream is. */
+
+const NEWLINE = 0x0a;
+
+/** A line without its end, or one that was too long to be held and is left out: as much of it as was read when that was known. */
+export type ByteLine = { readonly bytes: Uint8Array } | { readonly tooLongBytes: number };
+
+/** In order. What is behind the last line's end is a line too, unless it is empty. The bytes are valid until the next line is asked for. */
+export async function* byteLines(
+  chunks: AsyncIterable<Uint8Array>,
+  maxLineBytes: number,
+): AsyncGenerator<ByteLine> {
+  let parts: Uint8Array[] = [];
+  let held = 0;
+  /** Behind a line that was too long, up to its end. */
+  let skipping = false;
+  for await (const chunk of chunks) {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      if (!skipping) {
+        const last = chunk.subarray(from, end);
+        yield held + last.length > maxLineBytes
+          ? { tooLongBytes: held + last.length }
+          : { bytes: parts.length === 0 ? last : Buffer.concat([...parts, last]) };
+      }
+      skipping = false;
+      parts = [];
+      held = 0;
+      from = end + 1;
+    }
+    if (skipping || from === chunk.length) continue;
+    parts.push(chunk.subarray(from));
+    held += chunk.length - from;
+    if (held > maxLineBytes) {
+      yield { tooLongBytes: held };
+      skipping = true;
+      parts = [];
+      held = 0;
+    }
+  }
+  if (held > 0) yield { bytes: Buffer.concat(parts) };
+}

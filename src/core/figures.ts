@@ -1,0 +1,27 @@
+/** Figures for people: on the terminal, in Markdown and on pages. */
+
+/** `97.7%`. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
+
+/** `+50.1`, in points of a hundred. */
+export const points = (difference: number): string =>
+  `${difference < 0 ? "-" : "+"}${Math.abs(100 * difference).toFixed(1)}`;
+
+/** `12,345`. */
+export const count = (value: number): string => Math.round(value).toLocaleString("en-US");
+
+/** `850 ms`, `4.2 s`, `3 min 20 s`, `2 h 05 min`. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${String(seconds % 60).padStart(2, "0")} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+}
+
+/** `p < 0.001` or `p = 0.04`. */
+export function pValueText(pValue: number): string {
+  return pValue < 0.001 ? "p < 0.001" : `p = ${pValue.toPrecision(2)}`;
+}

@@ -1,0 +1,89 @@
+/**
+ * A sample of a stream whose length nobody knows: the groups whose ids have the least hashes. Every group is as likely to be in it as any other, the same
+ * seed takes the same, and all items of a group are in it together, wherever in the stream they stand.
+ */
+import { hash32 } from "./rng.ts";
+
+interface Group<Item> {
+  readonly id: string;
+  readonly hash: number;
+  /** Where the group first stood in the stream. */
+  readonly place: number;
+  readonly items: Item[];
+  units: number;
+}
+
+export interface SampleLimits {
+  readonly groups: number;
+  /** Of all items together. What is held on the way is at most about twice as much. */
+  readonly units: number;
+}
+
+export class HashSample<Item> {
+  readonly #limits: SampleLimits;
+  readonly #seed: number;
+  readonly #unitsOf: (item: Item) => number;
+  #groups = new Map<string, Group<Item>>();
+  #units = 0;
+  #seen = 0;
+  /** The last group that is in the sample; none behind it is. Undefined while all are. */
+  #last: Pick<Group<Item>, "hash" | "id"> | undefined;
+
+  constructor(limits: SampleLimits, seed: number, unitsOf: (item: Item) => number) {
+    this.#limits = limits;
+    this.#seed = seed;
+    this.#unitsOf = unitsOf;
+  }
+
+  /** Whether an item of this group would be held, as far as is known: what makes an item costly can wait for the answer. */
+  takes(id: string): boolean {
+    return this.#last === undefined || compare({ id, hash: hash32(id, this.#seed) }, this.#last) <= 0;
+  }
+
+  add(id: string, item: Item): void {
+    const place = this.#seen;
+    this.#seen += 1;
+    const hash = hash32(id, this.#seed);
+    if (this.#last !== undefined && compare({ id, hash }, this.#last) > 0) return;
+    const units = this.#unitsOf(item);
+    const group = this.#groups.get(id);
+    if (group === undefined) this.#groups.set(id, { id, hash, place, items: [item], units });
+    else {
+      group.items.push(item);
+      group.units += units;
+    }
+    this.#units += units;
+    const { groups: most, units: mostUnits } = this.#limits;
+    if (this.#groups.size > 2 * most + 16 || this.#units > 2 * mostUnits) this.#cut();
+  }
+
+  /** In the order of the stream, with the items of each. */
+  groups(): { readonly id: string; readonly items: readonly Item[] }[] {
+    this.#cut();
+    return [...this.#groups.values()]
+      .sort((left, right) => left.place - right.place)
+      .map(({ id, items }) => ({ id, items }));
+  }
+
+  /** Keeps the first groups by their hashes, as many as the limits allow. What is cut now could not come back: sums only grow. */
+  #cut(): void {
+    const ranked = [...this.#groups.values()].sort(compare);
+    let units = 0;
+    let kept = 0;
+    for (const group of ranked) {
+      if (kept === this.#limits.groups || units + group.units > this.#limits.units) break;
+      units += group.units;
+      kept += 1;
+    }
+    if (kept === ranked.length) return;
+    this.#groups = new Map(ranked.slice(0, kept).map((group) => [group.id, group]));
+    this.#units = units;
+    this.#last = ranked[kept - 1] ?? NOTHING;
+  }
+}
+
+/** Before every group. */
+const NOTHING = { hash: -1, id: "" };
+
+const compare = (left: { hash: number; id: string }, right: { hash: number; id: string }): number =>
+  left.hash - right.hash || (left.id < right.id ? -1 : left.id > right.id ? 1 : 0);
