@@ -30,7 +30,7 @@ export function registerMicroLearn(micro: Command, { terminal }: CommandContext)
     .description(
       "Teach the small model to offload, from the pair before tuning: the pair finds the hard spans in traces, the small model is " +
         "tuned on them, and reinforcement learning with the big model in the rollouts finds out where a tag is worth its price. " +
-        "After Ctrl-C the same command goes on: trainings where they were, an unfinished annotation from its beginning.",
+        "After Ctrl-C the same command goes on where it was.",
     )
     .option("--fast", "a minute: the same steps, a model that has barely begun to learn")
     .option("--from <dir>", "the pair: a folder with small-base and big", filledText, "models/micro")

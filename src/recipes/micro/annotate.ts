@@ -1,13 +1,15 @@
 /** Training traces of the micro domain, annotated by the pair itself. */
-import { mkdir } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { z } from "zod";
 
 import { digestOf, digestOfBytes } from "../../core/digest.ts";
+import { DataError } from "../../core/errors.ts";
 import { readTextFile, writeFileAtomic } from "../../core/files.ts";
-import { readJsonLines, toJsonLines } from "../../core/json-lines.ts";
-import { annotateByGap } from "../../data/index.ts";
+import { readJsonLines } from "../../core/json-lines.ts";
+import { failedPath, journalPath } from "../../data/annotate/run.ts";
+import { annotate, ScoringAnnotator } from "../../data/index.ts";
 import { openEngine } from "../../engines/open-engine.ts";
 import { type TraceRow, traceRowSchema } from "../../formats/trace-row.ts";
 import { microExample, type Split } from "../../micro/index.ts";
@@ -34,7 +36,10 @@ export interface Annotated {
   readonly spans: number;
 }
 
-/** The rows of the work folder, or new ones. */
+/**
+ * The rows of the work folder, or new ones. Scores are kept as they come: what was stopped or killed goes on where it was, to the same bytes.
+ * @throws SplitReasonError with code `aborted` when the signal stops it; ConfigError when another process annotates here.
+ */
 export async function annotateMicro(
   { annotation, seed }: Pick<MicroLearnConfig, "annotation" | "seed">,
   models: { readonly small: TrainedModel; readonly big: TrainedModel },
@@ -44,7 +49,7 @@ export async function annotateMicro(
     readonly signal?: AbortSignal;
   },
 ): Promise<Annotated> {
-  const { folder, signal } = options;
+  const { folder, signal, onProgress } = options;
   const path = join(folder, ANNOTATED_FILE);
   const identity = digestOf({
     annotation,
@@ -54,24 +59,44 @@ export async function annotateMicro(
   const known = await readSummary(folder, identity);
   if (known !== undefined) return { rows: await readJsonLines(path, traceRowSchema), ...known };
   const { traces, ...gap } = annotation;
+  const plain = microRows("train", seed + ANNOTATION_SEED, traces);
+  // Under a name of its own: what other settings left half done is not in its way.
+  const out = join(folder, `annotating-${identity}.jsonl`);
   await using small = await openEngine(`gguf:${models.small.gguf}`, { threads: 1 }, signal);
   await using big = await openEngine(`gguf:${models.big.gguf}`, { threads: 1 }, signal);
-  const { rows, share, threshold, spans } = await annotateByGap(
-    microRows("train", seed + ANNOTATION_SEED, traces),
-    {
-      small,
-      big,
-      ...gap,
-      prompt: (problem) => ({ small: promptPieces(problem), big: promptPieces(problem) }),
-      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-      ...(signal === undefined ? {} : { signal }),
+  const annotator = new ScoringAnnotator({
+    small,
+    big,
+    ...gap,
+    models: { identity },
+    prompt: (problem) => ({ small: promptPieces(problem), big: promptPieces(problem) }),
+  });
+  const { spans, failures } = await annotate({
+    annotator,
+    rows: () => each(plain),
+    out,
+    // Those of earlier runs say nothing about the time that is left.
+    onProgress: ({ done, before, total }) => {
+      if (done > before) onProgress?.(done, total);
     },
-  );
-  await mkdir(folder, { recursive: true });
-  await writeFileAtomic(path, toJsonLines(rows));
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const failed = Object.entries(failures).map(([kind, count]) => `${count} ${kind}`);
+  if (failed.length > 0) {
+    throw new DataError(`traces that cannot be annotated: ${failed.join(", ")}; see ${failedPath(out)}.`, {
+      code: "data-invalid",
+    });
+  }
+  await rename(out, path);
+  const { share, threshold } = annotator.chosen;
   const summary: Summary = { identity, share, threshold, spans };
   await writeFileAtomic(join(folder, SUMMARY_FILE), `${JSON.stringify(summary)}\n`);
-  return { rows, share, threshold, spans };
+  await rm(journalPath(out), { force: true });
+  return { rows: await readJsonLines(path, traceRowSchema), share, threshold, spans };
+}
+
+async function* each(rows: readonly TraceRow[]): AsyncGenerator<TraceRow> {
+  yield* rows;
 }
 
 const SUMMARY_FILE = "annotated.json";
