@@ -17,6 +17,8 @@ export const pairConfigSchema = z
     smallBase: z.string().min(1).optional(),
     /** A built-in chat template's name or Jinja source, for both models. Default: each model's own. */
     template: z.string().min(1).optional(),
+    /** As `template`, for the big model where it needs another: two models of different families, a base model without one of its own. */
+    bigTemplate: z.string().min(1).optional(),
     /** Whether the assistant's turn begins with `<think>\n` where the template does not open it so. */
     openThinking: z.boolean().default(true),
     policy: z.string().min(1).default("learned"),

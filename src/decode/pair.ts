@@ -26,8 +26,8 @@ export class Pair implements ModelPair, AsyncDisposable {
     this.config = config;
     this.small = engines.small;
     if (engines.big !== undefined) this.big = engines.big;
-    this.#templateOf(engines.small);
-    if (engines.big !== undefined) this.#templateOf(engines.big);
+    this.#smallTemplate();
+    this.#bigTemplate();
   }
 
   /**
@@ -54,8 +54,8 @@ export class Pair implements ModelPair, AsyncDisposable {
   /** The messages as each model's template writes them, the assistant's turn opened. */
   render(messages: readonly ChatMessage[]): PairPrompt {
     const { openThinking } = this.config;
-    const smallTemplate = this.#templateOf(this.small);
-    const bigTemplate = this.big === undefined ? undefined : this.#templateOf(this.big);
+    const smallTemplate = this.#smallTemplate();
+    const bigTemplate = this.#bigTemplate();
     const prompt = smallTemplate.render(messages, { openThinking });
     if (bigTemplate === undefined || bigTemplate.source === smallTemplate.source) return { prompt };
     return { prompt, promptForBig: bigTemplate.render(messages, { openThinking }) };
@@ -77,11 +77,20 @@ export class Pair implements ModelPair, AsyncDisposable {
     await this.close();
   }
 
-  #templateOf(engine: Engine): ChatTemplate {
-    const source = this.config.template ?? engine.chatTemplate;
+  #smallTemplate(): ChatTemplate {
+    return this.#templateOf(this.small, this.config.template, "template");
+  }
+
+  #bigTemplate(): ChatTemplate | undefined {
+    const named = this.config.bigTemplate ?? this.config.template;
+    return this.big && this.#templateOf(this.big, named, "bigTemplate");
+  }
+
+  #templateOf(engine: Engine, named: string | undefined, field: string): ChatTemplate {
+    const source = named ?? engine.chatTemplate;
     if (source === undefined) {
       throw new ConfigError(
-        `${engine.model} has no chat template of its own: name one in the pair file, e.g. "template": "chatml".`,
+        `${engine.model} has no chat template of its own: name one in the pair file, e.g. "${field}": "chatml".`,
         { code: "config-invalid" },
       );
     }
