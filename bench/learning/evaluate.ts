@@ -6,7 +6,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
 import { parseArms } from "../../src/eval/arms.ts";
 import { evaluate } from "../../src/eval/evaluate.ts";
-import type { Row } from "../../src/eval/row.ts";
+import type { RowFigures } from "../../src/eval/row.ts";
 import { taskByName } from "../../src/eval/tasks/index.ts";
 
 /** What is compared: a name for the arm, the checkpoint, and how it decodes. */
@@ -86,9 +86,9 @@ export async function evaluateSeed(
 const armName = (prefix: string, arm: string): string =>
   arm === "small" || arm === "big" ? arm : `${prefix}, ${arm}`;
 
-function outcome(name: string, rows: readonly Row[]): ArmOutcome {
+function outcome(name: string, rows: readonly RowFigures[]): ArmOutcome {
   const ordered = rows.toSorted((a, b) => (a.problemId < b.problemId ? -1 : 1));
-  const sum = (pick: (row: Row) => number): number => ordered.reduce((total, row) => total + pick(row), 0);
+  const sum = (pick: (row: RowFigures) => number): number => ordered.reduce((total, row) => total + pick(row), 0);
   return {
     name,
     correctP: ordered.map(({ correct }) => correct),

@@ -1,18 +1,21 @@
 /** Files are written aside and renamed, so that a reader never sees half a file and a crash loses nothing. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import { DataError, errorMessage } from "./errors.ts";
 
-/** Replaces `path` by `content` in one step. Missing folders are made. */
-export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
+/** Replaces `path` by `content` in one step; of a stream, its chunks one after the other. Missing folders are made. */
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array | AsyncIterable<string>,
+): Promise<void> {
   await makeFolder(dirname(path));
   const aside = `${path}.${process.pid}-${randomBytes(4).toString("hex")}.partial`;
   try {
     const handle = await open(aside, "w");
     try {
-      await handle.writeFile(content);
+      await writeFile(handle, content);
       await handle.sync();
     } finally {
       await handle.close();

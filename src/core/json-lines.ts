@@ -19,17 +19,26 @@ export function parseJsonLines<Schema extends z.ZodType>(
   schema: Schema,
   where: string,
 ): z.output<Schema>[] {
-  return text.split("\n").flatMap((line, index) => {
-    if (line.trim() === "") return [];
-    const at = `${where}:${index + 1}`;
-    const parsed = schema.safeParse(parseJson(line, at));
-    if (parsed.success) return [parsed.data];
-    const issue = parsed.error.issues[0];
-    const field = issue === undefined || issue.path.length === 0 ? "" : `field ${issue.path.join(".")}: `;
-    throw new DataError(`${at} cannot be used: ${field}${issue?.message ?? "invalid"}.`, {
-      code: "file-invalid",
-      cause: parsed.error,
-    });
+  return text
+    .split("\n")
+    .flatMap((line, index) =>
+      line.trim() === "" ? [] : [parseJsonLine(line, schema, `${where}:${index + 1}`)],
+    );
+}
+
+/** One line. `at` is what an error calls it, e.g. `FILE:LINE`. @throws DataError when it is not what the schema says. */
+export function parseJsonLine<Schema extends z.ZodType>(
+  line: string,
+  schema: Schema,
+  at: string,
+): z.output<Schema> {
+  const parsed = schema.safeParse(parseJson(line, at));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue === undefined || issue.path.length === 0 ? "" : `field ${issue.path.join(".")}: `;
+  throw new DataError(`${at} cannot be used: ${field}${issue?.message ?? "invalid"}.`, {
+    code: "file-invalid",
+    cause: parsed.error,
   });
 }
 

@@ -17,7 +17,7 @@ import type { Arm } from "./arms.ts";
 import { searchShares, type SearchResult } from "./calibration-search.ts";
 import { describeSettings } from "./evaluate.ts";
 import { Journal } from "./journal.ts";
-import type { Row } from "./row.ts";
+import type { RowFigures } from "./row.ts";
 import { runEvaluation } from "./runner.ts";
 import { createSolver } from "./solver.ts";
 import { bootstrapRatio, wilsonInterval } from "./statistics/accuracy.ts";
@@ -150,7 +150,7 @@ const armOf = ({ bias, reject }: ShareDial): Arm => ({
 /** Part of the samples that may fail, or lose the big model: more, and the share is not that of the dial. */
 const MOST_FAILED = 0.05;
 
-async function requireWhole(rows: readonly Row[], folder: string): Promise<void> {
+async function requireWhole(rows: readonly RowFigures[], folder: string): Promise<void> {
   const failures = rows.flatMap(({ error, degraded }) => error ?? degraded ?? []);
   if (failures.length <= MOST_FAILED * rows.length) return;
   // They must not be taken up again.
@@ -161,7 +161,7 @@ async function requireWhole(rows: readonly Row[], folder: string): Promise<void>
   );
 }
 
-function pointFrom(dial: ShareDial, rows: readonly Row[], seed: number): CalibrationPoint {
+function pointFrom(dial: ShareDial, rows: readonly RowFigures[], seed: number): CalibrationPoint {
   const right = rows.filter(({ correct }) => correct).length;
   const share = bootstrapRatio(
     rows.map(({ usage }) => [usage.bigTokens, usage.bigTokens + usage.smallTokens]),

@@ -4,11 +4,11 @@ import { digestOf } from "../core/digest.ts";
 import { readProvenance } from "../core/provenance.ts";
 import { requireFit } from "../decode/index.ts";
 import { Pair } from "../decode/pair.ts";
-import type { PairConfig } from "../decode/pair-config.ts";
+import { type PairConfig, pairPolicyOptions } from "../decode/pair-config.ts";
 import { modelFileDigest } from "../engines/open-engine.ts";
 import type { Arm } from "./arms.ts";
 import { Journal } from "./journal.ts";
-import type { Row } from "./row.ts";
+import type { Row, RowFigures } from "./row.ts";
 import { type EvaluationPlan, runEvaluation } from "./runner.ts";
 import { createSolver, policyOf } from "./solver.ts";
 import { type EvaluationSummary, summarize } from "./summary.ts";
@@ -48,7 +48,7 @@ export interface EvaluationHooks {
 export async function evaluate(
   settings: EvaluationSettings,
   { clock, signal, onStart, onRow }: EvaluationHooks,
-): Promise<{ readonly summary: EvaluationSummary; readonly rows: readonly Row[] }> {
+): Promise<{ readonly summary: EvaluationSummary; readonly rows: readonly RowFigures[] }> {
   const { task, arms, samples, seed, out } = settings;
   const plan: EvaluationPlan = {
     task,
@@ -102,7 +102,7 @@ export async function describeSettings(
     seed,
     arms: arms.map(({ name }) => name),
     small: await digests(pair.small),
-    big: arms.some(needsBig) ? await digests(pair.big) : undefined,
+    big: arms.some((arm) => needsBig(arm, pair)) ? await digests(pair.big) : undefined,
     smallBase: arms.some(needsBase) ? await digests(pair.smallBase) : undefined,
     template: pair.template,
     openThinking: pair.openThinking,
@@ -110,6 +110,7 @@ export async function describeSettings(
     options: pair.options,
     sampling: pair.sampling,
     maxTokens: pair.maxTokens,
+    policies: policiesOf(arms, pair),
     randomChunk: arms.some(({ policy }) => policy.kind.startsWith("random")) ? randomChunk : undefined,
   };
 }
@@ -124,13 +125,13 @@ async function openModels(settings: EvaluationSettings, signal: AbortSignal): Pr
   const options = { sequences: concurrency, ...(threads === undefined ? {} : { threads }) };
   const tuned = await Pair.open(
     pair,
-    { ...options, ...(arms.some(needsBig) ? {} : { without: "big" }) },
+    { ...options, ...(arms.some((arm) => needsBig(arm, pair)) ? {} : { without: "big" }) },
     signal,
   );
   let base: Pair | undefined;
   try {
     for (const { policy, checkpoint } of arms) {
-      if (checkpoint === "tuned") requireFit(tuned, policyOf(policy, 0, 1), pair.options.tags);
+      if (checkpoint === "tuned") requireFit(tuned, policyOf(policy, pair, 0, 1), pair.options.tags);
     }
     if (pair.smallBase !== undefined && arms.some(needsBase)) {
       base = await Pair.open({ ...pair, small: pair.smallBase }, { ...options, without: "big" }, signal);
@@ -150,4 +151,13 @@ async function openModels(settings: EvaluationSettings, signal: AbortSignal): Pr
 
 const needsBase = ({ checkpoint }: Arm): boolean => checkpoint === "base";
 
-const needsBig = ({ policy }: Arm): boolean => policyOf(policy, 0, 1).uses !== "small";
+const needsBig = ({ policy }: Arm, pair: PairConfig): boolean =>
+  policyOf(policy, pair, 0, 1).uses !== "small";
+
+/** What the pair says about the policies of these arms; what an arm itself says stands in its name. */
+function policiesOf(arms: readonly Arm[], pair: PairConfig): Record<string, unknown> | undefined {
+  const named = arms.flatMap(({ name, policy }) =>
+    policy.kind === "policy" ? [[name, pairPolicyOptions(pair, policy.name)] as const] : [],
+  );
+  return named.length === 0 ? undefined : Object.fromEntries(named);
+}

@@ -1,50 +1,70 @@
 /**
  * Rows on disk while a run goes on. Each row is one line, handed to the operating system when its sample ends: a run that is
- * killed at any moment loses only the samples in flight, and goes on from the rest when started again.
+ * killed at any moment loses only the samples in flight, and goes on from the rest when started again. Texts stay on disk.
  *
  *     DIR/run.json             what the run is; another run does not continue it
  *     DIR/rows.partial.jsonl   rows as they end, until the run is complete
- *     DIR/rows.jsonl           all rows in the order of the schedule, once complete
- *     DIR/summary.json         the document that `eval --json` prints
+ *
+ * and once it is complete what `run-folder.ts` reads.
  */
-import { closeSync, existsSync, fsyncSync, openSync, truncateSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readSync, truncateSync, writeSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { z } from "zod";
 
 import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
+import { fileLines } from "../core/file-lines.ts";
 import { readTextFile, writeFileAtomic } from "../core/files.ts";
-import { parseJsonLines, readJsonLines, toJsonLines } from "../core/json-lines.ts";
-import { type Row, rowSchema } from "./row.ts";
-
-const MAX_ROWS_BYTES = 4 * 1024 ** 3;
+import { parseJsonLine, toJsonLines } from "../core/json-lines.ts";
+import { figuresOf, measuredOf, outcomeOf, type Row, type RowFigures, rowKey, rowSchema } from "./row.ts";
+import { keepsApart, MEASURED_FILE, readRunRows, ROWS_FILE, SUMMARY_FILE } from "./run-folder.ts";
 
 const headerSchema = z.object({ configHash: z.string() });
 
 export const PARTIAL_ROWS_FILE = "rows.partial.jsonl";
 
+/** Where a row is in the partial file, in bytes. */
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What an earlier run left. */
+interface Earlier {
+  readonly rows: readonly RowFigures[];
+  readonly places: Map<string, Place>;
+  /** Length of the partial file. */
+  readonly bytes: number;
+  readonly finished: boolean;
+}
+
 export class Journal {
   readonly folder: string;
   /** Rows of an earlier, unfinished or finished, run of the same configuration. */
-  readonly kept: readonly Row[];
+  readonly kept: readonly RowFigures[];
   readonly #partialPath: string;
   /** Whether this call made run.json, and the folder. */
   readonly #made: { readonly header: boolean; readonly folder: boolean };
+  readonly #places: Map<string, Place>;
+  readonly #wasFinished: boolean;
+  #bytes: number;
   #descriptor: number | undefined;
   #finished = false;
   #closed = false;
 
   private constructor(
     folder: string,
-    kept: readonly Row[],
-    partialPath: string,
+    earlier: Earlier,
     made: { readonly header: boolean; readonly folder: boolean },
   ) {
     this.folder = folder;
-    this.kept = kept;
+    this.kept = earlier.rows;
     this.#made = made;
-    this.#partialPath = partialPath;
+    this.#partialPath = join(folder, PARTIAL_ROWS_FILE);
+    this.#places = earlier.places;
+    this.#bytes = earlier.bytes;
+    this.#wasFinished = earlier.finished;
   }
 
   /**
@@ -57,12 +77,12 @@ export class Journal {
   ): Promise<Journal> {
     const headerPath = join(folder, "run.json");
     const partialPath = join(folder, PARTIAL_ROWS_FILE);
-    const rowsPath = join(folder, "rows.jsonl");
+    const isFinished = existsSync(join(folder, ROWS_FILE));
     const made = { header: !existsSync(headerPath), folder: !existsSync(folder) };
     if (!made.header) {
       await requireSameRun(headerPath, header.configHash);
     } else {
-      if (existsSync(partialPath) || existsSync(rowsPath)) {
+      if (existsSync(partialPath) || isFinished) {
         throw new ConfigError(`${folder} holds rows but no run.json: give --out another folder.`, {
           code: "config-invalid",
         });
@@ -76,23 +96,27 @@ export class Journal {
         );
       }
     }
-    const finished = existsSync(rowsPath) ? await readJsonLines(rowsPath, rowSchema, MAX_ROWS_BYTES) : [];
-    const kept = finished.length > 0 ? finished : await recoverPartial(partialPath);
-    return new Journal(folder, kept, partialPath, made);
+    return new Journal(folder, await (isFinished ? finishedRows(folder) : recoverPartial(partialPath)), made);
   }
 
   /** Writes one row through to the operating system before it returns. */
   append(row: Row): void {
     this.#descriptor ??= openSync(this.#partialPath, "a");
-    writeSync(this.#descriptor, toJsonLines([row]));
+    const line = Buffer.from(toJsonLines([row]));
+    writeSync(this.#descriptor, line);
+    this.#places.set(rowKey(row), { offset: this.#bytes, length: line.length - 1 });
+    this.#bytes += line.length;
   }
 
-  /** Replaces the partial file by the complete one and writes the summary. */
-  async finish(rows: readonly Row[], summary: unknown): Promise<void> {
+  /**
+   * Replaces the partial file by the complete one, in the order of `rows`, and writes the summary.
+   * @param apart Whether what was measured goes to a file of its own, so that rows.jsonl depends on the seed only.
+   */
+  async finish(rows: readonly RowFigures[], summary: unknown, { apart = false } = {}): Promise<void> {
     this.#finished = true;
     await this.close();
-    await writeFileAtomic(join(this.folder, "rows.jsonl"), toJsonLines(rows));
-    await writeFileAtomic(join(this.folder, "summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
+    if (!this.#wasFinished || (await keepsApart(this.folder)) !== apart) await this.#writeRows(rows, apart);
+    await writeFileAtomic(join(this.folder, SUMMARY_FILE), `${JSON.stringify(summary, null, 2)}\n`);
     await rm(this.#partialPath, { force: true });
   }
 
@@ -109,6 +133,41 @@ export class Journal {
       if (this.#made.folder) await rmdir(this.folder).catch(() => undefined);
     }
   }
+
+  /** rows.jsonl comes last, or before anything is taken away: where it stands, the run is complete. */
+  async #writeRows(rows: readonly RowFigures[], apart: boolean): Promise<void> {
+    const write = (name: string, part: (row: Row) => unknown): Promise<void> =>
+      writeFileAtomic(join(this.folder, name), linesOf(this.#inOrder(rows), part));
+    if (apart) await write(MEASURED_FILE, measuredOf);
+    await write(ROWS_FILE, apart ? outcomeOf : (row) => row);
+    if (!apart) await rm(join(this.folder, MEASURED_FILE), { force: true });
+  }
+
+  async *#inOrder(rows: readonly RowFigures[]): AsyncGenerator<Row> {
+    if (this.#wasFinished) {
+      yield* readRunRows(this.folder);
+      return;
+    }
+    if (rows.length === 0) return;
+    const descriptor = openSync(this.#partialPath, "r");
+    try {
+      for (const row of rows) yield this.#readAt(descriptor, rowKey(row));
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  #readAt(descriptor: number, key: string): Row {
+    const place = this.#places.get(key);
+    if (place === undefined) throw new TypeError(`Journal: row ${key} was never appended`);
+    const line = Buffer.alloc(place.length);
+    readSync(descriptor, line, 0, place.length, place.offset);
+    return parseJsonLine(line.toString("utf8"), rowSchema, `${this.#partialPath} at byte ${place.offset}`);
+  }
+}
+
+async function* linesOf(rows: AsyncIterable<Row>, part: (row: Row) => unknown): AsyncGenerator<string> {
+  for await (const row of rows) yield toJsonLines([part(row)]);
 }
 
 async function requireSameRun(headerPath: string, configHash: string): Promise<void> {
@@ -127,13 +186,31 @@ async function requireSameRun(headerPath: string, configHash: string): Promise<v
   }
 }
 
+async function finishedRows(folder: string): Promise<Earlier> {
+  const rows: RowFigures[] = [];
+  for await (const row of readRunRows(folder)) rows.push(figuresOf(row));
+  return { rows, places: new Map(), bytes: 0, finished: true };
+}
+
 /** Rows up to the last complete line. What a kill left of a line behind it is cut off, so that the next row starts a line. */
-async function recoverPartial(path: string): Promise<Row[]> {
-  if (!existsSync(path)) return [];
-  const text = await readTextFile(path, MAX_ROWS_BYTES);
-  const complete = text.slice(0, text.lastIndexOf("\n") + 1);
-  if (complete.length < text.length) truncateSync(path, Buffer.byteLength(complete));
-  return parseJsonLines(complete, rowSchema, path);
+async function recoverPartial(path: string): Promise<Earlier> {
+  const rows: RowFigures[] = [];
+  const places = new Map<string, Place>();
+  let bytes = 0;
+  if (existsSync(path)) {
+    for await (const { text, offset, length, number, ended } of fileLines(path)) {
+      if (!ended) {
+        truncateSync(path, offset);
+        break;
+      }
+      bytes = offset + length + 1;
+      if (text.trim() === "") continue;
+      const row = parseJsonLine(text, rowSchema, `${path}:${number}`);
+      places.set(rowKey(row), { offset, length });
+      rows.push(figuresOf(row));
+    }
+  }
+  return { rows, places, bytes, finished: false };
 }
 
 function parseJson(text: string, where: string): unknown {

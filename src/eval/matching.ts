@@ -4,7 +4,7 @@
  * are corrected for: what earlier blocks were off by, and that a policy asked for a share s yields s only about (spans have whole
  * lengths, texts end). The remaining difference is the chance of one block; both measured shares are reported.
  */
-import type { Row } from "./row.ts";
+import type { RowFigures } from "./row.ts";
 
 /** Tokens of an arm over the blocks done so far. */
 export interface TokenTotals {
@@ -19,7 +19,7 @@ export interface TokenTotals {
 /** Tokens' worth of belief that a policy yields the share it is asked for, before any was seen. */
 const PRIOR_TOKENS = 64;
 
-export function tokenTotals(rows: readonly Row[]): TokenTotals {
+export function tokenTotals(rows: readonly RowFigures[]): TokenTotals {
   let big = 0;
   let all = 0;
   let requested = 0;

@@ -1,4 +1,6 @@
 /** One sample of one arm on one problem: a line of rows.jsonl. */
+import { createHash } from "node:crypto";
+
 import { z } from "zod";
 
 const usageSchema = z.object({
@@ -78,6 +80,63 @@ export const NO_USAGE: RowUsage = {
   switches: 0,
   offloadShare: 0,
 };
+
+/**
+ * What the seed determines of a row. Left out is what is measured: times, and the work of models that run at the same time, of
+ * which one reads ahead or writes on until the other has decided.
+ */
+export const outcomeSchema = rowSchema
+  .omit({ wallMs: true, firstTokenMs: true, handoffsMs: true, work: true })
+  .extend({ usage: usageSchema.omit({ discardedTokens: true }) });
+
+/** The rest of a row, with what it belongs to. */
+export const measuredSchema = rowSchema
+  .pick({
+    problemId: true,
+    arm: true,
+    sample: true,
+    wallMs: true,
+    firstTokenMs: true,
+    handoffsMs: true,
+    work: true,
+  })
+  .extend({ discardedTokens: usageSchema.shape.discardedTokens });
+
+export type RowOutcome = z.infer<typeof outcomeSchema>;
+export type RowMeasured = z.infer<typeof measuredSchema>;
+
+export const outcomeOf = (row: Row): RowOutcome => outcomeSchema.parse(row);
+
+export const measuredOf = (row: Row): RowMeasured =>
+  measuredSchema.parse({ ...row, discardedTokens: row.usage.discardedTokens });
+
+export function joinRow(outcome: RowOutcome, measured: RowMeasured): Row {
+  const { discardedTokens, ...rest } = measured;
+  return { ...outcome, ...rest, usage: { ...outcome.usage, discardedTokens } };
+}
+
+/** A row without its texts: what statistics need, and what a long run keeps in memory. */
+export type RowFigures = Omit<Row, "problem" | "gold" | "text" | "segments"> & {
+  /** SHA-256 of the row's outcome as a line of JSON, in hexadecimal digits. */
+  readonly digest: string;
+};
+
+export function figuresOf(row: Row): RowFigures {
+  const { problem: _problem, gold: _gold, text: _text, segments: _segments, ...figures } = row;
+  return {
+    ...figures,
+    digest: createHash("sha256")
+      .update(JSON.stringify(outcomeOf(row)))
+      .digest("hex"),
+  };
+}
+
+/** One digest for all rows, in their order. */
+export function rowsDigest(rows: readonly RowFigures[]): string {
+  const hash = createHash("sha256");
+  for (const { digest } of rows) hash.update(`${digest}\n`);
+  return hash.digest("hex");
+}
 
 /** What a row is the result of: no two rows of a run share it. */
 export const rowKey = (row: Pick<Row, "arm" | "problemId" | "sample">): string =>

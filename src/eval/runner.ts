@@ -8,7 +8,15 @@ import type { Author, SegmentReason } from "../decode/events.ts";
 import type { Arm } from "./arms.ts";
 import type { Journal } from "./journal.ts";
 import { shareToRequest, tokenTotals } from "./matching.ts";
-import { NO_USAGE, type Row, rowKey, type RowUsage } from "./row.ts";
+import {
+  figuresOf,
+  NO_USAGE,
+  type Row,
+  type RowFigures,
+  rowKey,
+  type RowUsage,
+  type RowWork,
+} from "./row.ts";
 import { type Job, type Phase, schedule } from "./schedule.ts";
 import type { Task, TaskProblem } from "./task.ts";
 
@@ -34,6 +42,9 @@ export interface SampleOutcome {
   }[];
   readonly usage: RowUsage;
   readonly handoffsMs: readonly number[];
+  readonly firstTokenMs?: number;
+  /** What each model did; left out by what cannot say. */
+  readonly work?: RowWork;
   readonly finishReason: string;
   /** Set when the big model was lost on the way and the small one wrote on: the answer counts as it is. */
   readonly degraded?: string;
@@ -67,10 +78,13 @@ export function sampleSeed(seed: number, problemId: string, sample: number): num
 }
 
 /**
- * Gives a row for every (problem, sample, arm), ordered so. A sample that fails is a row that counts as wrong, with its reason;
+ * Gives the figures of a row for every (problem, sample, arm), ordered so; whole rows go to the journal and to `onRow`. A sample that fails is a row that counts as wrong, with its reason;
  * rows in the journal are not run again. Rejects when `signal` aborts, and on a ConfigError, which no other sample would escape.
  */
-export async function runEvaluation(plan: EvaluationPlan, options: RunOptions): Promise<readonly Row[]> {
+export async function runEvaluation(
+  plan: EvaluationPlan,
+  options: RunOptions,
+): Promise<readonly RowFigures[]> {
   const rows = new Map((options.journal?.kept ?? []).map((row) => [rowKey(row), row]));
   const total = plan.arms.length * plan.problems.length * plan.samples;
   for (const phase of schedule(plan.arms, plan.problems, plan.samples)) {
@@ -79,7 +93,7 @@ export async function runEvaluation(plan: EvaluationPlan, options: RunOptions): 
     await forEachConcurrent(open, options.concurrency, options.signal, async (job, signal) => {
       const row = await runJob(plan, job, shares.get(job.arm.name), options, signal);
       options.journal?.append(row);
-      rows.set(jobKey(job), row);
+      rows.set(jobKey(job), figuresOf(row));
       options.onRow?.(row, rows.size, total);
     });
   }
@@ -94,10 +108,10 @@ export async function runEvaluation(plan: EvaluationPlan, options: RunOptions): 
 function matchedShares(
   plan: EvaluationPlan,
   phase: Phase,
-  rows: ReadonlyMap<string, Row>,
+  rows: ReadonlyMap<string, RowFigures>,
 ): Map<string, number> {
   const shares = new Map<string, number>();
-  const rowsUpTo = (armName: string, count: number): Row[] =>
+  const rowsUpTo = (armName: string, count: number): RowFigures[] =>
     plan.problems
       .slice(0, count)
       .flatMap((problem) =>
@@ -144,8 +158,10 @@ async function runJob(
     text: outcome.text,
     segments: outcome.segments.map((segment) => ({ ...segment })),
     usage: outcome.usage,
-    handoffsMs: [...outcome.handoffsMs],
-    wallMs: Math.round((clock.nowMs() - startMs) * 100) / 100,
+    handoffsMs: outcome.handoffsMs.map(roundMs),
+    wallMs: roundMs(clock.nowMs() - startMs),
+    ...(outcome.firstTokenMs === undefined ? {} : { firstTokenMs: roundMs(outcome.firstTokenMs) }),
+    ...(outcome.work === undefined ? {} : { work: outcome.work }),
     ...(share === undefined ? {} : { requestedShare: share }),
     ...(outcome.degraded === undefined ? {} : { degraded: outcome.degraded }),
     ...(outcome.error === undefined ? {} : { error: outcome.error }),
@@ -206,6 +222,9 @@ async function forEachConcurrent<T>(
   const failed = ended.find((result) => result.status === "rejected");
   if (failed !== undefined) throw stop.signal.reason;
 }
+
+/** To a hundredth. */
+const roundMs = (milliseconds: number): number => Math.round(milliseconds * 100) / 100;
 
 const jobKey = ({ arm, problem, sample }: Job): string =>
   rowKey({ arm: arm.name, problemId: problem.id, sample });

@@ -14,6 +14,7 @@ import {
   type SplitRequest,
 } from "../decode/index.ts";
 import type { Pair } from "../decode/pair.ts";
+import { type PairConfig, pairPolicy } from "../decode/pair-config.ts";
 import type { ArmPolicy } from "./arms.ts";
 import type { SampleOutcome, SampleRequest, SolveSample } from "./runner.ts";
 import type { Task, TaskProblem } from "./task.ts";
@@ -46,7 +47,7 @@ export function createSolver(solver: SolverOptions): SolveSample {
         { code: "config-invalid" },
       );
     }
-    const policy = policyOf(request.arm.policy, request.share, solver.randomChunk);
+    const policy = policyOf(request.arm.policy, pair.config, request.share, solver.randomChunk);
     return solveOnce(solver, pair, decoder, policy, request, signal);
   };
 }
@@ -72,19 +73,21 @@ async function solveOnce(
   );
   const { promptTokens, smallTokens, bigTokens, tagTokens, discardedTokens, switches, offloadShare } =
     result.usage;
-  const { message, degraded } = result;
+  const { message, degraded, timing } = result;
   return {
     text: result.text,
     segments: result.segments.map(({ author, text, tokens, reason }) => ({ author, text, tokens, reason })),
     usage: { promptTokens, smallTokens, bigTokens, tagTokens, discardedTokens, switches, offloadShare },
-    handoffsMs: result.timing.handoffsMs,
+    work: result.usage.work,
+    handoffsMs: timing.handoffsMs,
+    ...(timing.firstTokenMs === undefined ? {} : { firstTokenMs: timing.firstTokenMs }),
     finishReason: result.finishReason,
     ...(degraded.length === 0 ? {} : { degraded: degraded.join("; ") }),
     ...(result.finishReason === "error" ? { error: message ?? "failed without a message" } : {}),
   };
 }
 
-/** Where the small model chooses (learned, self) it reads the task's hint about tags; the big one reads the problem without it. */
+/** Where the small model chooses (learned, self, call-n) it reads the task's hint about tags; the big one reads the problem without it. */
 function promptFor(
   task: Task,
   pair: Pair,
@@ -93,13 +96,20 @@ function promptFor(
 ): Pick<SplitRequest, "prompt" | "promptForBig"> {
   const plain = pair.render(task.messages(problem));
   const hinted =
-    policy.name === "learned" || policy.name === "self" ? task.hintedMessages?.(problem) : undefined;
+    policy.name === "learned" || policy.name === "self" || policy.name === "call-n"
+      ? task.hintedMessages?.(problem)
+      : undefined;
   if (hinted === undefined) return plain;
   return { prompt: pair.render(hinted).prompt, promptForBig: plain.promptForBig ?? plain.prompt };
 }
 
-/** The decoder's policy for an arm; `share` and `chunk` are for random ones. */
-export function policyOf(policy: ArmPolicy, share: number | undefined, chunk: number): Policy {
+/** The decoder's policy for an arm of this pair; `share` and `chunk` are for random ones. */
+export function policyOf(
+  policy: ArmPolicy,
+  config: PairConfig,
+  share: number | undefined,
+  chunk: number,
+): Policy {
   switch (policy.kind) {
     case "never":
       return never();
@@ -109,6 +119,8 @@ export function policyOf(policy: ArmPolicy, share: number | undefined, chunk: nu
       return learned();
     case "always":
       return always();
+    case "policy":
+      return pairPolicy(config, policy.name, policy.options);
     case "random":
     case "random-matched":
       return random({ share: share ?? 0, chunk });

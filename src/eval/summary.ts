@@ -2,7 +2,7 @@
 import { createRng } from "../core/rng.ts";
 import { type Arm, CONTROL_ARMS } from "./arms.ts";
 import type { Provenance } from "../core/provenance.ts";
-import type { Row } from "./row.ts";
+import type { RowFigures } from "./row.ts";
 import type { EvaluationPlan } from "./runner.ts";
 import type { ArmSummary, EvaluationSummary } from "./summary-schema.ts";
 import { accuracyOf, mean, type OutcomesPS, quantile } from "./statistics/accuracy.ts";
@@ -20,11 +20,11 @@ export {
 /** `rows` must hold every sample of the plan. Intervals are seeded by the plan: the same rows give the same document. */
 export function summarize(
   plan: EvaluationPlan,
-  rows: readonly Row[],
+  rows: readonly RowFigures[],
   run: { readonly configHash: string; readonly config: unknown; readonly provenance: Provenance },
 ): EvaluationSummary {
   const rowsByArm = new Map(plan.arms.map(({ name }) => [name, rows.filter((row) => row.arm === name)]));
-  const rowsOf = (name: string): readonly Row[] => rowsByArm.get(name) ?? [];
+  const rowsOf = (name: string): readonly RowFigures[] => rowsByArm.get(name) ?? [];
   const arms = plan.arms.map((arm) => summarizeArm(plan, arm, rowsOf));
   const control = bestControl(arms);
   return {
@@ -52,7 +52,7 @@ export function summarize(
 function summarizeArm(
   plan: EvaluationPlan,
   { name, policy }: Arm,
-  rowsOf: (name: string) => readonly Row[],
+  rowsOf: (name: string) => readonly RowFigures[],
 ): ArmSummary {
   const rows = rowsOf(name);
   const correctPS = outcomes(plan, rows);
@@ -61,7 +61,8 @@ function summarizeArm(
   const counts = sampleCounts(plan.samples);
   const handoffs = rows.flatMap((row) => row.handoffsMs).sort((a, b) => a - b);
   const failed = rows.filter((row) => row.error !== undefined);
-  const sum = (pick: (row: Row) => number): number => rows.reduce((total, row) => total + pick(row), 0);
+  const sum = (pick: (row: RowFigures) => number): number =>
+    rows.reduce((total, row) => total + pick(row), 0);
   return {
     name,
     accuracy: accuracy.value,
@@ -100,7 +101,7 @@ function summarizeArm(
   };
 }
 
-function offloadShare(rows: readonly Row[]): number {
+function offloadShare(rows: readonly RowFigures[]): number {
   const big = rows.reduce((total, row) => total + row.usage.bigTokens, 0);
   const all = rows.reduce((total, row) => total + row.usage.bigTokens + row.usage.smallTokens, 0);
   return all === 0 ? 0 : big / all;
@@ -123,12 +124,12 @@ function comparedPairs(arms: readonly Arm[], control: string | undefined): (read
     .map(({ name }) => ["learned", name] as const);
 }
 
-const outcomes = (plan: EvaluationPlan, rows: readonly Row[]): OutcomesPS =>
+const outcomes = (plan: EvaluationPlan, rows: readonly RowFigures[]): OutcomesPS =>
   byProblem(plan, rows).map((samples) => samples.map((row) => row.correct));
 
 /** Problems in the plan's order, samples in theirs. */
-function byProblem(plan: EvaluationPlan, rows: readonly Row[]): Row[][] {
-  const groups = new Map<string, Row[]>(plan.problems.map(({ id }) => [id, []]));
+function byProblem(plan: EvaluationPlan, rows: readonly RowFigures[]): RowFigures[][] {
+  const groups = new Map<string, RowFigures[]>(plan.problems.map(({ id }) => [id, []]));
   for (const row of rows) groups.get(row.problemId)?.push(row);
   return [...groups.values()].map((group) => group.sort((a, b) => a.sample - b.sample));
 }
