@@ -12,3 +12,16 @@ export const DEFAULT_CHUNKS: ChunkSizes = { growth: [8, 16, 32, 64] };
 export function chunkSize(chunks: ChunkSizes, index: number): number {
   return chunks.growth[Math.min(index, chunks.growth.length - 1)] ?? 1;
 }
+
+/**
+ * How long the small model, idle, waits for a chunk to be full, in milliseconds: what a slow big model writes behind the close costs its time, so
+ * it is read as it comes; but the small model is not to read for more than a fifth of the time.
+ * @param confirmMs How long it took to read its last chunk.
+ */
+export function patienceMs(confirmMs: number | undefined): number {
+  return Math.max(LEAST_PATIENCE_MS, PATIENCE * (confirmMs ?? 0));
+}
+
+const PATIENCE = 4;
+/** Below, calls cost more than tokens: models in this process share its cores. */
+const LEAST_PATIENCE_MS = 4;
