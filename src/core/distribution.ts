@@ -16,6 +16,11 @@ export interface Histogram {
   readonly counts: readonly number[];
 }
 
+/** Edges for lengths in tokens: 1, 2, 3 to 4, 5 to 8, ..., powers of two. */
+export const LENGTH_EDGES: readonly number[] = [
+  0, 1, 2, 3, 5, 9, 17, 33, 65, 129, 257, 513, 1025, 2049, 4097,
+];
+
 export class Distribution {
   #values = new Float64Array(64);
   #count = 0;

@@ -1,13 +1,11 @@
 /** What is counted for one group of traces. */
-import { Distribution } from "../../core/distribution.ts";
+import { Distribution, LENGTH_EDGES } from "../../core/distribution.ts";
 import type { GroupStatistics } from "./document.ts";
 
 export const POSITION_BINS = 20;
 
 const SHARE_EDGES = Array.from({ length: 41 }, (_, bin) => bin / 40);
 const COUNT_EDGES = Array.from({ length: 42 }, (_, bin) => bin);
-/** 1, 2, 3 to 4, 5 to 8, ...: powers of two. */
-const LENGTH_EDGES = [0, 1, 2, 3, 5, 9, 17, 33, 65, 129, 257, 513, 1025, 2049, 4097];
 const TRACE_EDGES = [0, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
 
 /** One trace, counted: tokens are numbered within the chain of thought. */

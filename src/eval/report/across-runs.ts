@@ -1,0 +1,90 @@
+/** The same arm in two runs of the same problems: their difference, paired by problem. */
+import { createRng } from "../../core/rng.ts";
+import { compareArms } from "../statistics/comparison.ts";
+import type { OutcomesPS } from "../statistics/accuracy.ts";
+import type { ReportComparison } from "./document.ts";
+
+/** What a run's problems are: numbers by id, and what tells their texts apart. */
+export interface RunProblems {
+  readonly task: string;
+  readonly numbers: ReadonlyMap<string, number>;
+  /** By number: a hash of the problem and its answer. */
+  readonly texts: readonly number[];
+}
+
+export interface ComparedArm {
+  readonly label: string;
+  readonly name: string;
+  readonly run: number;
+  /** Of each problem, by its number in the run. */
+  readonly samplesP: readonly number[];
+  readonly rightP: readonly number[];
+}
+
+/** A test that flips the signs of so many problems ten thousand times still ends within some seconds. */
+const MAX_PROBLEMS = 20_000;
+
+export interface AcrossRuns {
+  readonly comparisons: readonly ReportComparison[];
+  /** Why arms that have the same name were not compared. */
+  readonly reasons: readonly string[];
+}
+
+/** Each run's arms against those of the same name in the first run that has one. */
+export function compareAcrossRuns(
+  runs: readonly RunProblems[],
+  names: readonly string[],
+  arms: readonly ComparedArm[],
+): AcrossRuns {
+  const comparisons: ReportComparison[] = [];
+  const reasons = new Set<string>();
+  for (const second of arms) {
+    const first = arms.find(({ name }) => name === second.name);
+    if (first === undefined || first === second) continue;
+    const [base, other] = [runs[first.run], runs[second.run]];
+    if (base === undefined || other === undefined) continue;
+    const reason = whyNot(base, other, second);
+    if (reason !== undefined) {
+      reasons.add(`${names[first.run]} and ${names[second.run]} ${reason}`);
+      continue;
+    }
+    const [firstPS, secondPS] = [outcomes(base, first, base), outcomes(other, second, base)];
+    comparisons.push({
+      first: second.label,
+      second: first.label,
+      kind: "runs",
+      problems: base.numbers.size,
+      ...compareArms(secondPS, firstPS, createRng(0).fork(`runs ${second.label} ${first.label}`)),
+      control: false,
+    });
+  }
+  return { comparisons, reasons: [...reasons] };
+}
+
+function whyNot(base: RunProblems, other: RunProblems, arm: ComparedArm): string | undefined {
+  if (base.task !== other.task) return "are of different tasks, so their arms are not compared.";
+  const same =
+    base.numbers.size === other.numbers.size &&
+    [...base.numbers].every(([id, number]) => {
+      const place = other.numbers.get(id);
+      return place !== undefined && other.texts[place] === base.texts[number];
+    });
+  if (!same) {
+    return "are of different problems, so their arms are not paired: compare their intervals.";
+  }
+  if (base.numbers.size > MAX_PROBLEMS) {
+    return `have more than ${MAX_PROBLEMS.toLocaleString("en-US")} problems, too many to pair here.`;
+  }
+  if (arm.samplesP.length < other.numbers.size || arm.samplesP.includes(0)) {
+    return `are not paired for ${arm.name}: it has no sample of some problems.`;
+  }
+  return undefined;
+}
+
+/** In the order of the base run's problems. */
+const outcomes = (own: RunProblems, arm: ComparedArm, base: RunProblems): OutcomesPS =>
+  [...base.numbers.keys()].map((id) => {
+    const number = own.numbers.get(id) ?? -1;
+    const right = arm.rightP[number] ?? 0;
+    return Array.from({ length: arm.samplesP[number] ?? 0 }, (_, sample) => sample < right);
+  });

@@ -1,0 +1,56 @@
+/** summary.json of a run's folder, within bounds. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+import { DataError, errorMessage } from "../../core/errors.ts";
+import { readTextFile } from "../../core/files.ts";
+import { type EvaluationSummary, summarySchema } from "../summary-schema.ts";
+
+const MAX_BYTES = 64 * 1024 ** 2;
+/** More cannot be told apart in a plot, or read in a table. */
+const MAX_ARMS = 100;
+const MAX_NAME_UNITS = 200;
+
+/** @throws DataError when the folder holds no finished run, or its summary is something else. */
+export async function readSummary(folder: string): Promise<EvaluationSummary> {
+  const path = join(folder, "summary.json");
+  if (!existsSync(path) && existsSync(join(folder, "run.json"))) {
+    throw new DataError(
+      `${folder} holds a run that has not ended: the command that began it, with the same --out, ends it.`,
+      { code: "file-missing" },
+    );
+  }
+  if (!existsSync(path)) {
+    throw new DataError(
+      `${folder} is not the folder of a run: it has no summary.json; \`splitreason eval TASK --out ${folder}\` makes one.`,
+      { code: "file-missing" },
+    );
+  }
+  const parsed = summarySchema.safeParse(parseJson(await readTextFile(path, MAX_BYTES), path));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw invalid(path, `field ${issue?.path.join(".")}: ${issue?.message}`, parsed.error);
+  }
+  const { arms } = parsed.data;
+  if (arms.length === 0 || arms.length > MAX_ARMS) {
+    throw invalid(path, `it has ${arms.length} arms; a report can show 1 to ${MAX_ARMS}`);
+  }
+  for (const [index, { name }] of arms.entries()) {
+    if (name.length > MAX_NAME_UNITS) throw invalid(path, `the name of an arm has ${name.length} characters`);
+    if (arms.findIndex((arm) => arm.name === name) !== index) {
+      throw invalid(path, `arm ${JSON.stringify(name)} is in it twice`);
+    }
+  }
+  return parsed.data;
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalid(path, `not valid JSON: ${errorMessage(error)}`, error);
+  }
+}
+
+const invalid = (path: string, what: string, cause?: unknown): DataError =>
+  new DataError(`${path} is not the summary of an evaluation: ${what}.`, { code: "file-invalid", cause });

@@ -1,0 +1,195 @@
+/**
+ * The command that makes a run again, from what the run recorded. Its settings must have the digest of the run's own: where they do not, or cannot be
+ * compared, the report says so.
+ */
+import { z } from "zod";
+
+import { digestOf } from "../../core/digest.ts";
+import { MICRO_PAIR, pairConfigSchema } from "../../decode/pair-config.ts";
+import type { EvaluationSummary } from "../summary-schema.ts";
+import type { ReportModel, ReportRun } from "./document.ts";
+
+const modelSchema = z.object({ spec: z.string(), digest: z.unknown() });
+
+/** What `describeSettings` writes. */
+const configSchema = z.object({
+  task: z.object({ name: z.string(), version: z.string() }),
+  problems: z.number(),
+  samples: z.number(),
+  seed: z.number(),
+  arms: z.array(z.string()),
+  small: modelSchema.optional(),
+  big: modelSchema.optional(),
+  smallBase: modelSchema.optional(),
+  template: z.string().optional(),
+  openThinking: z.boolean(),
+  dial: z.looseObject({ bias: z.number(), budget: z.number() }),
+  options: z.unknown(),
+  sampling: z.looseObject({ temperature: z.number() }),
+  maxTokens: z.number(),
+  randomChunk: z.number().optional(),
+});
+
+type Config = z.output<typeof configSchema>;
+
+const KNOWN = new Set(Object.keys(configSchema.shape));
+const DEFAULT_RANDOM_CHUNK = 32;
+
+export function rerunOf(summary: EvaluationSummary): ReportRun["rerun"] {
+  const parsed = configSchema.safeParse(summary.config);
+  if (!parsed.success) {
+    return {
+      command: `npx splitreason eval ${quoted(summary.task.name)}`,
+      sameDigest: false,
+      remarks: ["The settings below are not those that this version writes: set the flags by them."],
+    };
+  }
+  const config = parsed.data;
+  const raw: Readonly<Record<string, unknown>> = { ...z.looseObject({}).parse(summary.config) };
+  const remarks = remarksOf(config, raw);
+  const short = { ...raw, ...settingsOfMicro(config) };
+  if (remarks.unknown.length === 0 && digestOf(short) === summary.configHash) {
+    return {
+      command: command(summary, config, microFlags(config)),
+      sameDigest: true,
+      remarks: remarks.words,
+    };
+  }
+  const pair = pairConfigSchema.safeParse(pairOf(config));
+  const long = pair.success
+    ? {
+        ...raw,
+        template: pair.data.template,
+        openThinking: pair.data.openThinking,
+        dial: pair.data.dial,
+        options: pair.data.options,
+        sampling: pair.data.sampling,
+        maxTokens: pair.data.maxTokens,
+      }
+    : {};
+  return {
+    command: command(summary, config, ["--pair pair.json"]),
+    pairFile: `${JSON.stringify(pairOf(config), null, 2)}\n`,
+    sameDigest: remarks.unknown.length === 0 && digestOf(long) === summary.configHash,
+    remarks: remarks.words,
+  };
+}
+
+export function modelsOf({ config, modelSizes }: EvaluationSummary): ReportModel[] {
+  const parsed = z
+    .looseObject({
+      small: modelSchema.optional(),
+      big: modelSchema.optional(),
+      smallBase: modelSchema.optional(),
+    })
+    .safeParse(config);
+  if (!parsed.success) return [];
+  const roles = { small: "small", big: "big", smallBase: "small before tuning" } as const;
+  return (["small", "big", "smallBase"] as const).flatMap((key) => {
+    const model = parsed.data[key];
+    if (model === undefined) return [];
+    const parameters = modelSizes?.[key]?.parameters;
+    return {
+      role: roles[key],
+      spec: model.spec,
+      ...(typeof model.digest === "string" ? { digest: model.digest } : {}),
+      ...(parameters === undefined ? {} : { parameters }),
+    };
+  });
+}
+
+export function temperatureOf({ config }: EvaluationSummary): number | null {
+  const parsed = z.looseObject({ sampling: z.looseObject({ temperature: z.number() }) }).safeParse(config);
+  return parsed.success ? parsed.data.sampling.temperature : null;
+}
+
+/** What the shipped pair would be run with, the flags folded in. */
+function settingsOfMicro({ dial, sampling, maxTokens }: Config): Record<string, unknown> {
+  return {
+    template: undefined,
+    openThinking: MICRO_PAIR.openThinking,
+    dial: { ...MICRO_PAIR.dial, bias: dial.bias, budget: dial.budget },
+    options: MICRO_PAIR.options,
+    sampling: { ...MICRO_PAIR.sampling, temperature: sampling.temperature },
+    maxTokens,
+  };
+}
+
+function microFlags({ small, big, smallBase, dial, sampling, maxTokens }: Config): string[] {
+  const flag = (name: string, value: number, standard: number): string[] =>
+    value === standard ? [] : [`--${name} ${value}`];
+  const spec = (name: string, model: Config["small"], standard: string | undefined): string[] =>
+    model === undefined || model.spec === standard ? [] : [`--${name} ${quoted(model.spec)}`];
+  const ownSmall = spec("small", small, MICRO_PAIR.small);
+  return [
+    ...ownSmall,
+    ...spec("big", big, MICRO_PAIR.big),
+    // Another small model has no "before tuning" unless it is named.
+    ...(ownSmall.length > 0 && smallBase !== undefined
+      ? [`--small-base ${quoted(smallBase.spec)}`]
+      : spec("small-base", smallBase, MICRO_PAIR.smallBase)),
+    ...flag("temperature", sampling.temperature, MICRO_PAIR.sampling.temperature),
+    ...flag("max-tokens", maxTokens, MICRO_PAIR.maxTokens),
+    ...flag("bias", dial.bias, MICRO_PAIR.dial.bias),
+    ...flag("budget", dial.budget, MICRO_PAIR.dial.budget),
+  ];
+}
+
+function pairOf(config: Config): Record<string, unknown> {
+  const { small, big, smallBase, template, openThinking, dial, options, sampling, maxTokens } = config;
+  return {
+    small: small?.spec,
+    // A pair has a big model, also where no arm needs it.
+    big: big?.spec ?? small?.spec,
+    smallBase: smallBase?.spec,
+    template,
+    openThinking,
+    dial,
+    options,
+    sampling,
+    maxTokens,
+  };
+}
+
+function command(
+  { execution }: EvaluationSummary,
+  { task, arms, problems, samples, seed, randomChunk }: Config,
+  pairFlags: readonly string[],
+): string {
+  return [
+    `npx splitreason eval ${quoted(task.name)}`,
+    `--arms ${quoted(arms.join(","))}`,
+    `--problems ${problems}`,
+    ...(samples === 1 ? [] : [`--samples ${samples}`]),
+    `--seed ${seed}`,
+    ...pairFlags,
+    ...(randomChunk === undefined || randomChunk === DEFAULT_RANDOM_CHUNK
+      ? []
+      : [`--random-chunk ${randomChunk}`]),
+    ...(execution === undefined ? [] : [`--concurrency ${execution.concurrency}`]),
+    ...(execution?.threads === undefined ? [] : [`--threads ${execution.threads}`]),
+    "--out runs/again",
+  ].join(" ");
+}
+
+function remarksOf(
+  config: Config,
+  raw: Readonly<Record<string, unknown>>,
+): { readonly unknown: readonly string[]; readonly words: readonly string[] } {
+  const unknown = Object.keys(raw).filter((key) => !KNOWN.has(key) && raw[key] !== undefined);
+  return {
+    unknown,
+    words: [
+      ...(unknown.length === 0
+        ? []
+        : [`The command does not set ${unknown.join(", ")}: see the settings for their values.`]),
+      ...(config.task.name === "micro"
+        ? []
+        : [`Where the problems came from a file, name it: ${config.task.name}:FILE.jsonl.`]),
+    ],
+  };
+}
+
+/** For a POSIX shell. */
+export const quoted = (text: string): string =>
+  /^[\w@%+=:,./~^-]+$/u.test(text) && !text.startsWith("~") ? text : `'${text.replaceAll("'", `'\\''`)}'`;
