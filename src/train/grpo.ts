@@ -268,6 +268,7 @@ async function makeRollouts(
       ids: options.ids,
       members: config.members,
       maxTokens: config.maxTokens,
+      temperature: config.temperature,
       seed: hash32(`step ${step}`, config.seed),
       concurrency: config.concurrency,
       dial: {

@@ -28,6 +28,11 @@ export const grpoConfigSchema = z.strictObject({
    * for each tag, so that with sparse rewards what the words happen to have in common drowns what the tags did.
    */
   choices: choicesSchema,
+  /**
+   * Of the rollouts. Choices are trained as if drawn at 1; below 1 only `tags` makes sense: the words are then what the policy says when served, and only where it
+   * asks is explored (with a bias: a low temperature makes rare tags rarer).
+   */
+  temperature: z.number().positive().max(2).default(1),
   /** In rollouts, the longest segment of the big model: a policy that has not learnt to close it yet would let it write the rest. */
   maxSegmentTokens: positive.optional(),
   /**
