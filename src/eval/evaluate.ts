@@ -7,11 +7,13 @@ import { Pair } from "../decode/pair.ts";
 import { type PairConfig, pairPolicyOptions } from "../decode/pair-config.ts";
 import { modelFileDigest } from "../engines/open-engine.ts";
 import type { Arm } from "./arms.ts";
+import { type GivenSizes, sizeFromFile } from "./cost/model-size.ts";
+import { type PricedModels, pricesFor, type Rates } from "./cost/prices.ts";
 import { Journal } from "./journal.ts";
 import type { Row, RowFigures } from "./row.ts";
 import { type EvaluationPlan, runEvaluation } from "./runner.ts";
 import { createSolver, policyOf } from "./solver.ts";
-import { type EvaluationSummary, summarize } from "./summary.ts";
+import { type EvaluationSummary, type RunFacts, summarize } from "./summary.ts";
 import type { Task } from "./task.ts";
 
 export interface EvaluationSettings {
@@ -31,6 +33,12 @@ export interface EvaluationSettings {
   readonly randomChunk: number;
   /** A folder for rows and summary; an unfinished run of the same settings in it is continued. */
   readonly out?: string;
+  /** Whether times and work go to a file of their own there, so that rows.jsonl depends on the seed only. */
+  readonly apart?: boolean;
+  /** Prices and energy, for figures in the summary. Rows do not depend on them. */
+  readonly rates?: Rates;
+  /** Sizes of models for estimates of their arithmetic, instead of those that their files say. */
+  readonly sizes?: GivenSizes;
 }
 
 export interface EvaluationHooks {
@@ -49,7 +57,7 @@ export async function evaluate(
   settings: EvaluationSettings,
   { clock, signal, onStart, onRow }: EvaluationHooks,
 ): Promise<{ readonly summary: EvaluationSummary; readonly rows: readonly RowFigures[] }> {
-  const { task, arms, samples, seed, out } = settings;
+  const { task, arms, samples, seed, out, rates } = settings;
   const plan: EvaluationPlan = {
     task,
     arms,
@@ -58,15 +66,28 @@ export async function evaluate(
     problems: await task.problems(settings.problems, seed),
   };
   const config = await describeSettings(settings);
-  const run = { configHash: digestOf(config), config, provenance: await readProvenance() };
+  const models = pricedModels(settings);
+  if (rates !== undefined) for (const { checkpoint } of arms) pricesFor(rates, models, checkpoint);
+  const run: RunFacts = {
+    configHash: digestOf(config),
+    config,
+    provenance: await readProvenance(),
+    execution: {
+      concurrency: settings.concurrency,
+      ...(settings.threads === undefined ? {} : { threads: settings.threads }),
+    },
+    models,
+    modelSizes: modelSizes(settings),
+    ...(rates === undefined ? {} : { rates }),
+  };
   const journal =
     out === undefined ? undefined : await Journal.open(out, { configHash: run.configHash, config });
   try {
-    await using models = await openModels(settings, signal);
+    await using opened = await openModels(settings, signal);
     onStart?.(journal?.kept.length ?? 0, arms.length * plan.problems.length * samples);
     const rows = await runEvaluation(plan, {
       solve: createSolver({
-        ...models,
+        ...opened,
         task,
         maxTokens: settings.pair.maxTokens,
         sampling: settings.pair.sampling,
@@ -81,7 +102,7 @@ export async function evaluate(
       ...(onRow === undefined ? {} : { onRow }),
     });
     const summary = summarize(plan, rows, run);
-    await journal?.finish(rows, summary);
+    await journal?.finish(rows, summary, { apart: settings.apart === true });
     return { summary, rows };
   } finally {
     await journal?.close();
@@ -112,6 +133,30 @@ export async function describeSettings(
     maxTokens: pair.maxTokens,
     policies: policiesOf(arms, pair),
     randomChunk: arms.some(({ policy }) => policy.kind.startsWith("random")) ? randomChunk : undefined,
+  };
+}
+
+function pricedModels({ pair, arms }: EvaluationSettings): PricedModels {
+  return {
+    small: pair.small,
+    ...(arms.some((arm) => needsBig(arm, pair)) ? { big: pair.big } : {}),
+    ...(pair.smallBase === undefined ? {} : { smallBase: pair.smallBase }),
+  };
+}
+
+/** A given size of the small model is that of its checkpoint before tuning too: tuning changes no shape. */
+function modelSizes(settings: EvaluationSettings): NonNullable<EvaluationSummary["modelSizes"]> {
+  const { pair, arms, sizes = {} } = settings;
+  const small = sizes.small ?? sizeFromFile(pair.small);
+  const big = arms.some((arm) => needsBig(arm, pair)) ? (sizes.big ?? sizeFromFile(pair.big)) : undefined;
+  const smallBase =
+    pair.smallBase !== undefined && arms.some(needsBase)
+      ? (sizes.small ?? sizeFromFile(pair.smallBase))
+      : undefined;
+  return {
+    ...(small === undefined ? {} : { small }),
+    ...(big === undefined ? {} : { big }),
+    ...(smallBase === undefined ? {} : { smallBase }),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 
+import { ratesSchema } from "./cost/prices.ts";
 import { engineWorkSchema } from "./row.ts";
 
 const intervalSchema = z.tuple([z.number(), z.number()]).readonly();
@@ -148,6 +149,8 @@ export const summarySchema = z.object({
       smallBase: modelSizeSchema.optional(),
     })
     .optional(),
+  /** The price table that dollars and joules follow from, as it was given. */
+  rates: ratesSchema.optional(),
   machine: z.object({
     processor: z.string(),
     cores: z.number(),

@@ -20,18 +20,22 @@ export const Z95 = 1.959963984540054;
 
 const RESAMPLES = 2000;
 
-/**
- * The mean over problems of each problem's share of right samples. One sample a problem: Wilson's score interval. Several:
- * percentile bootstrap over problems; where all problems have the same share there is nothing to resample, and Wilson's
- * interval over the number of problems stands in. Throws a RangeError when there is no sample.
- */
+/** The mean over problems of each problem's share of right samples, as {@link meanOverProblems} estimates it. */
 export function accuracyOf(correctPS: OutcomesPS, rng: Rng): Estimate {
-  const meansP = correctPS.map(shareRight);
-  const value = mean(meansP);
-  const single = correctPS.every((samples) => samples.length === 1);
-  const constant = meansP.every((share) => share === meansP[0]);
-  if (single || constant) return { value, ci95: wilsonInterval(value * meansP.length, meansP.length) };
-  return { value, ci95: bootstrapMean(meansP, rng) };
+  return meanOverProblems(correctPS.map(shareRight), rng);
+}
+
+/**
+ * The mean of one value from 0 to 1 for each problem. All of them 0 or 1: Wilson's score interval. Else: percentile bootstrap over
+ * problems; where all have the same value there is nothing to resample, and Wilson's interval over the number of problems stands in.
+ * Throws a RangeError when there is no problem.
+ */
+export function meanOverProblems(valuesP: readonly number[], rng: Rng): Estimate {
+  const value = mean(valuesP);
+  const binary = valuesP.every((each) => each === 0 || each === 1);
+  const constant = valuesP.every((each) => each === valuesP[0]);
+  if (binary || constant) return { value, ci95: wilsonInterval(value * valuesP.length, valuesP.length) };
+  return { value, ci95: bootstrapMean(valuesP, rng) };
 }
 
 /** Wilson's score interval for `successes` of `trials`; sound near 0 and 1, where the normal interval is not. */
@@ -95,4 +99,15 @@ export function mean(values: readonly number[]): number {
 export function shareRight(samples: readonly boolean[]): number {
   if (samples.length === 0) throw new RangeError("shareRight: a problem without samples");
   return samples.filter(Boolean).length / samples.length;
+}
+
+/** Of figures over samples. Throws a RangeError when there are none. */
+export function spreadOf(values: readonly number[]): Record<"mean" | "p50" | "p95" | "max", number> {
+  const sorted = values.toSorted((a, b) => a - b);
+  return {
+    mean: mean(sorted),
+    p50: quantile(sorted, 0.5),
+    p95: quantile(sorted, 0.95),
+    max: quantile(sorted, 1),
+  };
 }

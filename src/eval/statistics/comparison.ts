@@ -112,3 +112,18 @@ function signFlipTest(differencesP: readonly number[], rng: Rng): number {
   }
   return extreme / (FLIPS + 1);
 }
+
+/**
+ * Holm's step-down adjustment (Scandinavian Journal of Statistics 6:65): reported as found wherever an adjusted value is below
+ * alpha, the chance of even one false finding among all of them is at most alpha. In the order given.
+ */
+export function holmAdjusted(pValues: readonly number[]): number[] {
+  const order = pValues.map((value, index) => ({ value, index })).sort((a, b) => a.value - b.value);
+  const adjusted = pValues.map(() => 1);
+  let highest = 0;
+  for (const [rank, { value, index }] of order.entries()) {
+    highest = Math.max(highest, Math.min(1, (pValues.length - rank) * value));
+    adjusted[index] = highest;
+  }
+  return adjusted;
+}

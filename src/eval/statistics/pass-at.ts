@@ -1,5 +1,5 @@
-/** What several samples a problem are worth: pass@k and maj@k. */
-import { mean, type OutcomesPS } from "./accuracy.ts";
+/** What several samples a problem are worth: pass@k, cov@k and maj@k. Each gives one value for each problem, to be averaged. */
+import type { OutcomesPS } from "./accuracy.ts";
 
 /** Powers of two up to `samples`, and `samples` itself. */
 export function sampleCounts(samples: number): number[] {
@@ -10,19 +10,25 @@ export function sampleCounts(samples: number): number[] {
 }
 
 /**
- * pass@k, averaged over problems: the chance that at least one of k samples drawn without replacement is right
+ * pass@k: the chance that at least one of k samples drawn without replacement from the n there are is right
  * (1 - C(n-c, k) / C(n, k), the unbiased estimator of Chen et al. 2021). Needs k <= the samples of each problem.
  */
-export function passAt(correctPS: OutcomesPS, k: number): number {
-  return mean(
-    correctPS.map((samples) => {
-      const total = samples.length;
-      const wrong = samples.filter((correct) => !correct).length;
-      let allWrong = 1;
-      for (let drawn = 0; drawn < k; drawn++) allWrong *= Math.max(0, wrong - drawn) / (total - drawn);
-      return 1 - allWrong;
-    }),
-  );
+export function passAt(correctPS: OutcomesPS, k: number): number[] {
+  return correctPS.map((samples) => {
+    const total = samples.length;
+    const wrong = samples.filter((correct) => !correct).length;
+    let allWrong = 1;
+    for (let drawn = 0; drawn < k; drawn++) allWrong *= Math.max(0, wrong - drawn) / (total - drawn);
+    return 1 - allWrong;
+  });
+}
+
+/**
+ * cov@k, the reference's coverage: 1 where at least one of the *first* k samples is right, else 0. It has the expectation of pass@k
+ * and, for k below n, more noise, since it looks at one choice of k samples; at k = n both are the same.
+ */
+export function coverageAt(correctPS: OutcomesPS, k: number): number[] {
+  return correctPS.map((samples) => (samples.slice(0, k).some(Boolean) ? 1 : 0));
 }
 
 /** One sample's vote: the answer as extracted, and whether that answer is right. */
@@ -32,11 +38,11 @@ export interface Vote {
 }
 
 /**
- * maj@k, averaged over problems: whether the most frequent answer among each problem's first k samples is right. No answer
- * does not vote. Answers that lead together share the vote: two leaders, one of them right, count one half.
+ * maj@k: whether the most frequent answer among the first k samples is right. No answer does not vote. Answers that lead together
+ * share the vote: two leaders, one of them right, count one half.
  */
-export function majorityAt(votesPS: readonly (readonly Vote[])[], k: number): number {
-  return mean(votesPS.map((votes) => majority(votes.slice(0, k))));
+export function majorityAt(votesPS: readonly (readonly Vote[])[], k: number): number[] {
+  return votesPS.map((votes) => majority(votes.slice(0, k)));
 }
 
 function majority(votes: readonly Vote[]): number {

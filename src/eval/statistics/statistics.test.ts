@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import { createRng } from "../../core/rng.ts";
-import { accuracyOf, type OutcomesPS, quantile, wilsonInterval } from "./accuracy.ts";
-import { compareArms, mcnemarExact, newcombeInterval } from "./comparison.ts";
-import { majorityAt, passAt, sampleCounts } from "./pass-at.ts";
+import { accuracyOf, mean, type OutcomesPS, quantile, spreadOf, wilsonInterval } from "./accuracy.ts";
+import { compareArms, holmAdjusted, mcnemarExact, newcombeInterval } from "./comparison.ts";
+import { coverageAt, majorityAt, passAt, sampleCounts } from "./pass-at.ts";
 
 const single = (right: number, wrong: number): OutcomesPS => [
   ...Array.from({ length: right }, () => [true]),
@@ -111,37 +111,58 @@ describe("compareArms", () => {
   });
 });
 
-describe("pass@k and maj@k", () => {
-  it("counts in powers of two", () => {
+describe("Holm's adjustment", () => {
+  it("equals the values worked out by hand, in the order given", () => {
+    // Sorted .005, .01, .03, .04 times 4, 3, 2, 1: .02, .03, .06, .04, of which the last may not fall below the one before.
+    const adjusted = holmAdjusted([0.01, 0.04, 0.03, 0.005]);
+    expect(adjusted).toHaveLength(4);
+    for (const [index, value] of [0.03, 0.06, 0.06, 0.02].entries()) {
+      expect(adjusted[index]).toBeCloseTo(value, 12);
+    }
+    expect(holmAdjusted([0.7, 0.6])).toEqual([1, 1]);
+    expect(holmAdjusted([])).toEqual([]);
+  });
+});
+
+describe("pass@k, cov@k and maj@k", () => {
+  it("count in powers of two", () => {
     expect(sampleCounts(1)).toEqual([1]);
     expect(sampleCounts(4)).toEqual([1, 2, 4]);
     expect(sampleCounts(6)).toEqual([1, 2, 4, 6]);
   });
 
-  it("equals the hypergeometric values worked out by hand", () => {
+  it("equal the hypergeometric values worked out by hand", () => {
     // 4 samples, 1 right: 1 - C(3,2)/C(4,2) = 1/2
-    expect(passAt([[true, false, false, false]], 2)).toBeCloseTo(0.5, 12);
-    expect(passAt([[true, false, false, false]], 4)).toBe(1);
-    expect(
-      passAt(
-        [
-          [true, false],
-          [false, false],
-        ],
-        1,
-      ),
-    ).toBeCloseTo(0.25, 12);
+    expect(passAt([[true, false, false, false]], 2)[0]).toBeCloseTo(0.5, 12);
+    expect(passAt([[true, false, false, false]], 4)).toEqual([1]);
+    const halfAndNone = [
+      [true, false],
+      [false, false],
+    ];
+    expect(passAt(halfAndNone, 1)).toEqual([0.5, 0]);
   });
 
-  it("takes the most frequent answer, shares ties and lets no answer abstain", () => {
+  it("cover by the first k samples, and on average over their orders as pass@k says", () => {
+    const samples = [false, true, false, false, true, false];
+    expect(coverageAt([samples], 1)).toEqual([0]);
+    expect(coverageAt([samples], 2)).toEqual([1]);
+    expect(coverageAt([[false, false], []], 2)).toEqual([0, 0]);
+    for (const k of [1, 2, 4, 6]) {
+      const orders = Array.from({ length: 4000 }, (_, seed) => createRng(seed).shuffle([...samples]));
+      const [expected = Number.NaN] = passAt([samples], k);
+      expect(Math.abs(mean(coverageAt(orders, k)) - expected)).toBeLessThan(0.03);
+    }
+  });
+
+  it("take the most frequent answer, share ties and let no answer abstain", () => {
     const right = { answer: "7", correct: true };
     const wrong = { answer: "8", correct: false };
     const none = { answer: null, correct: false };
-    expect(majorityAt([[right, wrong, right]], 3)).toBe(1);
-    expect(majorityAt([[right, wrong]], 2)).toBe(0.5);
-    expect(majorityAt([[none, none, right]], 3)).toBe(1);
-    expect(majorityAt([[none, none]], 2)).toBe(0);
-    expect(majorityAt([[wrong, right, right]], 1)).toBe(0);
+    expect(majorityAt([[right, wrong, right]], 3)).toEqual([1]);
+    expect(majorityAt([[right, wrong]], 2)).toEqual([0.5]);
+    expect(majorityAt([[none, none, right]], 3)).toEqual([1]);
+    expect(majorityAt([[none, none]], 2)).toEqual([0]);
+    expect(majorityAt([[wrong, right, right]], 1)).toEqual([0]);
   });
 });
 
@@ -150,5 +171,6 @@ describe("quantile", () => {
     expect(quantile([1, 2, 3, 4], 0.5)).toBe(2.5);
     expect(quantile([1, 2, 3, 4], 1)).toBe(4);
     expect(quantile([5], 0.3)).toBe(5);
+    expect(spreadOf([3, 1, 2])).toEqual({ mean: 2, p50: 2, p95: 2.9, max: 3 });
   });
 });

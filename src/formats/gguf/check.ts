@@ -18,6 +18,8 @@ export interface GgufSummary extends ArchitectureSummary {
   /** All parts of a split model together. */
   readonly fileBytes: number;
   readonly parameters: number;
+  /** Those that a token is multiplied with: without a table that is only looked up, and with the experts that it visits only. */
+  readonly parametersPerToken: number;
   readonly name: string | undefined;
   readonly tokenizer: TokenizerSummary;
   readonly metadata: GgufFile["metadata"];
@@ -29,19 +31,43 @@ export function checkGguf(path: string): GgufSummary {
   const view = new MetadataView(file);
   const tokenizer = checkTokenizer(view);
   const architecture = checkArchitecture(view, tokenizer.tokens.length);
-  let parameters = 0;
-  for (const tensor of file.tensors.values()) {
-    parameters += tensor.dimensions.reduce((product, dimension) => product * dimension, 1);
-  }
+  const { parameters, parametersPerToken } = countParameters(file, architecture.architecture);
   return {
     ...architecture,
     path,
     fileBytes: file.fileBytes,
     parameters,
+    parametersPerToken,
     name: view.optionalString("general.name"),
     tokenizer,
     metadata: file.metadata,
   };
+}
+
+function countParameters(
+  file: GgufFile,
+  architecture: string,
+): Pick<GgufSummary, "parameters" | "parametersPerToken"> {
+  const experts = numberOf(file, `${architecture}.expert_count`) ?? 0;
+  const visited = numberOf(file, `${architecture}.expert_used_count`) ?? experts;
+  // Where there is no other output, the table of tokens is multiplied with at the end.
+  const isLookedUpOnly = file.tensors.has("output.weight");
+  let parameters = 0;
+  let parametersPerToken = 0;
+  for (const [name, { dimensions }] of file.tensors) {
+    const size = dimensions.reduce((product, dimension) => product * dimension, 1);
+    parameters += size;
+    if (name === "token_embd.weight" && isLookedUpOnly) continue;
+    parametersPerToken += name.includes("_exps.") && experts > 0 ? (size * visited) / experts : size;
+  }
+  return { parameters, parametersPerToken };
+}
+
+function numberOf(file: GgufFile, key: string): number | undefined {
+  const entry = file.metadata.get(key);
+  return entry !== undefined && entry.type !== "array" && typeof entry.value === "number"
+    ? entry.value
+    : undefined;
 }
 
 const MOST_PARTS = 999;

@@ -224,6 +224,9 @@ describe("checkGguf", () => {
     });
     expect(summary.tokenizer.tokens).toEqual(tinyVocabulary().tokens);
     expect(summary.parameters).toBe(valid.tensors.reduce((sum, tensor) => sum + tensor.data.length, 0));
+    // Its table of tokens is its output too.
+    expect(valid.tensors.some(({ name }) => name === "output.weight")).toBe(false);
+    expect(summary.parametersPerToken).toBe(summary.parameters);
   });
 
   it.each([

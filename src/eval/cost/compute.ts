@@ -1,0 +1,44 @@
+/**
+ * An estimate of the arithmetic behind an arm's samples: 2 floating-point operations for each weight that a token is multiplied with,
+ * for each token read or drawn (Kaplan et al. 2020, 2.1, forward pass). Attention over the context is left out, which adds
+ * 4 x layers x width x context for a token: little below a few thousand tokens of context, much at very small widths.
+ */
+import type { EngineWorkCounts, RowFigures } from "../row.ts";
+import type { ArmCompute, ModelSize } from "../summary-schema.ts";
+
+export interface ArmSizes {
+  readonly small?: ModelSize;
+  readonly big?: ModelSize;
+}
+
+/** Undefined where no sample says what was done, or a model that did something has no known size. */
+export function computeOf(
+  rows: readonly RowFigures[],
+  sizes: ArmSizes,
+  joulesPerFlop?: number,
+): ArmCompute | undefined {
+  const works = rows.flatMap(({ work }) => work ?? []);
+  if (works.length === 0) return undefined;
+  const flopsBy = (author: "small" | "big"): number | undefined => {
+    const tokens = works.reduce((sum, work) => sum + forwardTokens(work[author]), 0);
+    if (tokens === 0) return 0;
+    const size = sizes[author];
+    return size === undefined ? undefined : 2 * size.perToken * tokens;
+  };
+  const smallFlops = flopsBy("small");
+  const bigFlops = flopsBy("big");
+  if (smallFlops === undefined || bigFlops === undefined) return undefined;
+  const flops = smallFlops + bigFlops;
+  return {
+    smallFlops,
+    bigFlops,
+    flopsPerSample: flops / works.length,
+    ...(joulesPerFlop === undefined
+      ? {}
+      : { joules: flops * joulesPerFlop, joulesPerSample: (flops * joulesPerFlop) / works.length }),
+  };
+}
+
+/** Passes through the model. The first draw of a generation shares its pass with the last token read, and is counted all the same. */
+const forwardTokens = ({ prefilled, scored, decoded }: EngineWorkCounts): number =>
+  prefilled + scored + decoded;

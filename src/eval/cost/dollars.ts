@@ -1,0 +1,79 @@
+/**
+ * What samples cost by a price table. Charged is what was done, not what is in the output: each model reads the other's text, one
+ * draws beyond the place where the other takes the pen back, and a server without memory is sent the whole context each time.
+ */
+import type { Rng } from "../../core/rng.ts";
+import type { EngineWorkCounts, RowFigures } from "../row.ts";
+import { bootstrapMean, mean } from "../statistics/accuracy.ts";
+import type { ArmCost } from "../summary-schema.ts";
+import type { ArmPrices, ModelPrice } from "./prices.ts";
+
+type Dollars = ArmCost["small"];
+
+/** Tokens of one model by how they are charged. */
+export function billedTokens({ prefilled, scored, decoded, sent = 0 }: EngineWorkCounts): Dollars {
+  const prompt = prefilled + scored;
+  // A context sent again holds what the model drew as well: known to the server's cache as what it read.
+  return { prompt, cachedPrompt: Math.max(0, sent - prompt), completion: decoded };
+}
+
+/** Of one model, in dollars. */
+export function dollarsFor(work: EngineWorkCounts, price: ModelPrice): Dollars {
+  const tokens = billedTokens(work);
+  return {
+    prompt: (tokens.prompt * price.prompt) / 1e6,
+    cachedPrompt: (tokens.cachedPrompt * (price.cachedPrompt ?? price.prompt)) / 1e6,
+    completion: (tokens.completion * price.completion) / 1e6,
+  };
+}
+
+/**
+ * Over the samples of one arm, grouped by problem. Samples whose work is unknown are left out and counted; undefined where that is
+ * all of them.
+ */
+export function costOf(
+  rowsPS: readonly (readonly RowFigures[])[],
+  prices: ArmPrices,
+  rng: Rng,
+): ArmCost | undefined {
+  const small = { prompt: 0, cachedPrompt: 0, completion: 0 };
+  const big = { prompt: 0, cachedPrompt: 0, completion: 0 };
+  const perProblem: number[] = [];
+  let [priced, right, unpriced] = [0, 0, 0];
+  for (const rows of rowsPS) {
+    const costs: number[] = [];
+    for (const { work, correct } of rows) {
+      if (work === undefined) {
+        unpriced += 1;
+        continue;
+      }
+      const own = dollarsFor(work.small, prices.small);
+      const others = prices.big === undefined ? undefined : dollarsFor(work.big, prices.big);
+      add(small, own);
+      if (others !== undefined) add(big, others);
+      costs.push(totalOf(own) + (others === undefined ? 0 : totalOf(others)));
+      priced += 1;
+      if (correct) right += 1;
+    }
+    if (costs.length > 0) perProblem.push(mean(costs));
+  }
+  if (priced === 0) return undefined;
+  const total = totalOf(small) + totalOf(big);
+  return {
+    total,
+    perSample: total / priced,
+    ci95: bootstrapMean(perProblem, rng),
+    perRight: right === 0 ? null : total / right,
+    small,
+    big,
+    unpriced,
+  };
+}
+
+const totalOf = ({ prompt, cachedPrompt, completion }: Dollars): number => prompt + cachedPrompt + completion;
+
+function add(sum: Dollars, part: Dollars): void {
+  sum.prompt += part.prompt;
+  sum.cachedPrompt += part.cachedPrompt;
+  sum.completion += part.completion;
+}

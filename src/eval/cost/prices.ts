@@ -1,0 +1,102 @@
+/** Prices and energy, as the user states them: nothing here is a default, since no figure would be true for everybody. */
+import { parse } from "yaml";
+import { z } from "zod";
+
+import { ConfigError, errorMessage } from "../../core/errors.ts";
+import { readTextFile } from "../../core/files.ts";
+
+const dollarsPerMillion = z.number().nonnegative().finite();
+
+export const modelPriceSchema = z
+  .object({
+    /** Dollars for a million tokens that the model reads for the first time. */
+    prompt: dollarsPerMillion,
+    /** For a million tokens that a server has read already and is sent again. Default: the price of the prompt, no discount. */
+    cachedPrompt: dollarsPerMillion.optional(),
+    /** For a million tokens that it draws. */
+    completion: dollarsPerMillion,
+  })
+  .strict();
+
+export const ratesSchema = z
+  .object({
+    /** By author, `small` or `big`, or by the spec of a model, which counts first. */
+    models: z.record(z.string(), modelPriceSchema).optional(),
+    /** Of a floating-point operation on the user's machine. */
+    joulesPerFlop: z.number().positive().finite().optional(),
+  })
+  .strict();
+
+export type ModelPrice = z.infer<typeof modelPriceSchema>;
+export type Rates = z.infer<typeof ratesSchema>;
+
+/** The specs of the models of an evaluation; `big` is absent where no arm uses it. */
+export interface PricedModels {
+  readonly small: string;
+  readonly big?: string;
+  readonly smallBase?: string;
+}
+
+export interface ArmPrices {
+  readonly small: ModelPrice;
+  readonly big?: ModelPrice;
+}
+
+/**
+ * A table in YAML or JSON.
+ * @throws DataError when the file cannot be read, ConfigError naming the field that is wrong.
+ */
+export async function loadRates(path: string): Promise<Rates> {
+  const text = await readTextFile(path, 1024 * 1024);
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (error) {
+    throw new ConfigError(`price table ${path} is neither YAML nor JSON: ${errorMessage(error)}`, {
+      code: "config-invalid",
+      cause: error,
+    });
+  }
+  const parsed = ratesSchema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue === undefined || issue.path.length === 0 ? "" : `, field ${issue.path.join(".")}`;
+  throw new ConfigError(
+    `price table ${path}${where}: ${issue?.message ?? "invalid"}. It has "models" with prompt, cachedPrompt and completion for small and ` +
+      `big, in dollars for a million tokens, and may have "joulesPerFlop".`,
+    { code: "config-invalid", cause: parsed.error },
+  );
+}
+
+/**
+ * What an arm's models cost; undefined without prices.
+ * @throws ConfigError when a model has none, or a price is for a model that is not there: the table would be read wrongly.
+ */
+export function pricesFor(
+  { models }: Rates,
+  specs: PricedModels,
+  checkpoint: "base" | "tuned",
+): ArmPrices | undefined {
+  if (models === undefined) return undefined;
+  const known = new Set(["small", "big", ...Object.values(specs)]);
+  const unknown = Object.keys(models).find((name) => !known.has(name));
+  if (unknown !== undefined) {
+    throw new ConfigError(
+      `the price table has ${JSON.stringify(unknown)}, which is no model here; models: ${[...known].join(", ")}.`,
+      { code: "config-invalid" },
+    );
+  }
+  const priceOf = (author: "small" | "big", spec: string): ModelPrice => {
+    const price = models[spec] ?? models[author];
+    if (price !== undefined) return price;
+    throw new ConfigError(
+      `the price table has no price for ${author} (${spec}): add "${author}" or the spec under "models".`,
+      { code: "config-invalid" },
+    );
+  };
+  const small = checkpoint === "base" && specs.smallBase !== undefined ? specs.smallBase : specs.small;
+  return {
+    small: priceOf("small", small),
+    ...(specs.big === undefined ? {} : { big: priceOf("big", specs.big) }),
+  };
+}
