@@ -11,6 +11,7 @@ import { describeError, exitStatus } from "./exit-status.ts";
 import { registerGrade } from "./grade.ts";
 import { registerMicro } from "./micro.ts";
 import { registerQuickstart } from "./quickstart.ts";
+import { registerReport } from "./report.ts";
 import { registerServe } from "./serve.ts";
 import { registerSolve } from "./solve.ts";
 import { paintWith, printableLine, type Paint, type Terminal, wantsColor } from "./terminal.ts";
@@ -33,6 +34,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerSolve,
   registerServe,
   registerEval,
+  registerReport,
   registerGrade,
   registerCalibrate,
   registerData,

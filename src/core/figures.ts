@@ -25,3 +25,19 @@ export function duration(milliseconds: number): string {
 export function pValueText(pValue: number): string {
   return pValue < 0.001 ? "p < 0.001" : `p = ${pValue.toPrecision(2)}`;
 }
+
+/** Shares are small: `4.54%`, but `100%`. */
+export const finePercent = (share: number): string =>
+  share === 0 || share === 1 ? `${100 * share}%` : `${(100 * share).toFixed(2)}%`;
+
+/** `$0.00123`: three digits that count. */
+export const dollars = (value: number): string =>
+  value === 0 ? "$0" : value >= 1 ? `$${value.toFixed(2)}` : `$${Number(value.toPrecision(3))}`;
+
+const PREFIXES = ["", "k", "M", "G", "T", "P", "E"] as const;
+
+/** `12.3 G`: floating-point operations. */
+export function operations(value: number): string {
+  const power = Math.max(0, Math.min(PREFIXES.length - 1, Math.floor(Math.log10(Math.max(1, value)) / 3)));
+  return `${(value / 1000 ** power).toPrecision(3)} ${PREFIXES[power] ?? ""}`.trim();
+}

@@ -17,20 +17,28 @@ export interface BarPlotProps {
   readonly unit: (value: number) => string;
   /** Vertical lines, in bins from the left. */
   readonly marks?: readonly { readonly at: number; readonly label: string }[];
+  /** Top of the axis, where several plots share one. */
+  readonly most?: number;
+  readonly size?: { readonly width: number; readonly height: number };
 }
 
-const WIDTH = 440;
-const HEIGHT = 220;
+const SIZE = { width: 440, height: 220 };
 const LEFT = 46;
 const RIGHT = 8;
 const TOP = 18;
 const BOTTOM = 40;
+/** Lines across, above the ground line. */
 const LINES = 4;
+/** Where the plot is low. */
+const FEW_LINES = 2;
+const LOW = 150;
 
-export function BarPlot({ title, axis, bars, unit, marks = [] }: BarPlotProps) {
-  const most = niceCeiling(Math.max(...bars.map(({ value }) => value), 0));
-  const plotWidth = WIDTH - LEFT - RIGHT;
-  const plotHeight = HEIGHT - TOP - BOTTOM;
+export function BarPlot({ title, axis, bars, unit, marks = [], most: given, size = SIZE }: BarPlotProps) {
+  const { width, height } = size;
+  const lines = height < LOW ? FEW_LINES : LINES;
+  const most = given ?? niceCeiling(Math.max(...bars.map(({ value }) => value), 0));
+  const plotWidth = width - LEFT - RIGHT;
+  const plotHeight = height - TOP - BOTTOM;
   const step = plotWidth / Math.max(1, bars.length);
   const y = (value: number): number => TOP + plotHeight * (1 - value / most);
   const tallest = bars.reduce((best, bar) => (bar.value > best.value ? bar : best), {
@@ -41,13 +49,13 @@ export function BarPlot({ title, axis, bars, unit, marks = [] }: BarPlotProps) {
     <figure class="plot">
       <figcaption>{title}</figcaption>
       <svg
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        viewBox={`0 0 ${width} ${height}`}
         role="img"
         aria-label={`${title}: ${count(bars.length)} bars, the tallest ${tallest.title}`}
       >
-        {Array.from({ length: LINES + 1 }, (_, line) => (most * line) / LINES).map((value) => (
+        {Array.from({ length: lines + 1 }, (_, line) => (most * line) / lines).map((value) => (
           <g key={value}>
-            <line class="grid" x1={LEFT} x2={WIDTH - RIGHT} y1={y(value)} y2={y(value)} />
+            <line class="grid" x1={LEFT} x2={width - RIGHT} y1={y(value)} y2={y(value)} />
             <text class="label" x={LEFT - 6} y={y(value) + 4} text-anchor="end">
               {unit(value)}
             </text>
@@ -65,7 +73,7 @@ export function BarPlot({ title, axis, bars, unit, marks = [] }: BarPlotProps) {
               <title>{bar.title}</title>
             </rect>
             {bar.tick !== undefined && (
-              <text class="label" x={LEFT + index * step} y={HEIGHT - BOTTOM + 16} text-anchor="middle">
+              <text class="label" x={LEFT + index * step} y={height - BOTTOM + 16} text-anchor="middle">
                 {bar.tick}
               </text>
             )}
@@ -79,7 +87,7 @@ export function BarPlot({ title, axis, bars, unit, marks = [] }: BarPlotProps) {
             </text>
           </g>
         ))}
-        <text class="label" x={LEFT + plotWidth / 2} y={HEIGHT - 6} text-anchor="middle">
+        <text class="label" x={LEFT + plotWidth / 2} y={height - 6} text-anchor="middle">
           {axis}
         </text>
       </svg>

@@ -4,6 +4,7 @@ import type { EvaluationSummary } from "../summary-schema.ts";
 import { type AcrossRuns, compareAcrossRuns, type ComparedArm, type RunProblems } from "./across-runs.ts";
 import { ArmTally } from "./arm-tally.ts";
 import type { PriceAxis, ReportArm, ReportComparison, ReportDocument, ReportRun } from "./document.ts";
+import { headline } from "./headline.ts";
 import { methodNotes, type NotedRun, runNotes } from "./notes.ts";
 import type { PageData } from "./page-data.ts";
 import { paretoFront } from "./pareto.ts";
@@ -146,6 +147,11 @@ function documentOf(
   const several = runs.length > 1;
   return {
     title: titleOf(runs),
+    headlines: runs.flatMap((run) => {
+      const text = headline(run.summary);
+      if (text === undefined) return [];
+      return several ? `${run.run.name}: ${text}` : text;
+    }),
     runs: runs.map(({ run }) => run),
     arms,
     comparisons,

@@ -121,6 +121,8 @@ export type PriceAxis = "share" | "wallMs" | "costUsd" | "flops";
 
 export interface ReportDocument {
   readonly title: string;
+  /** What each run says of the method, in a sentence; empty where the arms for it are not there. */
+  readonly headlines: readonly string[];
   readonly runs: readonly ReportRun[];
   readonly arms: readonly ReportArm[];
   readonly comparisons: readonly ReportComparison[];

@@ -2,12 +2,11 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { PageData, PageTrace } from "../../../src/data/stats/page-data.ts";
+import { ANY, Choice } from "../../shared/choice.tsx";
 import { count, counted, percent } from "../../shared/format.ts";
 import { HeatStrip } from "./heat-strip.tsx";
-import { readerKey } from "./keys.ts";
+import { readerKey } from "../../shared/reader-keys.ts";
 import { placeId, TraceText } from "./trace-text.tsx";
-
-const ANY = "";
 
 export function Reader({ reader: { traces, rows, tooLong } }: { reader: PageData["reader"] }) {
   const [source, setSource] = useState(ANY);
@@ -137,30 +136,6 @@ export function Reader({ reader: { traces, rows, tooLong } }: { reader: PageData
     setTab(0);
     span.current = -1;
   }
-}
-
-interface ChoiceProps {
-  readonly label: string;
-  readonly value: string;
-  readonly options: readonly string[];
-  readonly onChange: (name: string) => void;
-}
-
-function Choice({ label, value, options, onChange }: ChoiceProps) {
-  if (options.length < 2) return null;
-  return (
-    <label class="choice">
-      {label}
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
-        <option value={ANY}>any</option>
-        {options.map((name) => (
-          <option key={name} value={name}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
 }
 
 /** What the page holds of what there was: nothing is left out in silence. */

@@ -1,0 +1,18 @@
+/** The page of `splitreason report`: reads the data that was put into it and draws it. No other host, no other file. */
+import "../src/styles/tokens.css";
+import "../src/styles/base.css";
+import "../shared/document.css";
+import "./report.css";
+
+import { render } from "preact";
+
+import type { PageData } from "../../src/eval/report/page-data.ts";
+import { App } from "./app.tsx";
+
+const root = document.getElementById("app");
+const text = document.getElementById("data")?.textContent ?? "";
+if (root !== null && text !== "") {
+  const data = JSON.parse(text) as PageData;
+  document.title = data.document.title;
+  render(<App data={data} />, root);
+}

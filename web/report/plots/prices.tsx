@@ -1,0 +1,50 @@
+/** Accuracy against what it takes: the big model's share, time, money or operations. */
+import { dollars, duration, operations } from "../../../src/core/figures.ts";
+import type { PriceAxis, ReportDocument } from "../../../src/eval/report/document.ts";
+import { PricePlot } from "./price-plot.tsx";
+
+const AXES: Readonly<
+  Record<
+    PriceAxis,
+    { readonly title: string; readonly axis: string; readonly write: (value: number) => string }
+  >
+> = {
+  share: {
+    title: "Accuracy against the big model’s share",
+    axis: "tokens by the big model",
+    write: (value) => `${Number((100 * value).toFixed(1))}%`,
+  },
+  wallMs: { title: "Accuracy against time", axis: "time a sample", write: duration },
+  costUsd: { title: "Accuracy against cost", axis: "dollars a sample", write: dollars },
+  flops: { title: "Accuracy against operations", axis: "operations a sample", write: operations },
+};
+
+export function Prices({ document: { arms, runs, fronts, absent } }: { document: ReportDocument }) {
+  const axes = (["share", "wallMs", "costUsd", "flops"] as const).filter(
+    (axis) => fronts[axis] !== undefined,
+  );
+  return (
+    <section aria-labelledby="prices">
+      <h2 id="prices">What accuracy takes</h2>
+      <div class="prices">
+        {axes.map((axis) => (
+          <PricePlot
+            key={axis}
+            axis={axis}
+            title={AXES[axis].title}
+            axisTitle={AXES[axis].axis}
+            write={AXES[axis].write}
+            arms={arms}
+            front={fronts[axis] ?? []}
+            several={runs.length > 1}
+          />
+        ))}
+      </div>
+      <p class="muted small">
+        Filled dots and the stepped line: the Pareto front, which no other arm beats at no more of it, by the
+        figures themselves. Where intervals overlap, the order is not settled.{" "}
+        {Object.values(absent).join(" ")}
+      </p>
+    </section>
+  );
+}
