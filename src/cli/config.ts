@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 
 import type { Command } from "commander";
 
-import { parsePolicy } from "../decode/index.ts";
+import { pairPolicy } from "../decode/pair-config.ts";
 import { type GatewayConfig, loadGatewayConfig, pairOf, readApiKey } from "../gateway/config.ts";
 import { isLoopback } from "../gateway/loopback.ts";
 import { parseEngineSpec } from "../engines/spec.ts";
@@ -54,7 +54,8 @@ export async function checkConfig(
   const config = await loadGatewayConfig(path);
   const pair = await pairOf(config);
   for (const spec of [pair.small, pair.big]) parseEngineSpec(spec);
-  parsePolicy(pair.policy, pair.policyOptions);
+  pairPolicy(pair);
+  for (const name of Object.keys(pair.policies)) pairPolicy(pair, name);
   const hasKey = (await readApiKey(config, environment)) !== undefined;
   const warnings: string[] = [];
   if (!hasKey && !isLoopback(config.host)) {

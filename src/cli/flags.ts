@@ -1,6 +1,8 @@
 /** Flags that several commands share, and how their values are read. A value that is wrong ends the call with what was expected. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 
+import { POLICY_NAMES } from "../decode/index.ts";
+
 type Parser<T> = (text: string) => T;
 
 /** A whole number from `minimum` to `maximum`. */
@@ -77,10 +79,12 @@ export function addPairFlags(command: Command): Command {
     .addOption(new Option("--json", "one JSON document on standard output, nothing else there"));
 }
 
+export const POLICY_HELP = `${POLICY_NAMES.join(", ")}; options behind colons, e.g. entropy:threshold=1.2 (default: the pair's own)`;
+
 /** Who writes when, for commands that run one policy. */
 export function addPolicyFlags(command: Command): Command {
   return command
-    .option("--policy <name>", "learned, random, never, self or always (default: the pair's own)", filledText)
+    .option("--policy <name>", POLICY_HELP, filledText)
     .option(
       "--share <share>",
       "the big model's share of the tokens, 0 to 1: under learned by the small model's calibration",

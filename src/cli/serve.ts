@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 
 import { type Command, Option } from "commander";
 
-import type { PairConfig } from "../decode/pair-config.ts";
+import { parsePolicySpec } from "../decode/index.ts";
+import { type PairConfig, pairPolicyOptions } from "../decode/pair-config.ts";
 import {
   type GatewayConfig,
   type GatewayConfigInput,
@@ -13,7 +14,7 @@ import {
   readApiKey,
 } from "../gateway/config.ts";
 import { microExample } from "../micro/index.ts";
-import { filledText, type PolicyFlags, realNumber, wholeNumber } from "./flags.ts";
+import { filledText, POLICY_HELP, type PolicyFlags, realNumber, wholeNumber } from "./flags.ts";
 import type { CommandContext } from "./program.ts";
 import { pairConfigFrom, policyFrom, withWantedShare } from "./settings.ts";
 
@@ -64,7 +65,7 @@ export function registerServe(program: Command, context: CommandContext): void {
       filledText,
     )
     .option("--big <spec>", "another big model", filledText)
-    .option("--policy <name>", "learned, random, never, self or always (default: the pair's own)", filledText)
+    .option("--policy <name>", POLICY_HELP, filledText)
     .option(
       "--share <share>",
       "the big model's share of the tokens, 0 to 1: under learned by the small model's calibration",
@@ -145,14 +146,15 @@ export async function servedConfig(flags: ServeFlags): Promise<GatewayConfig> {
 async function servedPair(flags: ServeFlags, file: GatewayConfig): Promise<PairConfig> {
   const base = flags.pair === undefined ? await pairOf(file) : undefined;
   const pair = await withWantedShare(await pairConfigFrom(flags, base), flags);
-  const policy = policyFrom(flags, pair);
+  // What is wrong with the policy is said now, not at the first request.
+  const { name } = policyFrom(flags, pair);
   if (flags.policy === undefined && flags.share === undefined) return pair;
-  const options = policy.name === pair.policy ? pair.policyOptions : {};
+  const spec = flags.policy ?? pair.policy;
+  const share = name === "random" && flags.share !== undefined ? { share: flags.share } : {};
   return {
     ...pair,
-    policy: policy.name,
-    policyOptions:
-      policy.name === "random" && flags.share !== undefined ? { ...options, share: flags.share } : options,
+    policy: name,
+    policyOptions: pairPolicyOptions(pair, spec, { ...parsePolicySpec(spec).options, ...share }),
   };
 }
 
@@ -193,6 +195,7 @@ Examples:
   splitreason serve --small 'openai:http://127.0.0.1:8001/v1#small?dialect=vllm&template=deepseek-r1' \\
                     --big   'openai:http://10.0.0.7:8000/v1#big?dialect=sglang&template=deepseek-r1'
   SPLITREASON_KEY=... splitreason serve --host 0.0.0.0 --api-key-env SPLITREASON_KEY
+  splitreason serve --policy step-score:threshold=6   the default of requests that name no policy
   splitreason serve --budget 0.05                   at most 5% by the big model, unless a request says otherwise
 
 Model names turn the dial without extra fields: splitreason, splitreason@0.05 (budget), splitreason:small, splitreason:big.

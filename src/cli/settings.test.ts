@@ -26,6 +26,8 @@ describe("pairConfigFrom", () => {
     });
     expect(config).toEqual({
       ...MICRO_PAIR,
+      // What was found out for the pair's own models.
+      policies: {},
       big: "gguf:big.gguf",
       dial: { ...MICRO_PAIR.dial, bias: 2, budget: 0.1 },
       sampling: { temperature: 0.7 },
@@ -47,6 +49,14 @@ describe("policyFrom", () => {
     const random = { ...MICRO_PAIR, policy: "random", policyOptions: { share: 0.3, chunk: 4 } };
     expect(policyFrom({ policy: "never" }, random).name).toBe("never");
     expect(policyFrom({ share: 0.5 }, random).name).toBe("random");
+  });
+
+  it("takes options from the name, then from the pair", () => {
+    expect(policyFrom({ policy: "entropy:threshold=2" }, MICRO_PAIR).name).toBe("entropy");
+    expect(() => policyFrom({ policy: "entropy:treshold=2" }, MICRO_PAIR)).toThrow(/entropy.*treshold/u);
+    const wrong = { ...MICRO_PAIR, policies: { cue: { tokens: 0 } } };
+    expect(() => policyFrom({ policy: "cue" }, wrong)).toThrow('policy "cue", option "tokens"');
+    expect(policyFrom({ policy: "cue:tokens=3" }, wrong).name).toBe("cue");
   });
 
   it("refuses a share where there is none to set, and policies it does not know", () => {

@@ -1,8 +1,8 @@
 /** From flags to what is opened and how it decodes: flags first, then the pair's own settings. */
 import { ConfigError } from "../core/errors.ts";
 import { withShare } from "../decode/calibration-file.ts";
-import { parsePolicy, type Policy, POLICY_NAMES } from "../decode/index.ts";
-import { loadPairConfig, type PairConfig } from "../decode/pair-config.ts";
+import { parsePolicySpec, type Policy, POLICY_NAMES } from "../decode/index.ts";
+import { loadPairConfig, type PairConfig, pairPolicy } from "../decode/pair-config.ts";
 import type { PairFlags, PolicyFlags } from "./flags.ts";
 
 /** What of the flags a pair's configuration takes. */
@@ -16,9 +16,14 @@ export type PairOverrides = Partial<Omit<PairFlags, "seed" | "json" | "threads">
  */
 export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): Promise<PairConfig> {
   const { smallBase: ownBase, ...config } = base ?? (await loadPairConfig(flags.pair ?? "micro"));
+  // What was found out for the pair's own models says nothing about others.
+  const isOther = (spec: string | undefined, own: string): boolean => spec !== undefined && spec !== own;
+  const policies =
+    isOther(flags.small, config.small) || isOther(flags.big, config.big) ? {} : config.policies;
   const smallBase = flags.smallBase ?? (flags.small === undefined ? ownBase : undefined);
   return {
     ...config,
+    policies,
     ...(smallBase === undefined ? {} : { smallBase }),
     small: flags.small ?? config.small,
     big: flags.big ?? config.big,
@@ -35,21 +40,19 @@ export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): P
   };
 }
 
-/** @throws ConfigError on an unknown policy, or a share for a policy that has none. */
+/** @throws ConfigError on an unknown policy, a wrong option, or a share for a policy that has none. */
 export function policyFrom(flags: PolicyFlags, config: PairConfig): Policy {
-  const name = flags.policy ?? config.policy;
-  // The pair's options belong to the pair's policy.
-  const options = name === config.policy ? config.policyOptions : {};
-  if (flags.share === undefined) return parsePolicy(name, options);
-  // Its share is a matter of the dial: see withWantedShare.
-  if (name === "learned") return parsePolicy(name, options);
+  const spec = flags.policy ?? config.policy;
+  const { name } = parsePolicySpec(spec);
+  // The share of learned is a matter of the dial: see withWantedShare.
+  if (flags.share === undefined || name === "learned") return pairPolicy(config, spec);
   if (name !== "random" && POLICY_NAMES.includes(name)) {
     throw new ConfigError(
       `--share ${flags.share} is for --policy learned or random; the policy here is ${name}.`,
       { code: "usage" },
     );
   }
-  return parsePolicy(name, { ...options, share: flags.share });
+  return pairPolicy(config, spec, { share: flags.share });
 }
 
 /**

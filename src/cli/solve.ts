@@ -172,4 +172,6 @@ Examples:
   splitreason solve "..." --bias 2          hand over more than the model would by itself
   splitreason solve "..." --budget 0.05     never let the big model write more than 5% of the tokens
   splitreason solve "..." --policy always   the big model alone
+  splitreason solve "..." --policy step-score:threshold=6     the big model redoes steps that score low
+  splitreason solve "..." --policy cue:cues=wait/hmm:tokens=8   (docs/decoding.md has all policies and their options)
 `;

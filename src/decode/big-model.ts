@@ -45,6 +45,16 @@ export class BigModel {
     if (this.#state !== "lost") this.context.write(this.#fromSmall.push(token), 1);
   }
 
+  /** Whether the small model's tokens are its own: then pieces and tokens are one to one. */
+  get sharesTokens(): boolean {
+    return this.#fromSmall.shared;
+  }
+
+  /** What the small model's tokens are to it, nothing held back. All before them must have been handed over ({@link prepare}). */
+  piecesOf(tokens: readonly ExchangedToken[]): readonly Piece[] {
+    return [...tokens.flatMap((token) => this.#fromSmall.push(token)), ...this.#fromSmall.flush()];
+  }
+
   /** Brings its context up to date. Returns why it cannot write, if so. */
   async prepare(): Promise<Loss | undefined> {
     if (this.#state === "lost") return { message: `${this.context.engine.model}: was given up on.` };

@@ -54,7 +54,7 @@ export async function collect(
         break;
       case "tag":
         if (event.by === "refused") refusals++;
-        else taggedText += tags[event.tag];
+        else taggedText += event.text ?? tags[event.tag];
         break;
       case "degraded":
         degraded.push(event.message);

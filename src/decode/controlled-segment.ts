@@ -3,7 +3,7 @@ import { controlPiece } from "../core/piece.ts";
 import type { BigModel, Loss } from "./big-model.ts";
 import type { BigChunk, BigEnd } from "./big-reader.ts";
 import { type Cap, KeptTokens, capOf, noteHandoff, openReader } from "./big-segment-parts.ts";
-import { type ChunkSizes, chunkSize } from "./chunks.ts";
+import { type ChunkSizes, chunkSize, patienceMs } from "./chunks.ts";
 import { ControllingPrefill } from "./controlling-prefill.ts";
 import { type SegmentEndReason, type TagOrigin, segmentToken } from "./events.ts";
 import { createExchange } from "./exchange.ts";
@@ -31,7 +31,7 @@ export async function writeControlled(
   let outcome: SegmentOutcome | undefined;
   try {
     let filling: Promise<BigChunk> | undefined = reader.fill(chunkSize(sizes, 0));
-    if (mayHurry(session, small)) reader.hurry(patienceMs(session));
+    if (mayHurry(session, small)) reader.hurry(patienceMs(session.confirmMs));
     for (let index = 1; filling !== undefined; index++) {
       const chunk: BigChunk = await filling;
       session.signal.throwIfAborted();
@@ -41,7 +41,7 @@ export async function writeControlled(
       const startMs = session.clock.nowMs();
       const confirmed = await control.confirm(chunk.tokens, chunk.end !== undefined);
       session.confirmMs = session.clock.nowMs() - startMs;
-      if (mayHurry(session, small)) reader.hurry(patienceMs(session));
+      if (mayHurry(session, small)) reader.hurry(patienceMs(session.confirmMs));
       session.signal.throwIfAborted();
       kept.push(confirmed.tokens);
       remainder = confirmed.remainder;
@@ -80,18 +80,6 @@ const PROBE_CHUNK = 8;
 function mayHurry({ settings }: Session, small: ModelContext): boolean {
   return settings.options.eagerChunks && small.engine.capabilities.scores === "every-position";
 }
-
-/**
- * How long the small model, idle, waits for a chunk to be full: what a slow big model writes behind the close costs its time, so it is
- * read as it comes; but the small model is not to read for more than a fifth of the time.
- */
-function patienceMs({ confirmMs }: Session): number {
-  return Math.max(LEAST_PATIENCE_MS, PATIENCE * (confirmMs ?? 0));
-}
-
-const PATIENCE = 4;
-/** Below, calls cost more than tokens: models in this process share its cores. */
-const LEAST_PATIENCE_MS = 4;
 
 /** The segment ran to its end without the small model taking the pen back. */
 async function endUncut(
@@ -137,7 +125,7 @@ async function endUncut(
 }
 
 /** The pen goes back: the small model reads the close tag, as its own decision or as ours. */
-async function closeSegment(
+export async function closeSegment(
   session: Session,
   small: ModelContext,
   reason: SegmentEndReason,

@@ -99,6 +99,8 @@ export type SplitEvent =
       readonly type: "tag";
       readonly tag: "open" | "close";
       readonly by: TagOrigin;
+      /** As it was written, where that is not the pair's own tag. */
+      readonly text?: string;
       /** log P(tag comes next) under the small model at temperature 1, without bias. */
       readonly logprob?: number;
       /** Why, when `by` is `refused`. */

@@ -10,20 +10,39 @@ export { type Dial, type DialInput, dialSchema } from "./dial.ts";
 export type * from "./events.ts";
 export type { Ledger, LedgerAuthor, LedgerToken } from "./ledger.ts";
 export {
+  type CallNOptions,
+  type CueOptions,
+  type EntropyOptions,
+  type LogprobSelectOptions,
   POLICY_NAMES,
+  type PolicySpec,
   type RandomOptions,
+  type RewriteOptions,
+  type StepScoreOptions,
   always,
+  callN,
+  cue,
+  entropy,
   learned,
+  logprobSelect,
   never,
   parsePolicy,
+  parsePolicySpec,
   random,
+  rewrite,
   self,
+  stepScore,
 } from "./policies/index.ts";
 export type {
   BigPlan,
+  CallCommand,
+  DraftJudge,
+  DraftPlan,
+  GlimpsePlan,
   History,
   Policy,
   PolicyContext,
+  PolicyNeeds,
   PolicyRun,
   SegmentPlan,
   SmallPlan,
@@ -37,4 +56,5 @@ export {
   splitOptionsSchema,
 } from "./request.ts";
 export { type ModelPair, requireFit } from "./pair-fit.ts";
+export type { StepKind } from "./steps/boundaries.ts";
 export { SplitDecoder } from "./split-decoder.ts";

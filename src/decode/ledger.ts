@@ -73,6 +73,15 @@ export class LedgerBuilder {
     for (const id of rest) this.add({ id, text: "", author: label.author, mask: label.mask });
   }
 
+  get length(): number {
+    return this.#tokens.length;
+  }
+
+  /** Forgets what was added behind the first `length` tokens. */
+  rewind(length: number): void {
+    this.#tokens.length = Math.min(length, this.#tokens.length);
+  }
+
   endTurn({
     id,
     logprob,

@@ -83,11 +83,17 @@ export async function readPrompt(session: Session, request: SplitRequest): Promi
     );
   }
   session.transcript.promptTokens = position;
-  if (small !== undefined && request.policy.needsTags) {
+  if (small !== undefined && hasTags(session)) {
     const { open, close } = settings.options.tags;
     tagTokens.open = await small.engine.countTokens([controlPiece(open)]);
     tagTokens.close = await small.engine.countTokens([controlPiece(close)]);
   }
+}
+
+/** Whether the small model knows both tags as control tokens. */
+export function hasTags({ small, settings }: Session): boolean {
+  const { open, close } = settings.options.tags;
+  return [open, close].every((tag) => small?.engine.capabilities.isControlToken(tag) === true);
 }
 
 /** Stops both models and frees their sequences. May be called again. */

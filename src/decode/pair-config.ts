@@ -6,6 +6,8 @@ import { z } from "zod";
 import { ConfigError, errorMessage } from "../core/errors.ts";
 import { readTextFile } from "../core/files.ts";
 import { dialSchema } from "./dial.ts";
+import { parsePolicy, parsePolicySpec } from "./policies/index.ts";
+import type { Policy } from "./policy.ts";
 import { splitOptionsSchema } from "./request.ts";
 
 export const pairConfigSchema = z
@@ -23,6 +25,8 @@ export const pairConfigSchema = z
     openThinking: z.boolean().default(true),
     policy: z.string().min(1).default("learned"),
     policyOptions: z.record(z.string(), z.unknown()).default({}),
+    /** Options of policies in this pair, by policy, e.g. what a step is in its traces; `policyOptions` win over them. */
+    policies: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
     dial: dialSchema.default(dialSchema.parse({})),
     options: splitOptionsSchema.default(splitOptionsSchema.parse({})),
     sampling: z
@@ -39,14 +43,53 @@ export const pairConfigSchema = z
 
 export type PairConfig = z.output<typeof pairConfigSchema>;
 
+/** Its traces have no paragraphs. Where a figure is set, its default of the source gives the big model nothing, or nearly all. */
+const MICRO_POLICIES = {
+  entropy: { step: "sentence" },
+  "step-score": { step: "sentence" },
+  "call-n": {},
+  cue: { step: "sentence" },
+  "logprob-select": { step: "sentence" },
+  rewrite: { step: "sentence" },
+};
+
 /** The pair that ships with the project. */
 export const MICRO_PAIR: PairConfig = pairConfigSchema.parse({
   small: "micro:small",
   big: "micro:big",
   smallBase: "micro:small-base",
+  policies: MICRO_POLICIES,
   sampling: { temperature: 0 },
   maxTokens: 512,
 });
+
+/**
+ * The policy that `spec` names, with the pair's options for it; without `spec` the pair's own policy.
+ * @param extra options that win over the pair's.
+ * @throws ConfigError on an unknown policy or a wrong option.
+ */
+export function pairPolicy(
+  config: Pick<PairConfig, "policy" | "policyOptions" | "policies">,
+  spec: string = config.policy,
+  extra: Readonly<Record<string, unknown>> = {},
+): Policy {
+  return parsePolicy(spec, pairPolicyOptions(config, spec, extra));
+}
+
+/** Those that {@link pairPolicy} gives to the policy, besides what stands in `spec` itself. */
+export function pairPolicyOptions(
+  config: Pick<PairConfig, "policy" | "policyOptions" | "policies">,
+  spec: string,
+  extra: Readonly<Record<string, unknown>> = {},
+): Readonly<Record<string, unknown>> {
+  const { name } = parsePolicySpec(spec);
+  const own = parsePolicySpec(config.policy);
+  return {
+    ...(Object.hasOwn(config.policies, name) ? config.policies[name] : {}),
+    ...(name === own.name ? { ...config.policyOptions, ...own.options } : {}),
+    ...extra,
+  };
+}
 
 /**
  * The pair `micro`, or the JSON file at this path.

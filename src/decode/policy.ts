@@ -2,11 +2,12 @@
  * Who writes next. A policy returns the plan of the next segment, given the history; the decoder carries it out and asks again.
  * Implementations are in `policies/`, one small file each.
  *
- * A policy that needs another kind of step (a draft to be judged, several continuations to choose from) adds a variant to
- * {@link SegmentPlan} and a function that carries it out; the loop of the decoder stays as it is.
+ * A policy that needs another kind of step adds a variant to {@link SegmentPlan} and a function that carries it out; the loop of the
+ * decoder stays as it is.
  */
 import type { Rng } from "../core/rng.ts";
 import type { Author, SegmentEndReason, SegmentReason, SegmentToken } from "./events.ts";
+import type { StepKind } from "./steps/boundaries.ts";
 
 export interface Policy {
   readonly name: string;
@@ -14,14 +15,27 @@ export interface Policy {
   readonly uses: "small" | "pair" | "big";
   /** Whether the small model asks and closes with tags, which must then be control tokens of its vocabulary. */
   readonly needsTags: boolean;
+  /** What the engines must be able to tell beyond that. */
+  readonly needs?: PolicyNeeds;
   /** State of one generation is kept in the run, never in the policy. */
   start(context: PolicyContext): PolicyRun;
+}
+
+export interface PolicyNeeds {
+  /** The small model's engine reports the entropy of the next token. */
+  readonly entropy?: boolean;
+  /** The big model's engine reports how likely each token is that it reads. */
+  readonly tokenLogprobs?: boolean;
+  /** The small model's engine can forbid a text that was drawn. */
+  readonly forbidding?: boolean;
 }
 
 export interface PolicyContext {
   /** The policy's own stream. */
   readonly rng: Rng;
   readonly maxTokens: number;
+  /** Whether the small model knows both tags as control tokens. */
+  readonly hasTags: boolean;
 }
 
 export interface PolicyRun {
@@ -33,6 +47,8 @@ export interface History {
   readonly smallTokens: number;
   readonly bigTokens: number;
   readonly segments: readonly WrittenSegment[];
+  /** The end of the output so far: its last 512 code units (`TAIL_LENGTH`). */
+  readonly tail: string;
 }
 
 export interface WrittenSegment {
@@ -43,10 +59,11 @@ export interface WrittenSegment {
   readonly text: string;
 }
 
-export type SegmentPlan = SmallPlan | BigPlan;
+export type SegmentPlan = SmallPlan | GlimpsePlan | DraftPlan | BigPlan;
 
 export interface SmallPlan {
   readonly author: "small";
+  readonly how?: undefined;
   readonly reason: SegmentReason;
   /**
    * `ask-big`: an open tag asks for the big model and, if granted, ends the segment. `ask-self`: it asks for a span of the
@@ -56,15 +73,81 @@ export interface SmallPlan {
   /** Ends the segment (`scheduled`; a span by `segment-limit` and a forced close). Default: none. */
   readonly maxTokens?: number;
   readonly until?: Until;
+  /** A command written as text that asks for the big model as the open tag does. */
+  readonly call?: CallCommand;
 }
+
+/** `<call>n</call>`: a request for n tokens. It is neither output nor the big model's to read. */
+export interface CallCommand {
+  readonly open: string;
+  readonly close: string;
+  /** The request was granted: the segment ends with `open-tag`. */
+  readonly asked: (tokens: number) => void;
+}
+
+/**
+ * The small model writes step by step. Of each step it draws the first token; where `hard` says so of that token's entropy, the token is
+ * thrown away and the segment ends (`scheduled`). Steps are not judged while the big model could not write anyway. A segment in which
+ * nothing was kept does not show.
+ */
+export interface GlimpsePlan {
+  readonly author: "small";
+  readonly how: "glimpse";
+  readonly reason: SegmentReason;
+  readonly step: StepKind;
+  /** `entropy` in nats, at temperature 1. */
+  readonly hard: (entropy: number) => boolean;
+}
+
+/**
+ * The small model drafts step by step, unseen by the reader; the big model reads each draft and says how much of it stays. Where that is
+ * not all, the rest is thrown away and the segment ends (`scheduled`). Drafts are not judged while the big model could not write
+ * anyway: they stay.
+ */
+export interface DraftPlan {
+  readonly author: "small";
+  readonly how: "draft";
+  readonly reason: SegmentReason;
+  readonly step: StepKind;
+  /** The longest draft, in tokens. */
+  readonly maxStepTokens: number;
+  /** Drafts of each step; the judge likes one best. */
+  readonly candidates: number;
+  /** Of the drafts after the first, where the request is greedy. */
+  readonly temperature: number;
+  readonly judge: DraftJudge;
+  /** The big model takes over behind each step, also where all of it stays. */
+  readonly handOver?: boolean;
+}
+
+/** What the big model is asked about a draft. */
+export type DraftJudge =
+  /** How likely it is, token by token; `value` makes one figure of that (the best candidate has the highest), `keep` says how many of its tokens stay. */
+  | {
+      readonly by: "likelihood";
+      readonly value: (logprobs: readonly number[]) => number;
+      readonly keep: (logprobs: readonly number[]) => number;
+    }
+  /** A question behind the draft; its answer, greedy and at most `answerTokens` long, says whether all of it stays. */
+  | {
+      readonly by: "question";
+      readonly question: string;
+      readonly answerTokens: number;
+      readonly accepts: (answer: string) => boolean;
+    };
 
 export interface BigPlan {
   readonly author: "big";
   readonly reason: SegmentReason;
-  /** `predicted`: the small model reads along and takes the pen back by predicting the close tag. `never`: it does not read along. */
-  readonly close: "predicted" | "never";
+  /**
+   * `predicted`: the small model reads along and takes the pen back by predicting the close tag. `never`: it does not read along. `forced`:
+   * nor then, but it is given the close tag when the segment ends. With the reason `open-tag` the request was granted already.
+   */
+  readonly close: "predicted" | "never" | "forced";
   /** Ends the segment (`scheduled`). Default: none. */
   readonly maxTokens?: number;
+  /** Not together with `predicted`. */
+  readonly until?: Until;
   /** When the big model ends its turn: does that end the whole, or does the small model go on? */
   readonly onEndOfTurn: "finish" | "return";
 }

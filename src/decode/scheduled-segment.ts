@@ -3,50 +3,60 @@ import { EngineError } from "../core/errors.ts";
 import type { BigModel, Loss } from "./big-model.ts";
 import type { BigEnd } from "./big-reader.ts";
 import { type Cap, KeptTokens, capOf, noteHandoff, openReader } from "./big-segment-parts.ts";
-import { type SegmentReason, segmentToken } from "./events.ts";
+import { closeSegment } from "./controlled-segment.ts";
+import { type SegmentEndReason, type SegmentReason, segmentToken } from "./events.ts";
 import { type Exchange, createExchange } from "./exchange.ts";
 import type { ModelContext } from "./model-context.ts";
 import type { BigPlan } from "./policy.ts";
 import type { SegmentRun, Session } from "./session.ts";
 import { writeSmall } from "./small-segment.ts";
 
-/** When the dial or the big model refuses, the small model writes as many tokens instead. */
+/**
+ * When the dial or the big model refuses, the small model writes as much instead. What the small model asked for with a tag was granted
+ * when the tag came.
+ */
 export async function writeScheduled(session: Session, big: BigModel, plan: BigPlan): SegmentRun {
   const { small, transcript } = session;
-  session.handoffFromMs = session.clock.nowMs();
-  const refusal = await refuse(session, big);
-  if (refusal !== undefined) {
-    if (small === undefined) throw lostAlone(refusal.loss);
-    const maxTokens = plan.maxTokens === undefined ? {} : { maxTokens: plan.maxTokens };
-    return await writeSmall(session, small, {
-      author: "small",
-      reason: refusal.reason,
-      tags: "banned",
-      ...maxTokens,
-    });
+  if (plan.reason !== "open-tag") {
+    session.handoffFromMs = session.clock.nowMs();
+    const refusal = await refuse(session, big);
+    if (refusal !== undefined) {
+      if (small === undefined) throw lostAlone(refusal.loss);
+      return await writeSmall(session, small, {
+        author: "small",
+        reason: refusal.reason,
+        tags: "banned",
+        ...(plan.maxTokens === undefined ? {} : { maxTokens: plan.maxTokens }),
+        ...(plan.until === undefined ? {} : { until: plan.until }),
+      });
+    }
+    session.gate.countSegment();
   }
-  session.gate.countSegment();
   const cap = capOf(session, plan);
   await session.emit(transcript.start("big", plan.reason));
   const reader = openReader(session, big, cap.tokens);
   const kept = new KeptTokens(big, reader.startPosition);
   const toSmall = small === undefined ? undefined : createExchange(big.context.engine, small.engine);
+  const finishWith = async (end: BigEnd | "until"): SegmentRun => {
+    if (small !== undefined && toSmall !== undefined) {
+      small.write(toSmall.flush(), 0, { author: "big", mask: 0 });
+    }
+    return await endScheduled(session, big, { plan, cap, end });
+  };
   try {
     for (;;) {
       const chunk = await reader.fill(1);
       session.signal.throwIfAborted();
       noteHandoff(session, reader);
-      kept.push(chunk.tokens);
       for (const token of chunk.tokens) {
+        const verdict = plan.until?.(token, transcript.segmentText);
+        if (verdict === "before") return await finishWith("until");
+        kept.push([token]);
         if (small !== undefined && toSmall !== undefined) tellSmall(small, toSmall, token);
         await session.emit(transcript.delta([segmentToken(token)]));
+        if (verdict === "after") return await finishWith("until");
       }
-      if (chunk.end !== undefined) {
-        if (small !== undefined && toSmall !== undefined) {
-          small.write(toSmall.flush(), 0, { author: "big", mask: 0 });
-        }
-        return await endScheduled(session, big, cap, chunk.end);
-      }
+      if (chunk.end !== undefined) return await finishWith(chunk.end);
     }
   } finally {
     big.handBack(reader, kept.part());
@@ -78,26 +88,28 @@ async function refuse(session: Session, big: BigModel): Promise<ScheduledRefusal
   return { reason: "degraded", loss };
 }
 
-async function endScheduled(session: Session, big: BigModel, cap: Cap, end: BigEnd): SegmentRun {
-  const { transcript, small } = session;
-  const lose = async function (loss: Loss): SegmentRun {
+async function endScheduled(
+  session: Session,
+  big: BigModel,
+  { plan, cap, end }: { readonly plan: BigPlan; readonly cap: Cap; readonly end: BigEnd | "until" },
+): SegmentRun {
+  const { small } = session;
+  const handBack = (reason: SegmentEndReason, loss?: Loss): SegmentRun =>
+    giveBack(session, plan, reason, loss);
+  const lose = (loss: Loss): SegmentRun => {
     if (small === undefined) throw lostAlone(loss);
-    await session.emit(transcript.end("degraded"));
-    await session.emit({ type: "degraded", ...loss });
-    return { end: "degraded" };
+    return handBack("degraded", loss);
   };
+  if (end === "until") return await handBack("scheduled");
   if (end.type === "failed") return await lose(big.fail(end.error));
   switch (end.reason) {
     case "limit":
-      await session.emit(transcript.end(cap.reason));
-      return cap.reason === "length" ? { end: "length", finish: "length" } : { end: cap.reason };
+      return cap.reason === "length" ? await finish(session, "length") : await handBack(cap.reason);
     case "end-of-turn":
-      await session.emit(transcript.end("end-of-turn"));
-      return { end: "end-of-turn", finish: "end-of-turn" };
+      if (plan.onEndOfTurn === "return") return await handBack("end-of-turn");
+      return await finish(session, "end-of-turn");
     case "context-full":
-      if (small !== undefined) return await lose(big.runFull());
-      await session.emit(transcript.end("context-full"));
-      return { end: "context-full", finish: "context-full" };
+      return small === undefined ? await finish(session, "context-full") : await lose(big.runFull());
     case "stop":
       return await lose(
         big.fail(new Error(`it stopped at ${end.marker ?? "a marker"}, which was not asked for`)),
@@ -105,6 +117,30 @@ async function endScheduled(session: Session, big: BigModel, cap: Cap, end: BigE
     default:
       return end.reason satisfies never;
   }
+}
+
+/** The small model writes on, or whatever the policy says. */
+async function giveBack(
+  session: Session,
+  plan: BigPlan,
+  end: SegmentEndReason,
+  loss: Loss | undefined,
+): SegmentRun {
+  const { transcript, small } = session;
+  if (plan.close === "forced" && small !== undefined) {
+    return await closeSegment(session, small, end, {
+      by: "forced",
+      ...(loss === undefined ? {} : { loss }),
+    });
+  }
+  await session.emit(transcript.end(end));
+  if (loss !== undefined) await session.emit({ type: "degraded", ...loss });
+  return { end };
+}
+
+async function finish(session: Session, reason: "length" | "context-full" | "end-of-turn"): SegmentRun {
+  await session.emit(session.transcript.end(reason));
+  return { end: reason, finish: reason };
 }
 
 function lostAlone(loss: Loss | undefined): EngineError {

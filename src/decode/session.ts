@@ -43,7 +43,15 @@ export interface SegmentOutcome {
 /** Carries a plan out and says how it ended. Throws what the small model throws, and when the request is aborted or left. */
 export type SegmentRun = Promise<SegmentOutcome>;
 
+/** Whether the big model could write a token now, as far as is known without asking it. */
+export function canHandOver({ big, gate, transcript }: Session): boolean {
+  return big?.lost === false && gate.refuseScheduled(transcript) === undefined;
+}
+
 /** The draws of the two models, and the one in place of a refused tag, must not be correlated. */
-export function seedFor(use: "big" | `redraw ${number}`, sampling: Sampling): Sampling {
+export function seedFor(
+  use: "big" | `redraw ${number}` | `candidate ${number}`,
+  sampling: Sampling,
+): Sampling {
   return { ...sampling, seed: hash32(use, sampling.seed) };
 }

@@ -2,6 +2,7 @@
 import { EngineError } from "../core/errors.ts";
 import { controlPiece } from "../core/piece.ts";
 import type { GenerateEnd, GenerateOptions, MarkerBias } from "../engines/engine.ts";
+import { onCall } from "./call-command.ts";
 import { type Refusal, segmentToken } from "./events.ts";
 import type { ModelContext } from "./model-context.ts";
 import type { SmallPlan } from "./policy.ts";
@@ -70,13 +71,16 @@ function stepOptions(
     sampling: isRedraw ? seedFor(`redraw ${refused.size}`, sampling) : sampling,
     logprobs: session.logprobs,
   };
+  const call = plan.call === undefined ? [] : [plan.call.open];
   // To a vocabulary without tags they are text like any other.
-  if (plan.tags === "banned" && !small.engine.capabilities.isControlToken(open)) return base;
+  const ignoresTags = plan.tags === "banned" && !small.engine.capabilities.isControlToken(open);
+  const stop = ignoresTags ? call : [open, close, ...call];
+  if (stop.length === 0) return base;
   const bias: MarkerBias[] = [...refused].map((marker) => ({ marker, nats: -Infinity }));
   if (dial.bias !== 0 && !refused.has(open) && canAsk(session, plan)) {
     bias.push({ marker: open, nats: dial.bias });
   }
-  return { ...base, stop: [open, close], ...(bias.length === 0 ? {} : { bias }) };
+  return { ...base, stop, ...(bias.length === 0 ? {} : { bias }) };
 }
 
 /** Whether an open tag counts as a request: not when none can be granted any more. */
@@ -139,6 +143,12 @@ async function onTag(
       `${small.engine.model}: it wrote ${marker} where that was forbidden; the bias of its engine does not hold.`,
       { code: "engine-failed" },
     );
+  }
+  if (plan.call !== undefined && marker === plan.call.open) {
+    const mayAsk = session.big?.lost === false && !session.gate.shut;
+    const ended = mayAsk ? await onCall(session, small, plan.call, () => admit(session, plan)) : undefined;
+    if (ended === undefined) refused.add(marker);
+    return ended;
   }
   // As for the big model's segments, a close needs something to close behind.
   const closes = marker === close && plan.tags === "span" && transcript.segmentTokens > 0;

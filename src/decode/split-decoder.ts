@@ -1,7 +1,7 @@
 /**
  * SplitDecoder: two models write one text (Paper 3.1). The small one writes, asks for the big one with an open tag, reads along while
  * that one writes, and takes the pen back where it predicts the close tag. A policy decides who writes next; this file keeps the
- * loop and the life of a request, the segments are in `small-segment`, `controlled-segment` and `scheduled-segment`.
+ * loop and the life of a request, the segments are in `small-segment`, `controlled-segment`, `scheduled-segment` and `steps/`.
  */
 import { type Clock, systemClock } from "../core/clock.ts";
 import { createRng } from "../core/rng.ts";
@@ -9,13 +9,16 @@ import { writeControlled } from "./controlled-segment.ts";
 import { EventChannel } from "./event-channel.ts";
 import type { FinishReason, SplitEvent } from "./events.ts";
 import { finishEvent } from "./finish-event.ts";
-import { closeSession, createSession, readPrompt } from "./open-session.ts";
+import { closeSession, createSession, hasTags, readPrompt } from "./open-session.ts";
+import type { ModelContext } from "./model-context.ts";
 import { type ModelPair, requireFit } from "./pair-fit.ts";
 import type { PolicyRun, SegmentPlan } from "./policy.ts";
 import { type CheckedRequest, type SplitRequest, checkRequest } from "./request.ts";
 import { writeScheduled } from "./scheduled-segment.ts";
 import type { SegmentRun, Session } from "./session.ts";
 import { writeSmall } from "./small-segment.ts";
+import { writeDrafted } from "./steps/drafted-segment.ts";
+import { writeGlimpsed } from "./steps/glimpsed-segment.ts";
 import { StopFound, StopScanner } from "./stop-scanner.ts";
 import { linkController } from "./waiting.ts";
 
@@ -100,7 +103,8 @@ async function write(session: Session, request: SplitRequest): Promise<Outcome> 
   try {
     await readPrompt(session, request);
     const rng = createRng(settings.sampling.seed).fork("policy");
-    const run = request.policy.start({ rng, maxTokens: settings.limits.maxTokens });
+    const { maxTokens } = settings.limits;
+    const run = request.policy.start({ rng, maxTokens, hasTags: hasTags(session) });
     const reason = await writeAll(session, run);
     // The last tag may not have been read yet; the ledger wants its ids.
     if (session.ledger !== undefined) await session.small?.sync();
@@ -128,6 +132,23 @@ async function writeAll(session: Session, run: PolicyRun): Promise<FinishReason>
   }
 }
 
+function writeBySmall(
+  session: Session,
+  small: ModelContext,
+  plan: Exclude<SegmentPlan, { readonly author: "big" }>,
+): SegmentRun {
+  switch (plan.how) {
+    case undefined:
+      return writeSmall(session, small, plan);
+    case "glimpse":
+      return writeGlimpsed(session, small, plan);
+    case "draft":
+      return writeDrafted(session, small, plan);
+    default:
+      return plan satisfies never;
+  }
+}
+
 function carryOut(session: Session, plan: SegmentPlan): SegmentRun {
   const { small, big } = session;
   const missing = (author: string): never => {
@@ -135,7 +156,7 @@ function carryOut(session: Session, plan: SegmentPlan): SegmentRun {
   };
   switch (plan.author) {
     case "small":
-      return writeSmall(session, small ?? missing("small"), plan);
+      return writeBySmall(session, small ?? missing("small"), plan);
     case "big":
       return plan.close === "predicted"
         ? writeControlled(session, big ?? missing("big"), small ?? missing("small"), plan)

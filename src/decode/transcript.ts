@@ -11,6 +11,7 @@ import type {
   Timing,
 } from "./events.ts";
 import type { History, WrittenSegment } from "./policy.ts";
+import { TAIL_LENGTH } from "./steps/boundaries.ts";
 
 interface OpenSegment {
   readonly author: Author;
@@ -26,6 +27,7 @@ export class Transcript implements History {
   bigTokens = 0;
   tagTokens = 0;
   switches = 0;
+  tail = "";
   readonly #clock: Clock;
   readonly #startedMs: number;
   readonly #maxTokens: number;
@@ -69,6 +71,7 @@ export class Transcript implements History {
     for (const token of tokens) text += token.text;
     current.tokens += tokens.length;
     current.text += text;
+    this.tail = (this.tail + text).slice(-TAIL_LENGTH);
     if (current.author === "small") this.smallTokens += tokens.length;
     else this.bigTokens += tokens.length;
     this.#firstTokenMs ??= this.#clock.nowMs() - this.#startedMs;
@@ -86,12 +89,17 @@ export class Transcript implements History {
   tag(
     tag: "open" | "close",
     by: TagOrigin,
-    details: { readonly logprob?: number | undefined; readonly refusal?: Refusal } = {},
+    details: {
+      readonly text?: string;
+      readonly logprob?: number | undefined;
+      readonly refusal?: Refusal;
+    } = {},
   ): SplitEvent {
     return {
       type: "tag",
       tag,
       by,
+      ...(details.text === undefined ? {} : { text: details.text }),
       ...(details.logprob === undefined ? {} : { logprob: details.logprob }),
       ...(details.refusal === undefined ? {} : { refusal: details.refusal }),
     };

@@ -3,13 +3,16 @@
  * model. Controls matter as much as the method: tuning costs a small model skill at the spans it hands over, so that an honest
  * gain is one over the best of `small`, `never` and `self`.
  */
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError, errorMessage } from "../core/errors.ts";
+import { parsePolicy, parsePolicySpec } from "../decode/index.ts";
 
 export type ArmPolicy =
   | { readonly kind: "never" }
   | { readonly kind: "self" }
   | { readonly kind: "learned" }
   | { readonly kind: "always" }
+  /** Any other policy on the tuned checkpoint, with what of its options the arm's name says. */
+  | { readonly kind: "policy"; readonly name: string; readonly options: Readonly<Record<string, unknown>> }
   /** Random spans go to the big model, the tag is banned; `share` of the generated tokens. */
   | { readonly kind: "random"; readonly share: number }
   /** As `random`, with the share steered so that the measured one equals that of the arm `target`. */
@@ -36,6 +39,16 @@ const FIXED_ARMS: ReadonlyMap<string, Omit<Arm, "name">> = new Map([
   ["big", { checkpoint: "tuned", policy: { kind: "always" } }],
 ]);
 
+/** Policies that are arms under their own names, with options if wanted: `entropy:threshold=1.2`. */
+const POLICY_ARMS: readonly string[] = [
+  "entropy",
+  "step-score",
+  "call-n",
+  "cue",
+  "logprob-select",
+  "rewrite",
+];
+
 /** For help texts: each arm in one line. */
 export const ARM_HELP: readonly (readonly [name: string, meaning: string])[] = [
   ["small", "the small model before tuning, alone"],
@@ -43,6 +56,12 @@ export const ARM_HELP: readonly (readonly [name: string, meaning: string])[] = [
   ["self", "the tuned small model, which writes its own offloaded spans"],
   ["learned", "the tuned small model hands over where it wants to: the method"],
   ["big", "the big model alone"],
+  ["entropy", "the big model writes steps whose first token the small one is unsure of (GlimpRouter)"],
+  ["step-score", "the big model scores each step and writes those anew that score low (SpecReason)"],
+  ["call-n", "what the small model asks for, a number of tokens each time (RelayLLM)"],
+  ["cue", "some tokens of the big model where a step begins with a cue (Speculative Thinking)"],
+  ["logprob-select", "of several drafts of each step the one that the big model finds likeliest"],
+  ["rewrite", "the big model rewrites drafted steps from their first unlikely token on"],
   ["random:SHARE", "random spans to the big model, the tag banned, e.g. random:0.05"],
   ["random~ARM", "as random, with the share of tokens matched to that of ARM, e.g. random~learned"],
 ];
@@ -79,7 +98,19 @@ function parseArm(name: string): Arm {
     }
     return { name, checkpoint: "tuned", policy: { kind: "random", share } };
   }
+  const policy = POLICY_ARMS.find((known) => name === known || name.startsWith(`${known}:`));
+  if (policy !== undefined) return parsePolicyArm(name);
   throw usage(`unknown arm ${JSON.stringify(name)}; arms: ${armNames()}.`);
+}
+
+function parsePolicyArm(arm: string): Arm {
+  try {
+    parsePolicy(arm);
+    const { name, options } = parsePolicySpec(arm);
+    return { name: arm, checkpoint: "tuned", policy: { kind: "policy", name, options } };
+  } catch (error) {
+    throw usage(`arm ${JSON.stringify(arm)}: ${errorMessage(error)}`);
+  }
 }
 
 function requireTarget(name: string, target: string, arms: readonly Arm[]): void {
@@ -92,6 +123,7 @@ function requireTarget(name: string, target: string, arms: readonly Arm[]): void
   }
 }
 
-const armNames = (): string => ARM_HELP.map(([name]) => name).join(", ");
+const armNames = (): string =>
+  `${ARM_HELP.map(([name]) => name).join(", ")}; ${POLICY_ARMS.join(", ")} with options if wanted, as in entropy:threshold=1.2`;
 
 const usage = (message: string): ConfigError => new ConfigError(message, { code: "usage" });

@@ -22,6 +22,19 @@ import { eventsOf, isIdle, prompt, promptForBig, request, toyPair, traceOf } fro
 
 const { open, close } = OFFLOAD_TAGS;
 const seeds = fc.nat({ max: 1_000_000 });
+const NAMES = [
+  "learned",
+  "random",
+  "entropy",
+  "step-score",
+  "call-n",
+  "cue",
+  "logprob-select",
+  "rewrite",
+  "never",
+  "self",
+  "always",
+];
 
 /** One model alone, token by token, tags forbidden: in advance, or drawn anew when they come. */
 async function alone(
@@ -237,10 +250,10 @@ test("a policy may end a segment at any token, before or after it", async () => 
 
 describe("parsePolicy", () => {
   test("knows its names, and says so", () => {
-    expect(POLICY_NAMES).toEqual(["learned", "random", "never", "self", "always"]);
+    expect(POLICY_NAMES).toEqual(NAMES);
     for (const name of POLICY_NAMES) expect(parsePolicy(name).name).toBe(name);
     expect(() => parsePolicy("sometimes")).toThrow(
-      'unknown policy "sometimes"; known are learned, random, never, self, always.',
+      'unknown policy "sometimes"; known are learned, random, entropy, step-score, call-n, cue, logprob-select, rewrite, never, self, always.',
     );
     expect(() => parsePolicy("constructor")).toThrow(ConfigError);
     expect(() => parsePolicy("random", { share: 2 })).toThrow(/policy "random", option "share"/);

@@ -35,8 +35,10 @@ const NOT_OFFERED = "it cannot be honoured here: leave it out";
 /** `splitreason`: the dial and what to report, per request. */
 export const extensionSchema = z
   .object({
-    /** Which policy decides who writes: learned, random, never, self, always. */
-    policy: optional(z.string().min(1)),
+    /** Which policy decides who writes, e.g. `learned`, `random`, `entropy` or `entropy:threshold=1.2`. */
+    policy: optional(z.string().min(1).max(4_096)),
+    /** Its options; those in the policy's own name win. */
+    policyOptions: optional(z.record(z.string().max(64), z.unknown())),
     /** Nats added to the small model's wish to ask. */
     bias: optional(z.number().min(-100).max(100)),
     /** Hard cap on the big model's share of the generated tokens. */

@@ -4,8 +4,16 @@
  */
 import { SplitReasonError } from "../../core/errors.ts";
 import { hash32 } from "../../core/rng.ts";
-import { type Dial, type Policy, parsePolicy, POLICY_NAMES, requireFit } from "../../decode/index.ts";
+import {
+  type Dial,
+  type Policy,
+  parsePolicySpec,
+  POLICY_NAMES,
+  type PolicySpec,
+  requireFit,
+} from "../../decode/index.ts";
 import type { Pair, PairPrompt } from "../../decode/pair.ts";
+import { type PairConfig, pairPolicy } from "../../decode/pair-config.ts";
 import type { GatewayConfig } from "../config.ts";
 import { invalidRequest } from "../errors.ts";
 import type { DialPreset } from "../model-presets.ts";
@@ -123,7 +131,9 @@ function refuseContradiction(model: string, preset: DialPreset, extension: Parti
   for (const field of ["policy", "budget"] as const) {
     const named = preset[field];
     const asked = extension[field];
-    if (named === undefined || asked === undefined || named === asked) continue;
+    // A policy is what its name says, whatever its options.
+    const isSame = field === "policy" && typeof asked === "string" && asked.split(":", 1)[0] === named;
+    if (named === undefined || asked === undefined || named === asked || isSame) continue;
     throw invalidRequest(
       `splitreason.${field}: ${JSON.stringify(asked)} contradicts the model's name ${model}, which stands for ${JSON.stringify(named)}.`,
       { param: `splitreason.${field}` },
@@ -133,19 +143,16 @@ function refuseContradiction(model: string, preset: DialPreset, extension: Parti
 
 function choosePolicy(preset: DialPreset, extension: Partial<ExtensionFields>, pair: Pair): Policy {
   const { config } = pair;
-  const name = extension.policy ?? preset.policy ?? config.policy;
+  const spec = extension.policy ?? preset.policy ?? config.policy;
+  const { name } = specOf(spec);
   const param = extension.policy === undefined ? "model" : "splitreason.policy";
-  const options =
-    name === preset.policy ? preset.policyOptions : name === config.policy ? config.policyOptions : {};
   if (!POLICY_NAMES.includes(name)) {
     throw invalidRequest(
       `${param}: there is no policy ${JSON.stringify(name.slice(0, 60))}; known are ${POLICY_NAMES.join(", ")}.`,
-      {
-        param,
-      },
+      { param },
     );
   }
-  const policy = parsePolicy(name, options);
+  const policy = optionedPolicy(spec, preset, extension, config);
   try {
     requireFit(pair, policy, config.options.tags);
   } catch (error) {
@@ -157,10 +164,48 @@ function choosePolicy(preset: DialPreset, extension: Partial<ExtensionFields>, p
   return policy;
 }
 
+/** The request's own options win over the preset's, and those over the pair's. */
+function optionedPolicy(
+  spec: string,
+  preset: DialPreset,
+  extension: Partial<ExtensionFields>,
+  config: PairConfig,
+): Policy {
+  const { name } = specOf(spec);
+  const presetSpec = preset.policy === undefined ? undefined : specOf(preset.policy);
+  const fromPreset = presetSpec?.name === name ? { ...preset.policyOptions, ...presetSpec.options } : {};
+  const param = extension.policyOptions === undefined ? "splitreason.policy" : "splitreason.policyOptions";
+  try {
+    return pairPolicy(config, spec, { ...fromPreset, ...extension.policyOptions });
+  } catch (error) {
+    const isAsked = extension.policy !== undefined || extension.policyOptions !== undefined;
+    if (!(error instanceof SplitReasonError) || !isAsked) throw error;
+    throw invalidRequest(`${param}: ${error.message}`, { param, cause: error });
+  }
+}
+
+/** A policy's name with its options; what cannot be read as such is a name that no policy has. */
+function specOf(spec: string): PolicySpec {
+  try {
+    return parsePolicySpec(spec);
+  } catch (error) {
+    if (!(error instanceof SplitReasonError)) throw error;
+    throw invalidRequest(`splitreason.policy: ${error.message}`, {
+      param: "splitreason.policy",
+      cause: error,
+    });
+  }
+}
+
 /** Dials that a policy has no use for; docs/decoding.md says why. Caps on a model that writes nothing are kept by themselves. */
 const WITHOUT: Readonly<Record<string, readonly (keyof Dial)[]>> = {
   never: ["bias"],
   random: ["bias", "reject"],
+  entropy: ["bias", "reject"],
+  "step-score": ["bias", "reject"],
+  cue: ["bias", "reject"],
+  "logprob-select": ["bias", "reject"],
+  rewrite: ["bias", "reject"],
   always: ["bias", "reject", "budget", "maxSegmentTokens", "maxSegments"],
 };
 

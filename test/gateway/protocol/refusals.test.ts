@@ -111,7 +111,11 @@ const CHAT_FAULTS: readonly (readonly [fields: object, param: string, says: RegE
   [split({ reject: 1.5 }), "splitreason.reject", /./],
   [split({ authors: "yes" }), "splitreason.authors", /./],
   [split({ reasoning: "none" }), "splitreason.reasoning", /./],
-  [split({ policy: "toString" }), "splitreason.policy", /known are learned, random, never, self, always/],
+  [
+    split({ policy: "toString" }),
+    "splitreason.policy",
+    /known are learned, random, entropy, step-score, call-n, cue, logprob-select, rewrite, never, self, always/,
+  ],
   [split({ policy: "always", budget: 0.5 }), "splitreason.budget", /always cannot honour budget 0.5/],
   [split({ policy: "random", bias: 1 }), "splitreason.bias", /random cannot honour bias/],
   [split({ policy: "never", bias: 1 }), "splitreason.bias", /never cannot honour bias/],

@@ -1,0 +1,149 @@
+/** The big model reads a draft on trial: what it thinks of it, and what of it stays in its context. */
+import { controlPiece } from "../../core/piece.ts";
+import type { BigModel, Loss } from "../big-model.ts";
+import { mergeIds } from "../model-context.ts";
+import type { DraftJudge } from "../policy.ts";
+import type { Session } from "../session.ts";
+import type { UntaggedToken } from "../untagged-tokens.ts";
+import { withTimeout } from "../waiting.ts";
+
+export interface Reading {
+  /** Tokens of the draft that stay, from its first one on. */
+  readonly keep: number;
+  /** For the choice among candidates: the highest is the best. */
+  readonly value: number;
+}
+
+export type ReadingOutcome = { readonly reading: Reading } | { readonly loss: Loss };
+
+/** Reads one draft behind the big model's context, which must be up to date ({@link BigModel.prepare}). {@link keepRead} must follow. */
+export async function readDraft(
+  session: Session,
+  big: BigModel,
+  tokens: readonly UntaggedToken[],
+  judge: DraftJudge,
+): Promise<ReadingOutcome> {
+  try {
+    const reading =
+      judge.by === "likelihood"
+        ? await readByLikelihood(session, big, tokens, judge)
+        : await readByQuestion(session, big, tokens, judge);
+    session.signal.throwIfAborted();
+    return reading === "full" ? { loss: big.runFull() } : { reading };
+  } catch (error) {
+    session.signal.throwIfAborted();
+    return { loss: big.fail(error) };
+  }
+}
+
+/**
+ * What was read behind `start` stays as far as the first `keep` tokens go.
+ * @returns whether the big model knows them now; if not they have to be told to it.
+ */
+export async function keepRead(
+  session: Session,
+  big: BigModel,
+  { tokens, start, keep }: { tokens: readonly UntaggedToken[]; start: number; keep: number },
+): Promise<{ readonly inBig: boolean; readonly loss?: Loss }> {
+  const pieces = big.piecesOf(tokens);
+  const isAll = keep === tokens.length;
+  // Between vocabularies a token of one is none of the other's: a part of the draft is read anew.
+  const position = isAll ? undefined : big.sharesTokens ? start + keep : start;
+  try {
+    const { sequence } = big.context;
+    if (position !== undefined) await timed(session, big, sequence.truncate(position), "forgetting a draft");
+  } catch (error) {
+    session.signal.throwIfAborted();
+    return { inBig: false, loss: big.fail(error) };
+  }
+  if (!isAll && !big.sharesTokens) return { inBig: keep === 0 };
+  big.context.noteGenerated(isAll ? pieces : pieces.slice(0, keep));
+  return { inBig: true };
+}
+
+async function readByLikelihood(
+  session: Session,
+  big: BigModel,
+  tokens: readonly UntaggedToken[],
+  judge: Extract<DraftJudge, { readonly by: "likelihood" }>,
+): Promise<Reading | "full"> {
+  const { sequence, signal } = big.context;
+  const pieces = mergeIds(big.piecesOf(tokens));
+  const options = { watch: [], tokenLogprobs: true };
+  const outcome = await timed(session, big, sequence.score(pieces, options, signal), "reading a draft");
+  if (outcome.status === "context-full") return "full";
+  const { entries } = outcome;
+  // Unknown for the first token of a sequence only, which no draft is.
+  const logprobs = entries.map(({ tokenLogprob }) => tokenLogprob ?? 0);
+  const kept = judge.keep(logprobs);
+  const value = judge.value(logprobs);
+  if (kept >= entries.length) return { keep: tokens.length, value };
+  const units = entries.slice(0, kept).reduce((sum, { text }) => sum + text.length, 0);
+  return { keep: big.sharesTokens ? wholeUntil(tokens, kept) : tokensWithin(tokens, units), value };
+}
+
+async function readByQuestion(
+  session: Session,
+  big: BigModel,
+  tokens: readonly UntaggedToken[],
+  judge: Extract<DraftJudge, { readonly by: "question" }>,
+): Promise<Reading | "full"> {
+  const { sequence, signal } = big.context;
+  const read = await timed(
+    session,
+    big,
+    sequence.append(mergeIds(big.piecesOf(tokens)), signal),
+    "reading a draft",
+  );
+  if (read.status === "context-full") return "full";
+  const behindDraft = sequence.position;
+  const asked = await timed(
+    session,
+    big,
+    sequence.append([controlPiece(judge.question)], signal),
+    "reading a question",
+  );
+  if (asked.status === "context-full") return "full";
+  const answer = await timed(session, big, readAnswer(session, big, judge.answerTokens), "an answer");
+  await timed(session, big, sequence.truncate(behindDraft), "forgetting a question");
+  return { keep: judge.accepts(answer) ? tokens.length : 0, value: 0 };
+}
+
+/** Greedy. The answer is nobody's output: it is counted as thrown away. */
+async function readAnswer(session: Session, big: BigModel, maxTokens: number): Promise<string> {
+  const { sequence, signal, engine } = big.context;
+  const { tags } = session.settings.options;
+  const known = [tags.open, tags.close].filter((tag) => engine.capabilities.isControlToken(tag));
+  const bias = engine.capabilities.logitBias ? known.map((marker) => ({ marker, nats: -Infinity })) : [];
+  const sampling = { temperature: 0, seed: session.settings.sampling.seed };
+  let answer = "";
+  for await (const event of sequence.generate({ maxTokens, sampling, bias }, signal)) {
+    if (event.type === "end") break;
+    answer += event.text;
+    big.context.countDiscarded(1);
+  }
+  return answer;
+}
+
+function timed<T>(session: Session, big: BigModel, work: Promise<T>, what: string): Promise<T> {
+  return withTimeout(work, session.settings.options.bigTimeoutMs, `${big.context.engine.model}: ${what}`);
+}
+
+/** The most of the first `count` tokens that does not end within a code point. */
+function wholeUntil(tokens: readonly UntaggedToken[], count: number): number {
+  let whole = count;
+  while (whole > 0 && tokens[whole - 1]?.text === "") whole--;
+  return whole;
+}
+
+/** The tokens that lie wholly within the first `units` code units of the text. */
+function tokensWithin(tokens: readonly UntaggedToken[], units: number): number {
+  let count = 0;
+  let length = 0;
+  for (const { text } of tokens) {
+    length += text.length;
+    if (length > units) break;
+    count++;
+  }
+  return wholeUntil(tokens, count);
+}

@@ -1,0 +1,136 @@
+/** The small model drafts steps, the big one reads each: what it agrees with becomes output. */
+import type { BigModel, Loss } from "../big-model.ts";
+import type { ModelContext } from "../model-context.ts";
+import type { DraftPlan } from "../policy.ts";
+import { type SegmentRun, type Session, canHandOver } from "../session.ts";
+import { SmallOutput } from "../small-output.ts";
+import type { UntaggedToken } from "../untagged-tokens.ts";
+import { keepRead, readDraft } from "./draft-reading.ts";
+import { type Draft, StepDrafts } from "./step-drafts.ts";
+
+export async function writeDrafted(session: Session, small: ModelContext, plan: DraftPlan): SegmentRun {
+  const { transcript, ledger } = session;
+  const output = new SmallOutput(session, plan.reason);
+  const drafts = new StepDrafts(session, small, plan);
+  let begun: UntaggedToken | undefined;
+  try {
+    for (;;) {
+      if (transcript.remaining <= 0) return await output.finish("length");
+      if ((await small.sync()).status === "context-full") return await output.finish("context-full");
+      const { draft, keep, inBig } = await judgedDraft(session, drafts, plan, begun);
+      const { tokens, next, end } = draft;
+      const isWhole = keep === tokens.length;
+      const goesOn = isWhole && end === "step" && !(plan.handOver === true && canHandOver(session));
+      begun = goesOn ? next : undefined;
+      if (!goesOn) await drafts.drop(draft, keep);
+      drafts.settle(keep);
+      await output.keep(tokens.slice(0, keep), inBig);
+      if (goesOn) continue;
+      if (!isWhole) return await output.end("scheduled");
+      if (end === "step") return await output.end("scheduled");
+      switch (end.reason) {
+        case "limit":
+          break;
+        case "context-full":
+          return await output.finish("context-full");
+        default:
+          ledger?.endTurn(end);
+          return await output.finish("end-of-turn");
+      }
+    }
+  } finally {
+    drafts.end();
+  }
+}
+
+interface JudgedDraft {
+  /** It is in the small model's sequence. */
+  readonly draft: Draft;
+  readonly keep: number;
+  readonly inBig: boolean;
+}
+
+async function judgedDraft(
+  session: Session,
+  drafts: StepDrafts,
+  plan: DraftPlan,
+  begun: UntaggedToken | undefined,
+): Promise<JudgedDraft> {
+  const { big } = session;
+  if (big === undefined || !(await isListening(session, big))) {
+    const draft = await drafts.write(begun);
+    return { draft, keep: draft.tokens.length, inBig: false };
+  }
+  return plan.candidates === 1
+    ? await judgeOne(session, big, await drafts.write(begun), plan)
+    : await chooseBest(session, big, drafts, { plan, begun });
+}
+
+/** Whether the big model could write now, with its context up to date. */
+async function isListening(session: Session, big: BigModel): Promise<boolean> {
+  if (!canHandOver(session)) return false;
+  const loss = await big.prepare();
+  session.signal.throwIfAborted();
+  if (loss !== undefined) await session.emit({ type: "degraded", ...loss });
+  return loss === undefined;
+}
+
+async function judgeOne(
+  session: Session,
+  big: BigModel,
+  draft: Draft,
+  plan: DraftPlan,
+): Promise<JudgedDraft> {
+  const { tokens } = draft;
+  if (tokens.length === 0) return { draft, keep: 0, inBig: true };
+  const start = big.context.sequence.position;
+  const outcome = await readDraft(session, big, tokens, plan.judge);
+  if ("loss" in outcome) return await unread(session, draft, outcome.loss);
+  const { keep } = outcome.reading;
+  const { inBig, loss } = await keepRead(session, big, { tokens, start, keep });
+  if (loss !== undefined) return await unread(session, draft, loss);
+  return { draft, keep, inBig };
+}
+
+/** The big model was lost over it: the draft stays. */
+async function unread(session: Session, draft: Draft, loss: Loss): Promise<JudgedDraft> {
+  await session.emit({ type: "degraded", ...loss });
+  return { draft, keep: draft.tokens.length, inBig: false };
+}
+
+/** Equal drafts are read once; of equally good ones the first is the best. Where the first one is the end of the turn, that is it. */
+async function chooseBest(
+  session: Session,
+  big: BigModel,
+  drafts: StepDrafts,
+  { plan, begun }: { readonly plan: DraftPlan; readonly begun: UntaggedToken | undefined },
+): Promise<JudgedDraft> {
+  const written = await drafts.writeSeveral(plan.candidates, begun);
+  const start = big.context.sequence.position;
+  const seen = new Set<string>();
+  let best: { readonly draft: Draft; readonly value: number } | undefined;
+  for (const draft of written[0]?.tokens.length === 0 ? [] : written) {
+    const text = draft.tokens.map((token) => token.text).join("");
+    if (text === "" || seen.has(text)) continue;
+    seen.add(text);
+    const outcome = await readDraft(session, big, draft.tokens, plan.judge);
+    if ("loss" in outcome) {
+      await session.emit({ type: "degraded", ...outcome.loss });
+      break;
+    }
+    if (best === undefined || outcome.reading.value > best.value) {
+      best = { draft, value: outcome.reading.value };
+    }
+    const { loss } = await keepRead(session, big, { tokens: draft.tokens, start, keep: 0 });
+    if (loss === undefined) continue;
+    await session.emit({ type: "degraded", ...loss });
+    break;
+  }
+  const chosen = best?.draft ?? written[0];
+  if (chosen === undefined) throw new RangeError("no draft was asked for");
+  await drafts.restore(chosen);
+  // What only told that the step was over was thrown away with the others. A choice among draws is no draw of the small model's.
+  const { next: _, ...rest } = chosen;
+  const draft = { ...rest, tokens: chosen.tokens.map((token) => ({ ...token, mask: 0 as const })) };
+  return { draft, keep: draft.tokens.length, inBig: false };
+}

@@ -1,0 +1,86 @@
+/** The small model writes step by step, and hands a step over whose first token it is unsure of. */
+import { EngineError } from "../../core/errors.ts";
+import type { GenerateEnd } from "../../engines/engine.ts";
+import type { ModelContext } from "../model-context.ts";
+import type { GlimpsePlan } from "../policy.ts";
+import { type SegmentRun, type Session, canHandOver } from "../session.ts";
+import { SmallOutput } from "../small-output.ts";
+import { untaggedTokens } from "../untagged-tokens.ts";
+import { beginsStep, stepStart } from "./boundaries.ts";
+
+export async function writeGlimpsed(session: Session, small: ModelContext, plan: GlimpsePlan): SegmentRun {
+  const { transcript, ledger } = session;
+  const output = new SmallOutput(session, plan.reason);
+  for (;;) {
+    if (transcript.remaining <= 0) return await output.finish("length");
+    if ((await small.sync()).status === "context-full") return await output.finish("context-full");
+    const mayBegin = stepStart(plan.step, transcript.tail) !== "no" && canHandOver(session);
+    const end = mayBegin
+      ? await glimpse(session, small, plan, output)
+      : await writeOn(session, small, plan, output);
+    switch (end) {
+      case "hard":
+        return await output.end("scheduled");
+      case "go-on":
+        break;
+      default:
+        if (end.reason === "context-full") return await output.finish("context-full");
+        ledger?.endTurn(end);
+        return await output.finish("end-of-turn");
+    }
+  }
+}
+
+type PartEnd = "hard" | "go-on" | (GenerateEnd & { readonly reason: "end-of-turn" | "context-full" });
+
+/** One token: kept, or thrown away when it begins a step that is too hard. */
+async function glimpse(
+  session: Session,
+  small: ModelContext,
+  plan: GlimpsePlan,
+  output: SmallOutput,
+): Promise<PartEnd> {
+  const before = small.sequence.position;
+  const tokens = untaggedTokens(session, small, { maxTokens: 1, entropy: true });
+  const { value: first, done } = await tokens.next();
+  if (done === true) return partEnd(first);
+  await tokens.return({ type: "end", reason: "limit" });
+  if (beginsStep(plan.step, session.transcript.tail, first.text) && plan.hard(entropyOf(first, small))) {
+    small.countDiscarded(1);
+    await small.sequence.truncate(before);
+    return "hard";
+  }
+  await output.keep([first], false);
+  return "go-on";
+}
+
+/** As far as the next place where a step may begin. */
+async function writeOn(
+  session: Session,
+  small: ModelContext,
+  plan: GlimpsePlan,
+  output: SmallOutput,
+): Promise<PartEnd> {
+  const { transcript } = session;
+  const tokens = untaggedTokens(session, small, { maxTokens: transcript.remaining });
+  for (;;) {
+    const { value, done } = await tokens.next();
+    if (done === true) return partEnd(value);
+    await output.keep([value], false);
+    if (stepStart(plan.step, transcript.tail) === "no" || !canHandOver(session)) continue;
+    await tokens.return({ type: "end", reason: "limit" });
+    return "go-on";
+  }
+}
+
+function partEnd(end: GenerateEnd): PartEnd {
+  const { reason } = end;
+  return reason === "end-of-turn" || reason === "context-full" ? { ...end, reason } : "go-on";
+}
+
+function entropyOf({ entropy }: { readonly entropy?: number }, { engine }: ModelContext): number {
+  if (entropy !== undefined) return entropy;
+  throw new EngineError(`${engine.model}: its engine reported no entropy, which it said it would.`, {
+    code: "engine-failed",
+  });
+}
