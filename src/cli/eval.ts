@@ -4,8 +4,11 @@ import { join } from "node:path";
 
 import type { Command } from "commander";
 
-import { EngineError } from "../core/errors.ts";
+import { ConfigError, EngineError } from "../core/errors.ts";
+import { expandArms } from "../eval/all-arms.ts";
 import { ARM_HELP, DEFAULT_ARMS, parseArms } from "../eval/arms.ts";
+import { parseParameters } from "../eval/cost/model-size.ts";
+import { loadRates } from "../eval/cost/prices.ts";
 import { evaluate, type EvaluationSettings } from "../eval/evaluate.ts";
 import { PARTIAL_ROWS_FILE } from "../eval/journal.ts";
 import type { EvaluationSummary } from "../eval/summary.ts";
@@ -28,6 +31,9 @@ interface EvalFlags extends PairFlags {
   readonly smallBase?: string;
   readonly share?: number;
   readonly out?: string;
+  readonly reproducible?: boolean;
+  readonly prices?: string;
+  readonly parameters?: string;
 }
 
 export function registerEval(program: Command, context: CommandContext): void {
@@ -62,12 +68,33 @@ export function registerEval(program: Command, context: CommandContext): void {
       "the big model's share of the tokens under learned, by the small model's calibration",
       realNumber(0, 1),
     )
-    .option("--out <dir>", "write rows.jsonl and summary.json; continues a run that was stopped", filledText);
+    .option("--out <dir>", "write rows.jsonl and summary.json; continues a run that was stopped", filledText)
+    .option(
+      "--reproducible",
+      "with --out: times and work go to measured.jsonl, so that rows.jsonl is the same, byte for byte, for the same seed",
+    )
+    .option(
+      "--prices <file>",
+      "a table of prices, YAML or JSON: adds dollars (and joules, if it says how many an operation takes)",
+      filledText,
+    )
+    .option(
+      "--parameters <sizes>",
+      "sizes of models that are not files here, for estimates of arithmetic: small=1.5e9,big=32e9",
+      filledText,
+    );
   addPairFlags(command)
     .addHelpText("after", HELP)
     .action(async (taskName: string, flags: EvalFlags) => {
       const { terminal } = context;
-      const arms = parseArms(flags.arms);
+      const arms = parseArms(expandArms(flags.arms));
+      if (flags.reproducible === true && flags.out === undefined) {
+        throw new ConfigError("--reproducible is about the files of --out DIR: give both.", {
+          code: "usage",
+        });
+      }
+      const rates = flags.prices === undefined ? undefined : await loadRates(flags.prices);
+      const sizes = flags.parameters === undefined ? undefined : parseParameters(flags.parameters);
       // The graders' parser is loaded by those only who evaluate.
       const { openTask } = await import("../eval/tasks/open.ts");
       const task = await openTask(taskName, { signal: terminal.signal, fetchRows: hubRows(terminal) });
@@ -90,6 +117,9 @@ export function registerEval(program: Command, context: CommandContext): void {
         randomChunk,
         ...(threads === undefined ? {} : { threads }),
         ...(out === undefined ? {} : { out }),
+        ...(flags.reproducible === true ? { apart: true } : {}),
+        ...(rates === undefined ? {} : { rates }),
+        ...(sizes === undefined ? {} : { sizes }),
       });
       terminal.out(
         flags.json === true
@@ -162,12 +192,18 @@ Without a file a benchmark is read from the Hugging Face hub (HF_ENDPOINT, HF_TO
 
 Arms:
 ${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}
-The control is the best of small, never and self: a gain counts when it is one over that.
+all stands for every arm (random ones with a share are to be named). The control is the best of small, never and self: a gain counts when it
+is one over that. docs/evaluating.md defines every figure. A table of prices, in dollars for a million tokens:
+  models:
+    small: {prompt: 0.05, cachedPrompt: 0.01, completion: 0.20}
+    big: {prompt: 1.00, cachedPrompt: 0.10, completion: 4.00}
 
 Examples:
   splitreason eval micro
   splitreason eval micro --arms learned,random~learned --problems 1000 --out runs/matched
   splitreason eval aime24:aime24.jsonl --samples 4 --temperature 0.6 --pair my-pair.json
   splitreason eval micro --samples 8 --temperature 0.6 --json > result.json
+  splitreason eval micro --arms all --problems 2000 --out runs/table
+  splitreason eval micro --prices prices.yaml --out runs/priced
   splitreason eval micro --small gguf:my-small.gguf --small-base gguf:before.gguf --big gguf:my-big.gguf
 `;

@@ -1,5 +1,4 @@
 /** Prices and energy, as the user states them: nothing here is a default, since no figure would be true for everybody. */
-import { parse } from "yaml";
 import { z } from "zod";
 
 import { ConfigError, errorMessage } from "../../core/errors.ts";
@@ -50,6 +49,7 @@ export async function loadRates(path: string): Promise<Rates> {
   const text = await readTextFile(path, 1024 * 1024);
   let document: unknown;
   try {
+    const { parse } = await import("yaml");
     document = parse(text);
   } catch (error) {
     throw new ConfigError(`price table ${path} is neither YAML nor JSON: ${errorMessage(error)}`, {
