@@ -15,7 +15,8 @@ const CHECKPOINTS = [
   { folder: "ours/tuned/export", arms: "learned", prefix: "sft" },
   { folder: "paper/best", arms: "learned,never", prefix: "paper" },
   { folder: "random-spans/tuned/export", arms: "learned", prefix: "random-spans sft" },
-  { folder: "random-spans/grpo/best", arms: "learned", prefix: "random-spans ours" },
+  { folder: "random-spans/grpo/best", arms: "learned", prefix: "random-spans searched" },
+  { folder: "random-spans/refined/best", arms: "learned", prefix: "random-spans ours" },
   { folder: "broken-mask/best", arms: "learned,never", prefix: "broken mask" },
 ] as const;
 
@@ -88,7 +89,8 @@ const armName = (prefix: string, arm: string): string =>
 
 function outcome(name: string, rows: readonly RowFigures[]): ArmOutcome {
   const ordered = rows.toSorted((a, b) => (a.problemId < b.problemId ? -1 : 1));
-  const sum = (pick: (row: RowFigures) => number): number => ordered.reduce((total, row) => total + pick(row), 0);
+  const sum = (pick: (row: RowFigures) => number): number =>
+    ordered.reduce((total, row) => total + pick(row), 0);
   return {
     name,
     correctP: ordered.map(({ correct }) => correct),

@@ -12,6 +12,7 @@ import {
   published,
 } from "../../src/recipes/micro/index.ts";
 import { reinforce, reinforceConfigSchema } from "../../src/recipes/reinforce/index.ts";
+import { BEST_FOLDER } from "../../src/train/grpo.ts";
 import { withoutMask } from "./broken-mask.ts";
 
 const PAIR = "models/micro";
@@ -19,25 +20,43 @@ const PAIR = "models/micro";
 /** The shipped recipe, with the annotation of seed 1. */
 export const learningOf = (seed: number): MicroLearnConfig => ({ ...fullLearning(seed), seed: 1 });
 
-/** A model that asks in the wrong places has to look for the right ones: it asks more often at first, and prices rise later. */
-export function exploring(config: MicroLearnConfig): MicroLearnConfig {
+/**
+ * A model that asks in the wrong places has to find the right ones before anything can be refined. In the rollouts it asks more often than it
+ * would, falling to as often as it does; its words are those that it says when served (at temperature 1 wrong copies would hide what a right question earned);
+ * trained is where it asks and closes, nothing else; asking costs nothing yet.
+ */
+export function searching(config: MicroLearnConfig): MicroLearnConfig {
   const { reinforcement } = config;
   return {
     ...config,
     reinforcement: {
       ...reinforcement,
-      reward: { ...EXPLORING_REWARD },
+      reward: { name: "cost", lambda: 0, format: 0 },
+      heldOut: 200,
+      heldOutSharePrice: 0,
+      heldOutBudget: 1,
       grpo: {
         ...reinforcement.grpo,
-        steps: 60,
-        learningRate: 6e-4,
-        exploration: { bias: 3, share: 0.8 },
+        steps: 20,
+        problems: 32,
+        members: 12,
+        choices: "tags",
+        temperature: 0.5,
+        maxSegmentTokens: 8,
+        exploration: { bias: 2.3, share: 0.8 },
+        learningRate: 8e-4,
+        warmupSteps: 3,
+        evaluateEvery: 5,
       },
     },
   };
 }
 
-const EXPLORING_REWARD = { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.03, rampShare: 1 };
+/** Then the shipped recipe, longer and with a price that rises more slowly: the words have to be repaired as well. */
+const REFINING = {
+  reward: { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.03, rampShare: 0.6, format: 0 },
+  grpo: { steps: 60, problems: 20, members: 8, learningRate: 4e-4, evaluateEvery: 10 },
+};
 
 /** As many spans as the annotation found in each trace, each one word, anywhere in the chain of thought. */
 export function randomSpans(rows: readonly TraceRow[], seed: number): TraceRow[] {
@@ -93,15 +112,29 @@ export async function trainSeed(
       case "paper":
         await reinforce(fromTuned("paper"), out, grpoReport(seed, run));
         break;
-      case "random-spans":
-        await learnToOffload({
+      case "random-spans": {
+        const found = await learnToOffload({
           ...common,
-          config: exploring(config),
+          config: searching(config),
           work: out,
           annotate: (rows) => randomSpans(rows, seed),
           ...report(seed, run),
         });
+        if (found === undefined) break;
+        const { grpo } = REFINING;
+        const refining = { ...reinforcement, ...REFINING, grpo: { ...reinforcement.grpo, ...grpo } };
+        await reinforce(
+          reinforceConfigSchema.parse({
+            ...refining,
+            model: join(out, "grpo", BEST_FOLDER),
+            big: `gguf:${common.big.gguf}`,
+            threads,
+          }),
+          join(out, "refined"),
+          grpoReport(seed, `${run}, refining`),
+        );
         break;
+      }
       case "broken-mask":
         await reinforce(fromTuned(reinforcement.reward), out, {
           ...grpoReport(seed, run),
