@@ -14,7 +14,7 @@ const BARE_UNIT =
 
 export function cleanLatex(latex: string): string {
   let text = latex.slice(0, MAX_ANSWER_LENGTH + 1).trim();
-  text = text.replace(/^\$+|(?<!\\)\$+$/gu, "").replace(/^\\[[(]|\\[\])]$/gu, "");
+  text = text.replace(/^\$+|(?<!\\)\$+[.,;]?$/gu, "").replace(/^\\[[(]|\\[\])][.,;]?$/gu, "");
   text = text
     .replace(/(?<!\\)\\(?:!|,|;|:|>|quad|qquad|displaystyle|textstyle|limits)(?![a-zA-Z])|~/gu, " ")
     .replace(/(?<!\\)\\ /gu, " ")

@@ -13,10 +13,10 @@ const DOUBLE_TOLERANCE = 1e-9;
 const DECIMAL_TOLERANCE = 2e-6;
 
 export function sameAnswer(gold: Answer, pred: Answer): boolean {
-  if (gold.kind === "words" || pred.kind === "words") return sameWords(gold, pred);
   if (gold.kind === "relation" && pred.kind === "relation") return sameRelation(gold, pred);
   if (gold.kind === "relation") return isNaming(gold) && sameAnswer(gold.right, pred);
   if (pred.kind === "relation") return isNaming(pred) && sameAnswer(gold, pred.right);
+  if (gold.kind === "words" || pred.kind === "words") return sameWords(gold, pred);
   if (gold.kind === "value" && pred.kind === "value") return sameValue(gold, pred);
   if (gold.kind === "set" && pred.kind === "set") return sameInAnyOrder(gold.items, pred.items);
   if (gold.kind === "union" && pred.kind === "union") return sameInAnyOrder(gold.items, pred.items);

@@ -85,6 +85,9 @@ function convert(json: unknown, nodes: { left: number }, depth: number): Express
       operands.push(operand);
     }
     if (operands.length === 0) return undefined;
+    // `2(\frac{1}{3})` is a product, `2\frac{1}{3}` a mixed number.
+    if (operator === "InvisibleOperator" && rest.some(isDelimiter))
+      return { kind: "call", operator: "Multiply", operands };
     // Brackets with several things in them are not one value.
     if (operator === "Delimiter") return operands.length === 1 ? operands[0] : undefined;
     return { kind: "call", operator, operands };
@@ -94,6 +97,8 @@ function convert(json: unknown, nodes: { left: number }, depth: number): Express
   if ("sym" in json && typeof json.sym === "string") return { kind: "symbol", name: json.sym };
   return "fn" in json ? convert(json.fn, nodes, depth + 1) : undefined;
 }
+
+const isDelimiter = (json: unknown): boolean => Array.isArray(json) && json[0] === "Delimiter";
 
 function numberNode(literal: string): Expression | undefined {
   if (/infinity/iu.test(literal)) return { kind: "symbol", name: "PositiveInfinity" };

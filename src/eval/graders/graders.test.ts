@@ -55,6 +55,10 @@ const SAME: readonly (readonly [gold: string, pred: string])[] = [
   ["2^{100}+1", "1267650600228229401496703205377"],
   ["\\binom{5}{2}", "10"],
   ["5!", "120"],
+  ["(1,2]", "$(1,2]$."],
+  ["\\{1,2\\}", "\\(\\{1,2\\}\\)."],
+  ["\\frac{4}{3}", "\\frac{4(\\frac{2}{3})}{2}"],
+  ["204_5", "n = 204_5"],
   ["\\log_2 8", "3"],
   ["2", "The total is $\\boxed{2}$."],
   ["1, 2", "so \\boxed{1} and \\boxed{2}"],
@@ -82,6 +86,7 @@ const DIFFERENT: readonly (readonly [gold: string, pred: string])[] = [
   ["y = 2x + 3", "y = 2x - 3"],
   ["(5,\\infty)", "x \\ge 5"],
   ["a+b", "a-b"],
+  ["2\\frac{1}{3}", "2(\\frac{1}{3})"],
   ["5", ""],
   ["5", "x"],
 ];
