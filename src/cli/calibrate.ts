@@ -14,18 +14,19 @@ import { calibrationPath, writeCalibration } from "../decode/calibration-file.ts
 import type { PairConfig } from "../decode/pair-config.ts";
 import { modelFileDigest } from "../engines/open-engine.ts";
 import { calibrate, type CalibrationResult } from "../eval/calibrate.ts";
-import { TASKS, taskByName } from "../eval/tasks/index.ts";
+import type { Task } from "../eval/task.ts";
 import { addPairFlags, filledText, type PairFlags, realNumber, wholeNumber } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";
 import { pairConfigFrom } from "./settings.ts";
 import { count, duration, percent, renderTable } from "./table.ts";
+import { hubRows } from "./task-rows.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface CalibrateFlags extends PairFlags {
   readonly targetShare?: number;
   readonly task: string;
-  readonly problems: number;
+  readonly problems?: number;
   readonly concurrency: number;
   readonly out?: string;
 }
@@ -44,8 +45,17 @@ export function registerCalibrate(program: Command, { terminal }: CommandContext
       "measure a setting with this share as well, e.g. 0.03",
       realNumber(0.0001, 1),
     )
-    .option("--task <name>", `one of: ${TASKS.map(({ name }) => name).join(", ")}`, filledText, "micro")
-    .option("--problems <n>", "held-out problems for each setting", wholeNumber(10, 1_000_000), 300)
+    .option(
+      "--task <task>",
+      "as eval takes it, with a file of its problems where you have one: NAME, NAME:FILE.jsonl or FILE.jsonl",
+      filledText,
+      "micro",
+    )
+    .option(
+      "--problems <n>",
+      "held-out problems for each setting (default: 300, or all of the task where it has fewer)",
+      wholeNumber(10, 1_000_000),
+    )
     .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 16)
     .option("--out <file>", "write the table here instead", filledText);
   addPairFlags(command)
@@ -66,9 +76,17 @@ async function runCalibrate(terminal: Terminal, flags: CalibrateFlags): Promise<
       code: "usage",
     });
   }
-  const result = await measure(terminal, flags, pair, path);
+  // The graders' parser is loaded by those only who evaluate.
+  const { openTask } = await import("../eval/tasks/open.ts");
+  const task = await openTask(flags.task, {
+    signal: terminal.signal,
+    fetchRows: hubRows(terminal),
+    checkAnswers: true,
+  });
+  const problems = flags.problems ?? Math.min(DEFAULT_PROBLEMS, task.size ?? DEFAULT_PROBLEMS);
+  const result = await measure(terminal, flags, { pair, task, problems, path });
   const { points, chosen } = result;
-  const calibration = await describe(flags, pair, result);
+  const calibration = await describe(flags, { pair, task, problems }, result);
   await writeCalibration(path, calibration);
   await rm(result.samples, { recursive: true, force: true });
   if (flags.json === true) {
@@ -83,22 +101,26 @@ async function runCalibrate(terminal: Terminal, flags: CalibrateFlags): Promise<
   terminal.out(`${curve(points)}\n${found}written to ${path}\n`);
 }
 
+const DEFAULT_PROBLEMS = 300;
+
+interface Measured {
+  readonly pair: PairConfig;
+  readonly task: Task;
+  readonly problems: number;
+}
+
 async function measure(
   terminal: Terminal,
-  flags: CalibrateFlags,
-  pair: PairConfig,
-  path: string,
+  { targetShare, concurrency, threads, seed }: CalibrateFlags,
+  { path, ...measured }: Measured & { readonly path: string },
 ): Promise<CalibrationResult> {
-  const { targetShare, problems, concurrency, threads, seed, task } = flags;
   const progress = new Progress(terminal, "samples");
   let [kept, solved] = [0, 0];
   let startMs: number | undefined;
   try {
     return await calibrate(
       {
-        pair,
-        task: taskByName(task),
-        problems,
+        ...measured,
         concurrency,
         seed,
         partial: path,
@@ -142,15 +164,14 @@ async function measure(
 }
 
 async function describe(
-  { task: taskName, problems, seed }: CalibrateFlags,
-  pair: PairConfig,
+  { seed }: CalibrateFlags,
+  { pair, task, problems }: Measured,
   { points, git }: CalibrationResult,
 ): Promise<Calibration> {
   const described = async (spec: string): Promise<Calibration["small"]> => {
     const digest = await modelFileDigest(spec);
     return digest === undefined ? { spec } : { spec, digest };
   };
-  const task = taskByName(taskName);
   return {
     format: "splitreason-calibration-2",
     small: await described(pair.small),
@@ -186,5 +207,7 @@ Examples:
   splitreason calibrate
   splitreason calibrate --target-share 0.03 --small gguf:runs/grpo/best/model.gguf
   splitreason solve "..." --small gguf:runs/grpo/best/model.gguf --share 0.03
+  splitreason calibrate --task gsm8k:held-out.jsonl --pair my-pair.json --out calibration.json
+A file has a line {"problem", "answer"} for each problem; give other problems than those that you report on: eval asks the same ones of a file.
 Stopped by Ctrl-C, the same command goes on where it was. The same models, problems and seed give the same table.
 `;

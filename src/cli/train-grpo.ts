@@ -8,12 +8,17 @@ import { grpoFigures, scoresLine } from "./grpo-line.ts";
 import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";
 import { count, duration } from "./table.ts";
+import { hubRows } from "./task-rows.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface GrpoFlags {
   readonly config?: string;
   readonly model?: string;
   readonly big?: string;
+  readonly data?: string;
+  readonly heldOut?: string;
+  readonly heldOutProblems?: number;
+  readonly maxTokens?: number;
   readonly reward?: string;
   readonly budget?: number;
   readonly out: string;
@@ -39,6 +44,21 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
     .option("--config <file>", "JSON with what the flags say and more", filledText)
     .option("--model <folder>", "a Hugging Face folder with the tuned small model to start from", filledText)
     .option("--big <spec>", "the big model, e.g. micro:big", filledText)
+    .option(
+      "--data <task>",
+      "the problems: micro (default), NAME:FILE.jsonl, FILE.jsonl or NAME, as eval takes them",
+      filledText,
+    )
+    .option(
+      "--held-out <task>",
+      "other problems to judge the policy on, in the same forms (default: a part of the data, not trained on)",
+      filledText,
+    )
+    .option(
+      "--held-out-problems <n>",
+      "how many (default: 200, at most half of the data)",
+      wholeNumber(1, 1_000_000),
+    )
     .option("--reward <name>", "paper, cost, relay or latency (default: cost)", filledText)
     .option("--budget <share>", "with --reward cost: share of the tokens that is free", realNumber(0, 1))
     .requiredOption(
@@ -49,6 +69,11 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
     .option("--steps <n>", "how many updates", wholeNumber(1))
     .option("--problems <n>", "problems in a step", wholeNumber(1, 65_536))
     .option("--members <n>", "rollouts of each problem", wholeNumber(2, 4096))
+    .option(
+      "--max-tokens <n>",
+      "longest output of a rollout, both models together (default: 320)",
+      wholeNumber(1),
+    )
     .option("--learning-rate <rate>", "after the warm-up", realNumber(0, 1))
     .option("--seed <n>", "of problems and rollouts", wholeNumber(0, SEED_MAXIMUM))
     .option("--threads <n>", "of the trainer", wholeNumber(1, 256))
@@ -64,9 +89,8 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
 
 async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
   // Loaded here: the other commands start faster without the training library.
-  const { loadTrainingConfig } = await import("../recipes/supervised/index.ts");
-  const { reinforce, reinforceConfigSchema } = await import("../recipes/reinforce/index.ts");
-  const config = await loadTrainingConfig(reinforceConfigSchema, flags.config, overridesFrom(flags));
+  const { loadReinforceConfig, reinforce } = await import("../recipes/reinforce/index.ts");
+  const config = await loadReinforceConfig(flags.config, overridesFrom(flags));
   const display = new GrpoDisplay(terminal);
   const startMs = terminal.clock.nowMs();
   let outcome: GrpoOutcome;
@@ -76,6 +100,7 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
       onEvaluation: (evaluation) => display.evaluation(evaluation),
       onNotice: (text) => display.notice(text),
       signal: terminal.signal,
+      fetchRows: hubRows(terminal),
     });
   } finally {
     display.end();
@@ -108,12 +133,15 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
 }
 
 function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
-  const { model, big, reward, budget, threads, trainer, steps, problems, members, learningRate, seed } =
-    flags;
-  const grpo = { steps, problems, members, learningRate, seed };
+  const { model, big, data, heldOut, heldOutProblems, reward, budget, threads, trainer } = flags;
+  const { steps, problems, members, maxTokens, learningRate, seed } = flags;
+  const grpo = { steps, problems, members, maxTokens, learningRate, seed };
   return {
     model,
     big,
+    data,
+    heldOutData: heldOut,
+    heldOut: heldOutProblems,
     threads,
     trainer,
     reward: budget === undefined ? reward : { name: reward ?? "cost", budget },
@@ -154,6 +182,11 @@ Examples:
   splitreason train grpo --model models/micro/small --big micro:big --budget 0.05 --out runs/grpo
   splitreason train grpo --model models/micro/small --big micro:big --reward paper --out runs/paper
   splitreason eval micro --small gguf:runs/grpo/best/model.gguf
+  splitreason train grpo --model models/micro/small --big micro:big --data micro:problems.jsonl --held-out micro:others.jsonl --out runs/own
+  splitreason train grpo --model qwen3-0.6b-tuned --big gguf:qwen3-8b.gguf --data gsm8k:train.jsonl --max-tokens 1024 --out runs/gsm8k
+
+A file of problems has a line {"problem", "answer"} each (also "question"; "id" where there is one); answers are judged by the task's grader
+(docs/tasks.md). Without --held-out, problems of the file itself are kept apart, the same ones for every seed.
 
 Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
 

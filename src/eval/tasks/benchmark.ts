@@ -19,6 +19,8 @@ export interface Benchmark {
   /** What is asked, in the user's turn. */
   readonly prompt: (problem: TaskProblem) => string;
   readonly grade: (text: string, problem: TaskProblem) => Grade;
+  /** The small model knows by itself when to ask: nothing is put behind its prompt. */
+  readonly withoutHint?: true;
 }
 
 /** "Put your final answer within \boxed{}." (Paper, prompt of the evaluation). */
@@ -53,7 +55,13 @@ export function benchmarkTask(benchmark: Benchmark, rows: readonly TaskProblem[]
       return prepare === undefined ? order : order.map((problem) => prepare(problem, seed));
     },
     messages: (problem) => [{ role: "user", content: prompt(problem) }],
-    hintedMessages: (problem) => [{ role: "user", content: `${prompt(problem)} ${HINT_LINE}` }],
+    ...(benchmark.withoutHint === true
+      ? {}
+      : {
+          hintedMessages: (problem: TaskProblem) => [
+            { role: "user" as const, content: `${prompt(problem)} ${HINT_LINE}` },
+          ],
+        }),
     grade,
   };
 }

@@ -1,18 +1,26 @@
 /** What a run of `train grpo` is, as data: one JSON file, over which flags have the last word. */
+import { dirname, isAbsolute, join } from "node:path";
+
 import { z } from "zod";
 
+import { TASK_HELP } from "../../eval/tasks/help.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
+import { loadTrainingConfig } from "../supervised/config.ts";
 
 export const reinforceConfigSchema = z.strictObject({
   /** A Hugging Face folder with the tuned small model that the run starts from. */
   model: z.string().min(1),
   /** Engine spec of the big model. */
   big: z.string().min(1),
-  /** `micro`: problems of the micro domain. */
-  data: z.literal("micro").default("micro"),
+  /** `micro`: problems of the micro domain, without end. Or a task as `eval` takes it: NAME:FILE.jsonl, FILE.jsonl, NAME. */
+  data: z.string().min(1).default("micro"),
+  /** Another one whose problems the policy is judged on. Default: a part of `data`, the same for all seeds, that is not trained on. */
+  heldOutData: z.string().min(1).optional(),
+  /** Problems of a file with a longer prompt are left out, and counted. Default: 1,024. */
+  maxPromptTokens: z.int().positive().optional(),
   /** A name, a reward's configuration, or a list of `{reward, weight}`. */
   reward: z.unknown().default("cost"),
-  /** Held-out problems on which the policy is judged, at temperature 0. */
+  /** Held-out problems on which the policy is judged, at temperature 0; of a part of `data`, at most half of it. */
   heldOut: z.int().positive().default(200),
   /** Price of a share of 1 in the held-out score, which the best export is chosen by. */
   heldOutSharePrice: z.number().nonnegative().default(1),
@@ -25,3 +33,30 @@ export const reinforceConfigSchema = z.strictObject({
 });
 
 export type ReinforceConfig = z.output<typeof reinforceConfigSchema>;
+
+/**
+ * Reads a configuration. Paths in the file start at its folder, those in `overrides` where the program was started.
+ * @throws ConfigError naming the field that is wrong; DataError when the file cannot be read.
+ */
+export function loadReinforceConfig(
+  path: string | undefined,
+  overrides: Readonly<Record<string, unknown>>,
+): Promise<ReinforceConfig> {
+  return loadTrainingConfig(reinforceConfigSchema, path, overrides, {
+    model: (value, file) => (isAbsolute(value) ? value : join(dirname(file), value)),
+    data: relocateTask,
+    heldOutData: relocateTask,
+  });
+}
+
+const TASK_NAMES: ReadonlySet<string> = new Set(TASK_HELP.map(([name]) => name));
+
+/** The file in a task's spec, as seen from the configuration. */
+function relocateTask(spec: string, configPath: string): string {
+  const colon = spec.indexOf(":");
+  const name = colon < 0 ? "" : spec.slice(0, colon);
+  const isNamed = TASK_NAMES.has(name);
+  const file = isNamed ? spec.slice(colon + 1) : spec;
+  if (TASK_NAMES.has(file) || file === "" || isAbsolute(file)) return spec;
+  return `${isNamed ? `${name}:` : ""}${join(dirname(configPath), file)}`;
+}

@@ -6,10 +6,12 @@ import { digestOf } from "../../core/digest.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { learned, SplitDecoder } from "../../decode/index.ts";
+import type { PairPrompt } from "../../decode/pair.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine } from "../../engines/open-engine.ts";
+import type { FetchRows } from "../../eval/tasks/rows.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
-import { BUILT_IN_TEMPLATES, ChatTemplate } from "../../tokenizer/index.ts";
+import { BUILT_IN_TEMPLATES, type ChatMessage, ChatTemplate } from "../../tokenizer/index.ts";
 import { modelExporter, type ModelTokenizer } from "../../train/export/index.ts";
 import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo.ts";
 import { parseReward } from "../../train/grpo/rewards/index.ts";
@@ -22,25 +24,27 @@ import { parseTrainerSpec, type TrainerSpec } from "../../train/trainers/tinker.
 import { paddingOf, type PolicyModel, readPolicyModel } from "../trainer/policy-model.ts";
 import { runOnServer } from "../trainer/run-with-trainer.ts";
 import type { ReinforceConfig } from "./config.ts";
-import { microProblems } from "./problems.ts";
+import { openRunProblems } from "./run-problems.ts";
 
-export { type ReinforceConfig, reinforceConfigSchema } from "./config.ts";
+export { loadReinforceConfig, type ReinforceConfig, reinforceConfigSchema } from "./config.ts";
 
 export interface ReinforceHooks {
   readonly onStep?: (metrics: GrpoMetrics, steps: number) => void;
   readonly onEvaluation?: (evaluation: GrpoEvaluation) => void;
-  /** News of a trainer server, for people. */
+  /** For people: which problems there are, news of a trainer server. */
   readonly onNotice?: (text: string) => void;
   readonly signal?: AbortSignal;
   /** For experiments with another mask. */
   readonly toTrajectory?: RolloutOptions["toTrajectory"];
+  /** Reads problems from the hub; without it they come from files only. */
+  readonly fetchRows?: FetchRows;
 }
 
 /** Trains into `folder`, or goes on with the run that is there. */
 export async function reinforce(
   config: ReinforceConfig,
   folder: string,
-  { onStep, onNotice, ...hooks }: ReinforceHooks,
+  { onStep, onNotice, fetchRows, ...hooks }: ReinforceHooks,
 ): Promise<GrpoOutcome> {
   const reward = parseReward(config.reward);
   const { grpo } = config;
@@ -77,39 +81,58 @@ export async function reinforce(
     padding: paddingOf(tokenizer, endOfTurn),
     chatTemplate: template,
   };
-  const rowLength = Math.min(model.maxPositions, grpo.maxTokens + LONGEST_PROMPT);
+  const problems = await openRunProblems({
+    config,
+    render: renderFor(template, big.chatTemplate),
+    countTokens: (prompt) => tokenizer.encode(prompt).length,
+    maxPositions: model.maxPositions,
+    signal: hooks.signal ?? new AbortController().signal,
+    ...(fetchRows === undefined ? {} : { fetchRows }),
+  });
+  if (problems.notice !== undefined) onNotice?.(problems.notice);
+  const rowLength = Math.min(model.maxPositions, grpo.maxTokens + problems.longestPromptTokens);
   const provenance = await readProvenance();
   return await onTrainer(
     { spec, model, modelTokenizer, rowLength, config, onNotice, signal: hooks.signal },
-    async (trainer) => {
-      const chat = new ChatTemplate(template);
-      const source = microProblems(
-        // Both models read what the small one's template writes: they have one vocabulary.
-        { render: (messages) => ({ prompt: chat.render(messages, { openThinking: true }) }) },
-        grpo.seed,
-      );
-      const heldOut = source.heldOut(config.heldOut);
-      return await runGrpo({
+    (trainer) =>
+      runGrpo({
         config: grpo,
         trainer,
         big,
         reward,
         ids,
-        problems: (step) => source.training(step, grpo.problems),
+        problems: problems.training,
         folder,
         header: {
           identity: {
             model: model.identity,
-            run: digestOf({ ...config, model: undefined, trainer: undefined }),
+            // What the problems are, not where they lie.
+            run: digestOf({
+              ...config,
+              model: undefined,
+              trainer: undefined,
+              data: problems.identity,
+              heldOutData: undefined,
+            }),
           },
           provenance,
         },
-        evaluate: (policy) => evaluatePolicy(policy, big, heldOut, config, ids, hooks.signal),
+        evaluate: (policy) => evaluatePolicy(policy, big, problems.heldOut, config, ids, hooks.signal),
         ...(onStep === undefined ? {} : { onStep: (metrics) => onStep(metrics, grpo.steps) }),
         ...hooks,
-      });
-    },
+      }),
   );
+}
+
+/** As the pair is served: each model reads its own template, the big one that of the small one where it has none. */
+function renderFor(template: string, templateOfBig: string | undefined) {
+  const own = new ChatTemplate(template);
+  const ofBig = new ChatTemplate(templateOfBig ?? template);
+  return (messages: readonly ChatMessage[]): PairPrompt => {
+    const prompt = own.render(messages, { openThinking: true });
+    if (ofBig.source === own.source) return { prompt };
+    return { prompt, promptForBig: ofBig.render(messages, { openThinking: true }) };
+  };
 }
 
 interface TrainerOptions {
@@ -165,8 +188,6 @@ async function onTrainer<Outcome>(
     await trainer.close();
   }
 }
-
-const LONGEST_PROMPT = 192;
 
 /** What the best policy is chosen by. */
 export function heldOutScore(

@@ -1,4 +1,4 @@
-/** Where the problems of a run come from, and how their answers are judged. */
+/** Problems of the micro domain for rollouts: unlimited, and never those of an evaluation. */
 import { microExample, isCorrectAnswer, parseAnswer, type Split } from "../../micro/index.ts";
 import type { Pair } from "../../decode/pair.ts";
 import type { RolloutProblem } from "../../train/grpo/rollout.ts";
@@ -9,9 +9,10 @@ export interface ProblemSource {
   heldOut(count: number): RolloutProblem[];
 }
 
-const OPENING = "<think>\n";
+/** What prompts have opened already: the small model's output goes on behind it. */
+export const OPENING = "<think>\n";
 
-/** The micro domain, from its training split and its validation split: unlimited, and never those of an evaluation. */
+/** From its training split and its validation split. */
 export function microProblems(pair: Pick<Pair, "render">, seed: number): ProblemSource {
   const problem = (split: Split, index: number): RolloutProblem => {
     const {

@@ -52,8 +52,18 @@ export const sftConfigSchema = z.strictObject({
 export type PretrainConfig = z.output<typeof pretrainConfigSchema>;
 export type SftConfig = z.output<typeof sftConfigSchema>;
 
+/** How a path in the file is seen from where the program was started; `configPath` is the file's. */
+export type Relocate = (value: string, configPath: string) => string;
+
+const relocatePath: Relocate = (value, configPath) =>
+  /^micro(:|$)/u.test(value) || isAbsolute(value) ? value : join(dirname(configPath), value);
+
 /** Paths in the file start at its folder, those in flags where the program was started. */
-const PATH_FIELDS = ["data", "tokenizer", "model"] as const;
+const PATH_FIELDS: Readonly<Record<string, Relocate>> = {
+  data: relocatePath,
+  tokenizer: relocatePath,
+  model: relocatePath,
+};
 
 /**
  * Reads a configuration, `overrides` (undefined ones count as absent) going over what the file says.
@@ -63,9 +73,12 @@ export async function loadTrainingConfig<Schema extends z.ZodType>(
   schema: Schema,
   path: string | undefined,
   overrides: Readonly<Record<string, unknown>>,
+  pathFields: Readonly<Record<string, Relocate>> = PATH_FIELDS,
 ): Promise<z.output<Schema>> {
   const file =
-    path === undefined ? {} : relocated(parseObject(await readTextFile(path, 1024 * 1024), path), path);
+    path === undefined
+      ? {}
+      : relocated(parseObject(await readTextFile(path, 1024 * 1024), path), path, pathFields);
   const parsed = schema.safeParse(merge(file, overrides));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
@@ -91,11 +104,13 @@ function merge(file: Json, overrides: Json): Json {
   return merged;
 }
 
-function relocated(config: Json, path: string): Json {
+function relocated(config: Json, path: string, fields: Readonly<Record<string, Relocate>>): Json {
   const moved = Object.entries(config).map(([key, value]) => {
-    const isPath =
-      PATH_FIELDS.some((field) => field === key) && typeof value === "string" && !/^micro(:|$)/u.test(value);
-    return [key, isPath && !isAbsolute(value) ? join(dirname(path), value) : value] as const;
+    const relocate = Object.hasOwn(fields, key) ? fields[key] : undefined;
+    return [
+      key,
+      relocate === undefined || typeof value !== "string" ? value : relocate(value, path),
+    ] as const;
   });
   return Object.fromEntries(moved);
 }

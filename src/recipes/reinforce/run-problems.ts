@@ -1,0 +1,206 @@
+/**
+ * What a run is trained on and judged on: the micro domain, or the problems of tasks as `eval` knows them, asked with a task's own messages and
+ * judged by its own grader. No problem that the policy is judged on is trained on, whichever file it comes from.
+ */
+import { ConfigError, DataError } from "../../core/errors.ts";
+import type { Piece } from "../../core/piece.ts";
+import { createRng } from "../../core/rng.ts";
+import type { PairPrompt } from "../../decode/pair.ts";
+import type { Task, TaskProblem } from "../../eval/task.ts";
+import type { FetchRows } from "../../eval/tasks/rows.ts";
+import type { ChatMessage } from "../../tokenizer/chat-template.ts";
+import type { RolloutProblem } from "../../train/grpo/rollout.ts";
+import type { ReinforceConfig } from "./config.ts";
+import { microProblems, OPENING } from "./problems.ts";
+
+export interface RunProblems {
+  /** Of a step, from 0 on; depends on nothing else. */
+  readonly training: (step: number) => readonly RolloutProblem[];
+  readonly heldOut: readonly RolloutProblem[];
+  /** Room that prompts need. */
+  readonly longestPromptTokens: number;
+  /** What must be equal to go on with a run. */
+  readonly identity: unknown;
+  /** How many problems there are, and how many were left out and why. Undefined where they do not end. */
+  readonly notice: string | undefined;
+}
+
+export interface ProblemOptions {
+  readonly config: Pick<ReinforceConfig, "data" | "heldOutData" | "heldOut" | "maxPromptTokens" | "grpo">;
+  /** As each model is served. */
+  readonly render: (messages: readonly ChatMessage[]) => PairPrompt;
+  readonly countTokens: (prompt: readonly Piece[]) => number;
+  /** The longest context that there is, prompt and output. */
+  readonly maxPositions: number;
+  readonly signal: AbortSignal;
+  readonly fetchRows?: FetchRows;
+}
+
+const MICRO = "micro";
+/** Of a problem of the micro domain, with room to spare. */
+const LONGEST_MICRO_PROMPT = 192;
+const LONGEST_PROMPT = 1024;
+/** Of the split and of the order of held-out problems: the same for all seeds, so that runs are judged on the same ones. */
+const SPLIT_SEED = 0;
+
+/**
+ * Of a task's problems, all that fit are read; those of a step are the next ones in an order that is drawn anew each time all were seen.
+ * @throws ConfigError on a name that is no task's, or too few problems for a step; DataError naming the line that cannot be used.
+ */
+export async function openRunProblems(options: ProblemOptions): Promise<RunProblems> {
+  const { config, render } = options;
+  const { data, heldOutData = data, heldOut: heldOutCount, grpo } = config;
+  const micro = microProblems({ render }, grpo.seed);
+  if (data === MICRO && heldOutData === MICRO) {
+    return {
+      training: (step) => micro.training(step, grpo.problems),
+      heldOut: micro.heldOut(heldOutCount),
+      longestPromptTokens: LONGEST_MICRO_PROMPT,
+      identity: MICRO,
+      notice: undefined,
+    };
+  }
+  const opened = data === MICRO ? undefined : await openProblems(data, options);
+  const judging = heldOutData === data ? opened : await openHeldOut(heldOutData, options);
+  const most = heldOutData === data ? Math.floor((opened?.problems.length ?? 0) / 2) : Infinity;
+  const heldOut = judging?.problems.slice(0, Math.min(heldOutCount, most));
+  const heldOutTexts = new Set(heldOut?.map(({ problem }) => problem));
+  const training = opened?.problems.filter(({ problem }) => !heldOutTexts.has(problem));
+  return {
+    training:
+      opened === undefined || training === undefined
+        ? (step) => micro.training(step, grpo.problems)
+        : inEpochs(training, opened.asRollout, config),
+    heldOut:
+      judging === undefined || heldOut === undefined
+        ? micro.heldOut(heldOutCount)
+        : heldOut.map(judging.asRollout),
+    longestPromptTokens: Math.max(
+      ...[opened, judging].map((side) => side?.longestPromptTokens ?? LONGEST_MICRO_PROMPT),
+    ),
+    identity: { training: opened?.identity ?? MICRO, heldOut: judging?.identity ?? MICRO },
+    notice: noticeOf(data, { opened, judging, training, heldOut }),
+  };
+}
+
+interface OpenedProblems {
+  /** In the order of the split. */
+  readonly problems: readonly TaskProblem[];
+  readonly asRollout: (problem: TaskProblem) => RolloutProblem;
+  readonly longestPromptTokens: number;
+  readonly tooLong: number;
+  readonly mostTokens: number;
+  readonly identity: string;
+}
+
+const openHeldOut = (spec: string, options: ProblemOptions): Promise<OpenedProblems | undefined> =>
+  spec === MICRO ? Promise.resolve(undefined) : openProblems(spec, options);
+
+async function openProblems(spec: string, options: ProblemOptions): Promise<OpenedProblems> {
+  const { config, render, countTokens, maxPositions, signal, fetchRows } = options;
+  if (/^micro:\d+$/u.test(spec)) {
+    throw new ConfigError(
+      `data ${spec}: rollouts make problems of the micro domain as they need them; write micro, or micro:FILE.jsonl for those of a file.`,
+      { code: "config-invalid" },
+    );
+  }
+  // The graders' parser is loaded by those only who need it.
+  const { openTask } = await import("../../eval/tasks/open.ts");
+  const task = await openTask(spec, {
+    signal,
+    checkAnswers: true,
+    ...(fetchRows === undefined ? {} : { fetchRows }),
+  });
+  const all = await task.problems(task.size ?? 0, SPLIT_SEED);
+  const asRollout = (problem: TaskProblem): RolloutProblem => ({
+    id: problem.id,
+    prompt: promptOf(task, problem, render),
+    opening: OPENING,
+    grade: (written) => task.grade(written, problem).correct,
+  });
+  const room = maxPositions - config.grpo.maxTokens;
+  const mostTokens = Math.min(room, config.maxPromptTokens ?? LONGEST_PROMPT);
+  const problems: TaskProblem[] = [];
+  let longestPromptTokens = 0;
+  for (const problem of all) {
+    signal.throwIfAborted();
+    const { prompt, promptForBig = prompt } = promptOf(task, problem, render);
+    const tokens = Math.max(countTokens(prompt), countTokens(promptForBig));
+    if (tokens > mostTokens) continue;
+    problems.push(problem);
+    longestPromptTokens = Math.max(longestPromptTokens, tokens);
+  }
+  if (problems.length === 0) {
+    throw new DataError(
+      `${spec}: none of its ${all.length} problems has a prompt of at most ${mostTokens} tokens (maxPromptTokens; the model reads ${maxPositions}, ` +
+        `of which grpo.maxTokens keeps ${config.grpo.maxTokens} for the output).`,
+      { code: "data-invalid" },
+    );
+  }
+  const tooLong = all.length - problems.length;
+  return {
+    problems,
+    asRollout,
+    longestPromptTokens,
+    tooLong,
+    mostTokens,
+    identity: `${task.name} ${task.version}`,
+  };
+}
+
+/** The small model reads the task's hint about tags where there is one; the big one reads the problem without it. */
+function promptOf(task: Task, problem: TaskProblem, render: ProblemOptions["render"]): PairPrompt {
+  const plain = render(task.messages(problem));
+  const hinted = task.hintedMessages?.(problem);
+  if (hinted === undefined) return plain;
+  return { prompt: render(hinted).prompt, promptForBig: plain.promptForBig ?? plain.prompt };
+}
+
+/** The remainder of an order that does not fill a step is left for the next one: no problem is twice in a step. */
+function inEpochs(
+  problems: readonly TaskProblem[],
+  asRollout: OpenedProblems["asRollout"],
+  { data, grpo }: ProblemOptions["config"],
+): RunProblems["training"] {
+  const { problems: count, seed } = grpo;
+  const steps = Math.floor(problems.length / count);
+  if (steps === 0) {
+    throw new ConfigError(
+      `${data} has ${problems.length} problems to train on, and a step takes ${count}: lower --problems (grpo.problems), or --held-out-problems.`,
+      { code: "config-invalid" },
+    );
+  }
+  let order: { readonly epoch: number; readonly problems: readonly TaskProblem[] } | undefined;
+  return (step) => {
+    const epoch = Math.floor(step / steps);
+    if (order?.epoch !== epoch) {
+      const rng = createRng(seed).fork(`epoch ${epoch}`);
+      order = { epoch, problems: rng.shuffle([...problems]) };
+    }
+    const start = (step % steps) * count;
+    return order.problems.slice(start, start + count).map(asRollout);
+  };
+}
+
+interface Sides {
+  readonly opened: OpenedProblems | undefined;
+  readonly judging: OpenedProblems | undefined;
+  readonly training: readonly TaskProblem[] | undefined;
+  readonly heldOut: readonly TaskProblem[] | undefined;
+}
+
+function noticeOf(data: string, { opened, judging, training, heldOut }: Sides): string {
+  const isSplit = opened === judging;
+  const known = (opened?.problems.length ?? 0) - (isSplit ? (heldOut?.length ?? 0) : 0);
+  const shared = known - (training?.length ?? 0);
+  const tooLong = (side: OpenedProblems | undefined): string[] =>
+    side === undefined || side.tooLong === 0
+      ? []
+      : [`${side.tooLong} left out with a prompt of more than ${side.mostTokens} tokens`];
+  return [
+    `${data}: ${training?.length ?? "unlimited"} problems to train on, ${heldOut?.length ?? "unlimited"} held out`,
+    ...tooLong(opened),
+    ...(isSplit ? [] : tooLong(judging)),
+    ...(shared > 0 ? [`${shared} not trained on as they are among those held out`] : []),
+  ].join("; ");
+}
