@@ -10,9 +10,11 @@ import { registerEval } from "./eval.ts";
 import { describeError, exitStatus } from "./exit-status.ts";
 import { registerGrade } from "./grade.ts";
 import { registerMicro } from "./micro.ts";
+import { registerProfile } from "./profile.ts";
 import { registerQuickstart } from "./quickstart.ts";
 import { registerReport } from "./report.ts";
 import { registerServe } from "./serve.ts";
+import { registerSimulate } from "./simulate.ts";
 import { registerSolve } from "./solve.ts";
 import { paintWith, printableLine, type Paint, type Terminal, wantsColor } from "./terminal.ts";
 import { registerTrace } from "./trace.ts";
@@ -37,6 +39,8 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerReport,
   registerGrade,
   registerCalibrate,
+  registerProfile,
+  registerSimulate,
   registerData,
   registerTrain,
   registerTrace,

@@ -1,0 +1,121 @@
+/** From timings to a profile: speeds with intervals, and what calls cost whatever their tokens. */
+import type { Rng } from "../../core/rng.ts";
+import { mean } from "../statistics/accuracy.ts";
+import { estimate, type Line, lineThrough, type Timing } from "./estimates.ts";
+import type { Measurement, Visit } from "./measure.ts";
+import type { EngineProfileInput } from "./profile.ts";
+
+type Speeds = Exclude<EngineProfileInput["decode"], number>;
+
+/**
+ * What stands for repeated timings: the median; or the fastest, on a machine that is busy with other things, which only ever make a timing
+ * longer. The fastest has no interval.
+ */
+export type Typical = "median" | "fastest";
+
+/** What of a profile comes from timings. `rng` is for the intervals. */
+export function profileFrom(
+  { visits, opensMs }: Measurement,
+  typical: Typical,
+  rng: Rng,
+): Pick<EngineProfileInput, "prefill" | "decode" | "score" | "overhead"> {
+  const reduce = new Reduction(typicalOf(typical));
+  const contexts = [...new Set(visits.map(({ contextTokens }) => contextTokens))].sort((a, b) => a - b);
+  const groups = contexts.map((contextTokens) => ({
+    contextTokens,
+    visits: visits.filter((visit) => visit.contextTokens === contextTokens),
+  }));
+  const speeds = (
+    label: string,
+    isTimed: (visit: Visit) => boolean,
+    tokenMs: (visits: readonly Visit[]) => number,
+  ): Speeds =>
+    groups.flatMap(({ contextTokens, visits: here }) => {
+      const timed = here.filter(isTimed);
+      if (timed.length === 0) return [];
+      const { value, ci95 } = estimate(timed, tokenMs, rng.fork(`${label} ${contextTokens}`));
+      return [
+        {
+          contextTokens,
+          tokensPerSecond: speedOf(value),
+          ...(ci95 === undefined || typical === "fastest"
+            ? {}
+            : { ci95: [speedOf(ci95[1]), speedOf(ci95[0])] }),
+          repeats: timed.length,
+        } satisfies Speeds[number],
+      ];
+    });
+  const average = (ofContext: (visits: readonly Visit[]) => number): number =>
+    Number(mean(groups.map(({ visits: here }) => Math.max(0, ofContext(here)))).toPrecision(4));
+  const hasDecoded = ({ decoded }: Visit): boolean => decoded.tokens > 0;
+  const hasScores = ({ scores }: Visit): boolean => scores.length > 0;
+  const decodeMs = (here: readonly Visit[]): number => {
+    const own = here.filter(hasDecoded);
+    return reduce.decodeTokenMs(own.length > 0 ? own : visits.filter(hasDecoded));
+  };
+  return {
+    prefill: speeds(
+      "prefill",
+      () => true,
+      (here) => reduce.prefillLine(here).tokenMs,
+    ),
+    decode: speeds("decode", hasDecoded, (here) => reduce.decodeTokenMs(here)),
+    ...(visits.some(hasScores)
+      ? { score: speeds("score", hasScores, (here) => reduce.scoreLine(here).tokenMs) }
+      : {}),
+    overhead: {
+      openMs: Number(reduce.of(opensMs).toPrecision(4)),
+      prefillCallMs: average((here) => reduce.prefillLine(here).fixedMs),
+      generateCallMs: average((here) => reduce.firstTokenMs(here) - decodeMs(here)),
+      scoreCallMs: visits.some(hasScores) ? average((here) => reduce.scoreLine(here).fixedMs) : 0,
+    },
+  };
+}
+
+/** As a function of a non-empty list. */
+export const typicalOf = (typical: Typical): ((values: readonly number[]) => number) =>
+  typical === "median" ? median : (values) => Math.min(...values);
+
+const speedOf = (tokenMs: number): number => Number((1000 / tokenMs).toPrecision(6));
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const middle = sorted.length / 2;
+  return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
+}
+
+class Reduction {
+  readonly of: (values: readonly number[]) => number;
+
+  constructor(of: (values: readonly number[]) => number) {
+    this.of = of;
+  }
+
+  firstTokenMs(visits: readonly Visit[]): number {
+    return this.of(visits.map((visit) => visit.firstTokenMs));
+  }
+
+  decodeTokenMs(visits: readonly Visit[]): number {
+    return this.of(visits.map(({ decoded }) => decoded.ms / decoded.tokens));
+  }
+
+  /** What the first token takes longer when more is read before it; the last token of what is read is read by the draw itself. */
+  prefillLine(visits: readonly Visit[]): Line {
+    const withoutReading = this.firstTokenMs(visits);
+    const points = this.#points(visits.map(({ reads }) => reads));
+    return lineThrough(points.map(({ tokens, ms }) => ({ tokens: tokens - 1, ms: ms - withoutReading })));
+  }
+
+  scoreLine(visits: readonly Visit[]): Line {
+    return lineThrough(this.#points(visits.map(({ scores }) => scores)));
+  }
+
+  /** One timing for each wanted number of tokens, which the timings have give or take a word. */
+  #points(timings: readonly (readonly Timing[])[]): Timing[] {
+    return (timings[0] ?? []).map((_, index) => {
+      const alike = timings.flatMap((list) => list[index] ?? []);
+      const tokens = mean(alike.map((timing) => timing.tokens));
+      return { tokens, ms: this.of(alike.map((timing) => (timing.ms * tokens) / timing.tokens)) };
+    });
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * One model's side of a simulated decode: its sequence, and what was written for it to read. The counterpart of `ModelContext` and of the engines'
+ * `TokenSequence`: the last token of what is read waits for the draw that needs it.
+ */
+import type { EngineProfile } from "./profile.ts";
+import { SpeedCurve } from "./speed-curve.ts";
+import type { Cause, Job, Role, VirtualTime } from "./virtual-time.ts";
+
+const GRAIN = 16;
+
+/** What an engine did, in tokens; as `EngineWork` of the decoder counts it. */
+export interface SimulatedWork {
+  prefilled: number;
+  scored: number;
+  decoded: number;
+  /** Of `decoded`: thrown away. */
+  discarded: number;
+}
+
+/** The costs of a profile, ready to be asked. */
+export class EngineCosts {
+  readonly profile: EngineProfile;
+  readonly decode: SpeedCurve;
+  readonly prefill: SpeedCurve;
+  readonly score: SpeedCurve;
+
+  constructor(profile: EngineProfile) {
+    this.profile = profile;
+    this.decode = new SpeedCurve(profile.decode);
+    this.prefill = new SpeedCurve(profile.prefill);
+    this.score = profile.score === undefined ? this.prefill : new SpeedCurve(profile.score);
+  }
+}
+
+export class EngineModel {
+  readonly work: SimulatedWork = { prefilled: 0, scored: 0, decoded: 0, discarded: 0 };
+  readonly #time: VirtualTime;
+  readonly #role: Role;
+  readonly costs: EngineCosts;
+  /** Tokens written after which it reads in the background; undefined: only when it must. */
+  readonly #chunk: number | undefined;
+  #position = 0;
+  /** Tokens in the sequence that the engine has not read: the last one of what was appended or drawn. */
+  #held = 0;
+  #pending = 0;
+  #drainQueued = false;
+  #opened = false;
+
+  constructor(time: VirtualTime, role: Role, costs: EngineCosts, chunk: number | undefined) {
+    this.#time = time;
+    this.#role = role;
+    this.costs = costs;
+    this.#chunk = chunk;
+  }
+
+  /** Tokens in its sequence. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** How many more tokens can be written for it before it starts to read in the background. */
+  get untilDrain(): number {
+    if (this.#chunk === undefined) return Infinity;
+    // What is written until its turn comes is read with it: the grain of the simulation.
+    return this.#drainQueued ? GRAIN : Math.max(1, this.#chunk - this.#pending);
+  }
+
+  /** @param atOnce Enough to begin to read in the background, however little it is. */
+  write(tokens: number, atOnce = false): void {
+    this.#pending += tokens;
+    if (this.#chunk === undefined || this.#drainQueued) return;
+    if (this.#pending < this.#chunk && !atOnce) return;
+    this.#drainQueued = true;
+    this.#enqueueRead(() => {
+      this.#drainQueued = false;
+    });
+  }
+
+  /** Waits until it has read everything written. */
+  sync(cause: Cause): void {
+    const job = this.#enqueueRead();
+    this.#time.waitFor(this.#role, cause, () => job.done);
+  }
+
+  /** The call that begins a generation. */
+  beginGeneration(): void {
+    this.#time.run(this.#role, "overhead", this.costs.profile.overhead.generateCallMs, "overhead");
+  }
+
+  /** The same, while something else is waited for. */
+  enqueueGeneration(): void {
+    this.#time.enqueue(this.#role, "overhead", () => this.costs.profile.overhead.generateCallMs);
+  }
+
+  /** Writes tokens, in one go. */
+  decode(tokens: number, cause: Cause): void {
+    this.#time.run(this.#role, "decode", this.#draw(tokens), cause);
+  }
+
+  /** Writes a token while something else is waited for, unless nobody wants it any more when its turn comes. */
+  enqueueDraw(isEnd: boolean, isUnwanted: () => boolean, onDone: () => void): void {
+    const work = (): number => {
+      if (isUnwanted()) return 0;
+      const ms = this.#draw(1);
+      if (isEnd) this.cut(1);
+      return ms;
+    };
+    this.#time.enqueue(this.#role, "decode", work, onDone);
+  }
+
+  /** Milliseconds of writing tokens, which are in the sequence from now on. */
+  #draw(tokens: number): number {
+    const ms = this.costs.decode.milliseconds(this.#position, tokens);
+    this.#position += tokens;
+    this.#held = 1;
+    this.work.decoded += tokens;
+    return ms;
+  }
+
+  /** Draws what is no token of the output (a tag, the end of the turn), and is not in the sequence afterwards. */
+  drawEnd(cause: Cause): void {
+    this.decode(1, cause);
+    this.cut(1);
+  }
+
+  /** The controlling prefill of a chunk, with the tags written before it. */
+  readAndPredict(tokens: number, cause: Cause): void {
+    const { scoreCallMs } = this.costs.profile.overhead;
+    const all = tokens + this.#pending + this.#held;
+    this.#time.run(this.#role, "overhead", scoreCallMs, "overhead");
+    this.#time.run(this.#role, "prefill", this.costs.score.milliseconds(this.#position, all), cause);
+    this.#position += tokens + this.#pending;
+    this.work.scored += tokens + this.#pending;
+    this.#pending = 0;
+    this.#held = 0;
+  }
+
+  /** Forgets the last tokens. */
+  cut(tokens: number): void {
+    this.#position -= tokens;
+    // The last token is read anew by the draw that follows it.
+    this.#held = 0;
+  }
+
+  /** The end of the request: an engine that cannot be stopped in a call finishes the one it is at. */
+  close(): void {
+    this.#time.dropWaiting(this.#role);
+    const job = this.#time.active(this.#role);
+    if (job === undefined || this.costs.profile.cancels) return;
+    this.#time.waitFor(this.#role, "overhead", () => job.done);
+  }
+
+  #enqueueRead(onStart?: () => void): Job {
+    const { overhead } = this.costs.profile;
+    const read = { tokens: 0, position: 0 };
+    this.#time.enqueue(this.#role, "overhead", () => {
+      onStart?.();
+      read.tokens = Math.max(0, this.#pending + this.#held - 1);
+      read.position = this.#position;
+      if (this.#pending > 0) this.#held = 1;
+      this.work.prefilled += this.#pending;
+      this.#position += this.#pending;
+      this.#pending = 0;
+      const openMs = this.#opened ? 0 : overhead.openMs;
+      this.#opened = true;
+      return openMs + (read.tokens > 0 ? overhead.prefillCallMs : 0);
+    });
+    return this.#time.enqueue(this.#role, "prefill", () =>
+      read.tokens === 0 ? 0 : this.costs.prefill.milliseconds(read.position, read.tokens),
+    );
+  }
+}

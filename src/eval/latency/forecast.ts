@@ -1,0 +1,171 @@
+/** Traces under every mode, added up by arm, and against what was measured where the recording says. */
+import { mean, quantile } from "../statistics/accuracy.ts";
+import type { Mode } from "./modes.ts";
+import type { EngineProfile } from "./profile.ts";
+import type { DecoderTiming, PairCosts, Simulation } from "./simulate-decoder.ts";
+import { pairCosts, simulate } from "./simulate.ts";
+import { type RecordedTrace, traceOf } from "./trace.ts";
+import { type Cause, CAUSES, type SecondsByCause } from "./virtual-time.ts";
+
+export interface ForecastSettings {
+  readonly small: EngineProfile;
+  readonly big: EngineProfile;
+  readonly modes: readonly Mode[];
+  readonly timing?: Partial<DecoderTiming>;
+  /** Tokens of the prompt, where a recording does not say. */
+  readonly promptTokens?: number;
+  /** The mode in which the traces were recorded, if any of these: what was measured is compared with that one. */
+  readonly recordedAs: Mode | undefined;
+}
+
+/** Says something only of samples that ran one at a time, under the mode compared with, on machines as the profiles describe. */
+export interface AgainstMeasured {
+  readonly traces: number;
+  readonly measuredSeconds: number;
+  readonly predictedSeconds: number;
+  /** Predicted / measured - 1. */
+  readonly totalError: number;
+  /** Of |predicted / measured - 1| over traces. */
+  readonly medianError: number;
+}
+
+export interface ModeForecast {
+  readonly mode: Mode;
+  /** Sum over the traces, one after the other. */
+  readonly seconds: number;
+  readonly secondsByCause: SecondsByCause;
+  /** Mean over traces with an output. */
+  readonly firstTokenSeconds?: number;
+  /** From asking to the big model's first token: mean over hand-offs. */
+  readonly handoffSeconds?: number;
+  /** Written and thrown away, both models. */
+  readonly discardedTokens: number;
+  readonly busySeconds: { readonly small: number; readonly big: number };
+  readonly measured?: AgainstMeasured;
+}
+
+export interface ArmForecast {
+  /** Absent where the recording names none. */
+  readonly arm?: string;
+  readonly traces: number;
+  readonly smallTokens: number;
+  readonly bigTokens: number;
+  /** The decode times of the tokens alone: what no overlap can better. */
+  readonly idealSeconds: number;
+  readonly modes: readonly ModeForecast[];
+}
+
+export interface Forecast {
+  readonly arms: readonly ArmForecast[];
+  /** Tokens that stand behind a longer context than a profile has: its last speed is taken for them. */
+  readonly beyondProfile: { readonly small: number; readonly big: number };
+}
+
+/** @param onTrace After each trace. */
+export function forecast(
+  traces: readonly RecordedTrace[],
+  settings: ForecastSettings,
+  onTrace: () => void = () => {},
+): Forecast {
+  const costs = pairCosts(settings);
+  const names = [...new Set(traces.map(({ arm }) => arm))];
+  const beyond = { small: 0, big: 0 };
+  return {
+    arms: names.map((name) => {
+      const own = traces.filter(({ arm }) => arm === name);
+      const runs = own.map((recorded) => {
+        const trace = traceOf(recorded, settings.promptTokens);
+        const simulations = settings.modes.map((mode) => simulate(trace, costs, mode, settings.timing));
+        onTrace();
+        const tokens = trace.segments.reduce((sum, segment) => sum + segment.tokens, trace.promptTokens);
+        beyond.small += Math.max(0, tokens - costs.small.decode.longestContext);
+        beyond.big += Math.max(0, tokens - costs.big.decode.longestContext);
+        return { recorded, trace, simulations };
+      });
+      const tokensOf = (author: "small" | "big"): number =>
+        runs.reduce(
+          (sum, { trace }) =>
+            sum + trace.segments.reduce((own, one) => own + (one.author === author ? one.tokens : 0), 0),
+          0,
+        );
+      return {
+        ...(name === undefined ? {} : { arm: name }),
+        traces: own.length,
+        smallTokens: tokensOf("small"),
+        bigTokens: tokensOf("big"),
+        idealSeconds:
+          runs.reduce((sum, { trace }) => sum + idealMs(trace.promptTokens, trace.segments, costs), 0) / 1000,
+        modes: settings.modes.map((mode, index) =>
+          summarizeMode(
+            mode,
+            mode === settings.recordedAs,
+            runs.flatMap(({ recorded, simulations }) => {
+              const simulation = simulations[index];
+              return simulation === undefined ? [] : [{ recorded, simulation }];
+            }),
+          ),
+        ),
+      };
+    }),
+    beyondProfile: beyond,
+  };
+}
+
+/** The decode times of a trace's tokens where they stand. */
+export function idealMs(
+  promptTokens: number,
+  segments: readonly { readonly author: "small" | "big"; readonly tokens: number }[],
+  costs: PairCosts,
+): number {
+  let [position, ms] = [promptTokens, 0];
+  for (const { author, tokens } of segments) {
+    ms += costs[author].decode.milliseconds(position, tokens);
+    position += tokens;
+  }
+  return ms;
+}
+
+function summarizeMode(
+  mode: Mode,
+  isRecorded: boolean,
+  runs: readonly { readonly recorded: RecordedTrace; readonly simulation: Simulation }[],
+): ModeForecast {
+  const sum = (pick: (simulation: Simulation) => number): number =>
+    runs.reduce((total, { simulation }) => total + pick(simulation), 0);
+  const seconds = (pick: (simulation: Simulation) => number): number => sum(pick) / 1000;
+  const firsts = runs.flatMap(({ simulation }) => simulation.firstTokenMs ?? []);
+  const handoffs = runs.flatMap(({ simulation }) => simulation.handoffsMs);
+  const measured = runs.flatMap(({ recorded: { wallMs }, simulation }) =>
+    !isRecorded || wallMs === undefined || wallMs === 0
+      ? []
+      : [{ measuredMs: wallMs, predictedMs: simulation.totalMs }],
+  );
+  return {
+    mode,
+    seconds: seconds(({ totalMs }) => totalMs),
+    secondsByCause: Object.fromEntries(
+      CAUSES.map((cause) => [cause, seconds(({ msByCause }) => msByCause[cause])]),
+    ) as Record<Cause, number>,
+    ...(firsts.length === 0 ? {} : { firstTokenSeconds: mean(firsts) / 1000 }),
+    ...(handoffs.length === 0 ? {} : { handoffSeconds: mean(handoffs) / 1000 }),
+    discardedTokens: sum(({ work }) => work.small.discarded + work.big.discarded),
+    busySeconds: { small: seconds(({ busyMs }) => busyMs.small), big: seconds(({ busyMs }) => busyMs.big) },
+    ...(measured.length === 0 ? {} : { measured: against(measured) }),
+  };
+}
+
+/** Predictions against measurements of the same runs; a non-empty list. */
+export function against(
+  runs: readonly { readonly measuredMs: number; readonly predictedMs: number }[],
+): AgainstMeasured {
+  const measuredMs = runs.reduce((sum, run) => sum + run.measuredMs, 0);
+  const predictedMs = runs.reduce((sum, run) => sum + run.predictedMs, 0);
+  const errors = runs.map((run) => Math.abs(run.predictedMs / run.measuredMs - 1)).sort((a, b) => a - b);
+  return {
+    traces: runs.length,
+    measuredSeconds: measuredMs / 1000,
+    predictedSeconds: predictedMs / 1000,
+    totalError: predictedMs / measuredMs - 1,
+    medianError: quantile(errors, 0.5),
+  };
+}

@@ -1,0 +1,152 @@
+/** An engine whose every token and call takes a known time by an injected clock: what is measured must be what was set. */
+import { expect, it } from "vitest";
+
+import type { Clock } from "../../core/clock.ts";
+import { createRng } from "../../core/rng.ts";
+import type { Engine, Sequence } from "../../engines/engine.ts";
+import { randomModel, ScriptedEngine } from "../../engines/scripted/index.ts";
+import { profileFrom } from "./build-profile.ts";
+import { measureEngine, type MeasureSettings } from "./measure.ts";
+
+class HandClock implements Clock {
+  #ms = 0;
+  nowMs = (): number => this.#ms;
+  isoNow = (): string => "2026-01-01T00:00:00.000Z";
+  pass(ms: number): void {
+    this.#ms += ms;
+  }
+}
+
+const COSTS = {
+  readToken: 0.25,
+  readCall: 3,
+  draw: 10,
+  drawPerContext: 0.01,
+  begin: 5,
+  scoreToken: 0.5,
+  scoreCall: 2,
+  open: 1,
+};
+
+function timedEngine(clock: HandClock, slowness = 1): Engine {
+  const engine = new ScriptedEngine({ next: randomModel(), contextSize: 4096 });
+  const pass = (ms: number): void => clock.pass(ms * slowness);
+  const timed = (sequence: Sequence): Sequence => {
+    let unread = 0;
+    const methods: Partial<Sequence> = {
+      append: async (pieces, signal) => {
+        const before = sequence.position;
+        const outcome = await sequence.append(pieces, signal);
+        // The last token waits for the draw.
+        const read = sequence.position - before + unread - 1;
+        unread = 1;
+        if (read > 0) pass(COSTS.readCall + read * COSTS.readToken);
+        return outcome;
+      },
+      generate: async function* (options, signal) {
+        pass(COSTS.begin);
+        const draws = sequence.generate(options, signal)[Symbol.asyncIterator]();
+        try {
+          for (;;) {
+            pass(COSTS.draw + sequence.position * COSTS.drawPerContext);
+            const step = await draws.next();
+            if (step.done === true) return;
+            yield step.value;
+          }
+        } finally {
+          await draws.return?.(undefined);
+        }
+      },
+      score: async (pieces, options, signal) => {
+        const before = sequence.position;
+        const outcome = await sequence.score(pieces, options, signal);
+        pass(COSTS.scoreCall + (sequence.position - before) * COSTS.scoreToken);
+        return outcome;
+      },
+      truncate: async (position) => {
+        unread = 0;
+        await sequence.truncate(position);
+      },
+    };
+    return new Proxy(sequence, {
+      get: (target, name) => {
+        const own = Reflect.get(methods, name) as unknown;
+        if (own !== undefined) return own;
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  };
+  return new Proxy(engine, {
+    get: (target, name) => {
+      if (name === "open") {
+        return async (...given: Parameters<Engine["open"]>) => {
+          pass(COSTS.open);
+          return timed(await target.open(...given));
+        };
+      }
+      const value = Reflect.get(target, name, target) as unknown;
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+const settings: MeasureSettings = {
+  contexts: [64, 1000],
+  rounds: 2,
+  decodeTokens: 16,
+  prefillTokens: [16, 64],
+  scoreTokens: [8, 32],
+  temperature: 1,
+  maxSeconds: 1000,
+  seed: 1,
+};
+const signal = new AbortController().signal;
+
+it("finds the times that tokens and calls take", async () => {
+  const clock = new HandClock();
+  const visits: number[] = [];
+  const measurement = await measureEngine(timedEngine(clock), settings, {
+    clock,
+    signal,
+    onVisit: (done, total) => visits.push(done / total),
+  });
+  expect(visits).toEqual([0.25, 0.5, 0.75, 1]);
+  const { prefill, decode, score, overhead } = profileFrom(measurement, "median", createRng(1));
+  if (!Array.isArray(prefill) || !Array.isArray(decode) || !Array.isArray(score))
+    throw new Error("no points");
+  for (const { tokensPerSecond } of prefill) expect(tokensPerSecond).toBeCloseTo(1000 / COSTS.readToken, -2);
+  for (const { tokensPerSecond } of score) expect(tokensPerSecond).toBeCloseTo(1000 / COSTS.scoreToken, -2);
+  for (const { contextTokens, tokensPerSecond } of decode) {
+    // Timed over the 16 tokens behind the context.
+    const wanted = 1000 / (COSTS.draw + (contextTokens + 9) * COSTS.drawPerContext);
+    expect(tokensPerSecond / wanted).toBeCloseTo(1, 1);
+  }
+  expect(overhead?.openMs).toBeCloseTo(COSTS.open, 6);
+  expect(overhead?.prefillCallMs).toBeCloseTo(COSTS.readCall, 0);
+  expect(overhead?.generateCallMs).toBeCloseTo(COSTS.begin, 0);
+  expect(overhead?.scoreCallMs).toBeCloseTo(COSTS.scoreCall, 0);
+});
+
+it("begins no context that would not end in time, and says so", async () => {
+  const clock = new HandClock();
+  const measurement = await measureEngine(
+    timedEngine(clock, 10),
+    { ...settings, maxSeconds: 5 },
+    { clock, signal },
+  );
+  expect(measurement.leftOut).toEqual([1000]);
+  expect(measurement.visits.map(({ contextTokens }) => contextTokens)).toContain(64);
+  expect(measurement.seconds).toBeLessThan(5 + 10);
+});
+
+it("stops when it is told to", async () => {
+  const clock = new HandClock();
+  const controller = new AbortController();
+  const running = measureEngine(timedEngine(clock), settings, {
+    clock,
+    signal: controller.signal,
+    onVisit: () => controller.abort(new Error("enough")),
+  });
+  await expect(running).rejects.toThrow(/enough|abort/u);
+});

@@ -1,0 +1,146 @@
+/**
+ * The split decoder in virtual time: what `SplitDecoder` does with both models, call by call, for a trace whose tokens are known (docs/decoding.md;
+ * Paper 3.1 for the two prefills). Left out: refused tags, retries, engines that probe instead of scoring, other requests on the same machines.
+ */
+import { chunkSize, patienceMs } from "../../decode/chunks.ts";
+import { BigStream } from "./big-stream.ts";
+import { type EngineCosts, EngineModel, type SimulatedWork } from "./engine-model.ts";
+import type { Trace, TraceSegment } from "./trace.ts";
+import { type Cause, type JobKind, type Role, VirtualTime } from "./virtual-time.ts";
+
+/** Those of the decoder's options that are about time. */
+export interface DecoderTiming {
+  /** Whether the model that does not write reads along in the background. */
+  readonly streamingPrefill: boolean;
+  /** Tokens after which it does. */
+  readonly prefillChunk: number;
+  /** Big tokens that the small model reads at once: the sizes of a segment's first chunks, of which the last repeats. */
+  readonly chunks: readonly number[];
+  /** Whether an idle small model reads what there is of a chunk. */
+  readonly eagerChunks: boolean;
+}
+
+export interface Simulation {
+  readonly totalMs: number;
+  /** Until the first token of the output is there; undefined for an empty output. */
+  readonly firstTokenMs: number | undefined;
+  /** Where the wall-clock went; the sum is `totalMs`. */
+  readonly msByCause: Readonly<Record<Cause, number>>;
+  /** From the decision to hand over to the big model's first token, one entry a hand-off. */
+  readonly handoffsMs: readonly number[];
+  readonly work: Readonly<Record<Role, SimulatedWork>>;
+  /** What each machine did, as it takes alone: what is paid for where a machine is paid by its use. */
+  readonly busyMs: Readonly<Record<Role, number>>;
+}
+
+export type PairCosts = Readonly<Record<Role, EngineCosts>>;
+
+/** One request alone on both machines. */
+export function simulateDecoder(trace: Trace, costs: PairCosts, timing: DecoderTiming): Simulation {
+  return new DecoderRun(costs, timing).decode(trace);
+}
+
+class DecoderRun {
+  readonly #time: VirtualTime;
+  readonly #timing: DecoderTiming;
+  readonly #small: EngineModel;
+  readonly #big: EngineModel;
+  readonly #handoffsMs: number[] = [];
+  #firstTokenMs: number | undefined;
+  /** How long the small model took to read its last chunk. */
+  #confirmMs: number | undefined;
+
+  constructor(costs: PairCosts, timing: DecoderTiming) {
+    const slowdownOf = (role: Role) => (kind: JobKind) =>
+      kind === "overhead" ? 1 : costs[role].profile.beside[kind];
+    const chunk = timing.streamingPrefill ? timing.prefillChunk : undefined;
+    this.#time = new VirtualTime({ small: slowdownOf("small"), big: slowdownOf("big") });
+    this.#timing = timing;
+    this.#small = new EngineModel(this.#time, "small", costs.small, chunk);
+    this.#big = new EngineModel(this.#time, "big", costs.big, chunk);
+  }
+
+  decode(trace: Trace): Simulation {
+    const usesBig = trace.segments.some(({ author }) => author === "big");
+    const usesSmall = !usesBig || trace.segments.some(({ author }) => author === "small");
+    if (usesBig) this.#big.write(trace.promptTokens, true);
+    if (usesSmall) this.#small.write(trace.promptTokens);
+    (usesSmall ? this.#small : this.#big).sync("promptPrefill");
+    for (const segment of trace.segments) {
+      if (segment.author === "small") this.#writeSmall(segment, usesBig);
+      else if (segment.began === "asked") this.#writeAsked(segment);
+      else this.#writeScheduled(segment, usesSmall);
+    }
+    this.#big.close();
+    return {
+      totalMs: this.#time.nowMs,
+      firstTokenMs: this.#firstTokenMs,
+      msByCause: this.#time.msByCause,
+      handoffsMs: this.#handoffsMs,
+      work: { small: this.#small.work, big: this.#big.work },
+      busyMs: this.#time.busyMs,
+    };
+  }
+
+  #writeSmall({ tokens, ended }: TraceSegment, bigListens: boolean): void {
+    this.#small.sync("handoffPrefill");
+    this.#small.beginGeneration();
+    this.#writeAlong(this.#small, bigListens ? this.#big : undefined, tokens, "smallDecode");
+    if (ended === "tag" || ended === "end-of-turn") this.#small.drawEnd("smallDecode");
+    if (ended === "tag") this.#small.write(1);
+  }
+
+  /** The other model is told of each token, and may begin to read. */
+  #writeAlong(writer: EngineModel, listener: EngineModel | undefined, tokens: number, cause: Cause): void {
+    for (let left = tokens; left > 0;) {
+      const run = this.#firstTokenMs === undefined ? 1 : Math.min(left, listener?.untilDrain ?? left);
+      writer.decode(run, cause);
+      listener?.write(run);
+      this.#firstTokenMs ??= this.#time.nowMs;
+      left -= run;
+    }
+  }
+
+  #writeScheduled({ tokens, ended }: TraceSegment, smallListens: boolean): void {
+    const startMs = this.#time.nowMs;
+    this.#big.sync("handoffPrefill");
+    this.#big.beginGeneration();
+    const listener = smallListens ? this.#small : undefined;
+    this.#writeAlong(this.#big, listener, 1, "bigDecode");
+    this.#handoffsMs.push(this.#time.nowMs - startMs);
+    this.#writeAlong(this.#big, listener, tokens - 1, "bigDecode");
+    if (ended === "end-of-turn") this.#big.drawEnd("bigDecode");
+  }
+
+  /** The big model fills the next chunk while the small one reads the last one. */
+  #writeAsked(segment: TraceSegment): void {
+    const time = this.#time;
+    const { chunks, eagerChunks } = this.#timing;
+    const sizeOf = (index: number): number => chunkSize({ growth: chunks }, index);
+    const hurryFrom = (): number => (eagerChunks ? time.nowMs + patienceMs(this.#confirmMs) : Infinity);
+    const startMs = time.nowMs;
+    this.#big.sync("handoffPrefill");
+    const stream = new BigStream(time, this.#big, segment);
+    stream.ask(sizeOf(0));
+    let hurryMs = hurryFrom();
+    let read = 0;
+    for (let index = 1; ; index++) {
+      time.waitFor("big", "bigDecode", () => stream.isFull, hurryMs);
+      time.waitFor("big", "bigDecode", () => stream.isFull || stream.waiting > 0);
+      if (index === 1) this.#handoffsMs.push((stream.firstTokenMs ?? time.nowMs) - startMs);
+      const chunk = stream.take();
+      stream.ask(sizeOf(index));
+      const confirmFromMs = time.nowMs;
+      if (chunk > 0) this.#small.readAndPredict(chunk, "controlPrefill");
+      this.#confirmMs = time.nowMs - confirmFromMs;
+      this.#firstTokenMs ??= time.nowMs;
+      hurryMs = hurryFrom();
+      read += chunk;
+      if (segment.ended === "cut" ? read >= segment.tokens : stream.isOver && stream.waiting === 0) break;
+    }
+    stream.stop();
+    this.#small.cut(read - segment.tokens);
+    // The close tag, its own decision or ours.
+    this.#small.write(1);
+  }
+}
