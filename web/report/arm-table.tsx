@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { dollars, duration, finePercent, operations } from "../../src/core/figures.ts";
 import type { Measured, ReportArm, ReportDocument } from "../../src/eval/report/document.ts";
 import { count, percent } from "../shared/format.ts";
-import { IntervalBar } from "./interval-bar.tsx";
+import { AxisHead, IntervalBar } from "./interval-bar.tsx";
 
 interface Column {
   readonly title: string;
@@ -23,10 +23,8 @@ export function ArmTable({ document }: { document: ReportDocument }) {
             <tr>
               <th scope="col">arm</th>
               <th scope="col">right</th>
-              <th scope="col" class="axis">
-                <span>0%</span>
-                <span>50%</span>
-                <span>100%</span>
+              <th scope="col">
+                <AxisHead ends={["0%", "50%", "100%"]} />
               </th>
               {columns.map(({ title }) => (
                 <th scope="col" key={title}>

@@ -1,7 +1,7 @@
 /** Paired differences with their intervals, and a line where there is none. */
 import { points, pValueText } from "../../src/core/figures.ts";
 import type { ReportComparison } from "../../src/eval/report/document.ts";
-import { IntervalBar } from "./interval-bar.tsx";
+import { AxisHead, IntervalBar } from "./interval-bar.tsx";
 
 export function Differences({ comparisons }: { comparisons: readonly ReportComparison[] }) {
   const adjusted = comparisons.some(({ pAdjusted }) => pAdjusted !== undefined);
@@ -16,10 +16,8 @@ export function Differences({ comparisons }: { comparisons: readonly ReportCompa
             <tr>
               <th scope="col">difference</th>
               <th scope="col">points</th>
-              <th scope="col" class="axis">
-                <span>{points(-most).replace(/\.0$/u, "")}</span>
-                <span>0</span>
-                <span>{points(most).replace(/\.0$/u, "")}</span>
+              <th scope="col">
+                <AxisHead ends={[end(-most), "0", end(most)]} />
               </th>
               <th scope="col">95% interval</th>
               <th scope="col">p</th>
@@ -63,4 +61,5 @@ export function Differences({ comparisons }: { comparisons: readonly ReportCompa
   );
 }
 
+const end = (value: number): string => points(value).replace(/\.0$/u, "");
 const bare = (pValue: number): string => pValueText(pValue).replace(/^p (?:= )?/u, "");

@@ -26,3 +26,14 @@ export function IntervalBar({ value, ci95, domain, zero, strong = true }: Interv
     </svg>
   );
 }
+
+/** Above a column of bars: the ends and the middle of their axis. */
+export function AxisHead({ ends }: { readonly ends: readonly [string, string, string] }) {
+  return (
+    <span class="axis">
+      {ends.map((end) => (
+        <span key={end}>{end}</span>
+      ))}
+    </span>
+  );
+}

@@ -7,6 +7,7 @@ import type { PriceAxis, ReportArm, ReportComparison, ReportDocument, ReportRun 
 import { headline } from "./headline.ts";
 import { methodNotes, type NotedRun, runNotes } from "./notes.ts";
 import type { PageData } from "./page-data.ts";
+import { OutcomesDigest } from "./outcomes-digest.ts";
 import { paretoFront } from "./pareto.ts";
 import { openRows, type ReadRowsOptions } from "./read-rows.ts";
 import { readSummary } from "./read-summary.ts";
@@ -68,6 +69,7 @@ async function readRun(
   const taskName = `${task.name} ${task.version}`;
   let [read, faults, strayRows] = [0, 0, 0];
   let firstFault: string | undefined;
+  const digest = summary.rowsDigest === undefined ? undefined : new OutcomesDigest();
   const file = openRows(place.folder, options);
   for await (const line of file.rows) {
     if ("fault" in line) {
@@ -82,6 +84,7 @@ async function readRun(
       continue;
     }
     read += 1;
+    digest?.add(line.raw);
     let number = numbers.get(row.problemId);
     if (number === undefined) {
       number = numbers.size;
@@ -123,7 +126,16 @@ async function readRun(
     rerun: rerunOf(summary),
     config: JSON.stringify(config, null, 2) ?? "",
   };
-  return { run, summary, arms, tallies, strayRows, problems: { task: taskName, numbers, texts } };
+  const outcomes = digest?.value();
+  return {
+    ...(outcomes === undefined ? {} : { digest: outcomes }),
+    run,
+    summary,
+    arms,
+    tallies,
+    strayRows,
+    problems: { task: taskName, numbers, texts },
+  };
 }
 
 function documentOf(

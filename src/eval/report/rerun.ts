@@ -5,7 +5,13 @@
 import { z } from "zod";
 
 import { digestOf } from "../../core/digest.ts";
-import { MICRO_PAIR, pairConfigSchema } from "../../decode/pair-config.ts";
+import { parsePolicySpec } from "../../decode/index.ts";
+import {
+  MICRO_PAIR,
+  pairConfigSchema,
+  pairPolicyOptions,
+  type PairConfig,
+} from "../../decode/pair-config.ts";
 import type { EvaluationSummary } from "../summary-schema.ts";
 import type { ReportModel, ReportRun } from "./document.ts";
 
@@ -27,6 +33,8 @@ const configSchema = z.object({
   options: z.unknown(),
   sampling: z.looseObject({ temperature: z.number() }),
   maxTokens: z.number(),
+  /** Of arms that are policies, by the arm's name: what the pair says of their options. */
+  policies: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   randomChunk: z.number().optional(),
 });
 
@@ -46,7 +54,7 @@ export function rerunOf(summary: EvaluationSummary): ReportRun["rerun"] {
   }
   const config = parsed.data;
   const raw: Readonly<Record<string, unknown>> = { ...z.looseObject({}).parse(summary.config) };
-  const remarks = remarksOf(config, raw);
+  const remarks = remarksOf(summary, config, raw);
   const short = { ...raw, ...settingsOfMicro(config) };
   if (remarks.unknown.length === 0 && digestOf(short) === summary.configHash) {
     return {
@@ -65,6 +73,7 @@ export function rerunOf(summary: EvaluationSummary): ReportRun["rerun"] {
         options: pair.data.options,
         sampling: pair.data.sampling,
         maxTokens: pair.data.maxTokens,
+        policies: policiesUnder(pair.data, config.policies),
       }
     : {};
   return {
@@ -104,7 +113,7 @@ export function temperatureOf({ config }: EvaluationSummary): number | null {
 }
 
 /** What the shipped pair would be run with, the flags folded in. */
-function settingsOfMicro({ dial, sampling, maxTokens }: Config): Record<string, unknown> {
+function settingsOfMicro({ dial, sampling, maxTokens, policies }: Config): Record<string, unknown> {
   return {
     template: undefined,
     openThinking: MICRO_PAIR.openThinking,
@@ -112,8 +121,17 @@ function settingsOfMicro({ dial, sampling, maxTokens }: Config): Record<string, 
     options: MICRO_PAIR.options,
     sampling: { ...MICRO_PAIR.sampling, temperature: sampling.temperature },
     maxTokens,
+    policies: policiesUnder(MICRO_PAIR, policies),
   };
 }
+
+/** What a pair says of the options of these arms. */
+const policiesUnder = (pair: PairConfig, policies: Config["policies"]): Config["policies"] =>
+  policies === undefined
+    ? undefined
+    : Object.fromEntries(
+        Object.keys(policies).map((arm) => [arm, pairPolicyOptions(pair, parsePolicySpec(arm).name)]),
+      );
 
 function microFlags({ small, big, smallBase, dial, sampling, maxTokens }: Config): string[] {
   const flag = (name: string, value: number, standard: number): string[] =>
@@ -136,7 +154,8 @@ function microFlags({ small, big, smallBase, dial, sampling, maxTokens }: Config
 }
 
 function pairOf(config: Config): Record<string, unknown> {
-  const { small, big, smallBase, template, openThinking, dial, options, sampling, maxTokens } = config;
+  const { small, big, smallBase, template, openThinking, dial, options, sampling, maxTokens, policies } =
+    config;
   return {
     small: small?.spec,
     // A pair has a big model, also where no arm needs it.
@@ -148,6 +167,10 @@ function pairOf(config: Config): Record<string, unknown> {
     options,
     sampling,
     maxTokens,
+    policies:
+      policies === undefined
+        ? undefined
+        : Object.fromEntries(Object.entries(policies).map(([arm, own]) => [parsePolicySpec(arm).name, own])),
   };
 }
 
@@ -173,6 +196,7 @@ function command(
 }
 
 function remarksOf(
+  { arms, modelSizes }: EvaluationSummary,
   config: Config,
   raw: Readonly<Record<string, unknown>>,
 ): { readonly unknown: readonly string[]; readonly words: readonly string[] } {
@@ -183,6 +207,12 @@ function remarksOf(
       ...(unknown.length === 0
         ? []
         : [`The command does not set ${unknown.join(", ")}: see the settings for their values.`]),
+      ...(arms.some(({ costUsd }) => costUsd !== undefined)
+        ? ["Dollars came from a table of prices, which --prices names; the table is not recorded."]
+        : []),
+      ...(Object.values(modelSizes ?? {}).some((size) => size?.source === "given")
+        ? ["Sizes of models were given with --parameters; they change the estimates and nothing else."]
+        : []),
       ...(config.task.name === "micro"
         ? []
         : [`Where the problems came from a file, name it: ${config.task.name}:FILE.jsonl.`]),

@@ -15,6 +15,8 @@ export interface PricePlotProps {
   /** Places in `arms`, by rising price. */
   readonly front: readonly number[];
   readonly write: (value: number) => string;
+  /** Of the axis's ticks, all in one unit; `most` is the largest. Default: `write`. */
+  readonly writeTick?: (value: number, most: number) => string;
   /** Whether dots are of several runs, and look so. */
   readonly several: boolean;
 }
@@ -27,7 +29,7 @@ interface Size {
 }
 
 const SIZES: readonly Size[] = [
-  { name: "wide", width: 720, height: 400, font: 13 },
+  { name: "wide", width: 600, height: 380, font: 13 },
   { name: "narrow", width: 340, height: 330, font: 12 },
 ];
 
@@ -83,6 +85,7 @@ function Drawing({
   title,
   axisTitle,
   write,
+  writeTick = write,
   several,
   size,
   points,
@@ -92,7 +95,7 @@ function Drawing({
   const beyond = points.filter(({ price }) => scale.at(price) > 1 + 1e-9);
   const area = {
     left: 46,
-    right: width - (beyond.length > 0 ? 30 : 14),
+    right: width - (beyond.length > 0 ? 30 : 22),
     top: 12,
     bottom: height - 44,
   };
@@ -157,7 +160,7 @@ function Drawing({
             <line class="tick" x1={x(tick)} x2={x(tick)} y1={area.bottom} y2={area.bottom + 4} />
             {(size.name === "wide" || index % Math.ceil(scale.ticks.length / 5) === 0) && (
               <text class="label" font-size={font} x={x(tick)} y={area.bottom + 18} text-anchor="middle">
-                {write(tick)}
+                {writeTick(tick, scale.domain[1])}
               </text>
             )}
           </g>

@@ -3,21 +3,29 @@ import { dollars, duration, operations } from "../../../src/core/figures.ts";
 import type { PriceAxis, ReportDocument } from "../../../src/eval/report/document.ts";
 import { PricePlot } from "./price-plot.tsx";
 
-const AXES: Readonly<
-  Record<
-    PriceAxis,
-    { readonly title: string; readonly axis: string; readonly write: (value: number) => string }
-  >
-> = {
+interface Axis {
+  readonly title: string;
+  readonly axis: string;
+  readonly write: (value: number) => string;
+  readonly writeTick?: (value: number, most: number) => string;
+}
+
+const AXES: Readonly<Record<PriceAxis, Axis>> = {
   share: {
     title: "Accuracy against the big model’s share",
     axis: "tokens by the big model",
-    write: (value) => `${Number((100 * value).toFixed(1))}%`,
+    write: (value) => `${Number((100 * value).toFixed(2))}%`,
   },
-  wallMs: { title: "Accuracy against time", axis: "time a sample", write: duration },
+  wallMs: { title: "Accuracy against time", axis: "time a sample", write: duration, writeTick: time },
   costUsd: { title: "Accuracy against cost", axis: "dollars a sample", write: dollars },
   flops: { title: "Accuracy against operations", axis: "operations a sample", write: operations },
 };
+
+/** In the unit in which the largest reads best. */
+function time(value: number, most: number): string {
+  const [size, unit] = most < 1000 ? [1, "ms"] : most < 120_000 ? [1000, "s"] : [60_000, "min"];
+  return value === 0 ? "0" : `${Number((value / size).toPrecision(3))} ${unit}`;
+}
 
 export function Prices({ document: { arms, runs, fronts, absent } }: { document: ReportDocument }) {
   const axes = (["share", "wallMs", "costUsd", "flops"] as const).filter(
@@ -34,6 +42,7 @@ export function Prices({ document: { arms, runs, fronts, absent } }: { document:
             title={AXES[axis].title}
             axisTitle={AXES[axis].axis}
             write={AXES[axis].write}
+            {...(AXES[axis].writeTick === undefined ? {} : { writeTick: AXES[axis].writeTick })}
             arms={arms}
             front={fronts[axis] ?? []}
             several={runs.length > 1}

@@ -26,7 +26,11 @@ export function Spans({ arms }: { arms: readonly ReportArm[] }) {
       <h2 id="spans">Where spans fall, and how long they are</h2>
       <div class="span-plots">
         {shown.map(({ arm, spans }) => (
-          <article key={arm.label} aria-label={arm.label}>
+          <article
+            key={arm.label}
+            aria-label={arm.label}
+            class={spans.author === "small" ? "by-small-itself" : ""}
+          >
             <h3>{arm.label}</h3>
             <p class="muted small">
               {counted(spans.count, "span")} in {count(spans.tracesWith)} of {counted(arm.samples, "trace")},
