@@ -43,13 +43,16 @@ export const pairConfigSchema = z
 
 export type PairConfig = z.output<typeof pairConfigSchema>;
 
-/** Its traces have no paragraphs. Where a figure is set, its default of the source gives the big model nothing, or nearly all. */
+/**
+ * Its traces have no paragraphs, and say neither "wait" nor "hmm". Where a figure is set, the policy's own default gives the big model
+ * nothing, or most of the text: half of the steps begin with a choice of words (1.0 to 1.6 nats), and a request is for 3 or 4 digits.
+ */
 const MICRO_POLICIES = {
-  entropy: { step: "sentence" },
+  entropy: { step: "sentence", threshold: 1.3 },
   "step-score": { step: "sentence" },
-  "call-n": {},
-  cue: { step: "sentence" },
-  "logprob-select": { step: "sentence" },
+  "call-n": { tokens: 4 },
+  cue: { step: "sentence", cues: ["so", "keep", "its", "that"], tokens: 6 },
+  "logprob-select": { step: "sentence", candidates: 4, tokens: 2 },
   rewrite: { step: "sentence" },
 };
 

@@ -55,6 +55,8 @@ export async function writeSmall(session: Session, small: ModelContext, plan: Sm
  */
 type Refused = Set<string>;
 
+const CALL_REDRAW_TOKENS = 16;
+
 /** What stops this step, what cannot be written in it, and how long it may be. */
 function stepOptions(
   session: Session,
@@ -66,8 +68,10 @@ function stepOptions(
   const { options, sampling, dial } = session.settings;
   const { open, close } = options.tags;
   const isRedraw = refused.size > 0;
+  // A command in text is forbidden beyond its first token, which may be any text's.
+  const redrawn = plan.call !== undefined && refused.has(plan.call.open) ? CALL_REDRAW_TOKENS : 1;
   const base = {
-    maxTokens: isRedraw ? 1 : room,
+    maxTokens: isRedraw ? Math.min(redrawn, room) : room,
     sampling: isRedraw ? seedFor(`redraw ${refused.size}`, sampling) : sampling,
     logprobs: session.logprobs,
   };

@@ -237,6 +237,8 @@ class ToySequence implements Sequence {
       this.#calls++;
       this.#scored += ids.length;
       const entries = ids.map((id): ScoreEntry => {
+        const tokenLogprob =
+          options.tokenLogprobs === true ? { tokenLogprob: this.nextLogprobs()[id] as number } : {};
         const text = this.#push(id);
         const logprobs = logSoftmax(this.#logits());
         const watched = options.watch.map((marker) => this.#engine.options.vocabulary.controls.get(marker));
@@ -244,6 +246,7 @@ class ToySequence implements Sequence {
           position: this.position,
           ...(this.#engine.capabilities.tokenIds ? { id: tokenId(id) } : {}),
           text,
+          ...tokenLogprob,
           watchLogprobs: watched.map((marker) =>
             marker === undefined ? -Infinity : (logprobs[marker] as number),
           ),
@@ -296,6 +299,7 @@ class ToySequence implements Sequence {
           text,
           ...(this.#engine.capabilities.tokenIds ? { id: tokenId(id) } : {}),
           ...(options.logprobs === true ? { logprob } : {}),
+          ...(options.entropy === true ? { entropy: entropyOf(logprobs) } : {}),
         };
         if (this.#closed) throw new EngineError("the sequence is closed", { code: "engine-closed" });
       }
@@ -398,6 +402,10 @@ function logSoftmax(logits: Float64Array): Float64Array {
   const most = Math.max(...logits);
   const normaliser = most + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0));
   return logits.map((logit) => logit - normaliser);
+}
+
+function entropyOf(logprobs: Float64Array): number {
+  return -logprobs.reduce((sum, logprob) => sum + Math.exp(logprob) * logprob, 0);
 }
 
 function argmax(values: Float64Array): number {

@@ -28,14 +28,10 @@ export async function writeDrafted(session: Session, small: ModelContext, plan: 
       if (goesOn) continue;
       if (!isWhole) return await output.end("scheduled");
       if (end === "step") return await output.end("scheduled");
-      switch (end.reason) {
-        case "limit":
-          break;
-        case "context-full":
-          return await output.finish("context-full");
-        default:
-          ledger?.endTurn(end);
-          return await output.finish("end-of-turn");
+      if (end.reason === "context-full") return await output.finish("context-full");
+      if (end.reason === "end-of-turn") {
+        ledger?.endTurn(end);
+        return await output.finish("end-of-turn");
       }
     }
   } finally {
