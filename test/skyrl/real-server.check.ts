@@ -1,24 +1,31 @@
 /** What the trainer does on a real SkyRL server (JAX on the processor), our own small model its base. Run by test/skyrl/run. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 
+import { TrainError } from "../../src/core/errors.ts";
 import { textPiece } from "../../src/core/piece.ts";
 import { microExample } from "../../src/micro/index.ts";
 import { reinforce, reinforceConfigSchema } from "../../src/recipes/reinforce/index.ts";
 import { sft, sftConfigSchema } from "../../src/recipes/supervised/index.ts";
 import { importHuggingFace, modelExporter } from "../../src/train/export/index.ts";
+import { trajectoryFrom } from "../../src/train/grpo/trajectory.ts";
+import type { GrpoMetrics } from "../../src/train/grpo.ts";
 import type { Datum, Trainer } from "../../src/train/trainer.ts";
 import { EmbeddedTrainer } from "../../src/train/trainers/embedded.ts";
 import { placeTargets } from "../../src/train/trainers/tinker/targets.ts";
 import { connectTinker, parseTrainerSpec } from "../../src/train/trainers/tinker.ts";
+import { connectTo, converse, dataOf } from "../train/support/recorded-conversation.ts";
+import { recordSchema } from "../train/support/recorded-server.ts";
+import { Recorder } from "./recorder.ts";
 import { MODEL, SkyrlServer } from "./server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-skyrl-"));
 const path = (...parts: string[]): string => join(folder, ...parts);
+const RECORD = join(import.meta.dirname, "..", "train", "fixtures", "skyrl-0.4.0.json");
 const ADAM = { learningRate: 2e-3, beta1: 0.9, beta2: 0.98, epsilon: 1e-9, weightDecay: 0, clipNorm: 0 };
 let server: SkyrlServer;
 
@@ -143,34 +150,81 @@ it("fine-tunes through a server that is killed and started again in mid-run", as
   console.log({ losses: [...losses], notices });
 });
 
-it("makes a step of reinforcement learning, the real big model writing in the rollouts", async () => {
+it("learns by reinforcement, the real big model in the rollouts, while the server is killed in one of them", async () => {
   const config = reinforceConfigSchema.parse({
     model: MODEL,
     big: "micro:big",
     trainer: specText(),
-    heldOut: 2,
+    heldOut: 1,
     grpo: {
-      steps: 1,
+      steps: 2,
       problems: 2,
-      members: 3,
+      members: 2,
       maxTokens: 192,
       concurrency: 8,
       warmupSteps: 0,
-      evaluateEvery: 1,
+      checkpointEvery: 1,
+      evaluateEvery: 2,
     },
   });
-  const seen: unknown[] = [];
-  const outcome = await reinforce(config, path("grpo"), { onStep: (metrics) => seen.push(metrics) });
-  expect(outcome).toMatchObject({ status: "done", step: 1 });
-  expect(seen).toHaveLength(1);
-  const [metrics] = seen as {
-    failed: number;
-    bigTokens: number;
-    policyTokens: number;
-    opensPerRollout: number;
-  }[];
-  expect(metrics).toMatchObject({ failed: 0 });
-  expect(metrics!.bigTokens).toBeGreaterThan(0);
-  expect(metrics!.opensPerRollout).toBeGreaterThan(0);
-  console.log(metrics, outcome.best);
+  const seen: GrpoMetrics[] = [];
+  const notices: string[] = [];
+  let rollouts = 0;
+  let killed: Promise<void> | undefined;
+  const outcome = await reinforce(config, path("grpo"), {
+    onStep: (metrics) => seen.push(metrics),
+    onNotice: (text) => notices.push(text),
+    toTrajectory: (ledger, ids) => {
+      // The second step's second rollout has ended; the others are under way, and what they are told now is nothing.
+      if (seen.length === 1 && ++rollouts === 2) killed ??= server.kill().then(() => server.start());
+      return trajectoryFrom(ledger, ids);
+    },
+  });
+  await killed;
+  expect(killed).toBeDefined();
+  expect(outcome).toMatchObject({ status: "done", step: 2 });
+  expect(seen.map(({ step }) => step)).toEqual([1, 2]);
+  for (const metrics of seen) {
+    expect(metrics.failed).toBe(0);
+    expect(metrics.bigTokens).toBeGreaterThan(0);
+    expect(metrics.opensPerRollout).toBeGreaterThan(0);
+    expect(metrics.samplerGap ?? 0).toBeLessThan(1e-3);
+  }
+  expect(notices.join("\n")).toMatch(/is away [^]*answers again[^]*no longer has the model/u);
+  const records = (await readFile(path("grpo", "metrics.jsonl"), "utf8")).trim().split("\n").slice(1);
+  expect(records.map((line) => JSON.parse(line)).map(({ type, step }) => `${type} ${step}`)).toEqual([
+    "evaluation 0",
+    "step 1",
+    "step 2",
+    "evaluation 2",
+  ]);
+  console.log(seen, notices, outcome.best);
 });
+
+it("says what is on record (SKYRL_RECORD=FILE writes it anew)", async () => {
+  const recorder = await Recorder.start(server.url);
+  const connected = await connectTo(recorder.url);
+  const outcome = await converse(connected, path("conversation"));
+  await server.kill();
+  await server.start();
+  const lost = await connected.trainer.forward(dataOf(connected.tokenizer)).then(
+    () => "nothing",
+    (error: unknown) => (error instanceof TrainError ? error.code : String(error)),
+  );
+  await connected.trainer.close();
+  await recorder.close();
+  expect(lost).toBe("trainer-lost");
+  const file = process.env["SKYRL_RECORD"];
+  if (file !== undefined) {
+    const record = { server: "SkyRL 0.4.0, JAX backend, models/micro/small as its base", lost, outcome };
+    await writeFile(file, `${JSON.stringify({ ...record, exchanges: recorder.record }, null, 1)}\n`);
+  }
+  const known = recordSchema.parse(JSON.parse(await readFile(RECORD, "utf8")));
+  expect(rounded(outcome)).toEqual(rounded(known.outcome));
+});
+
+/** Not bit for bit: another processor sums in another order. */
+const rounded = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value), (_, item: unknown) =>
+    typeof item === "number" ? Number(item.toFixed(3)) : item,
+  );

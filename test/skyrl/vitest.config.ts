@@ -7,7 +7,8 @@ export default defineConfig({
     globalSetup: ["test/support/build.ts"],
     pool: "forks",
     maxWorkers: 1,
-    testTimeout: 600_000,
+    // Most of it is compilation, on a machine that may have other work.
+    testTimeout: 3_600_000,
     hookTimeout: 300_000,
   },
 });

@@ -1,6 +1,7 @@
 /**
  * A server that speaks the Tinker protocol as SkyRL 0.4.0 does, as far as the trainer uses it, with faults to order. Its model is a rule: the
- * log-probability of a target follows from its id and from the updates made. It follows the sources of SkyRL 0.4.0; no recorded exchange stands beside it.
+ * log-probability of a target follows from its id and from the updates made. It follows the sources of SkyRL 0.4.0;
+ * what that server itself said is in fixtures/skyrl-0.4.0.json.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
