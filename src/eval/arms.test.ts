@@ -22,7 +22,27 @@ describe("parseArms", () => {
     ]);
   });
 
+  it("reads other policies by their names, with options, and matches random ones to them", () => {
+    const list = "entropy,step-score:scorer=prompt:threshold=6,call-n,cue,logprob-select,rewrite";
+    const arms = parseArms(`${list},random~entropy,random~step-score:scorer=prompt:threshold=6`);
+    expect(
+      arms
+        .slice(0, 6)
+        .map(({ name }) => name)
+        .join(","),
+    ).toBe(list);
+    expect(arms[1]).toEqual({
+      name: "step-score:scorer=prompt:threshold=6",
+      checkpoint: "tuned",
+      policy: { kind: "policy", name: "step-score", options: { scorer: "prompt", threshold: 6 } },
+    });
+    expect(arms[7]?.policy).toEqual({ kind: "random-matched", target: arms[1]?.name });
+  });
+
   it.each([
+    ["entropy:threshold=much", 'policy "entropy", option "threshold"'],
+    ["entropy:1.2", "write entropy:OPTION=VALUE"],
+    ["entropyy", "unknown arm"],
     ["", "no arms"],
     ["learnt", 'unknown arm "learnt"'],
     ["learned,learned", "given twice"],

@@ -56,6 +56,23 @@ describe("the micro pair", { timeout: 120_000 }, () => {
     expect(tokens).toEqual({ small: direct.usage.smallTokens, big: direct.usage.bigTokens });
   });
 
+  test("under a policy of the request's own, with its options", async () => {
+    const gateway = gatewayOver(pair);
+    const shares = [];
+    for (const threshold of [0, 9]) {
+      const asked = { policy: "step-score", policyOptions: { threshold } };
+      const { splitreason } = await answerOf(await gateway.post(CHAT, { ...chat, splitreason: asked }));
+      expect(splitreason["policy"]).toBe("step-score");
+      shares.push(splitreason["offload_share"]);
+    }
+    const typed = { policy: "step-score:threshold=0" };
+    const again = await answerOf(await gateway.post(CHAT, { ...chat, splitreason: typed }));
+    shares.push(again.splitreason["offload_share"]);
+    expect(shares[0]).toBe(0);
+    expect(shares[1]).toBeGreaterThan(0.5);
+    expect(shares[2]).toBe(0);
+  });
+
   test("by name alone: small, big, and a budget of nothing", async () => {
     const gateway = gatewayOver(pair);
     const shares = [];
