@@ -63,6 +63,8 @@ export interface EngineWork {
   readonly calls: number;
   /** Of `decoded`: produced and thrown away. */
   readonly discarded: number;
+  /** Tokens of all prompts sent to a server (see `SequenceWork`); absent for a model in this process. */
+  readonly sent?: number;
 }
 
 export interface Timing {

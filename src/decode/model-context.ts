@@ -78,12 +78,14 @@ export class ModelContext {
   /** What the engine did for this context so far. */
   get work(): EngineWork {
     const now = this.#sequence?.work;
+    const sent = this.#pastWork.sent ?? now?.sent;
     return {
       prefilled: this.#pastWork.prefilled + (now?.prefilled ?? 0),
       scored: this.#pastWork.scored + (now?.scored ?? 0),
       decoded: this.#pastWork.decoded + (now?.decoded ?? 0),
       calls: this.#pastWork.calls + (now?.calls ?? 0),
       discarded: this.#discarded,
+      ...(sent === undefined ? {} : { sent: (this.#pastWork.sent ?? 0) + (now?.sent ?? 0) }),
     };
   }
 

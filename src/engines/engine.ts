@@ -145,6 +145,11 @@ export interface SequenceWork {
   readonly decoded: number;
   /** Calls into the model (batches), for overhead figures. */
   readonly calls: number;
+  /**
+   * Tokens of all prompts that were sent to a server, with each request the whole context: what it has in its prefix cache it does not
+   * read again, but may charge. Absent for a model in this process.
+   */
+  readonly sent?: number;
 }
 
 export interface Sequence extends AsyncDisposable {

@@ -62,6 +62,8 @@ export interface TokenBackend {
   readonly length: number;
   /** Calls into the model so far. */
   readonly calls: number;
+  /** Tokens of all prompts sent to a server, for a backend that has one. */
+  readonly sent?: number;
   /** Reads `ids` behind what was read. May stop between batches when aborted: `length` says how far it came. */
   read(ids: readonly TokenId[], signal?: AbortSignal): Promise<void>;
   drawer(request: DrawRequest, signal?: AbortSignal): Drawer;

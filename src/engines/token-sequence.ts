@@ -39,8 +39,8 @@ export class TokenSequence implements Sequence {
   }
 
   get work(): SequenceWork {
-    const { prefilled, scored, decoded, calls } = this.#state;
-    return { prefilled, scored, decoded, calls };
+    const { prefilled, scored, decoded, calls, sent } = this.#state;
+    return { prefilled, scored, decoded, calls, ...(sent === undefined ? {} : { sent }) };
   }
 
   append(pieces: readonly Piece[], signal?: AbortSignal): Promise<AppendOutcome> {

@@ -53,6 +53,10 @@ export class TokenState {
     return this.backend.calls - this.#firstCalls;
   }
 
+  get sent(): number | undefined {
+    return this.backend.sent;
+  }
+
   /** Runs `operation` when all before it are done. Failures of the backend become {@link EngineError}s. */
   async exclusive<T>(signal: AbortSignal | undefined, operation: () => Promise<T>): Promise<T> {
     this.check(signal);

@@ -36,6 +36,7 @@ export class HttpBackend implements TokenBackend {
   readonly route: Route;
   readonly warmUps: WarmUps;
   calls = 0;
+  sent = 0;
   /** The server's own name of the place where the cache lies, where it has names. */
   slot: number | undefined;
   #ids: TokenId[];
@@ -48,7 +49,7 @@ export class HttpBackend implements TokenBackend {
     this.warmUps = new WarmUps({
       fewest: FEWEST_TO_WARM,
       send: async (context, signal) => {
-        this.calls++;
+        this.noteRequest(context.length);
         this.noteSlot(await route.json(model.dialect.warmUp(tokenizer.promptOf(context)), signal));
       },
     });
@@ -116,6 +117,12 @@ export class HttpBackend implements TokenBackend {
     this.route.release();
   }
 
+  /** Counts a request whose prompts have so many tokens, whatever becomes of it. */
+  noteRequest(promptTokens: number): void {
+    this.calls++;
+    this.sent += promptTokens;
+  }
+
   noteSlot(document: unknown): void {
     this.slot = this.model.dialect.slotIn?.(document) ?? this.slot;
   }
@@ -128,7 +135,7 @@ export class HttpBackend implements TokenBackend {
   ): Promise<readonly TokenScore[]> {
     const { scoring } = this.model.dialect;
     if (scoring === undefined) return [];
-    this.calls++;
+    this.noteRequest(ids.length);
     const request = { ids, from, watch, tokenLogprobs };
     const scores = scoring.read(await this.route.json(scoring.request(request), signal), request);
     return scores.map(({ likeliest, ...score }) => ({
@@ -175,6 +182,7 @@ export class HttpBackend implements TokenBackend {
       const most = this.model.batched ? dialect.mostProbes : 1;
       const groups = batches(rest, most, MOST_PROBE_SIZE, (place) => place + 1);
       const together = groups.slice(0, most === 1 ? CONCURRENT_PROBES : 1);
+      for (const group of together) this.noteRequest(group.reduce((sum, place) => sum + place + 1, 0));
       const requests = together.map((group): ProbeRequest => ({
         prompts: group.map((place) => this.tokenizer.promptOf(ids.slice(0, place + 1))),
         watch,
@@ -204,7 +212,6 @@ export class HttpBackend implements TokenBackend {
   }
 
   async #ask(request: ProbeRequest, signal: AbortSignal): Promise<readonly ProbeAnswer[]> {
-    this.calls++;
     const answers = this.model.dialect.readProbe(
       await this.route.json(this.model.dialect.probe(request), signal),
       request,

@@ -16,6 +16,8 @@ interface Run {
   readonly stream: RoutedStream;
   readonly read: StreamReader;
   readonly request: GenerationRequest;
+  /** Length of the prompt. */
+  readonly start: number;
   /** Length of the context before the token that is given out next. */
   length: number;
   readonly queue: DrawnToken[];
@@ -144,7 +146,7 @@ export class HttpDrawer implements Drawer {
     for (;;) {
       const request = this.#requestFor(ids, forbidden, maxTokens);
       const wire = model.dialect.generation(request);
-      this.#backend.calls++;
+      this.#backend.noteRequest(ids.length);
       try {
         const stream = await route.stream(wire, model.dialect.format, this.#link.signal);
         const read = model.dialect.reader(request);
@@ -152,6 +154,7 @@ export class HttpDrawer implements Drawer {
           stream,
           read,
           request,
+          start: ids.length,
           length: ids.length,
           queue: [],
           end: undefined,
@@ -272,7 +275,7 @@ export class HttpDrawer implements Drawer {
     const { dialect } = model;
     if (dialect.whole === undefined || dialect.readWhole === undefined || !tokenizer.knowsAllBytes)
       return undefined;
-    this.#backend.calls++;
+    this.#backend.noteRequest(run.start);
     const wire = dialect.whole({ ...run.request, maxTokens: of });
     const all = dialect.readWhole(await route.json(wire, this.#link.signal));
     if (all.length < of) return undefined;

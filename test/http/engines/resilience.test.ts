@@ -288,6 +288,23 @@ describe("the streaming prefill", () => {
     expect(server.work.prefilled).toBeLessThan(2 * sequence.position);
   });
 
+  it("counts the tokens that the server is sent as the server does", async () => {
+    const server = await serve({ script: { next: randomModel({ boost: quiet }) } });
+    const sequence = await start(await open([server.url]), "x".repeat(120));
+    await write(sequence, { maxTokens: 20 });
+    await sequence.append([textPiece("and some more to be read along, much of it")]);
+    await write(sequence, { maxTokens: 5 });
+    await sequence.truncate(100);
+    await write(sequence, { maxTokens: 3 });
+    const { position } = sequence;
+    await sequence.close();
+    const { prefilled, cached } = server.work;
+    expect(sequence.work.sent).toBe(prefilled + cached);
+    // Each request carries the whole context, so that it is more than what was read.
+    expect(sequence.work.sent).toBeGreaterThan(2 * position);
+    expect(cached).toBeGreaterThan(0);
+  });
+
   it("asks for nothing where a request follows at once", async () => {
     const server = await serve({ script: { next: randomModel({ boost: quiet }) } });
     const sequence = await start(await open([server.url]), "x".repeat(400));
