@@ -19,6 +19,7 @@ export function cleanLatex(latex: string): string {
     .replace(/(?<!\\)\\(?:!|,|;|:|>|quad|qquad|displaystyle|textstyle|limits)(?![a-zA-Z])|~/gu, " ")
     .replace(/(?<!\\)\\ /gu, " ")
     .replace(/\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])\s*/gu, "")
+    .replace(/\{,\}/gu, ",")
     .replace(/\\[dtc]frac(?![a-zA-Z])/gu, "\\frac")
     .replace(/\\dbinom|\\tbinom/gu, "\\binom")
     .replace(/\\[lr]brace(?![a-zA-Z])/gu, (brace) => (brace[1] === "l" ? "\\{" : "\\}"))

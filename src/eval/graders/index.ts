@@ -6,3 +6,4 @@ export { chosenLetter } from "./choice.ts";
 export { boxedAnswer, extractAnswer, lastNumber } from "./extract.ts";
 export { gradeMath, type MathGrade, showAnswer } from "./math.ts";
 export { gradeNumber } from "./number.ts";
+export { compareAnswers } from "./verdict.ts";
