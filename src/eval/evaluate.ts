@@ -126,6 +126,7 @@ export async function describeSettings(
     big: arms.some((arm) => needsBig(arm, pair)) ? await digests(pair.big) : undefined,
     smallBase: arms.some(needsBase) ? await digests(pair.smallBase) : undefined,
     template: pair.template,
+    bigTemplate: pair.bigTemplate,
     openThinking: pair.openThinking,
     dial: pair.dial,
     options: pair.options,
