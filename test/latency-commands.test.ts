@@ -20,8 +20,18 @@ it("profiles engines, and forecasts what an evaluation recorded", { timeout: 300
     const { status, out, log } = await callCli([
       "profile",
       `gguf:${at(`${role}.gguf`)}`,
-      ...["--quick", "--rounds", "2", "--contexts", "32,96", "--threads", "1", "--temperature", "1"],
-      ...["--out", at(`${role}.json`), "--json"],
+      "--quick",
+      "--rounds",
+      "2",
+      "--contexts",
+      "32,96",
+      "--threads",
+      "1",
+      "--temperature",
+      "1",
+      "--out",
+      at(`${role}.json`),
+      "--json",
     ]);
     expect(log).toContain(`written to ${at(`${role}.json`)}`);
     expect(status).toBe(0);
@@ -35,19 +45,22 @@ it("profiles engines, and forecasts what an evaluation recorded", { timeout: 300
       expect(tokensPerSecond).toBeGreaterThan(0);
   }
   const evaluated = await callCli([
-    ...[
-      "eval",
-      "micro",
-      "--arms",
-      "random:0.3,never",
-      "--problems",
-      "3",
-      "--concurrency",
-      "1",
-      "--threads",
-      "1",
-    ],
-    ...["--pair", at("pair.json"), "--max-tokens", "48", "--out", at("run")],
+    "eval",
+    "micro",
+    "--arms",
+    "random:0.3,never",
+    "--problems",
+    "3",
+    "--concurrency",
+    "1",
+    "--threads",
+    "1",
+    "--pair",
+    at("pair.json"),
+    "--max-tokens",
+    "48",
+    "--out",
+    at("run"),
   ]);
   expect(evaluated.status).toBe(0);
   const call = ["simulate", at("run/rows.jsonl"), "--small", at("small.json"), "--big", at("big.json")];

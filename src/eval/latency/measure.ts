@@ -180,13 +180,12 @@ class SequenceBench {
     round: number,
   ): Promise<Pick<Visit, "firstTokenMs" | "reads" | "decoded" | "scores">> {
     const missing = contextTokens - this.#sequence.position;
-    if (missing > 0) {
-      await this.#read(missing);
-      // Servers read in the background: what was appended is read when a token comes.
-      await this.#firstToken(1, round);
-    }
+    if (missing > 0) await this.#read(missing);
     const base = this.#sequence.position;
     const back = (): Promise<void> => this.#sequence.truncate(base);
+    // Servers read in the background: what was appended is read, to its last token, when another comes.
+    await this.#firstToken(1, round);
+    await back();
     const reads: Timing[] = [];
     const first = await this.#firstToken(1, round);
     await back();
