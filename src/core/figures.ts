@@ -32,12 +32,17 @@ export const finePercent = (share: number): string =>
 
 /** `$0.00123`: three digits that count. */
 export const dollars = (value: number): string =>
-  value === 0 ? "$0" : value >= 1 ? `$${value.toFixed(2)}` : `$${Number(value.toPrecision(3))}`;
+  value === 0
+    ? "$0"
+    : value >= 1
+      ? `$${value.toFixed(2)}`
+      : `$${value.toFixed(Math.max(0, 2 - Math.floor(Math.log10(value)))).replace(/\.?0+$/u, "")}`;
 
 const PREFIXES = ["", "k", "M", "G", "T", "P", "E"] as const;
 
 /** `12.3 G`: floating-point operations. */
 export function operations(value: number): string {
   const power = Math.max(0, Math.min(PREFIXES.length - 1, Math.floor(Math.log10(Math.max(1, value)) / 3)));
+  if (value === 0) return "0";
   return `${(value / 1000 ** power).toPrecision(3)} ${PREFIXES[power] ?? ""}`.trim();
 }

@@ -81,7 +81,8 @@ function gathered(dots: readonly Dot[]): Place[] {
   return groups.flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
-    const names = group.map(({ name }) => name);
+    // Of several runs the same arm may stand in one place.
+    const names = [...new Set(group.map(({ name }) => name))];
     const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
     const text = names.slice(0, MAX_NAMES).map(shortened).join(", ") + more;
     return { x: first.x, y: first.y, text, names, strong: group.some(({ strong }) => strong) };

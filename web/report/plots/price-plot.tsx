@@ -17,8 +17,8 @@ export interface PricePlotProps {
   readonly write: (value: number) => string;
   /** Of the axis's ticks, all in one unit; `most` is the largest. Default: `write`. */
   readonly writeTick?: (value: number, most: number) => string;
-  /** Whether dots are of several runs, and look so. */
-  readonly several: boolean;
+  /** Names of runs: where there are several, dots look like their run's. */
+  readonly runs: readonly string[];
 }
 
 interface Size {
@@ -42,7 +42,7 @@ interface Point {
 }
 
 export function PricePlot(props: PricePlotProps) {
-  const { title, axis, arms, front } = props;
+  const { title, axis, arms, front, runs } = props;
   const points = arms.flatMap((arm, place): Point[] => {
     const measured = arm[axis];
     if (measured === undefined) return [];
@@ -57,6 +57,7 @@ export function PricePlot(props: PricePlotProps) {
   return (
     <figure class="plot price-plot">
       <figcaption>{title}</figcaption>
+      {runs.length > 1 && <RunLegend runs={runs} />}
       {near !== undefined && (
         <p class="controls">
           <label class="choice small">
@@ -86,7 +87,7 @@ function Drawing({
   axisTitle,
   write,
   writeTick = write,
-  several,
+  runs,
   size,
   points,
   scale,
@@ -120,19 +121,30 @@ function Drawing({
       },
     ];
   });
+  const onFront = points.filter((point) => point.front && !beyond.includes(point));
+  onFront.sort((one, other) => one.price - other.price);
+  // The front's stretches, across and up, on which names should not stand.
+  const steps = onFront.flatMap((point, index): Box[] => {
+    const next = onFront[index + 1];
+    const level = y(point.arm.accuracy.value);
+    const end = next === undefined ? area.right : x(next.price);
+    const top = next === undefined ? level : y(next.arm.accuracy.value);
+    return [
+      { left: x(point.price), right: end, top: level - 2, bottom: level + 2 },
+      { left: end - 1, right: end + 1, top, bottom: level },
+    ];
+  });
   const { labels, unplaced } = placeLabels(
     points.map((point) => ({
       x: dotX(point),
       y: y(point.arm.accuracy.value),
-      name: beyond.includes(point) ? `${point.arm.label}, at ${write(point.price)}` : point.arm.label,
+      name: beyond.includes(point) ? `${point.arm.name}, at ${write(point.price)}` : point.arm.name,
       strong: point.front,
     })),
-    whiskers,
+    [...whiskers, ...steps],
     { left: area.left, right: width, top: 0, bottom: area.bottom },
     font,
   );
-  const onFront = points.filter((point) => point.front && !beyond.includes(point));
-  onFront.sort((one, other) => one.price - other.price);
   const path = onFront
     .map((point, index) =>
       index === 0
@@ -177,7 +189,13 @@ function Drawing({
         </text>
         {path !== "" && <path class="front" d={`${path}H${area.right}`} />}
         {points.map((point) => (
-          <PointMark key={point.arm.label} point={point} at={dotX(point)} {...{ x, y, write, several }} />
+          <PointMark
+            key={point.arm.label}
+            point={point}
+            at={dotX(point)}
+            {...{ x, y, write }}
+            several={runs.length > 1}
+          />
         ))}
         {labels.map(({ text, x: labelX, y: labelY, anchor, strong, leader }) => (
           <g key={`${text} ${labelX} ${labelY}`}>
@@ -234,6 +252,24 @@ function PointMark({ point, at, x, y, write, several }: PointMarkProps) {
   );
 }
 
+/** Which shape and colour is whose. Shapes and colours repeat beyond six runs; pointing at a dot tells its run. */
+function RunLegend({ runs }: { readonly runs: readonly string[] }) {
+  return (
+    <ul class="run-legend small">
+      {runs.map((name, run) => (
+        <li key={name}>
+          <svg viewBox="0 0 16 16" width={14} height={14} aria-hidden="true">
+            <g class={`run-${run % 6}`}>
+              <path class="dot" d={shape(run % SHAPES, 8, 8)} />
+            </g>
+          </svg>
+          {name}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 const SHAPES = 4;
 
 /** A circle, a square, a triangle or a diamond, of about the same area. */
@@ -249,7 +285,7 @@ function nearPart(points: readonly Point[], axis: PriceAxis): Scale | undefined 
   if (axis !== "share") return undefined;
   const near = points.filter(({ price }) => price < 0.5);
   const most = Math.max(...near.map(({ priceCi95 }) => priceCi95[1]), 0);
-  if (near.length === points.length || near.length < 2 || most === 0 || most > 0.25) return undefined;
+  if (near.length === points.length || near.length < 2 || most === 0 || most > 0.35) return undefined;
   return linearScale(0, most);
 }
 

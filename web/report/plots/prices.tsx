@@ -45,7 +45,7 @@ export function Prices({ document: { arms, runs, fronts, absent } }: { document:
             {...(AXES[axis].writeTick === undefined ? {} : { writeTick: AXES[axis].writeTick })}
             arms={arms}
             front={fronts[axis] ?? []}
-            several={runs.length > 1}
+            runs={runs.map(({ name }) => name)}
           />
         ))}
       </div>
