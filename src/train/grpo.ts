@@ -4,12 +4,11 @@
  * function of the configuration, the step and the weights: a run that was stopped anywhere goes on to the same curve.
  */
 import { existsSync } from "node:fs";
-import { appendFile, mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import { TrainError } from "../core/errors.ts";
-import { writeFileAtomic } from "../core/files.ts";
 import { hash32 } from "../core/rng.ts";
 import { learned, self, SplitDecoder } from "../decode/index.ts";
 import type { Engine } from "../engines/engine.ts";
@@ -19,6 +18,7 @@ import { explorationBias, type GrpoConfig } from "./grpo/config.ts";
 import { divergenceFromStart } from "./grpo/kl.ts";
 import { type RolloutMetrics, rolloutMetrics } from "./grpo/metrics.ts";
 import { choiceDatum } from "./grpo/policy-gradient.ts";
+import { KeptRollouts } from "./grpo/kept-rollouts.ts";
 import type { Reward } from "./grpo/rewards/index.ts";
 import {
   rollOut,
@@ -27,7 +27,6 @@ import {
   type RolloutOptions,
   type RolloutProblem,
 } from "./grpo/rollout.ts";
-import { rolloutRecords } from "./grpo/rollout-record.ts";
 import type { TagIds } from "./grpo/trajectory.ts";
 import { updatePolicy, type UpdateResult } from "./grpo/update.ts";
 import { learningRateAt } from "./loop.ts";
@@ -84,7 +83,6 @@ export interface GrpoOutcome {
   readonly best?: GrpoEvaluation;
 }
 
-export const ROLLOUTS_FILE = "rollouts.jsonl";
 export const BEST_FOLDER = "best";
 /** The checkpoint that the run started from. */
 export const START_FOLDER = "start";
@@ -97,7 +95,7 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
   let { step } = run;
   if (step > 0) await trainer.load(join(options.folder, run.checkpoint));
   await using start = await openStart(options, step);
-  await rewindRollouts(options.folder, step);
+  const kept = await KeptRollouts.open(options.folder, step);
   const history: CollapseSigns[] = run.records.filter(isStepRecord);
   let best = bestOf(run.records.filter(isEvaluationRecord));
   const startedMs = clock.nowMs();
@@ -140,7 +138,7 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
     history.push(metrics);
     options.onStep?.(metrics);
     await run.log({ type: "step", ...metrics });
-    await keepRollouts(options, made.groups, step);
+    await kept.add(made.groups, step, config.keepRollouts);
     const reason = collapseReason(history, config.collapse);
     await unlessStopped(evaluateWhenDue);
     if (step % config.checkpointEvery === 0 || step === config.steps || reason !== undefined) await save();
@@ -165,6 +163,8 @@ async function oneStep(
   const { config, reward, trainer } = options;
   const startMs = clock.nowMs();
   const groups = await makeRollouts(options, step);
+  // Rollouts without their policy are failed ones, as others are; a step of them is none.
+  if (trainer.lost !== undefined) throw trainer.lost;
   const rolledOutMs = clock.nowMs();
   const batch = assembleBatch(groups, reward, { step, steps: config.steps }, config);
   if (batch.scored.length === 0) {
@@ -281,29 +281,6 @@ async function makeRollouts(
   } finally {
     await Promise.all(samplers.map((sampler) => sampler.close()));
   }
-}
-
-async function keepRollouts(
-  { folder, config }: GrpoOptions,
-  groups: readonly RolloutGroup[],
-  step: number,
-): Promise<void> {
-  const records = rolloutRecords(groups, step).slice(0, config.keepRollouts);
-  if (records.length === 0) return;
-  const lines = records.map((record) => `${JSON.stringify(record)}\n`).join("");
-  await appendFile(join(folder, ROLLOUTS_FILE), lines);
-}
-
-/** Drops rollouts of steps that are run again, and a half-written last line. */
-async function rewindRollouts(folder: string, step: number): Promise<void> {
-  const path = join(folder, ROLLOUTS_FILE);
-  if (step === 0) return rm(path, { force: true });
-  const kept: string[] = [];
-  for (const line of (await readFile(path, "utf8").catch(() => "")).split("\n")) {
-    const own = /^\{"step":(\d+),.*\}$/u.exec(line)?.[1];
-    if (own !== undefined && Number(own) <= step) kept.push(`${line}\n`);
-  }
-  await writeFileAtomic(path, kept.join(""));
 }
 
 type LoggedRecord = Readonly<Record<string, unknown>>;

@@ -71,5 +71,7 @@ export interface Trainer {
   reference?(folder: string): Promise<Reference>;
   /** A Hugging Face folder (safetensors, config.json, tokenizer files) and a GGUF of the same weights. */
   export(folder: string): Promise<void>;
+  /** Set once the policy is gone from where it is sampled and trained: what was made since is of no use. Left out where that cannot be. */
+  readonly lost?: Error | undefined;
   close(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { TrainError } from "../../src/core/errors.ts";
 import { controlPiece, textPiece } from "../../src/core/piece.ts";
 import type { Engine, Sequence } from "../../src/engines/engine.ts";
 import { microTokenizer } from "../../src/recipes/micro/corpus.ts";
@@ -227,6 +228,25 @@ describe("runGrpo", () => {
         .map((line) => JSON.parse(line) as { type: string; step: number })
         .map(({ type, step }) => `${type} ${step}`);
     expect(steps("disturbed")).toEqual(steps("undisturbed"));
+  });
+
+  it("makes no step of rollouts whose policy was lost on the way", async () => {
+    const trainer = await makeTrainer(12);
+    let lost: TrainError | undefined;
+    Object.defineProperty(trainer, "lost", { get: () => lost });
+    const steps: number[] = [];
+    const made = options("lost", trainer, {
+      onStep: ({ step }) => steps.push(step),
+      problems: (step) => {
+        if (step === 1) lost = new TrainError("it is gone", { code: "trainer-lost" });
+        return problems(step);
+      },
+    });
+    await expect(runGrpo(made)).rejects.toThrow("it is gone");
+    expect(steps).toEqual([1]);
+    const records = readFileSync(join(folder, "lost", "metrics.jsonl"), "utf8");
+    expect(records.trimEnd().split("\n")).toHaveLength(2);
+    await trainer.close();
   });
 
   it("records rollouts that lost the big model as failed, and goes on", async () => {
