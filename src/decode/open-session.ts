@@ -83,7 +83,8 @@ export async function readPrompt(session: Session, request: SplitRequest): Promi
     );
   }
   session.transcript.promptTokens = position;
-  if (small !== undefined && hasTags(session)) {
+  const { needsTags, needs } = request.policy;
+  if (small !== undefined && (needsTags || (needs?.forbidding === true && hasTags(session)))) {
     const { open, close } = settings.options.tags;
     tagTokens.open = await small.engine.countTokens([controlPiece(open)]);
     tagTokens.close = await small.engine.countTokens([controlPiece(close)]);
