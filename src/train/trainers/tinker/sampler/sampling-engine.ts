@@ -1,5 +1,6 @@
 /**
- * The policy as a trainer server samples it. It can do all that the Engine contract asks but report entropies, and it is slow where the server
+ * The policy as a trainer server samples it. It does not report entropies, finds the likeliest
+ * allowed token by draws, and takes a bias at temperatures 0 and 1 only (docs/scale.md); and it is slow where the server
  * has no call for something: nothing is cached between requests, a score is a forward pass over the whole context, a biased draw is a
  * request a token. For real speed, name a sampler that serves the same weights (docs/scale.md).
  */
