@@ -1,6 +1,7 @@
 /** Answers made to hang or to crash a grader. */
 import { expect, it } from "vitest";
 
+import { createRng } from "../../core/rng.ts";
 import { gradeMath } from "./index.ts";
 
 const around = (open: string, close: string, times: number): string =>
@@ -42,3 +43,21 @@ it.each(NASTY)("%s: graded in bounded work, without an error", (_, answer) => {
   // Four parses; milliseconds on a quiet machine.
   expect((user + system) / 1e6).toBeLessThan(5);
 });
+
+const FRAGMENTS =
+  "\\frac \\sqrt \\left( \\right) { } ( ) [ ] | \\{ \\} ^ _ & \\\\ , ; = < \\le \\in \\cup \\pm \\pi \\infty \\text{ \\begin{pmatrix} \\end{pmatrix} \\boxed{ \\sin \\log ! % $ 1 2.5 -7 1e9 x y_1 + - * / \\cdot {,} ' é 🌍 \u0000".split(
+    " ",
+  );
+
+it("grades whatever LaTeX can be shaken up from its parts, without an error", () => {
+  const rng = createRng(12);
+  const before = process.cpuUsage();
+  for (let turn = 0; turn < 1500; turn++) {
+    const shaken = (): string =>
+      Array.from({ length: rng.integer(1, 40) }, () => rng.pick(FRAGMENTS)).join("");
+    const [gold, pred] = [shaken(), shaken()];
+    expect(typeof gradeMath(gold, pred).equivalent, `${gold} | ${pred}`).toBe("boolean");
+  }
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1e6).toBeLessThan(60);
+}, 600_000);
