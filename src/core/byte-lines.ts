@@ -2,8 +2,13 @@
 
 const NEWLINE = 0x0a;
 
-/** A line without its end, or one that was too long to be held and is left out: as much of it as was read when that was known. */
-export type ByteLine = { readonly bytes: Uint8Array } | { readonly tooLongBytes: number };
+/**
+ * A line without its end (`ended` is false for what stands behind the last one), or one that was too long to be held and is left out: as
+ * much of it as was read when that was known.
+ */
+export type ByteLine =
+  | { readonly bytes: Uint8Array; readonly ended: boolean }
+  | { readonly tooLongBytes: number };
 
 /** In order. What is behind the last line's end is a line too, unless it is empty. The bytes are valid until the next line is asked for. */
 export async function* byteLines(
@@ -21,7 +26,7 @@ export async function* byteLines(
         const last = chunk.subarray(from, end);
         yield held + last.length > maxLineBytes
           ? { tooLongBytes: held + last.length }
-          : { bytes: parts.length === 0 ? last : Buffer.concat([...parts, last]) };
+          : { bytes: parts.length === 0 ? last : Buffer.concat([...parts, last]), ended: true };
       }
       skipping = false;
       parts = [];
@@ -38,5 +43,5 @@ export async function* byteLines(
       held = 0;
     }
   }
-  if (held > 0) yield { bytes: Buffer.concat(parts) };
+  if (held > 0) yield { bytes: Buffer.concat(parts), ended: false };
 }

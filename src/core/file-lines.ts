@@ -1,6 +1,7 @@
 /** A file line by line, for files that are too large to be one string. */
 import { createReadStream } from "node:fs";
 
+import { byteLines } from "./byte-lines.ts";
 import { DataError, errorMessage } from "./errors.ts";
 
 export interface FileLine {
@@ -15,8 +16,6 @@ export interface FileLine {
   readonly ended: boolean;
 }
 
-const LINE_FEED = 0x0a;
-
 /**
  * Every line in order, empty ones too; nothing after the last line feed of the file.
  * @throws DataError when the file cannot be read, or a line is longer than `maxBytes`.
@@ -24,37 +23,23 @@ const LINE_FEED = 0x0a;
 export async function* fileLines(path: string, maxBytes = 256 * 1024 ** 2): AsyncGenerator<FileLine> {
   let offset = 0;
   let number = 1;
-  let parts: Buffer[] = [];
-  let length = 0;
-  const take = (part: Buffer, ended: boolean): FileLine => {
-    const text = (parts.length === 0 ? part : Buffer.concat([...parts, part])).toString("utf8");
-    const line = { text, offset, length: length + part.length, number, ended };
-    offset += line.length + 1;
-    number += 1;
-    parts = [];
-    length = 0;
-    return line;
-  };
-  for await (const chunk of chunksOf(path)) {
-    let start = 0;
-    for (;;) {
-      const end = chunk.indexOf(LINE_FEED, start);
-      const part = chunk.subarray(start, end < 0 ? undefined : end);
-      if (length + part.length > maxBytes) {
-        throw new DataError(`${path}:${number} has more than ${maxBytes} bytes, the most a line may have.`, {
-          code: "file-invalid",
-        });
-      }
-      if (end < 0) {
-        parts.push(part);
-        length += part.length;
-        break;
-      }
-      yield take(part, true);
-      start = end + 1;
+  for await (const line of byteLines(chunksOf(path), maxBytes)) {
+    if ("tooLongBytes" in line) {
+      throw new DataError(`${path}:${number} has more than ${maxBytes} bytes, the most a line may have.`, {
+        code: "file-invalid",
+      });
     }
+    const { bytes, ended } = line;
+    yield {
+      text: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"),
+      offset,
+      length: bytes.length,
+      number,
+      ended,
+    };
+    offset += bytes.length + 1;
+    number += 1;
   }
-  if (length > 0) yield take(Buffer.alloc(0), false);
 }
 
 async function* chunksOf(path: string): AsyncGenerator<Buffer> {

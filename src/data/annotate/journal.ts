@@ -28,9 +28,9 @@ import { dirname } from "node:path";
 import { z } from "zod";
 
 import { ConfigError, DataError, errorMessage } from "../../core/errors.ts";
+import { fileLines } from "../../core/file-lines.ts";
 import { makeFolder } from "../../core/files.ts";
 import type { RowFailure } from "./annotator.ts";
-import { linesOf } from "./line-reader.ts";
 
 const headerSchema = z.object({
   journal: z.literal("splitreason annotate"),
@@ -237,7 +237,8 @@ async function recover(
   const rows = new Map<number, RowState>();
   const asked = new Set<RowState>();
   let size = 0;
-  for await (const { text, offset, length } of linesOf(path)) {
+  for await (const { text, offset, length, ended } of fileLines(path)) {
+    if (!ended) break;
     if (offset === 0) requireSameAnnotation(path, text, header);
     else readEntry(rows, asked, path, text, offset, length);
     size = offset + length + 1;

@@ -1,9 +1,8 @@
 /** The engine of a model behind HTTP: one for all servers, told apart by their dialects. */
 import { modelId, type ModelId, type VocabularyId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
-import { closedError, throwIfAborted, usageError } from "../cancellation.ts";
 import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../engine.ts";
-import { TokenSequence } from "../token-sequence.ts";
+import { OpenSequences } from "../open-sequences.ts";
 import { HttpBackend, type HttpModel } from "./http-backend.ts";
 import type { HttpTokenizer } from "./http-tokenizer.ts";
 import type { EndpointPool, EndpointState } from "./pool.ts";
@@ -30,8 +29,7 @@ export class HttpEngine implements Engine {
   readonly #parts: HttpEngineParts;
   /** For counting, which touches no sequence. */
   readonly #tokenizer: HttpTokenizer;
-  readonly #sequences = new Set<Sequence>();
-  #closing: Promise<void> | undefined;
+  readonly #sequences: OpenSequences<HttpBackend>;
 
   constructor(parts: HttpEngineParts) {
     const { dialect } = parts.model;
@@ -52,6 +50,16 @@ export class HttpEngine implements Engine {
       contextSize: parts.contextSize,
     };
     if (parts.chatTemplate !== undefined) this.chatTemplate = parts.chatTemplate;
+    this.#sequences = new OpenSequences({
+      model: this.model,
+      contextSize: parts.contextSize,
+      describe: (backend) => ({
+        tokenizer: backend.tokenizer,
+        closing: backend.closing,
+        reportsIds: parts.tokenIds,
+      }),
+      release: () => parts.pool.close(),
+    });
   }
 
   /** The servers, and how they are. */
@@ -60,58 +68,22 @@ export class HttpEngine implements Engine {
   }
 
   /** Any number of sequences can be open: the servers queue. */
-  async open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
-    if (this.#closing !== undefined) throw closedError(this.model, "engine");
-    throwIfAborted(this.model, signal);
-    const most = this.capabilities.contextSize;
-    const contextSize = options.contextSize ?? most;
-    if (!Number.isInteger(contextSize) || contextSize < 1 || contextSize > most) {
-      throw usageError(this.model, `its context holds ${most} tokens, not ${contextSize}.`);
-    }
+  open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
     const { model, pool, tokenizer } = this.#parts;
-    return this.#sequence(contextSize, new HttpBackend(model, tokenizer(), pool.route()), []);
+    return this.#sequences.open(() => new HttpBackend(model, tokenizer(), pool.route()), options, signal);
   }
 
   async countTokens(pieces: readonly Piece[]): Promise<number> {
-    if (this.#closing !== undefined) throw closedError(this.model, "engine");
+    this.#sequences.requireOpen();
     await this.#tokenizer.prepare?.(pieces);
     return this.#tokenizer.encode(pieces).length;
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return this.#sequences.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-
-  async #close(): Promise<void> {
-    await Promise.all([...this.#sequences].map((sequence) => sequence.close()));
-    await this.#parts.pool.close();
-  }
-
-  #sequence(capacity: number, backend: HttpBackend, ids: HttpSequenceIds): Sequence {
-    const sequence = new TokenSequence({
-      model: this.model,
-      tokenizer: backend.tokenizer,
-      backend,
-      capacity,
-      ids,
-      reportsIds: this.#parts.tokenIds,
-      closing: backend.closing,
-      fork: async (forked) => {
-        if (this.#closing !== undefined) throw closedError(this.model, "engine");
-        const copy = await backend.fork();
-        await copy.truncate(forked.length);
-        return this.#sequence(capacity, copy, forked);
-      },
-      onClose: (closed) => this.#sequences.delete(closed),
-    });
-    this.#sequences.add(sequence);
-    return sequence;
-  }
 }
-
-type HttpSequenceIds = NonNullable<ConstructorParameters<typeof TokenSequence>[0]["ids"]>;

@@ -7,13 +7,12 @@ import { availableParallelism } from "node:os";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
 
 import { EngineError, errorMessage, SplitReasonError } from "../../core/errors.ts";
-import { modelId, type ModelId, type TokenId, type VocabularyId } from "../../core/ids.ts";
+import { modelId, type ModelId, type VocabularyId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
 import { checkGguf, type GgufSummary } from "../../formats/gguf/index.ts";
-import { closedError, noSlotError, throwIfAborted, usageError } from "../cancellation.ts";
+import { throwIfAborted } from "../cancellation.ts";
 import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../engine.ts";
-import { Slots } from "../slots.ts";
-import { TokenSequence } from "../token-sequence.ts";
+import { OpenSequences } from "../open-sequences.ts";
 import { LlamaBackend } from "./llama-backend.ts";
 import type { LlamaShared } from "./llama-cache.ts";
 import { LlamaTokenizer } from "./llama-tokenizer.ts";
@@ -59,10 +58,7 @@ export class LlamaEngine implements Engine {
   readonly chatTemplate?: string;
   readonly #tokenizer: LlamaTokenizer;
   readonly #shared: LlamaShared;
-  readonly #llamaModel: LlamaModel;
-  readonly #slots: Slots;
-  readonly #sequences = new Set<Sequence>();
-  #closing: Promise<void> | undefined;
+  readonly #sequences: OpenSequences<LlamaBackend>;
 
   /**
    * Checks and loads a file.
@@ -122,72 +118,33 @@ export class LlamaEngine implements Engine {
     if (summary.tokenizer.chatTemplate !== undefined) this.chatTemplate = summary.tokenizer.chatTemplate;
     this.#tokenizer = tokenizer;
     this.#shared = created.shared;
-    this.#llamaModel = model;
-    this.#slots = new Slots(name, sequences);
+    this.#sequences = new OpenSequences({
+      model: name,
+      contextSize: created.contextSize,
+      slots: sequences,
+      describe: () => ({ tokenizer }),
+      release: async () => {
+        await created.shared.context.dispose();
+        await model.dispose();
+      },
+    });
   }
 
-  async open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
-    if (this.#closing !== undefined) throw closedError(this.model, "engine");
-    const contextSize = options.contextSize ?? this.capabilities.contextSize;
-    if (!Number.isInteger(contextSize) || contextSize < 1 || contextSize > this.capabilities.contextSize) {
-      throw usageError(
-        this.model,
-        `its context holds ${this.capabilities.contextSize} tokens, not ${contextSize}.`,
-      );
-    }
-    await this.#slots.take(signal);
-    return this.#sequence(contextSize, new LlamaBackend(this.#shared), []);
+  open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
+    return this.#sequences.open(() => new LlamaBackend(this.#shared), options, signal);
   }
 
   async countTokens(pieces: readonly Piece[]): Promise<number> {
-    if (this.#closing !== undefined) throw closedError(this.model, "engine");
+    this.#sequences.requireOpen();
     return this.#tokenizer.encode(pieces).length;
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return this.#sequences.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #close(): Promise<void> {
-    this.#slots.close();
-    await Promise.all([...this.#sequences].map((sequence) => sequence.close()));
-    await this.#shared.context.dispose();
-    await this.#llamaModel.dispose();
-  }
-
-  #sequence(capacity: number, backend: LlamaBackend, ids: readonly TokenId[]): Sequence {
-    const sequence = new TokenSequence({
-      model: this.model,
-      tokenizer: this.#tokenizer,
-      backend,
-      capacity,
-      ids,
-      fork: (forked) => this.#fork(capacity, backend, forked),
-      onClose: (closed) => {
-        this.#sequences.delete(closed);
-        this.#slots.release();
-      },
-    });
-    this.#sequences.add(sequence);
-    return sequence;
-  }
-
-  async #fork(capacity: number, parent: LlamaBackend, ids: readonly TokenId[]): Promise<Sequence> {
-    if (!this.#slots.tryTake()) throw noSlotError(this.model);
-    try {
-      const backend = await parent.fork();
-      await backend.truncate(ids.length);
-      backend.calls = 0;
-      return this.#sequence(capacity, backend, ids);
-    } catch (error) {
-      this.#slots.release();
-      throw error;
-    }
   }
 }
 

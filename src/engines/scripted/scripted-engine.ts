@@ -2,9 +2,8 @@
  * An engine for tests: it answers what it was told, token by token, with delays and failures on demand. The rest of the contract
  * (pieces, markers, limits, positions, cancellation, work) is the very code that the embedded engine runs.
  */
-import { modelId, type ModelId, type TokenId, type VocabularyId } from "../../core/ids.ts";
+import { modelId, type ModelId, type VocabularyId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
-import { closedError, noSlotError, usageError } from "../cancellation.ts";
 import type {
   Engine,
   EngineCapabilities,
@@ -13,7 +12,7 @@ import type {
   ScoreOutcome,
   Sequence,
 } from "../engine.ts";
-import { Slots } from "../slots.ts";
+import { OpenSequences } from "../open-sequences.ts";
 import type { EngineTokenizer } from "../token-backend.ts";
 import { TokenSequence } from "../token-sequence.ts";
 import { ScriptedBackend, type ScriptedShared } from "./scripted-backend.ts";
@@ -45,9 +44,7 @@ export class ScriptedEngine implements Engine {
   readonly chatTemplate?: string;
   readonly tokenizer: EngineTokenizer;
   readonly #shared: ScriptedShared;
-  readonly #slots: Slots;
-  readonly #sequences = new Set<Sequence>();
-  #closed = false;
+  readonly #sequences: OpenSequences<ScriptedBackend>;
 
   constructor(options: ScriptedEngineOptions) {
     const tokenizer = options.tokenizer ?? testTokenizer();
@@ -64,7 +61,14 @@ export class ScriptedEngine implements Engine {
     };
     if (options.chatTemplate !== undefined) this.chatTemplate = options.chatTemplate;
     this.#shared = { tokenizer, model: options.next, hook: options.hook, log: [], sequences: 0, drawn: 0 };
-    this.#slots = new Slots(this.model, options.slots ?? Infinity);
+    this.#sequences = new OpenSequences({
+      model: this.model,
+      contextSize: this.capabilities.contextSize,
+      ...(options.slots === undefined ? {} : { slots: options.slots }),
+      describe: ({ closing }) => ({ tokenizer, closing }),
+      create: (sequence) =>
+        options.scores === "probe" ? new ProbingSequence(sequence) : new TokenSequence(sequence),
+    });
   }
 
   /** Every call into the model so far, in order. */
@@ -74,63 +78,24 @@ export class ScriptedEngine implements Engine {
 
   /** Sequences that are open now: none when everything was cleaned up. */
   get openSequences(): number {
-    return this.#sequences.size;
+    return this.#sequences.count;
   }
 
-  async open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
-    if (this.#closed) throw closedError(this.model, "engine");
-    const contextSize = options.contextSize ?? this.capabilities.contextSize;
-    if (contextSize > this.capabilities.contextSize) {
-      throw usageError(
-        this.model,
-        `its context holds ${this.capabilities.contextSize} tokens, not ${contextSize}.`,
-      );
-    }
-    await this.#slots.take(signal);
-    return this.#sequence(contextSize, new ScriptedBackend(this.#shared), []);
+  open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
+    return this.#sequences.open(() => new ScriptedBackend(this.#shared), options, signal);
   }
 
   async countTokens(pieces: readonly Piece[]): Promise<number> {
-    if (this.#closed) throw closedError(this.model, "engine");
+    this.#sequences.requireOpen();
     return this.tokenizer.encode(pieces).length;
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#slots.close();
-    await Promise.all([...this.#sequences].map((sequence) => sequence.close()));
+  close(): Promise<void> {
+    return this.#sequences.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  #sequence(capacity: number, backend: ScriptedBackend, ids: readonly TokenId[]): Sequence {
-    const options = {
-      model: this.model,
-      tokenizer: this.tokenizer,
-      backend,
-      capacity,
-      ids,
-      closing: backend.closing,
-    };
-    const SequenceClass = this.capabilities.scores === "probe" ? ProbingSequence : TokenSequence;
-    const sequence = new SequenceClass({
-      ...options,
-      fork: async (forked) => {
-        if (!this.#slots.tryTake()) throw noSlotError(this.model);
-        const copy = await backend.fork();
-        await copy.truncate(forked.length);
-        return this.#sequence(capacity, copy, forked);
-      },
-      onClose: (closed) => {
-        this.#sequences.delete(closed);
-        this.#slots.release();
-      },
-    });
-    this.#sequences.add(sequence);
-    return sequence;
   }
 }
 

@@ -4,12 +4,11 @@
  * has no call for something: nothing is cached between requests, a score is a forward pass over the whole context, a biased draw is a
  * request a token. For real speed, name a sampler that serves the same weights (docs/scale.md).
  */
-import { modelId, type ModelId, type TokenId, type VocabularyId } from "../../../../core/ids.ts";
+import { modelId, type ModelId, type VocabularyId } from "../../../../core/ids.ts";
 import type { Piece } from "../../../../core/piece.ts";
-import { closedError, throwIfAborted, usageError } from "../../../../engines/cancellation.ts";
 import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../../../../engines/engine.ts";
 import type { EngineTokenizer } from "../../../../engines/token-backend.ts";
-import { TokenSequence } from "../../../../engines/token-sequence.ts";
+import { OpenSequences } from "../../../../engines/open-sequences.ts";
 import type { ByteLevelTokenizer } from "../../../../tokenizer/index.ts";
 import type { PolicySource } from "./policy-source.ts";
 import { SamplingBackend } from "./sampling-backend.ts";
@@ -27,8 +26,7 @@ export class SamplingEngine implements Engine {
   readonly capabilities: EngineCapabilities;
   readonly #options: SamplingEngineOptions;
   readonly #tokenizer: EngineTokenizer;
-  readonly #sequences = new Set<Sequence>();
-  #closing: Promise<void> | undefined;
+  readonly #sequences: OpenSequences<SamplingBackend>;
 
   constructor(options: SamplingEngineOptions) {
     const { tokenizer } = options;
@@ -47,59 +45,36 @@ export class SamplingEngine implements Engine {
       isControlToken: (marker) => tokenizer.controlId(marker) !== undefined,
       contextSize: options.contextSize,
     };
+    this.#sequences = new OpenSequences({
+      model: this.model,
+      contextSize: options.contextSize,
+      describe: () => ({ tokenizer: this.#tokenizer, closing: new AbortController() }),
+      release: () => options.source.release(),
+    });
   }
 
   /** Any number of sequences can be open: the server queues. */
-  async open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
-    if (this.#closing !== undefined) throw closedError(this.model, "engine");
-    throwIfAborted(this.model, signal);
-    const most = this.#options.contextSize;
-    const contextSize = options.contextSize ?? most;
-    if (!Number.isInteger(contextSize) || contextSize < 1 || contextSize > most)
-      throw usageError(this.model, `its context holds ${most} tokens, not ${contextSize}.`);
-    const { source, tokenizer } = this.#options;
+  open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
+    const { source, tokenizer, contextSize } = this.#options;
     const turnEnds = tokenizer.endOfTurn === undefined ? [] : [tokenizer.endOfTurn];
-    return this.#sequence(contextSize, new SamplingBackend(source, { contextSize, turnEnds }), []);
+    return this.#sequences.open(
+      () => new SamplingBackend(source, { contextSize, turnEnds }),
+      options,
+      signal,
+    );
   }
 
   async countTokens(pieces: readonly Piece[]): Promise<number> {
-    if (this.#closing !== undefined) throw closedError(this.model, "engine");
+    this.#sequences.requireOpen();
     return this.#tokenizer.encode(pieces).length;
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return this.#sequences.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #close(): Promise<void> {
-    await Promise.all([...this.#sequences].map((sequence) => sequence.close()));
-    await this.#options.source.release();
-  }
-
-  #sequence(capacity: number, backend: SamplingBackend, ids: readonly TokenId[]): Sequence {
-    const closing = new AbortController();
-    const sequence = new TokenSequence({
-      model: this.model,
-      tokenizer: this.#tokenizer,
-      backend,
-      capacity,
-      ids,
-      closing,
-      fork: async (forked) => {
-        if (this.#closing !== undefined) throw closedError(this.model, "engine");
-        const copy = await backend.fork();
-        await copy.truncate(forked.length);
-        return this.#sequence(capacity, copy, forked);
-      },
-      onClose: (closed) => this.#sequences.delete(closed),
-    });
-    this.#sequences.add(sequence);
-    return sequence;
   }
 }
 
