@@ -68,6 +68,18 @@ const smallEngine = (spans: Spans): ScriptedEngine =>
     },
   });
 
+/** Wants to ask at every 16th token; its turn is as long as the limit. */
+const eagerEngine = (): ScriptedEngine =>
+  new ScriptedEngine({
+    tokenizer,
+    contextSize: 8192,
+    next: ({ ids }) => {
+      const logits = certain(letter);
+      if (ids.length % 16 === 0) logits[open] = 1;
+      return logits;
+    },
+  });
+
 /** Never ends by itself, but for a very long turn. */
 const bigEngine = (): ScriptedEngine =>
   new ScriptedEngine({
@@ -103,7 +115,7 @@ interface Measured {
 /** Runs the real decoder; time jumps from timer to timer. */
 async function measure(
   paces: { readonly small: EnginePace; readonly big: EnginePace },
-  spans: Spans,
+  small: ScriptedEngine,
   policy: Policy,
   options: SplitOptionsInput,
 ): Promise<Measured> {
@@ -117,7 +129,7 @@ async function measure(
     };
   };
   const pair = {
-    small: pacedEngine(smallEngine(spans), paces.small, passer()),
+    small: pacedEngine(small, paces.small, passer()),
     big: pacedEngine(bigEngine(), paces.big, passer()),
   };
   const fromMs = performance.now();
@@ -149,7 +161,7 @@ function predict(
   mode: "pipelined" | "sequential",
 ): Simulation {
   const { segments, usage, finishReason } = result;
-  const trace = traceOf(recordedTraceSchema.parse({ segments, usage, finishReason }));
+  const trace = traceOf(recordedTraceSchema.parse({ segments, usage, finishReason, work: usage.work }));
   return simulate(trace, pairCosts({ small: profileOf(paces.small), big: profileOf(paces.big) }), mode);
 }
 
@@ -240,7 +252,7 @@ describe.each(Object.entries(PACES))("%s", (_name, paces) => {
     const name = mode === "pipelined" ? "pipelined" : "sequential";
 
     it("predicts a trace whose small model asks", async () => {
-      const measured = await measure(paces, SPANS, learned(), options);
+      const measured = await measure(paces, smallEngine(SPANS), learned(), options);
       expect(measured.result.finishReason).toBe("end-of-turn");
       expect(measured.result.usage.switches).toBe(SPANS.length);
       const predicted = predict(paces, measured, name);
@@ -259,9 +271,18 @@ describe.each(Object.entries(PACES))("%s", (_name, paces) => {
       ["always", always()],
       ["never", never()],
     ])("predicts a trace of the policy %s", async (policyName, policy) => {
-      const measured = await measure(paces, policyName === "never" ? [] : [[100_000, 1]], policy, options);
+      const small = smallEngine(policyName === "never" ? [] : [[100_000, 1]]);
+      const measured = await measure(paces, small, policy, options);
       const predicted = predict(paces, measured, name);
       expect(Math.abs(predicted.totalMs / measured.wallMs - 1)).toBeLessThan(0.01);
+    });
+
+    it("predicts a trace in which the small model asks in vain", async () => {
+      const measured = await measure(paces, eagerEngine(), never(), options);
+      const { work, smallTokens } = measured.result.usage;
+      expect(work.small.decoded - smallTokens).toBeGreaterThan(30);
+      const predicted = predict(paces, measured, name);
+      expect(Math.abs(predicted.totalMs / measured.wallMs - 1)).toBeLessThan(0.02);
     });
   });
 });

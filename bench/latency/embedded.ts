@@ -1,6 +1,6 @@
 /**
  * (1) Predicted against measured on the shipped pair, in this process: the samples that `eval` solves, one at a time, in turns with the timings of
- * the profiles. Of each sample and of each timing the fastest of all rounds counts: other work on the machine only ever makes one longer.
+ * the profiles. Of each sample and of each timing the median of all rounds counts, or the fastest: other work on the machine only ever makes one longer.
  * Two clocks: the wall's, and the processor time of the process, which other work on the machine hardly touches, against the work that
  * is predicted for both models together.
  */
@@ -10,7 +10,7 @@ import type { SplitOptionsInput } from "../../src/decode/index.ts";
 import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
 import { Pair } from "../../src/decode/pair.ts";
 import { parseArms } from "../../src/eval/arms.ts";
-import { profileFrom } from "../../src/eval/latency/build-profile.ts";
+import { profileFrom, type Typical, typicalOf } from "../../src/eval/latency/build-profile.ts";
 import {
   against,
   type AgainstMeasured,
@@ -70,7 +70,17 @@ export interface EmbeddedReport {
 }
 
 export async function measureEmbedded(
-  { problems: count, minutes, rounds: most }: { problems: number; minutes: number; rounds: number },
+  {
+    problems: count,
+    minutes,
+    rounds: most,
+    typical,
+  }: {
+    readonly problems: number;
+    readonly minutes: number;
+    readonly rounds: number;
+    readonly typical: Typical;
+  },
   say: (line: string) => void,
 ): Promise<EmbeddedReport> {
   // By path: compiled benchmarks lie elsewhere than the package.
@@ -94,7 +104,7 @@ export async function measureEmbedded(
       }),
     ]),
   );
-  const fastest = new Map<string, Record<ClockName, number>>();
+  const timed = new Map<string, Record<ClockName, number[]>>();
   const recorded = new Map<string, unknown>();
   const measurements = {
     wall: { small: [] as Measurement[], big: [] as Measurement[] },
@@ -136,11 +146,10 @@ export async function measureEmbedded(
           { arm: parsed, problem, seed: sampleSeed(1, problem.id, 0), ...share },
           signal,
         );
-        const before = fastest.get(key) ?? { wall: Infinity, processor: Infinity };
-        fastest.set(key, {
-          wall: Math.min(before.wall, systemClock.nowMs() - from.wall),
-          processor: Math.min(before.processor, cpuClock.nowMs() - from.processor),
-        });
+        const times = timed.get(key) ?? { wall: [], processor: [] };
+        times.wall.push(systemClock.nowMs() - from.wall);
+        times.processor.push(cpuClock.nowMs() - from.processor);
+        timed.set(key, times);
         recorded.set(key, row);
       }
     }
@@ -151,7 +160,7 @@ export async function measureEmbedded(
       await measureBeside(
         engines[role],
         engines[role === "small" ? "big" : "small"],
-        { rounds: 40, maxSeconds: 60, seed: 1, typical: (values) => Math.min(...values) },
+        { rounds: 40, maxSeconds: 60, seed: 1, typical: typicalOf(typical) },
         { clock: systemClock, signal },
       ),
     );
@@ -159,7 +168,7 @@ export async function measureEmbedded(
   const profileOf = (name: ClockName, role: "small" | "big"): EngineProfile =>
     engineProfileSchema.parse({
       model: models[role],
-      ...profileFrom(joined(measurements[name][role]), "fastest", createRng(1)),
+      ...profileFrom(joined(measurements[name][role]), typical, createRng(1)),
       cancels: false,
       ...(name === "wall"
         ? { beside: { decode: besides[role][0]?.decode, prefill: besides[role][0]?.prefill } }
@@ -177,7 +186,7 @@ export async function measureEmbedded(
         mode,
       );
       return {
-        measuredMs: fastest.get(key)?.[name] ?? NaN,
+        measuredMs: typicalOf(typical)(timed.get(key)?.[name] ?? [NaN]),
         predictedMs: name === "wall" ? totalMs : busyMs.small + busyMs.big,
       };
     });

@@ -2,6 +2,7 @@
 import type { Rng } from "../../core/rng.ts";
 import { mean } from "../statistics/accuracy.ts";
 import { estimate, type Line, lineThrough, type Timing } from "./estimates.ts";
+import type { DecoderVisit } from "./measure-decoder.ts";
 import type { Measurement, Visit } from "./measure.ts";
 import type { EngineProfileInput } from "./profile.ts";
 
@@ -15,7 +16,7 @@ export type Typical = "median" | "fastest";
 
 /** What of a profile comes from timings. `rng` is for the intervals. */
 export function profileFrom(
-  { visits, opensMs }: Measurement,
+  { visits, opensMs, decoder }: Measurement,
   typical: Typical,
   rng: Rng,
 ): Pick<EngineProfileInput, "prefill" | "decode" | "score" | "overhead"> {
@@ -68,6 +69,7 @@ export function profileFrom(
       prefillCallMs: average((here) => reduce.prefillLine(here).fixedMs),
       generateCallMs: average((here) => reduce.firstTokenMs(here) - decodeMs(here)),
       scoreCallMs: visits.some(hasScores) ? average((here) => reduce.scoreLine(here).fixedMs) : 0,
+      tokenMs: Number(reduce.decoderTokenMs(decoder).toPrecision(4)),
     },
   };
 }
@@ -97,6 +99,17 @@ class Reduction {
 
   decodeTokenMs(visits: readonly Visit[]): number {
     return this.of(visits.map(({ decoded }) => decoded.ms / decoded.tokens));
+  }
+
+  /** What a token takes longer through the decoder. */
+  decoderTokenMs(visits: readonly DecoderVisit[]): number {
+    if (visits.length === 0) return 0;
+    const tokenMs = ({ ms, tokens }: Timing): number => ms / tokens;
+    const [decoded, directly] = [
+      visits.map((visit) => tokenMs(visit.decoded)),
+      visits.map((visit) => tokenMs(visit.directly)),
+    ];
+    return Math.max(0, this.of(decoded) - this.of(directly));
   }
 
   /** What the first token takes longer when more is read before it; the last token of what is read is read by the draw itself. */

@@ -110,7 +110,8 @@ export class EngineModel {
 
   /** Milliseconds of writing tokens, which are in the sequence from now on. */
   #draw(tokens: number): number {
-    const ms = this.costs.decode.milliseconds(this.#position, tokens);
+    const { decode, profile } = this.costs;
+    const ms = decode.milliseconds(this.#position, tokens) + tokens * profile.overhead.tokenMs;
     this.#position += tokens;
     this.#held = 1;
     this.work.decoded += tokens;

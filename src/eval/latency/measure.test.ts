@@ -75,6 +75,28 @@ it("finds the times that tokens and calls take", async () => {
   expect(overhead?.scoreCallMs).toBeCloseTo(COSTS.scoreCall, 0);
 });
 
+it("finds what the decoder adds to a token, where a token is quick", async () => {
+  const clock = new HandClock();
+  const quick = pacedEngine(
+    new ScriptedEngine({ next: randomModel(), contextSize: 4096 }),
+    { ...COSTS, drawToken: 1 },
+    (ms) => clock.pass(ms),
+  );
+  const measurement = await measureEngine(quick, settings, { clock, signal });
+  expect(measurement.decoder).toHaveLength(2);
+  for (const { directly, decoded } of measurement.decoder) {
+    expect(decoded.tokens).toBe(directly.tokens);
+    // By a clock that only the engine moves it takes nothing: what is compared are the same draws.
+    expect(decoded.ms).toBeCloseTo(directly.ms, 6);
+  }
+  expect(profileFrom(measurement, "median", createRng(1)).overhead?.tokenMs).toBeCloseTo(0, 6);
+  const slow = await measureEngine(timedEngine(clock), settings, { clock, signal });
+  expect(slow.decoder).toEqual([]);
+  const visit = { directly: { tokens: 10, ms: 20 }, decoded: { tokens: 10, ms: 23 } };
+  const profile = profileFrom({ ...slow, decoder: [visit, visit] }, "median", createRng(1));
+  expect(profile.overhead?.tokenMs).toBeCloseTo(0.3, 6);
+});
+
 it("begins no context that would not end in time, and says so", async () => {
   const clock = new HandClock();
   const measurement = await measureEngine(

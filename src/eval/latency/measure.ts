@@ -9,6 +9,7 @@ import type { Engine, Sequence } from "../../engines/engine.ts";
 import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/grammar.ts";
 import type { Timing } from "./estimates.ts";
 import { type Filler, fillerOf } from "./filler.ts";
+import { type DecoderVisit, measureDecoder } from "./measure-decoder.ts";
 
 export interface MeasureSettings {
   /** Lengths of context at which speeds are wanted, in tokens, rising. */
@@ -54,6 +55,8 @@ export interface Measurement {
   readonly visits: readonly Visit[];
   /** To open and close a sequence, a round each. */
   readonly opensMs: readonly number[];
+  /** At most one a round; none for an engine beside whose tokens the decoder's own time is nothing. */
+  readonly decoder: readonly DecoderVisit[];
   /** Contexts for which there was no time. */
   readonly leftOut: readonly number[];
   /** Rounds that were begun. */
@@ -73,6 +76,7 @@ export async function measureEngine(
   const filler = await fillerOf(engine, createRng(settings.seed).fork(`filler ${clock.isoNow()}`));
   const visits: Visit[] = [];
   const opensMs: number[] = [];
+  const decoder: DecoderVisit[] = [];
   const startMs = clock.nowMs();
   const secondsLeft = (): number => settings.maxSeconds - (clock.nowMs() - startMs) / 1000;
   let contexts = settings.contexts;
@@ -101,6 +105,15 @@ export async function measureEngine(
       openMs += clock.nowMs() - closingMs;
     }
     opensMs.push(openMs);
+    if (fastestTokenMs(visits) < DECODER_MATTERS_BELOW_MS) {
+      const seed = settings.seed + rounds;
+      for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+        const timed = await measureDecoder(engine, [filler.of(DECODER_PROMPT)], seed, { clock, signal });
+        if (timed === undefined) continue;
+        decoder.push(timed);
+        break;
+      }
+    }
     rounds++;
   }
   if (visits.every(({ decoded }) => decoded.tokens === 0)) {
@@ -112,11 +125,19 @@ export async function measureEngine(
   return {
     visits,
     opensMs,
+    decoder,
     leftOut: settings.contexts.filter((context) => !contexts.includes(context)),
     rounds,
     seconds: (clock.nowMs() - startMs) / 1000,
   };
 }
+
+/** The decoder takes some hundredths of a millisecond: of a token as slow as this, less than a hundredth. */
+const DECODER_MATTERS_BELOW_MS = 5;
+const DECODER_PROMPT = 24;
+
+const fastestTokenMs = (visits: readonly Visit[]): number =>
+  Math.min(...visits.map(({ decoded: { ms, tokens } }) => (tokens === 0 ? Infinity : ms / tokens)));
 
 /** By the slowest speeds seen so far: longer contexts are no faster. */
 function expectedSeconds(

@@ -1,6 +1,6 @@
 /**
  * The split decoder in virtual time: what `SplitDecoder` does with both models, call by call, for a trace whose tokens are known (docs/decoding.md;
- * Paper 3.1 for the two prefills). Left out: refused tags, retries, engines that probe instead of scoring, other requests on the same machines.
+ * Paper 3.1 for the two prefills). Left out: retries, engines that probe instead of scoring, other requests on the same machines.
  */
 import { chunkSize, patienceMs } from "../../decode/chunks.ts";
 import { BigStream } from "./big-stream.ts";
@@ -47,6 +47,9 @@ class DecoderRun {
   readonly #big: EngineModel;
   readonly #handoffsMs: number[] = [];
   #firstTokenMs: number | undefined;
+  /** Tokens of the small model until the next refused tag: where they fell is not recorded, so they are spread evenly. */
+  #untilRefusal = Infinity;
+  #refusalInterval = Infinity;
   /** How long the small model took to read its last chunk. */
   #confirmMs: number | undefined;
 
@@ -62,6 +65,10 @@ class DecoderRun {
 
   decode(trace: Trace): Simulation {
     const usesBig = trace.segments.some(({ author }) => author === "big");
+    const own = trace.segments.reduce((sum, one) => sum + (one.author === "small" ? one.tokens : 0), 0);
+    // Half an interval before the first one: the last one is then not behind the last token.
+    this.#refusalInterval = own / (trace.refusedTags ?? 0);
+    this.#untilRefusal = Math.ceil(this.#refusalInterval / 2);
     const usesSmall = !usesBig || trace.segments.some(({ author }) => author === "small");
     if (usesBig) this.#big.write(trace.promptTokens, true);
     if (usesSmall) this.#small.write(trace.promptTokens);
@@ -85,9 +92,23 @@ class DecoderRun {
   #writeSmall({ tokens, ended }: TraceSegment, bigListens: boolean): void {
     this.#small.sync("handoffPrefill");
     this.#small.beginGeneration();
-    this.#writeAlong(this.#small, bigListens ? this.#big : undefined, tokens, "smallDecode");
+    for (let left = tokens; left > 0;) {
+      const run = Math.min(left, this.#untilRefusal);
+      this.#writeAlong(this.#small, bigListens ? this.#big : undefined, run, "smallDecode");
+      left -= run;
+      this.#untilRefusal -= run;
+      if (this.#untilRefusal <= 0) this.#refuseTag();
+    }
     if (ended === "tag" || ended === "end-of-turn") this.#small.drawEnd("smallDecode");
     if (ended === "tag") this.#small.write(1);
+  }
+
+  /** A tag is drawn and not wanted; the token in its place comes from a call of its own, the rest from another. */
+  #refuseTag(): void {
+    this.#small.drawEnd("smallDecode");
+    this.#small.beginGeneration();
+    this.#small.beginGeneration();
+    this.#untilRefusal = Math.max(1, Math.round(this.#refusalInterval));
   }
 
   /** The other model is told of each token, and may begin to read. */

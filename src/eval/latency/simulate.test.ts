@@ -100,6 +100,20 @@ describe("simulate", () => {
     expect(beside.msByCause.smallDecode).toBeGreaterThan(990 + 510);
   });
 
+  it("counts the decoder's own time, and what a refused tag costs: its draw and two calls more", () => {
+    const small = { prefill: NOTHING, decode: 100, overhead: { generateCallMs: 7, tokenMs: 0.5 } };
+    const costs = costsOf(small, { prefill: NOTHING, decode: 1 });
+    const segments: TraceSegment[] = [
+      { author: "small", tokens: 30, began: "scheduled", ended: "tag" },
+      { author: "small", tokens: 20, began: "scheduled", ended: "end-of-turn" },
+    ];
+    const without = simulate({ promptTokens: 9, segments }, costs, "pipelined");
+    expect(without.totalMs).toBeCloseTo(52 * 10.5 + 2 * 7, 3);
+    const refused = simulate({ promptTokens: 9, segments, refusedTags: 3 }, costs, "pipelined");
+    expect(refused.totalMs - without.totalMs).toBeCloseTo(3 * (10.5 + 2 * 7), 3);
+    expect(refused.work.small.decoded - without.work.small.decoded).toBe(3);
+  });
+
   it("does the reference's procedure call by call", () => {
     const costs = costsOf({ prefill: NOTHING, decode: 100 }, { prefill: NOTHING, decode: 10 });
     const trace = askedTrace(10, [

@@ -19,6 +19,15 @@ export const recordedTraceSchema = z.object({
   usage: z
     .object({ promptTokens: z.number().int().nonnegative(), discardedTokens: z.number().optional() })
     .optional(),
+  /** What the small model's engine really did. */
+  work: z
+    .object({
+      small: z.object({
+        decoded: z.number().int().nonnegative(),
+        discarded: z.number().int().nonnegative().default(0),
+      }),
+    })
+    .optional(),
   /** Measured. */
   wallMs: z.number().nonnegative().optional(),
   firstTokenMs: z.number().nonnegative().optional(),
@@ -56,26 +65,42 @@ export interface TraceSegment {
 export interface Trace {
   readonly promptTokens: number;
   readonly segments: readonly TraceSegment[];
+  /** Tags that the small model drew and that were refused, each followed by a draw in which they are forbidden. Default 0. */
+  readonly refusedTags?: number;
 }
 
 /** @param promptTokens where the recording does not say. */
 export function traceOf(recorded: RecordedTrace, promptTokens = 0): Trace {
-  const { segments, finishReason, usage } = recorded;
+  const { finishReason, usage } = recorded;
+  const segments = recorded.segments.flatMap(({ author, tokens, reason }, index): TraceSegment[] =>
+    tokens === 0
+      ? []
+      : [
+          {
+            author,
+            tokens,
+            began: author === "big" && reason === "open-tag" ? "asked" : "scheduled",
+            ended: howItEnded(recorded.segments[index + 1]?.reason, finishReason),
+          },
+        ],
+  );
   return {
     promptTokens: usage?.promptTokens ?? promptTokens,
-    segments: segments.flatMap(({ author, tokens, reason }, index) =>
-      tokens === 0
-        ? []
-        : [
-            {
-              author,
-              tokens,
-              began: author === "big" && reason === "open-tag" ? "asked" : "scheduled",
-              ended: howItEnded(segments[index + 1]?.reason, finishReason),
-            } satisfies TraceSegment,
-          ],
-    ),
+    segments,
+    refusedTags: refusedTags(recorded, segments),
   };
+}
+
+/** What the small model drew beyond its tokens, its tags, its end of the turn and what was thrown away. */
+function refusedTags({ work }: RecordedTrace, segments: readonly TraceSegment[]): number {
+  if (work === undefined) return 0;
+  const accounted = segments
+    .filter(({ author }) => author === "small")
+    .reduce(
+      (sum, { tokens, ended }) => sum + tokens + (ended === "tag" || ended === "end-of-turn" ? 1 : 0),
+      work.small.discarded,
+    );
+  return Math.max(0, work.small.decoded - accounted);
 }
 
 /** @param next Why the next segment began; undefined behind the last one. */
