@@ -1,6 +1,6 @@
 /** The same arm in two runs of the same problems: their difference, paired by problem. */
 import { createRng } from "../../core/rng.ts";
-import { compareArms } from "../statistics/comparison.ts";
+import { compareArms, holmAdjusted } from "../statistics/comparison.ts";
 import type { OutcomesPS } from "../statistics/accuracy.ts";
 import type { ReportComparison } from "./document.ts";
 
@@ -30,7 +30,7 @@ export interface AcrossRuns {
   readonly reasons: readonly string[];
 }
 
-/** Each run's arms against those of the same name in the first run that has one. */
+/** Each run's arms against those of the same name in the first run that has one; p-values are adjusted over all of these. */
 export function compareAcrossRuns(
   runs: readonly RunProblems[],
   names: readonly string[],
@@ -58,7 +58,14 @@ export function compareAcrossRuns(
       control: false,
     });
   }
-  return { comparisons, reasons: [...reasons] };
+  const adjusted = holmAdjusted(comparisons.map(({ pValue }) => pValue));
+  return {
+    comparisons: comparisons.map((comparison, index) => ({
+      ...comparison,
+      pAdjusted: adjusted[index] ?? comparison.pValue,
+    })),
+    reasons: [...reasons],
+  };
 }
 
 function whyNot(base: RunProblems, other: RunProblems, arm: ComparedArm): string | undefined {

@@ -130,7 +130,7 @@ export function methodNotes(
     ...(has.comparisons
       ? [
           note(
-            `Differences are paired by problem (Newcombe's interval and McNemar's exact test for one sample a problem; bootstrap and sign flips over problems for several). ${has.adjusted ? "p-values are also given adjusted by Holm over the comparisons of a run." : "p-values are of one comparison each, not adjusted for their number."}`,
+            `Differences are paired by problem (Newcombe's interval and McNemar's exact test for one sample a problem; bootstrap and sign flips over problems for several). ${has.adjusted ? "p-values are also given adjusted by Holm, over the comparisons of a run and over those between runs." : "p-values are of one comparison each, not adjusted for their number."}`,
           ),
         ]
       : []),
