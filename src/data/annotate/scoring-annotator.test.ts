@@ -48,6 +48,25 @@ describe("ScoringAnnotator", () => {
     },
   );
 
+  it("finds the same with copies of the models, which share the rows", async () => {
+    const alone = join(folder, "alone.jsonl");
+    await annotate({
+      annotator: new ScoringAnnotator({ ...engines(), prompt }),
+      rows: input(rows),
+      out: alone,
+    });
+    const [first, second] = [engines(), engines()];
+    const annotator = new ScoringAnnotator({ ...first, copies: [second], prompt });
+    expect(annotator.concurrency).toBe(2);
+    const out = join(folder, "copies.jsonl");
+    await annotate({ annotator, rows: input(rows), out });
+    expect(readFileSync(out)).toEqual(readFileSync(alone));
+    const scored = ({ small, big }: typeof first) =>
+      [small, big].map(({ log }) => log.filter(({ kind }) => kind === "score").length);
+    expect(scored(first).map((count, index) => count + (scored(second)[index] ?? 0))).toEqual([6, 6]);
+    expect(Math.min(...scored(first), ...scored(second))).toBeGreaterThan(0);
+  });
+
   it("scores nothing twice, also for another share", async () => {
     const out = join(folder, "twice.jsonl");
     const first = engines();

@@ -23,17 +23,22 @@ import {
 import { scoreTrace } from "./scores.ts";
 import { ThresholdSearch } from "./threshold.ts";
 
-export interface ScoringAnnotatorOptions extends Partial<GapOptions> {
+export interface ScoringModels {
   readonly small: Engine;
   /** With a large model the scores are gaps (`gap`), without one surprises (`entropy`). */
   readonly big?: Engine;
+}
+
+export interface ScoringAnnotatorOptions extends ScoringModels, Partial<GapOptions> {
+  /** More engines of the same models, each with rows of its own: the same digits from more cores, where the models are too small for several threads. */
+  readonly copies?: readonly ScoringModels[];
   /** The context before a trace, as each model is served. */
   readonly prompt: (problem: string) => { readonly small: readonly Piece[]; readonly big: readonly Piece[] };
   /** Names the models in the run's identity; default: their specs. */
   readonly models?: Readonly<Record<string, string>>;
   /** Whether rows keep the score of each word. */
   readonly keepScores?: boolean;
-  /** More than one gives other last digits with an engine whose arithmetic depends on what it computes at once. */
+  /** Default: one for each copy. More gives other last digits with an engine whose arithmetic depends on what it computes at once. */
   readonly concurrency?: number;
 }
 
@@ -45,13 +50,17 @@ export class ScoringAnnotator implements Annotator {
   readonly identity: Readonly<Record<string, unknown>>;
   readonly concurrency: number;
   readonly #options: ScoringAnnotatorOptions;
+  /** With the number of rows that each is reading. */
+  readonly #readers: { readonly models: ScoringModels; rows: number }[];
   readonly #gap: GapOptions;
   #chosen: { readonly threshold: number; readonly share: number } | undefined;
 
   constructor(options: ScoringAnnotatorOptions) {
     const { small, big, share, minimumGap, smoothing, mergeDistance } = options;
     this.name = big === undefined ? "entropy" : "gap";
-    this.concurrency = options.concurrency ?? 1;
+    const copies = options.copies ?? [];
+    this.concurrency = options.concurrency ?? 1 + copies.length;
+    this.#readers = [options, ...copies].map((models) => ({ models, rows: 0 }));
     this.#options = options;
     this.#gap = {
       share: share ?? GAP_DEFAULTS.share,
@@ -72,8 +81,10 @@ export class ScoringAnnotator implements Annotator {
 
   async examine(row: TraceRow, { known, keep, stop }: ExamineContext): Promise<Examination> {
     if (known.length > 0) return { status: "examined" };
-    const { small, big, prompt } = this.#options;
-    const prompts = prompt(row.problem);
+    const prompts = this.#options.prompt(row.problem);
+    const reader = this.#readers.reduce((least, other) => (other.rows < least.rows ? other : least));
+    const { small, big } = reader.models;
+    reader.rows++;
     try {
       const [smallScores, bigScores] = await Promise.all([
         scoreTrace(small, prompts.small, row.trace, stop),
@@ -91,6 +102,8 @@ export class ScoringAnnotator implements Annotator {
         return { status: "failed", kind: "too-long", reason: error.message };
       }
       throw error;
+    } finally {
+      reader.rows--;
     }
   }
 

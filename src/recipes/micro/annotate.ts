@@ -45,6 +45,8 @@ export async function annotateMicro(
   models: { readonly small: TrainedModel; readonly big: TrainedModel },
   options: {
     readonly folder: string;
+    /** Copies of the pair, a core each. Default 1; the scores are the same. */
+    readonly threads?: number;
     readonly onProgress?: (done: number, total: number) => void;
     readonly signal?: AbortSignal;
   },
@@ -62,11 +64,11 @@ export async function annotateMicro(
   const plain = microRows("train", seed + ANNOTATION_SEED, traces);
   // Under a name of its own: what other settings left half done is not in its way.
   const out = join(folder, `annotating-${identity}.jsonl`);
-  await using small = await openEngine(`gguf:${models.small.gguf}`, { threads: 1 }, signal);
-  await using big = await openEngine(`gguf:${models.big.gguf}`, { threads: 1 }, signal);
+  await using pair = await openScoring(models, signal);
+  await using others = await openCopies((options.threads ?? 1) - 1, () => openScoring(models, signal));
   const annotator = new ScoringAnnotator({
-    small,
-    big,
+    ...pair,
+    copies: others.copies,
     ...gap,
     models: { identity },
     prompt: (problem) => ({ small: promptPieces(problem), big: promptPieces(problem) }),
@@ -93,6 +95,42 @@ export async function annotateMicro(
   await writeFileAtomic(join(folder, SUMMARY_FILE), `${JSON.stringify(summary)}\n`);
   await rm(journalPath(out), { force: true });
   return { rows: await readJsonLines(path, traceRowSchema), share, threshold, spans };
+}
+
+async function openScoring(
+  models: { readonly small: TrainedModel; readonly big: TrainedModel },
+  signal: AbortSignal | undefined,
+) {
+  const open = ({ gguf }: TrainedModel) => openEngine(`gguf:${gguf}`, { threads: 1, sequences: 1 }, signal);
+  const small = await open(models.small);
+  try {
+    const big = await open(models.big);
+    return {
+      small,
+      big,
+      [Symbol.asyncDispose]: async () => {
+        await Promise.all([small.close(), big.close()]);
+      },
+    };
+  } catch (error) {
+    await small.close();
+    throw error;
+  }
+}
+
+/** Several of the same, disposed of together. */
+async function openCopies<T extends AsyncDisposable>(count: number, open: () => Promise<T>) {
+  const copies: T[] = [];
+  const dispose = async (): Promise<void> => {
+    await Promise.all(copies.map((copy) => copy[Symbol.asyncDispose]()));
+  };
+  try {
+    while (copies.length < count) copies.push(await open());
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { copies, [Symbol.asyncDispose]: dispose };
 }
 
 async function* each(rows: readonly TraceRow[]): AsyncGenerator<TraceRow> {

@@ -62,6 +62,7 @@ export async function learnToOffload(options: LearnOptions): Promise<Learnt | un
     { small: base, big },
     {
       folder: options.annotated ?? work,
+      threads,
       ...(options.onAnnotated === undefined ? {} : { onProgress: options.onAnnotated }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
