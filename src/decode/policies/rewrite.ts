@@ -1,8 +1,7 @@
 import { z } from "zod";
 
 import type { Policy } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
-import { bigStep, stepFields } from "./step-options.ts";
+import { judgedSteps, stepFields } from "./step-options.ts";
 
 export const rewriteOptionsSchema = z
   .object({
@@ -30,30 +29,14 @@ export function rewrite(options: RewriteOptions = {}): Policy {
     uses: "pair",
     needsTags: false,
     needs: { tokenLogprobs: true },
-    start: () => {
-      let isDraft = false;
-      return {
-        next: (history) => {
-          isDraft = !isDraft;
-          if (!isDraft) return bigStep(history, steps);
-          return {
-            author: "small",
-            how: "draft",
-            reason: resumeReason(history.segments.at(-1)?.end),
-            ...steps,
-            candidates: 1,
-            temperature: 0,
-            judge: {
-              by: "likelihood",
-              value: () => 0,
-              keep: (logprobs) => {
-                const first = logprobs.findIndex((logprob) => logprob < least);
-                return first < 0 ? logprobs.length : first;
-              },
-            },
-          };
+    start: () =>
+      judgedSteps(steps, {
+        by: "likelihood",
+        value: () => 0,
+        keep: (logprobs) => {
+          const first = logprobs.findIndex((logprob) => logprob < least);
+          return first < 0 ? logprobs.length : first;
         },
-      };
-    },
+      }),
   };
 }

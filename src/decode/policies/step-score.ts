@@ -1,8 +1,7 @@
 import { z } from "zod";
 
 import type { DraftJudge, Policy } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
-import { bigStep, stepFields } from "./step-options.ts";
+import { judgedSteps, stepFields } from "./step-options.ts";
 
 /** Put behind a draft; the next token is the score. */
 export const SCORE_QUESTION =
@@ -55,24 +54,7 @@ export function stepScore(options: StepScoreOptions = {}): Policy {
     uses: "pair",
     needsTags: false,
     needs: { tokenLogprobs: scorer === "likelihood" },
-    start: () => {
-      let isDraft = false;
-      return {
-        next: (history) => {
-          isDraft = !isDraft;
-          if (!isDraft) return bigStep(history, steps);
-          return {
-            author: "small",
-            how: "draft",
-            reason: resumeReason(history.segments.at(-1)?.end),
-            ...steps,
-            candidates: 1,
-            temperature: 0,
-            judge,
-          };
-        },
-      };
-    },
+    start: () => judgedSteps(steps, judge),
   };
 }
 
