@@ -5,10 +5,10 @@
 import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
 import { MarkerMatcher } from "../../tokenizer/index.ts";
-import type { Arrival, Prompt } from "./dialect.ts";
+import type { Arrival } from "./dialect.ts";
 import { type HttpTokenizer, UNNAMED_TURN_END } from "./http-tokenizer.ts";
-import { receiveIds } from "./local-tokenizer.ts";
 import { markersIn } from "./markers.ts";
+import { receiveIds, ServerIds } from "./server-ids.ts";
 import { isObject, listAt, numberAt, stringAt } from "./wire.ts";
 
 /** Asks the server; where it fails, so does what needed it. */
@@ -21,7 +21,7 @@ const NOTHING = new Uint8Array();
 const LEAD = "\n";
 const encoder = new TextEncoder();
 
-export class RemoteTokenizer implements HttpTokenizer {
+export class RemoteTokenizer extends ServerIds implements HttpTokenizer {
   readonly vocabulary: VocabularyId;
   readonly size = Infinity;
   readonly knowsAllBytes = false;
@@ -31,7 +31,6 @@ export class RemoteTokenizer implements HttpTokenizer {
   #remembered = 0;
   /** Looked up already: undefined where it is no control token. */
   readonly #markers = new Map<string, TokenId | undefined>();
-  readonly #turnEnds = new Set<TokenId>([UNNAMED_TURN_END]);
   /** Found by the server in plain text as well. */
   readonly #eager = new Set<string>();
   #matcher = new MarkerMatcher<TokenId>(new Map());
@@ -39,6 +38,7 @@ export class RemoteTokenizer implements HttpTokenizer {
   endOfTurn: TokenId | undefined;
 
   private constructor(name: string, ask: AskServer) {
+    super(UNNAMED_TURN_END);
     this.vocabulary = vocabularyId(`remote:${name}`);
     this.#ask = ask;
   }
@@ -102,22 +102,6 @@ export class RemoteTokenizer implements HttpTokenizer {
     return this.#markers.get(marker);
   }
 
-  endsTurn(id: TokenId): boolean {
-    return this.#turnEnds.has(id);
-  }
-
-  noteTurnEnd(id: TokenId): void {
-    this.#turnEnds.add(id);
-  }
-
-  promptOf(ids: readonly TokenId[]): Prompt {
-    return { kind: "ids", ids: ids.slice() };
-  }
-
-  serverId(id: TokenId): number | undefined {
-    return id < 0 ? undefined : id;
-  }
-
   isControl(id: TokenId): boolean {
     for (const control of this.#markers.values()) if (control === id) return true;
     return false;
@@ -130,10 +114,6 @@ export class RemoteTokenizer implements HttpTokenizer {
     const { id, missing } = arrival;
     if (missing === undefined && id !== undefined && this.#bytes.has(tokenId(id))) return [tokenId(id)];
     return this.#receiveUnknown(arrival, signal);
-  }
-
-  controlOf({ id }: Arrival): TokenId | undefined {
-    return id === undefined ? undefined : tokenId(id);
   }
 
   async #receiveUnknown(arrival: Arrival, signal: AbortSignal | undefined): Promise<readonly TokenId[]> {
