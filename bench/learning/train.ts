@@ -55,7 +55,7 @@ export function searching(config: MicroLearnConfig): MicroLearnConfig {
 /** Then the shipped recipe, longer and with a price that rises more slowly: the words have to be repaired as well. */
 const REFINING = {
   reward: { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.03, rampShare: 0.6, format: 0 },
-  grpo: { steps: 100, problems: 20, members: 8, learningRate: 4e-4, evaluateEvery: 10 },
+  grpo: { steps: 60, problems: 20, members: 8, learningRate: 4e-4, evaluateEvery: 10 },
 };
 
 /** As many spans as the annotation found in each trace, each one word, anywhere in the chain of thought. */
