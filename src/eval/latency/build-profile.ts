@@ -20,7 +20,7 @@ export function profileFrom(
   typical: Typical,
   rng: Rng,
 ): Pick<EngineProfileInput, "prefill" | "decode" | "score" | "overhead"> {
-  const reduce = new Reduction(typicalOf(typical));
+  const reduce = new Reduction(typical);
   const contexts = [...new Set(visits.map(({ contextTokens }) => contextTokens))].sort((a, b) => a - b);
   const groups = contexts.map((contextTokens) => ({
     contextTokens,
@@ -88,9 +88,11 @@ function median(values: readonly number[]): number {
 
 class Reduction {
   readonly of: (values: readonly number[]) => number;
+  readonly #typical: Typical;
 
-  constructor(of: (values: readonly number[]) => number) {
-    this.of = of;
+  constructor(typical: Typical) {
+    this.of = typicalOf(typical);
+    this.#typical = typical;
   }
 
   firstTokenMs(visits: readonly Visit[]): number {
@@ -101,15 +103,17 @@ class Reduction {
     return this.of(visits.map(({ decoded }) => decoded.ms / decoded.tokens));
   }
 
-  /** What a token takes longer through the decoder. */
+  /** What a token takes longer through the decoder: the median of the differences, or the difference of the fastest. */
   decoderTokenMs(visits: readonly DecoderVisit[]): number {
     if (visits.length === 0) return 0;
     const tokenMs = ({ ms, tokens }: Timing): number => ms / tokens;
-    const [decoded, directly] = [
-      visits.map((visit) => tokenMs(visit.decoded)),
-      visits.map((visit) => tokenMs(visit.directly)),
-    ];
-    return Math.max(0, this.of(decoded) - this.of(directly));
+    const decoded = visits.map((visit) => tokenMs(visit.decoded));
+    const directly = visits.map((visit) => tokenMs(visit.directly));
+    const more =
+      this.#typical === "fastest"
+        ? this.of(decoded) - this.of(directly)
+        : this.of(decoded.map((ms, visit) => ms - (directly[visit] ?? NaN)));
+    return Math.max(0, more);
   }
 
   /** What the first token takes longer when more is read before it; the last token of what is read is read by the draw itself. */

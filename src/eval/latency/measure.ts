@@ -106,9 +106,9 @@ export async function measureEngine(
     }
     opensMs.push(openMs);
     if (fastestTokenMs(visits) < DECODER_MATTERS_BELOW_MS) {
-      const seed = settings.seed + rounds;
+      const turn = { seed: settings.seed + rounds, decoderFirst: (settings.seed + rounds) % 2 === 1 };
       for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-        const timed = await measureDecoder(engine, [filler.of(DECODER_PROMPT)], seed, { clock, signal });
+        const timed = await measureDecoder(engine, [filler.of(DECODER_PROMPT)], turn, { clock, signal });
         if (timed === undefined) continue;
         decoder.push(timed);
         break;
