@@ -139,7 +139,7 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
     return (
       `${table}\na call costs besides: prefill ${ms(prefillCallMs)}, to begin decoding ${ms(generateCallMs)}, ` +
       `controlling prefill ${ms(scoreCallMs)}; opening and closing a sequence ${ms(openMs)}\n` +
-      `the split decoder adds ${ms(tokenMs)} to a token${tokenMs === 0 ? " (not measured where a token takes 5 ms or more)" : ""}\n${beside}`
+      `the split decoder adds ${ms(tokenMs)} to a token\n${beside}`
     );
   }
 }

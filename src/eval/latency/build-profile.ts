@@ -2,7 +2,6 @@
 import type { Rng } from "../../core/rng.ts";
 import { mean } from "../statistics/accuracy.ts";
 import { estimate, type Line, lineThrough, type Timing } from "./estimates.ts";
-import type { DecoderVisit } from "./measure-decoder.ts";
 import type { Measurement, Visit } from "./measure.ts";
 import type { EngineProfileInput } from "./profile.ts";
 
@@ -16,11 +15,11 @@ export type Typical = "median" | "fastest";
 
 /** What of a profile comes from timings. `rng` is for the intervals. */
 export function profileFrom(
-  { visits, opensMs, decoder }: Measurement,
+  { visits, opensMs, decoderTokenMs }: Measurement,
   typical: Typical,
   rng: Rng,
 ): Pick<EngineProfileInput, "prefill" | "decode" | "score" | "overhead"> {
-  const reduce = new Reduction(typical);
+  const reduce = new Reduction(typicalOf(typical));
   const contexts = [...new Set(visits.map(({ contextTokens }) => contextTokens))].sort((a, b) => a - b);
   const groups = contexts.map((contextTokens) => ({
     contextTokens,
@@ -69,7 +68,7 @@ export function profileFrom(
       prefillCallMs: average((here) => reduce.prefillLine(here).fixedMs),
       generateCallMs: average((here) => reduce.firstTokenMs(here) - decodeMs(here)),
       scoreCallMs: visits.some(hasScores) ? average((here) => reduce.scoreLine(here).fixedMs) : 0,
-      tokenMs: Number(reduce.decoderTokenMs(decoder).toPrecision(4)),
+      tokenMs: Number(reduce.of(decoderTokenMs).toPrecision(4)),
     },
   };
 }
@@ -88,11 +87,9 @@ function median(values: readonly number[]): number {
 
 class Reduction {
   readonly of: (values: readonly number[]) => number;
-  readonly #typical: Typical;
 
-  constructor(typical: Typical) {
-    this.of = typicalOf(typical);
-    this.#typical = typical;
+  constructor(of: (values: readonly number[]) => number) {
+    this.of = of;
   }
 
   firstTokenMs(visits: readonly Visit[]): number {
@@ -101,19 +98,6 @@ class Reduction {
 
   decodeTokenMs(visits: readonly Visit[]): number {
     return this.of(visits.map(({ decoded }) => decoded.ms / decoded.tokens));
-  }
-
-  /** What a token takes longer through the decoder: the median of the differences, or the difference of the fastest. */
-  decoderTokenMs(visits: readonly DecoderVisit[]): number {
-    if (visits.length === 0) return 0;
-    const tokenMs = ({ ms, tokens }: Timing): number => ms / tokens;
-    const decoded = visits.map((visit) => tokenMs(visit.decoded));
-    const directly = visits.map((visit) => tokenMs(visit.directly));
-    const more =
-      this.#typical === "fastest"
-        ? this.of(decoded) - this.of(directly)
-        : this.of(decoded.map((ms, visit) => ms - (directly[visit] ?? NaN)));
-    return Math.max(0, more);
   }
 
   /** What the first token takes longer when more is read before it; the last token of what is read is read by the draw itself. */

@@ -9,7 +9,7 @@ import type { Engine, Sequence } from "../../engines/engine.ts";
 import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/grammar.ts";
 import type { Timing } from "./estimates.ts";
 import { type Filler, fillerOf } from "./filler.ts";
-import { type DecoderVisit, measureDecoder } from "./measure-decoder.ts";
+import { measureDecoderTokenMs } from "./measure-decoder.ts";
 
 export interface MeasureSettings {
   /** Lengths of context at which speeds are wanted, in tokens, rising. */
@@ -55,8 +55,8 @@ export interface Measurement {
   readonly visits: readonly Visit[];
   /** To open and close a sequence, a round each. */
   readonly opensMs: readonly number[];
-  /** At most one a round; none for an engine beside whose tokens the decoder's own time is nothing. */
-  readonly decoder: readonly DecoderVisit[];
+  /** What the decoder adds to a token, a round each. */
+  readonly decoderTokenMs: readonly number[];
   /** Contexts for which there was no time. */
   readonly leftOut: readonly number[];
   /** Rounds that were begun. */
@@ -76,7 +76,7 @@ export async function measureEngine(
   const filler = await fillerOf(engine, createRng(settings.seed).fork(`filler ${clock.isoNow()}`));
   const visits: Visit[] = [];
   const opensMs: number[] = [];
-  const decoder: DecoderVisit[] = [];
+  const decoderTokenMs: number[] = [];
   const startMs = clock.nowMs();
   const secondsLeft = (): number => settings.maxSeconds - (clock.nowMs() - startMs) / 1000;
   let contexts = settings.contexts;
@@ -87,7 +87,10 @@ export async function measureEngine(
     let openMs = clock.nowMs() - openedMs;
     const bench = new SequenceBench(engine, sequence, filler, settings, clock, signal);
     // A warm-up: the first call of all pays for what later ones find ready.
-    if (rounds === 0) await bench.warmUp();
+    if (rounds === 0) {
+      await bench.warmUp();
+      await measureDecoderTokenMs(clock);
+    }
     try {
       for (const contextTokens of contexts) {
         signal.throwIfAborted();
@@ -105,15 +108,7 @@ export async function measureEngine(
       openMs += clock.nowMs() - closingMs;
     }
     opensMs.push(openMs);
-    if (fastestTokenMs(visits) < DECODER_MATTERS_BELOW_MS) {
-      const turn = { seed: settings.seed + rounds, decoderFirst: (settings.seed + rounds) % 2 === 1 };
-      for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-        const timed = await measureDecoder(engine, [filler.of(DECODER_PROMPT)], turn, { clock, signal });
-        if (timed === undefined) continue;
-        decoder.push(timed);
-        break;
-      }
-    }
+    decoderTokenMs.push(await measureDecoderTokenMs(clock));
     rounds++;
   }
   if (visits.every(({ decoded }) => decoded.tokens === 0)) {
@@ -125,19 +120,12 @@ export async function measureEngine(
   return {
     visits,
     opensMs,
-    decoder,
+    decoderTokenMs,
     leftOut: settings.contexts.filter((context) => !contexts.includes(context)),
     rounds,
     seconds: (clock.nowMs() - startMs) / 1000,
   };
 }
-
-/** The decoder takes some hundredths of a millisecond: of a token as slow as this, less than a hundredth. */
-const DECODER_MATTERS_BELOW_MS = 5;
-const DECODER_PROMPT = 24;
-
-const fastestTokenMs = (visits: readonly Visit[]): number =>
-  Math.min(...visits.map(({ decoded: { ms, tokens } }) => (tokens === 0 ? Infinity : ms / tokens)));
 
 /** By the slowest speeds seen so far: longer contexts are no faster. */
 function expectedSeconds(
