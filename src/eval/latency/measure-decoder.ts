@@ -1,7 +1,6 @@
 /**
  * What the split decoder itself takes for a token, whatever the model: tokens of a model that needs no time, taken directly and through `SplitDecoder`
- * with offloading off. To a model that needs milliseconds a token it is nothing; to the micro pair it is a tenth. With a real model in it the difference would
- * be lost in what its own draws differ by.
+ * with offloading off. With a real model in it the difference would be lost in what its own draws differ by.
  */
 import type { Clock } from "../../core/clock.ts";
 import { modelId, tokenId, vocabularyId } from "../../core/ids.ts";
