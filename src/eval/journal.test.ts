@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -102,6 +102,15 @@ describe("a run with a journal", () => {
     await expect(wholeRows(second)).rejects.toThrow("measured.jsonl:61 does not belong to rows.jsonl");
   });
 
+  it("belongs to one process at a time, until that ends or dies", async () => {
+    const first = await Journal.open(folder, header);
+    await expect(Journal.open(folder, header)).rejects.toThrow(/process \d+ is at work on the same output/u);
+    await first.close();
+    // What a killed process left: no process has this number.
+    await writeFile(join(folder, "run.lock"), String(2 ** 30));
+    await (await Journal.open(folder, header)).close();
+  });
+
   it("runs nothing again when everything is there", async () => {
     const plan = await makePlan("learned", 4);
     const first = await Journal.open(folder, header);
@@ -129,7 +138,7 @@ describe("a run with a journal", () => {
   it("leaves nothing behind where no row was written", async () => {
     const fresh = join(folder, "fresh");
     const journal = await Journal.open(fresh, header);
-    expect(await readdir(fresh)).toEqual(["run.json"]);
+    expect(await readdir(fresh)).toEqual(["run.json", "run.lock"]);
     await journal.close();
     expect(await readdir(folder)).toEqual([]);
     // What was there before stays.

@@ -17,12 +17,14 @@ import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
 import { fileLines } from "../core/file-lines.ts";
 import { readTextFile, writeFileAtomic } from "../core/files.ts";
 import { parseJsonLine, toJsonLines } from "../core/json-lines.ts";
+import { lockRun } from "../core/run-lock.ts";
 import { figuresOf, measuredOf, outcomeOf, type Row, type RowFigures, rowKey, rowSchema } from "./row.ts";
 import { keepsApart, MEASURED_FILE, readRunRows, ROWS_FILE, SUMMARY_FILE } from "./run-folder.ts";
 
 const headerSchema = z.object({ configHash: z.string() });
 
 export const PARTIAL_ROWS_FILE = "rows.partial.jsonl";
+const LOCK_FILE = "run.lock";
 
 /** Where a row is in the partial file, in bytes. */
 interface Place {
@@ -48,6 +50,7 @@ export class Journal {
   readonly #made: { readonly header: boolean; readonly folder: boolean };
   readonly #places: Map<string, Place>;
   readonly #wasFinished: boolean;
+  readonly #lock: Disposable;
   #bytes: number;
   #descriptor: number | undefined;
   #finished = false;
@@ -57,7 +60,9 @@ export class Journal {
     folder: string,
     earlier: Earlier,
     made: { readonly header: boolean; readonly folder: boolean },
+    lock: Disposable,
   ) {
+    this.#lock = lock;
     this.folder = folder;
     this.kept = earlier.rows;
     this.#made = made;
@@ -69,7 +74,7 @@ export class Journal {
 
   /**
    * Opens `folder` for a run, making it if needed.
-   * @throws ConfigError when the folder holds a run of another configuration; DataError when it cannot be written or read.
+   * @throws ConfigError when the folder holds a run of another configuration, or another process is at work there; DataError when it cannot be written or read.
    */
   static async open(
     folder: string,
@@ -96,7 +101,14 @@ export class Journal {
         );
       }
     }
-    return new Journal(folder, await (isFinished ? finishedRows(folder) : recoverPartial(partialPath)), made);
+    const lock = lockRun(join(folder, LOCK_FILE));
+    try {
+      const earlier = await (isFinished ? finishedRows(folder) : recoverPartial(partialPath));
+      return new Journal(folder, earlier, made, lock);
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Writes one row through to the operating system before it returns. */
@@ -114,6 +126,7 @@ export class Journal {
    */
   async finish(rows: readonly RowFigures[], summary: unknown, { apart = false } = {}): Promise<void> {
     this.#finished = true;
+    using _lock = this.#lock;
     await this.close();
     if (!this.#wasFinished || (await keepsApart(this.folder)) !== apart) await this.#writeRows(rows, apart);
     await writeFileAtomic(join(this.folder, SUMMARY_FILE), `${JSON.stringify(summary, null, 2)}\n`);
@@ -124,6 +137,7 @@ export class Journal {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    if (!this.#finished) this.#lock[Symbol.dispose]();
     if (this.#descriptor !== undefined) {
       fsyncSync(this.#descriptor);
       closeSync(this.#descriptor);

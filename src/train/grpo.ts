@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { TrainError } from "../core/errors.ts";
 import { hash32 } from "../core/rng.ts";
+import { lockRun } from "../core/run-lock.ts";
 import { learned, self, SplitDecoder } from "../decode/index.ts";
 import type { Engine } from "../engines/engine.ts";
 import { assembleBatch, type RolloutBatch } from "./grpo/batch.ts";
@@ -91,6 +92,7 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
   const { config, trainer, clock = systemClock } = options;
   const isStopped = (): boolean => options.signal?.aborted === true;
   await mkdir(options.folder, { recursive: true });
+  using _lock = lockRun(join(options.folder, "run.lock"));
   const run = await RunFolder.open(options.folder, { config, ...options.header }, clock);
   let { step } = run;
   if (step > 0) await trainer.load(join(options.folder, run.checkpoint));

@@ -9,6 +9,7 @@ import { z } from "zod";
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import { TrainError } from "../core/errors.ts";
+import { lockRun } from "../core/run-lock.ts";
 import { RunFolder } from "./run-folder.ts";
 import type { Datum, Trainer } from "./trainer.ts";
 
@@ -100,6 +101,7 @@ export async function runSupervised(options: LoopOptions): Promise<LoopOutcome> 
   const { config, trainer, clock = systemClock } = options;
   const stopped = (): boolean => options.signal?.aborted === true;
   await mkdir(options.folder, { recursive: true });
+  using _lock = lockRun(join(options.folder, "run.lock"));
   const run = await RunFolder.open(options.folder, { config, ...options.header }, clock);
   let step = run.step;
   if (step > 0) await trainer.load(join(options.folder, run.checkpoint));

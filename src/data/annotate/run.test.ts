@@ -185,7 +185,7 @@ describe("annotate", () => {
     ).rejects.toThrow(/\.jsonl or \.parquet/u);
     writeFileSync(`${journalPath(out)}.lock`, String(process.pid));
     await expect(annotate({ annotator: new Marker(), rows: inputOf(rows), out })).rejects.toThrow(
-      /is annotating to the same file/u,
+      /is at work on the same output/u,
     );
     // What a process that is no more left behind does not count.
     writeFileSync(`${journalPath(out)}.lock`, "999999999");

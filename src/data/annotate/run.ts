@@ -10,13 +10,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf } from "../../core/digest.ts";
 import { ConfigError, DataError, SplitReasonError } from "../../core/errors.ts";
 import { makeFolder } from "../../core/files.ts";
+import { lockRun } from "../../core/run-lock.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { OFFLOAD_TAGS } from "../../tags/grammar.ts";
 import { formatOf } from "../readers/source.ts";
 import { openJsonLinesWriter, openRowWriter, type RowWriter, TRACE_COLUMNS } from "../writers/index.ts";
 import type { Annotator, Placement, RowFailure } from "./annotator.ts";
 import { AnnotationJournal } from "./journal.ts";
-import { lockRun } from "./run-lock.ts";
 import { increment, type RowCounts, Tally } from "./tally.ts";
 
 export interface AnnotationOptions {

@@ -1,9 +1,9 @@
-/** One run at a time on one output: two would pay for the same rows. */
+/** One process at a time on one output: two would do the same work, and each would write where the other thinks it does. */
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 
-import { ConfigError } from "../../core/errors.ts";
+import { ConfigError } from "./errors.ts";
 
-/** @throws ConfigError when another process that is alive holds it. What a killed process left is taken over. */
+/** @throws ConfigError when a process that is alive holds it, this one included. What a killed process left is taken over. */
 export function lockRun(path: string): Disposable {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -16,7 +16,7 @@ export function lockRun(path: string): Disposable {
       const holder = holderOf(path);
       if (holder !== undefined && isAlive(holder)) {
         throw new ConfigError(
-          `process ${holder} is annotating to the same file (${path}); wait for it, or give --out another file.`,
+          `process ${holder} is at work on the same output (${path}); wait for it, or give --out another.`,
           { code: "config-invalid" },
         );
       }
