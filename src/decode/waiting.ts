@@ -22,9 +22,13 @@ export function linkController(...parents: readonly (AbortSignal | undefined)[])
   return { controller, release: () => releases.forEach((release) => release()) };
 }
 
+/** A timer this late means that this process did not run: it was suspended (Ctrl-Z), or something kept the event loop busy. */
+const LATE_MS = 1000;
+
 /**
  * The result of `work`, or a retryable {@link EngineError} (`engine-unavailable`) when it takes longer than `timeoutMs`. The work is
- * not stopped by that: the caller aborts it.
+ * not stopped by that: the caller aborts it. Time in which this process did not run is nobody's fault: the wait begins anew, since an answer may
+ * be behind the timer in the queue.
  */
 export async function withTimeout<T>(
   work: Promise<T>,
@@ -34,19 +38,21 @@ export async function withTimeout<T>(
   if (timeoutMs === undefined) return work;
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new EngineError(
-            `${what} took longer than ${timeoutMs} ms; raise bigTimeoutMs or look at its load.`,
-            {
-              code: "engine-unavailable",
-              retryable: true,
-            },
-          ),
-        ),
-      timeoutMs,
-    );
+    const arm = (): void => {
+      const dueMs = performance.now() + timeoutMs;
+      timer = setTimeout(() => {
+        if (performance.now() - dueMs > LATE_MS) arm();
+        else {
+          reject(
+            new EngineError(
+              `${what} took longer than ${timeoutMs} ms; raise bigTimeoutMs or look at its load.`,
+              { code: "engine-unavailable", retryable: true },
+            ),
+          );
+        }
+      }, timeoutMs);
+    };
+    arm();
   });
   try {
     return await Promise.race([work, timeout]);
