@@ -20,7 +20,9 @@ const { values: flags } = parseArgs({
     speedup: { type: "string", default: "2" },
   },
 });
-const typical = flags.typical === "fastest" ? "fastest" : "median";
+if (flags.typical !== "median" && flags.typical !== "fastest")
+  throw new Error(`--typical is median or fastest, not ${flags.typical}`);
+const { typical } = flags;
 const wanted = new Set(flags.only.split(","));
 const say = (line: string): void => console.log(line);
 const percent = (share: number): string => `${share < 0 ? "-" : "+"}${Math.abs(100 * share).toFixed(1)}%`;

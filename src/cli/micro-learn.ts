@@ -47,7 +47,7 @@ export function registerMicroLearn(micro: Command, { terminal }: CommandContext)
     .option("--seed <n>", "of everything", wholeNumber(0, SEED_MAXIMUM), 1)
     .option(
       "--threads <n>",
-      "of the trainer (default: the cores)",
+      "of the trainer, and pairs that annotate at once (default: the cores)",
       wholeNumber(1, 256),
       availableParallelism(),
     )

@@ -1,45 +1,109 @@
 /** One process at a time on one output: two would do the same work, and each would write where the other thinks it does. */
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
-import { ConfigError } from "./errors.ts";
+import { ConfigError, DataError, errorMessage } from "./errors.ts";
 
-/** @throws ConfigError when a process that is alive holds it, this one included. What a killed process left is taken over. */
+/** Locks that this process holds: its number in a file says nothing by itself, since a container may give every start the same one. */
+const held = new Set<string>();
+let made = 0;
+
+/**
+ * @throws ConfigError when a process that is alive holds it, this one included; DataError when it cannot be written. What a killed process left
+ * is taken over.
+ */
 export function lockRun(path: string): Disposable {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const descriptor = openSync(path, "wx");
-      writeSync(descriptor, String(process.pid));
-      closeSync(descriptor);
-      return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST") || attempt > 2) throw error;
-      const holder = holderOf(path);
-      if (holder !== undefined && isAlive(holder)) {
+  const own = `${process.pid} ${startOf(process.pid) ?? "-"} ${++made}\n`;
+  // Complete before it has the name: nobody reads half a lock.
+  const draft = `${path}.${process.pid}-${made}`;
+  try {
+    writeFileSync(draft, own);
+    while (!tryLink(draft, path)) {
+      const found = read(path);
+      if (found === undefined) continue;
+      const holder = holderOf(path, found);
+      if (holder !== undefined) {
         throw new ConfigError(
-          `process ${holder} is at work on the same output (${path}); wait for it, or give --out another.`,
+          `process ${holder} is at work on the same output (${path}); wait for it, or give another output. If it is no process of this program, delete that file.`,
           { code: "config-invalid" },
         );
       }
-      rmSync(path, { force: true });
+      takeAway(path, found, draft);
     }
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new DataError(
+      `cannot write to ${path}: ${errorMessage(error)}; give an output that can be written.`,
+      {
+        code: "file-unreadable",
+        cause: error,
+      },
+    );
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  held.add(path);
+  return {
+    [Symbol.dispose]: () => {
+      held.delete(path);
+      if (read(path) === own) rmSync(path, { force: true });
+    },
+  };
+}
+
+/** False when the name is taken. */
+function tryLink(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
   }
 }
 
-function holderOf(path: string): number | undefined {
+/** Removes a lock that nobody holds, unless another process was quicker and put its own there. */
+function takeAway(path: string, stale: string, draft: string): void {
+  const aside = `${draft}.stale`;
   try {
-    const pid = Number(readFileSync(path, "utf8"));
-    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+    renameSync(path, aside);
   } catch {
-    return undefined;
+    return;
   }
+  if (read(aside) !== stale) tryLink(aside, path);
+  rmSync(aside, { force: true });
+}
+
+/** The number of the process that holds it, if that is alive. */
+function holderOf(path: string, content: string): number | undefined {
+  const [pidText = "", start = "-"] = content.trim().split(" ");
+  const pid = Number(pidText);
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  if (pid === process.pid) return held.has(path) ? pid : undefined;
+  if (!isAlive(pid)) return undefined;
+  // Another process with the same number has another start.
+  const now = startOf(pid);
+  return start === "-" || now === undefined || now === start ? pid : undefined;
 }
 
 function isAlive(pid: number): boolean {
-  if (pid === process.pid) return true;
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** When a process began, in ticks since the machine's start; undefined where the system does not say. */
+function startOf(pid: number): string | undefined {
+  // The name, field 2, may contain spaces and parentheses; the start is field 22.
+  return read(`/proc/${pid}/stat`)?.split(") ").at(-1)?.split(" ")[19];
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
   }
 }

@@ -23,4 +23,8 @@ it("does not hold against the work that this process stood still", async () => {
   const untilMs = performance.now() + 1200;
   while (performance.now() < untilMs);
   expect(await waited).toBe("answer");
+  const inVain = withTimeout(after(60_000), 30, "it");
+  const laterMs = performance.now() + 1200;
+  while (performance.now() < laterMs);
+  await expect(inVain).rejects.toMatchObject({ code: "engine-unavailable" });
 });

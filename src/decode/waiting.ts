@@ -24,11 +24,13 @@ export function linkController(...parents: readonly (AbortSignal | undefined)[])
 
 /** A timer this late means that this process did not run: it was suspended (Ctrl-Z), or something kept the event loop busy. */
 const LATE_MS = 1000;
+/** What is waited for then, once: a model in this process goes on where it was. */
+const GRACE_MS = 10_000;
 
 /**
  * The result of `work`, or a retryable {@link EngineError} (`engine-unavailable`) when it takes longer than `timeoutMs`. The work is
- * not stopped by that: the caller aborts it. Time in which this process did not run is nobody's fault: the wait begins anew, since an answer may
- * be behind the timer in the queue.
+ * not stopped by that: the caller aborts it. Where this process did not run in the meantime there is a short grace, since the answer may be
+ * behind the timer in the queue.
  */
 export async function withTimeout<T>(
   work: Promise<T>,
@@ -38,21 +40,18 @@ export async function withTimeout<T>(
   if (timeoutMs === undefined) return work;
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    const arm = (): void => {
-      const dueMs = performance.now() + timeoutMs;
-      timer = setTimeout(() => {
-        if (performance.now() - dueMs > LATE_MS) arm();
-        else {
-          reject(
-            new EngineError(
-              `${what} took longer than ${timeoutMs} ms; raise bigTimeoutMs or look at its load.`,
-              { code: "engine-unavailable", retryable: true },
-            ),
-          );
-        }
-      }, timeoutMs);
-    };
-    arm();
+    const dueMs = performance.now() + timeoutMs;
+    const giveUp = (): void =>
+      reject(
+        new EngineError(`${what} took longer than ${timeoutMs} ms; raise bigTimeoutMs or look at its load.`, {
+          code: "engine-unavailable",
+          retryable: true,
+        }),
+      );
+    timer = setTimeout(() => {
+      if (performance.now() - dueMs < LATE_MS) giveUp();
+      else timer = setTimeout(giveUp, Math.min(timeoutMs, GRACE_MS));
+    }, timeoutMs);
   });
   try {
     return await Promise.race([work, timeout]);

@@ -51,7 +51,7 @@ export class OpenSequences<B extends ForkingBackend<B>> {
    * @throws EngineError when the engine is or gets closed, the signal is aborted, or more context is asked for than there is.
    */
   async open(
-    backend: () => B,
+    makeBackend: () => B,
     { contextSize = this.#options.contextSize }: OpenOptions,
     signal: AbortSignal | undefined,
   ): Promise<Sequence> {
@@ -60,7 +60,7 @@ export class OpenSequences<B extends ForkingBackend<B>> {
     if (!Number.isInteger(contextSize) || contextSize < 1 || contextSize > most)
       throw usageError(model, `its context holds ${most} tokens, not ${contextSize}.`);
     await this.#slots.take(signal);
-    return this.#inSlot(contextSize, [], backend);
+    return this.#inSlot(contextSize, [], makeBackend);
   }
 
   /** Closes all of them, then what the engine holds. The same promise each time. */
@@ -81,9 +81,14 @@ export class OpenSequences<B extends ForkingBackend<B>> {
     ids: readonly TokenId[],
     makeBackend: () => B | Promise<B>,
   ): Promise<Sequence> {
+    let backend: B | undefined;
     try {
-      return this.#sequence(await makeBackend(), capacity, ids);
+      backend = await makeBackend();
+      // The engine may have been closed meanwhile: nobody would close what is opened now.
+      this.requireOpen();
+      return this.#sequence(backend, capacity, ids);
     } catch (error) {
+      await backend?.close();
       this.#slots.release();
       throw error;
     }
@@ -99,11 +104,7 @@ export class OpenSequences<B extends ForkingBackend<B>> {
       ids,
       fork: async (forked) => {
         if (!this.#slots.tryTake()) throw noSlotError(model);
-        return this.#inSlot(capacity, forked, async () => {
-          const copy = await backend.fork();
-          await copy.truncate(forked.length);
-          return copy;
-        });
+        return this.#inSlot(capacity, forked, () => copyOf(backend, forked.length));
       },
       onClose: (closed) => {
         this.#open.delete(closed);
@@ -112,5 +113,16 @@ export class OpenSequences<B extends ForkingBackend<B>> {
     });
     this.#open.add(sequence);
     return sequence;
+  }
+}
+
+async function copyOf<B extends ForkingBackend<B>>(backend: B, length: number): Promise<B> {
+  const copy = await backend.fork();
+  try {
+    await copy.truncate(length);
+    return copy;
+  } catch (error) {
+    await copy.close();
+    throw error;
   }
 }

@@ -4,6 +4,7 @@
  *
  *     DIR/run.json             what the run is; another run does not continue it
  *     DIR/rows.partial.jsonl   rows as they end, until the run is complete
+ *     DIR/run.lock             while a process is at work there
  *
  * and once it is complete what `run-folder.ts` reads.
  */
@@ -15,7 +16,7 @@ import { z } from "zod";
 
 import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
 import { fileLines } from "../core/file-lines.ts";
-import { readTextFile, writeFileAtomic } from "../core/files.ts";
+import { makeFolder, readTextFile, writeFileAtomic } from "../core/files.ts";
 import { parseJsonLine, toJsonLines } from "../core/json-lines.ts";
 import { lockRun } from "../core/run-lock.ts";
 import { figuresOf, measuredOf, outcomeOf, type Row, type RowFigures, rowKey, rowSchema } from "./row.ts";
@@ -24,6 +25,7 @@ import { keepsApart, MEASURED_FILE, readRunRows, ROWS_FILE, SUMMARY_FILE } from 
 const headerSchema = z.object({ configHash: z.string() });
 
 export const PARTIAL_ROWS_FILE = "rows.partial.jsonl";
+const HEADER_FILE = "run.json";
 const LOCK_FILE = "run.lock";
 
 /** Where a row is in the partial file, in bytes. */
@@ -80,31 +82,21 @@ export class Journal {
     folder: string,
     header: { readonly configHash: string; readonly config: unknown },
   ): Promise<Journal> {
-    const headerPath = join(folder, "run.json");
-    const partialPath = join(folder, PARTIAL_ROWS_FILE);
-    const isFinished = existsSync(join(folder, ROWS_FILE));
-    const made = { header: !existsSync(headerPath), folder: !existsSync(folder) };
-    if (!made.header) {
-      await requireSameRun(headerPath, header.configHash);
-    } else {
-      if (existsSync(partialPath) || isFinished) {
-        throw new ConfigError(`${folder} holds rows but no run.json: give --out another folder.`, {
-          code: "config-invalid",
-        });
-      }
-      try {
-        await writeFileAtomic(headerPath, `${JSON.stringify(header, null, 2)}\n`);
-      } catch (error) {
-        throw new DataError(
-          `cannot write to ${folder}: ${errorMessage(error)}; give --out a folder that can be written.`,
-          { code: "file-unreadable", cause: error },
-        );
-      }
-    }
+    const isFolderNew = !existsSync(folder);
+    await makeFolder(folder).catch((error: unknown) => {
+      throw new DataError(
+        `cannot write to ${folder}: ${errorMessage(error)}; give --out a folder that can be written.`,
+        { code: "file-unreadable", cause: error },
+      );
+    });
     const lock = lockRun(join(folder, LOCK_FILE));
     try {
-      const earlier = await (isFinished ? finishedRows(folder) : recoverPartial(partialPath));
-      return new Journal(folder, earlier, made, lock);
+      const isHeaderNew = await ensureHeader(folder, header);
+      const partialPath = join(folder, PARTIAL_ROWS_FILE);
+      const earlier = await (existsSync(join(folder, ROWS_FILE))
+        ? finishedRows(folder)
+        : recoverPartial(partialPath));
+      return new Journal(folder, earlier, { header: isHeaderNew, folder: isFolderNew }, lock);
     } catch (error) {
       lock[Symbol.dispose]();
       throw error;
@@ -137,15 +129,15 @@ export class Journal {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    if (!this.#finished) this.#lock[Symbol.dispose]();
+    const leavesNothing = this.#descriptor === undefined && this.#made.header && !this.#finished;
     if (this.#descriptor !== undefined) {
       fsyncSync(this.#descriptor);
       closeSync(this.#descriptor);
-    } else if (this.#made.header && !this.#finished) {
-      await rm(join(this.folder, "run.json"), { force: true });
-      // Somebody may have put something else there meanwhile: only an empty folder goes.
-      if (this.#made.folder) await rmdir(this.folder).catch(() => undefined);
     }
+    if (leavesNothing) await rm(join(this.folder, HEADER_FILE), { force: true });
+    if (!this.#finished) this.#lock[Symbol.dispose]();
+    // Somebody may have put something else there meanwhile: only an empty folder goes.
+    if (leavesNothing && this.#made.folder) await rmdir(this.folder).catch(() => undefined);
   }
 
   /** rows.jsonl comes last, or before anything is taken away: where it stands, the run is complete. */
@@ -182,6 +174,25 @@ export class Journal {
 
 async function* linesOf(rows: AsyncIterable<Row>, part: (row: Row) => unknown): AsyncGenerator<string> {
   for await (const row of rows) yield toJsonLines([part(row)]);
+}
+
+/** Whether there was none. The lock must be held. */
+async function ensureHeader(
+  folder: string,
+  header: { readonly configHash: string; readonly config: unknown },
+): Promise<boolean> {
+  const path = join(folder, HEADER_FILE);
+  if (existsSync(path)) {
+    await requireSameRun(path, header.configHash);
+    return false;
+  }
+  if (existsSync(join(folder, PARTIAL_ROWS_FILE)) || existsSync(join(folder, ROWS_FILE))) {
+    throw new ConfigError(`${folder} holds rows but no ${HEADER_FILE}: give --out another folder.`, {
+      code: "config-invalid",
+    });
+  }
+  await writeFileAtomic(path, `${JSON.stringify(header, null, 2)}\n`);
+  return true;
 }
 
 async function requireSameRun(headerPath: string, configHash: string): Promise<void> {

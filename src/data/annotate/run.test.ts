@@ -183,7 +183,7 @@ describe("annotate", () => {
     await expect(
       annotate({ annotator: new Marker(), rows: inputOf(rows), out: join(folder, "x.csv") }),
     ).rejects.toThrow(/\.jsonl or \.parquet/u);
-    writeFileSync(`${journalPath(out)}.lock`, String(process.pid));
+    writeFileSync(`${journalPath(out)}.lock`, String(process.ppid));
     await expect(annotate({ annotator: new Marker(), rows: inputOf(rows), out })).rejects.toThrow(
       /is at work on the same output/u,
     );

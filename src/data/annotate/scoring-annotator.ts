@@ -38,7 +38,7 @@ export interface ScoringAnnotatorOptions extends ScoringModels, Partial<GapOptio
   readonly models?: Readonly<Record<string, string>>;
   /** Whether rows keep the score of each word. */
   readonly keepScores?: boolean;
-  /** Default: one for each copy. More gives other last digits with an engine whose arithmetic depends on what it computes at once. */
+  /** Default: one for each engine, copies included. More gives other last digits with an engine whose arithmetic depends on what it computes at once. */
   readonly concurrency?: number;
 }
 

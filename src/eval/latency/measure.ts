@@ -87,11 +87,11 @@ export async function measureEngine(
     let openMs = clock.nowMs() - openedMs;
     const bench = new SequenceBench(engine, sequence, filler, settings, clock, signal);
     // A warm-up: the first call of all pays for what later ones find ready.
-    if (rounds === 0) {
-      await bench.warmUp();
-      await measureDecoderTokenMs(clock);
-    }
     try {
+      if (rounds === 0) {
+        await bench.warmUp();
+        await measureDecoderTokenMs(clock);
+      }
       for (const contextTokens of contexts) {
         signal.throwIfAborted();
         const wanted = expectedSeconds(visits, sequence.position, contextTokens, settings);

@@ -47,9 +47,10 @@ class DecoderRun {
   readonly #big: EngineModel;
   readonly #handoffsMs: number[] = [];
   #firstTokenMs: number | undefined;
-  /** Tokens of the small model until the next refused tag: where they fell is not recorded, so they are spread evenly. */
-  #untilRefusal = Infinity;
+  /** Tokens of the small model from one refused tag to the next, a fraction: where they fell is not recorded, so they are spread evenly. */
   #refusalInterval = Infinity;
+  #refused = 0;
+  #smallTokens = 0;
   /** How long the small model took to read its last chunk. */
   #confirmMs: number | undefined;
 
@@ -66,9 +67,7 @@ class DecoderRun {
   decode(trace: Trace): Simulation {
     const usesBig = trace.segments.some(({ author }) => author === "big");
     const own = trace.segments.reduce((sum, one) => sum + (one.author === "small" ? one.tokens : 0), 0);
-    // Half an interval before the first one: the last one is then not behind the last token.
-    this.#refusalInterval = own / (trace.refusedTags ?? 0);
-    this.#untilRefusal = Math.ceil(this.#refusalInterval / 2);
+    if (own > 0) this.#refusalInterval = own / (trace.refusedTags ?? 0);
     const usesSmall = !usesBig || trace.segments.some(({ author }) => author === "small");
     if (usesBig) this.#big.write(trace.promptTokens, true);
     if (usesSmall) this.#small.write(trace.promptTokens);
@@ -93,11 +92,13 @@ class DecoderRun {
     this.#small.sync("handoffPrefill");
     this.#small.beginGeneration();
     for (let left = tokens; left > 0;) {
-      const run = Math.min(left, this.#untilRefusal);
-      this.#writeAlong(this.#small, bigListens ? this.#big : undefined, run, "smallDecode");
+      // In the middle of each interval.
+      const next = Math.ceil((this.#refused + 0.5) * this.#refusalInterval);
+      const run = Math.min(left, next - this.#smallTokens);
+      if (run > 0) this.#writeAlong(this.#small, bigListens ? this.#big : undefined, run, "smallDecode");
       left -= run;
-      this.#untilRefusal -= run;
-      if (this.#untilRefusal <= 0) this.#refuseTag();
+      this.#smallTokens += run;
+      if (this.#smallTokens >= next) this.#refuseTag();
     }
     if (ended === "tag" || ended === "end-of-turn") this.#small.drawEnd("smallDecode");
     if (ended === "tag") this.#small.write(1);
@@ -108,7 +109,7 @@ class DecoderRun {
     this.#small.drawEnd("smallDecode");
     this.#small.beginGeneration();
     this.#small.beginGeneration();
-    this.#untilRefusal = Math.max(1, Math.round(this.#refusalInterval));
+    this.#refused++;
   }
 
   /** The other model is told of each token, and may begin to read. */

@@ -111,7 +111,10 @@ describe("simulate", () => {
     expect(without.totalMs).toBeCloseTo(52 * 10.5 + 2 * 7, 3);
     const refused = simulate({ promptTokens: 9, segments, refusedTags: 3 }, costs, "pipelined");
     expect(refused.totalMs - without.totalMs).toBeCloseTo(3 * (10.5 + 2 * 7), 3);
-    expect(refused.work.small.decoded - without.work.small.decoded).toBe(3);
+    for (const refusedTags of [1, 3, 14, 40, 67]) {
+      const { work } = simulate({ promptTokens: 9, segments, refusedTags }, costs, "pipelined");
+      expect(work.small.decoded - without.work.small.decoded).toBe(refusedTags);
+    }
   });
 
   it("does the reference's procedure call by call", () => {

@@ -91,15 +91,12 @@ export function traceOf(recorded: RecordedTrace, promptTokens = 0): Trace {
   };
 }
 
-/** What the small model drew beyond its tokens, its tags, its end of the turn and what was thrown away. */
+/** What the small model drew beyond its tokens, its tags (the close of a span of its own is one), its end of the turn and what was thrown away. */
 function refusedTags({ work }: RecordedTrace, segments: readonly TraceSegment[]): number {
   if (work === undefined) return 0;
   const accounted = segments
     .filter(({ author }) => author === "small")
-    .reduce(
-      (sum, { tokens, ended }) => sum + tokens + (ended === "tag" || ended === "end-of-turn" ? 1 : 0),
-      work.small.discarded,
-    );
+    .reduce((sum, { tokens, ended }) => sum + tokens + (ended === "limit" ? 0 : 1), work.small.discarded);
   return Math.max(0, work.small.decoded - accounted);
 }
 

@@ -45,7 +45,7 @@ export async function annotateMicro(
   models: { readonly small: TrainedModel; readonly big: TrainedModel },
   options: {
     readonly folder: string;
-    /** Copies of the pair, a core each. Default 1; the scores are the same. */
+    /** Pairs of engines, each with traces of its own. Default 1; the scores are the same. */
     readonly threads?: number;
     readonly onProgress?: (done: number, total: number) => void;
     readonly signal?: AbortSignal;
