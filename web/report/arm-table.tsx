@@ -142,9 +142,18 @@ function Interval({
   readonly write: (value: number) => string;
 }) {
   if (ci95 === undefined || ci95[0] === ci95[1]) return null;
+  const [low, high] = [write(ci95[0]), write(ci95[1])];
   return (
     <span class="muted range">
-      {write(ci95[0])} to {write(ci95[1])}
+      {withoutUnitOf(high, low)} to {high}
     </span>
   );
+}
+
+/** Two figures of one unit say it once: "62 to 63 M". */
+function withoutUnitOf(other: string, figure: string): string {
+  const unit = (text: string): string =>
+    /^[\d.,]+(?<unit>%| [A-Za-zµ]+)$/u.exec(text)?.groups?.["unit"] ?? "";
+  const own = unit(figure);
+  return own !== "" && own === unit(other) ? figure.slice(0, -own.length) : figure;
 }

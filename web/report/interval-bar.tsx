@@ -1,6 +1,6 @@
 /** A figure and its interval on a line: a dot, a bar, and where nothing changes. The numbers stand beside it, so that it is hidden from screen readers. */
 
-const WIDTH = 150;
+const WIDTH = 100;
 const HEIGHT = 18;
 const PAD = 6;
 
