@@ -1,4 +1,5 @@
 /** All that is trained of one seed. The annotation is the same for all seeds: what varies is order, jitter, problems and draws. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { readProvenance } from "../../src/core/provenance.ts";
@@ -8,6 +9,7 @@ import {
   fullLearning,
   learnToOffload,
   type LearnHooks,
+  type LearnOptions,
   type MicroLearnConfig,
   published,
 } from "../../src/recipes/micro/index.ts";
@@ -52,10 +54,16 @@ export function searching(config: MicroLearnConfig): MicroLearnConfig {
   };
 }
 
+/**
+ * The search is left half-way through its schedules, while it still explores: the places are found, and what comes later is asking where it does
+ * not help (docs/log.md).
+ */
+const SEARCH_STEPS = 10;
+
 /** Then the shipped recipe, longer and with a price that rises more slowly: the words have to be repaired as well. */
 const REFINING = {
   reward: { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.03, rampShare: 0.6, format: 0 },
-  grpo: { steps: 60, problems: 20, members: 8, learningRate: 4e-4, evaluateEvery: 10 },
+  grpo: { steps: 70, problems: 20, members: 8, learningRate: 4e-4, evaluateEvery: 10 },
 };
 
 /** As many spans as the annotation found in each trace, each one word, anywhere in the chain of thought. */
@@ -113,14 +121,8 @@ export async function trainSeed(
         await reinforce(fromTuned("paper"), out, grpoReport(seed, run));
         break;
       case "random-spans": {
-        const found = await learnToOffload({
-          ...common,
-          config: searching(config),
-          work: out,
-          annotate: (rows) => randomSpans(rows, seed),
-          ...report(seed, run),
-        });
-        if (found === undefined) break;
+        const refined = join(out, "refined");
+        if (!existsSync(refined)) await search(seed, out, common);
         const { grpo } = REFINING;
         const refining = { ...reinforcement, ...REFINING, grpo: { ...reinforcement.grpo, ...grpo } };
         await reinforce(
@@ -130,7 +132,7 @@ export async function trainSeed(
             big: `gguf:${common.big.gguf}`,
             threads,
           }),
-          join(out, "refined"),
+          refined,
           grpoReport(seed, `${run}, refining`),
         );
         break;
@@ -145,6 +147,24 @@ export async function trainSeed(
         run satisfies never;
     }
   }
+}
+
+/** Tunes on random spans, and leaves the best policy of the first {@link SEARCH_STEPS} in `out`. */
+async function search(seed: number, out: string, common: Omit<LearnOptions, "work">): Promise<void> {
+  const enough = new AbortController();
+  const hooks = report(seed, "random-spans");
+  await learnToOffload({
+    ...common,
+    ...hooks,
+    config: searching(common.config),
+    work: out,
+    annotate: (rows) => randomSpans(rows, seed),
+    onGrpoEvaluation: (evaluation) => {
+      hooks.onGrpoEvaluation?.(evaluation);
+      if (evaluation.step >= SEARCH_STEPS) enough.abort();
+    },
+    signal: enough.signal,
+  });
 }
 
 function report(seed: number, name: string): LearnHooks {
