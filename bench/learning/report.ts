@@ -31,12 +31,18 @@ export function pool(perSeed: readonly SeedFigures[]): PooledArm[] {
     const arms = armsOf(perSeed, name);
     const { value, ci95 } = accuracyOf(outcomesOf(perSeed, name), createRng(1).fork(name));
     const tokens = arms.reduce((sum, arm) => sum + arm.smallTokens + arm.bigTokens, 0);
-    const trained = perSeed.filter((seed) => seed.arms.some((arm) => arm.name === name));
-    const behind = compareArms(
-      outcomesOf(trained, OURS),
-      outcomesOf(trained, name),
-      createRng(1).fork(`behind ${name}`),
+    // Of the seeds that have both; of none where the other is all that was trained.
+    const trained = perSeed.filter((seed) =>
+      [OURS, name].every((wanted) => seed.arms.some((arm) => arm.name === wanted)),
     );
+    const behind =
+      name === OURS || trained.length === 0
+        ? undefined
+        : compareArms(
+            outcomesOf(trained, OURS),
+            outcomesOf(trained, name),
+            createRng(1).fork(`behind ${name}`),
+          );
     return {
       name,
       accuracy: value,
@@ -44,7 +50,7 @@ export function pool(perSeed: readonly SeedFigures[]): PooledArm[] {
       share: arms.reduce((sum, arm) => sum + arm.bigTokens, 0) / tokens,
       accuracyOfSeeds: arms.map(({ correctP }) => correctP.filter(Boolean).length / correctP.length),
       shareOfSeeds: arms.map((arm) => arm.bigTokens / (arm.smallTokens + arm.bigTokens)),
-      ...(name === OURS
+      ...(behind === undefined
         ? {}
         : {
             behind: {
