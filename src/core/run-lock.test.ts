@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -56,6 +56,10 @@ it("gives up what is no longer its own to the one that has it", () => {
   expect(readFileSync(path(), "utf8")).toBe("other");
 });
 
-it("says where it cannot be written", () => {
+it("says where it cannot be written, and gives up on what cannot be read", () => {
+  mkdirSync(path());
+  writeFileSync(join(path(), "something"), "");
+  expect(() => lockRun(path())).toThrow("can neither be read nor be taken away");
+  expect(readdirSync(folder)).toEqual(["run.lock"]);
   expect(() => lockRun(join(folder, "none", "run.lock"))).toThrow(DataError);
 });

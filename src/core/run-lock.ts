@@ -6,6 +6,8 @@ import { ConfigError, DataError, errorMessage } from "./errors.ts";
 /** Locks that this process holds: its number in a file says nothing by itself, since a container may give every start the same one. */
 const held = new Set<string>();
 let made = 0;
+/** Others may come and go meanwhile; what cannot be read or moved stays as it is. */
+const MOST_ATTEMPTS = 100;
 
 /**
  * @throws ConfigError when a process that is alive holds it, this one included; DataError when it cannot be written. What a killed process left
@@ -17,7 +19,8 @@ export function lockRun(path: string): Disposable {
   const draft = `${path}.${process.pid}-${made}`;
   try {
     writeFileSync(draft, own);
-    while (!tryLink(draft, path)) {
+    for (let attempt = 1; !tryLink(draft, path); attempt++) {
+      if (attempt > MOST_ATTEMPTS) throw new Error("what lies there can neither be read nor be taken away");
       const found = read(path);
       if (found === undefined) continue;
       const holder = holderOf(path, found);
@@ -56,10 +59,20 @@ function tryLink(draft: string, path: string): boolean {
     linkSync(draft, path);
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (isTaken(error)) return false;
+  }
+  // A file system without hard links: as good as it can do.
+  try {
+    writeFileSync(path, readFileSync(draft), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (isTaken(error)) return false;
     throw error;
   }
 }
+
+const isTaken = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "EEXIST";
 
 /** Removes a lock that nobody holds, unless another process was quicker and put its own there. */
 function takeAway(path: string, stale: string, draft: string): void {
