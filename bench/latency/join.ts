@@ -6,7 +6,6 @@ export const joined = (parts: readonly Measurement[]): Measurement => ({
     visits.map((visit) => ({ ...visit, round: part * 1000 + visit.round })),
   ),
   opensMs: parts.flatMap(({ opensMs }) => opensMs),
-  decoderTokenMs: parts.flatMap(({ decoderTokenMs }) => decoderTokenMs),
   leftOut: [],
   rounds: parts.reduce((sum, { rounds }) => sum + rounds, 0),
   seconds: parts.reduce((sum, { seconds }) => sum + seconds, 0),

@@ -110,13 +110,7 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
       const speeds = document[kind];
       return Array.isArray(speeds) ? speeds.map((point) => ({ kind, point })) : [];
     });
-    const {
-      openMs = 0,
-      prefillCallMs = 0,
-      generateCallMs = 0,
-      scoreCallMs = 0,
-      tokenMs = 0,
-    } = document.overhead ?? {};
+    const { openMs = 0, prefillCallMs = 0, generateCallMs = 0, scoreCallMs = 0 } = document.overhead ?? {};
     const table = renderTable(
       [
         { title: "", cell: ({ kind }: (typeof rows)[number]) => KINDS[kind] },
@@ -138,8 +132,7 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
         : `while ${document.beside.with} works: decoding takes ${document.beside.decode} times as long, prefill ${document.beside.prefill} times\n`;
     return (
       `${table}\na call costs besides: prefill ${ms(prefillCallMs)}, to begin decoding ${ms(generateCallMs)}, ` +
-      `controlling prefill ${ms(scoreCallMs)}; opening and closing a sequence ${ms(openMs)}\n` +
-      `the split decoder adds ${ms(tokenMs)} to a token\n${beside}`
+      `controlling prefill ${ms(scoreCallMs)}; opening and closing a sequence ${ms(openMs)}\n${beside}`
     );
   }
 }

@@ -15,7 +15,7 @@ export type Typical = "median" | "fastest";
 
 /** What of a profile comes from timings. `rng` is for the intervals. */
 export function profileFrom(
-  { visits, opensMs, decoderTokenMs }: Measurement,
+  { visits, opensMs }: Measurement,
   typical: Typical,
   rng: Rng,
 ): Pick<EngineProfileInput, "prefill" | "decode" | "score" | "overhead"> {
@@ -68,7 +68,6 @@ export function profileFrom(
       prefillCallMs: average((here) => reduce.prefillLine(here).fixedMs),
       generateCallMs: average((here) => reduce.firstTokenMs(here) - decodeMs(here)),
       scoreCallMs: visits.some(hasScores) ? average((here) => reduce.scoreLine(here).fixedMs) : 0,
-      tokenMs: Number(reduce.of(decoderTokenMs).toPrecision(4)),
     },
   };
 }

@@ -110,8 +110,7 @@ export class EngineModel {
 
   /** Milliseconds of writing tokens, which are in the sequence from now on. */
   #draw(tokens: number): number {
-    const { decode, profile } = this.costs;
-    const ms = decode.milliseconds(this.#position, tokens) + tokens * profile.overhead.tokenMs;
+    const ms = this.costs.decode.milliseconds(this.#position, tokens);
     this.#position += tokens;
     this.#held = 1;
     this.work.decoded += tokens;

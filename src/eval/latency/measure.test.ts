@@ -1,13 +1,12 @@
 /** An engine whose every token and call takes a known time by an injected clock: what is measured must be what was set. */
 import { expect, it } from "vitest";
 
-import { type Clock, systemClock } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import { createRng } from "../../core/rng.ts";
 import { type EnginePace, pacedEngine } from "../../../test/support/paced-engine.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { randomModel, ScriptedEngine } from "../../engines/scripted/index.ts";
 import { profileFrom } from "./build-profile.ts";
-import { measureDecoderTokenMs } from "./measure-decoder.ts";
 import { measureEngine, type MeasureSettings } from "./measure.ts";
 
 class HandClock implements Clock {
@@ -74,21 +73,6 @@ it("finds the times that tokens and calls take", async () => {
   expect(overhead?.prefillCallMs).toBeCloseTo(COSTS.readCall, 0);
   expect(overhead?.generateCallMs).toBeCloseTo(COSTS.generateCall, 0);
   expect(overhead?.scoreCallMs).toBeCloseTo(COSTS.scoreCall, 0);
-});
-
-it("finds what the decoder adds to a token, the same whatever the engine", async () => {
-  // By a clock that only the engine moves it takes nothing.
-  const measurement = await measureEngine(timedEngine(new HandClock()), settings, {
-    clock: new HandClock(),
-    signal,
-  });
-  expect(measurement.decoderTokenMs).toEqual([0, 0]);
-  const profile = profileFrom({ ...measurement, decoderTokenMs: [0.3, 0.1, 0.2] }, "median", createRng(1));
-  expect(profile.overhead?.tokenMs).toBeCloseTo(0.2, 6);
-  // By the machine's it takes something, and far less than a millisecond.
-  const tokenMs = await measureDecoderTokenMs(systemClock);
-  expect(tokenMs).toBeGreaterThan(0.0002);
-  expect(tokenMs).toBeLessThan(1);
 });
 
 it("begins no context that would not end in time, and says so", async () => {

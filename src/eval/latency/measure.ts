@@ -9,7 +9,6 @@ import type { Engine, Sequence } from "../../engines/engine.ts";
 import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/grammar.ts";
 import type { Timing } from "./estimates.ts";
 import { type Filler, fillerOf } from "./filler.ts";
-import { measureDecoderTokenMs } from "./measure-decoder.ts";
 
 export interface MeasureSettings {
   /** Lengths of context at which speeds are wanted, in tokens, rising. */
@@ -55,8 +54,6 @@ export interface Measurement {
   readonly visits: readonly Visit[];
   /** To open and close a sequence, a round each. */
   readonly opensMs: readonly number[];
-  /** What the decoder adds to a token, a round each. */
-  readonly decoderTokenMs: readonly number[];
   /** Contexts for which there was no time. */
   readonly leftOut: readonly number[];
   /** Rounds that were begun. */
@@ -76,7 +73,6 @@ export async function measureEngine(
   const filler = await fillerOf(engine, createRng(settings.seed).fork(`filler ${clock.isoNow()}`));
   const visits: Visit[] = [];
   const opensMs: number[] = [];
-  const decoderTokenMs: number[] = [];
   const startMs = clock.nowMs();
   const secondsLeft = (): number => settings.maxSeconds - (clock.nowMs() - startMs) / 1000;
   let contexts = settings.contexts;
@@ -88,10 +84,7 @@ export async function measureEngine(
     const bench = new SequenceBench(engine, sequence, filler, settings, clock, signal);
     // A warm-up: the first call of all pays for what later ones find ready.
     try {
-      if (rounds === 0) {
-        await bench.warmUp();
-        await measureDecoderTokenMs(clock);
-      }
+      if (rounds === 0) await bench.warmUp();
       for (const contextTokens of contexts) {
         signal.throwIfAborted();
         const wanted = expectedSeconds(visits, sequence.position, contextTokens, settings);
@@ -108,7 +101,6 @@ export async function measureEngine(
       openMs += clock.nowMs() - closingMs;
     }
     opensMs.push(openMs);
-    decoderTokenMs.push(await measureDecoderTokenMs(clock));
     rounds++;
   }
   if (visits.every(({ decoded }) => decoded.tokens === 0)) {
@@ -120,7 +112,6 @@ export async function measureEngine(
   return {
     visits,
     opensMs,
-    decoderTokenMs,
     leftOut: settings.contexts.filter((context) => !contexts.includes(context)),
     rounds,
     seconds: (clock.nowMs() - startMs) / 1000,

@@ -22,7 +22,7 @@ it("takes two numbers for a profile, and fills in that calls cost nothing", asyn
     model: "unnamed",
     prefill: [{ contextTokens: 0, tokensPerSecond: 3045 }],
     decode: [{ contextTokens: 0, tokensPerSecond: 16.4 }],
-    overhead: { openMs: 0, prefillCallMs: 0, generateCallMs: 0, scoreCallMs: 0, tokenMs: 0 },
+    overhead: { openMs: 0, prefillCallMs: 0, generateCallMs: 0, scoreCallMs: 0 },
     beside: { decode: 1, prefill: 1 },
     cancels: true,
   });

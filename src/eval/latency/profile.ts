@@ -48,8 +48,6 @@ const overheadSchema = z.strictObject({
   generateCallMs: millisecondsSchema.default(0),
   /** Of one call of the controlling prefill (reading a chunk with a prediction at each position). */
   scoreCallMs: millisecondsSchema.default(0),
-  /** Of a token that the model writes, in the process that splits: what the decoder adds to the engine's own time. */
-  tokenMs: millisecondsSchema.default(0),
 });
 
 /** How many times as long work takes while the other model of the pair works on the same machine. 1 where each has its own. */

@@ -100,17 +100,17 @@ describe("simulate", () => {
     expect(beside.msByCause.smallDecode).toBeGreaterThan(990 + 510);
   });
 
-  it("counts the decoder's own time, and what a refused tag costs: its draw and two calls more", () => {
-    const small = { prefill: NOTHING, decode: 100, overhead: { generateCallMs: 7, tokenMs: 0.5 } };
+  it("counts what a refused tag costs: its draw and two calls more", () => {
+    const small = { prefill: NOTHING, decode: 100, overhead: { generateCallMs: 7 } };
     const costs = costsOf(small, { prefill: NOTHING, decode: 1 });
     const segments: TraceSegment[] = [
       { author: "small", tokens: 30, began: "scheduled", ended: "tag" },
       { author: "small", tokens: 20, began: "scheduled", ended: "end-of-turn" },
     ];
     const without = simulate({ promptTokens: 9, segments }, costs, "pipelined");
-    expect(without.totalMs).toBeCloseTo(52 * 10.5 + 2 * 7, 3);
+    expect(without.totalMs).toBeCloseTo(52 * 10 + 2 * 7, 3);
     const refused = simulate({ promptTokens: 9, segments, refusedTags: 3 }, costs, "pipelined");
-    expect(refused.totalMs - without.totalMs).toBeCloseTo(3 * (10.5 + 2 * 7), 3);
+    expect(refused.totalMs - without.totalMs).toBeCloseTo(3 * (10 + 2 * 7), 3);
     for (const refusedTags of [1, 3, 14, 40, 67]) {
       const { work } = simulate({ promptTokens: 9, segments, refusedTags }, costs, "pipelined");
       expect(work.small.decoded - without.work.small.decoded).toBe(refusedTags);
