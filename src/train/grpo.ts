@@ -8,18 +8,20 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type Clock, systemClock } from "../core/clock.ts";
-import { TrainError } from "../core/errors.ts";
+import { EngineError, TrainError } from "../core/errors.ts";
 import { hash32 } from "../core/rng.ts";
 import { lockRun } from "../core/run-lock.ts";
 import { learned, self, SplitDecoder } from "../decode/index.ts";
 import type { Engine } from "../engines/engine.ts";
 import { assembleBatch, type RolloutBatch } from "./grpo/batch.ts";
+import { BestPolicy, type GrpoEvaluation } from "./grpo/best-policy.ts";
 import { type CollapseSigns, collapseReason } from "./grpo/collapse.ts";
-import { explorationBias, type GrpoConfig } from "./grpo/config.ts";
+import { explorationBias, fixedGrpoConfig, type GrpoConfig } from "./grpo/config.ts";
 import { divergenceFromStart } from "./grpo/kl.ts";
 import { type RolloutMetrics, rolloutMetrics } from "./grpo/metrics.ts";
 import { choiceDatum } from "./grpo/policy-gradient.ts";
 import { KeptRollouts } from "./grpo/kept-rollouts.ts";
+import { type Failures, withoutOutage } from "./grpo/outage.ts";
 import type { Reward } from "./grpo/rewards/index.ts";
 import {
   rollOut,
@@ -49,12 +51,8 @@ export interface GrpoMetrics extends RolloutMetrics, Partial<UpdateResult> {
   readonly secondsLeft: number;
 }
 
-export interface GrpoEvaluation {
-  readonly step: number;
-  readonly scores: Readonly<Record<string, number>>;
-  /** What the best export is chosen by. */
-  readonly score: number;
-}
+/** What was found of a policy on held-out problems. */
+export type Judgement = Omit<GrpoEvaluation, "step"> & { readonly failures?: Failures };
 
 export interface GrpoOptions {
   readonly config: GrpoConfig;
@@ -68,10 +66,12 @@ export interface GrpoOptions {
   readonly folder: string;
   readonly header: { readonly identity: unknown; readonly provenance: unknown };
   /** Held-out score of the policy as it is. */
-  readonly evaluate?: (policy: Engine) => Promise<Omit<GrpoEvaluation, "step">>;
+  readonly evaluate?: (policy: Engine) => Promise<Judgement>;
   readonly toTrajectory?: RolloutOptions["toTrajectory"];
   readonly onStep?: (metrics: GrpoMetrics) => void;
   readonly onEvaluation?: (evaluation: GrpoEvaluation) => void;
+  /** For people: what is waited for. */
+  readonly onNotice?: (text: string) => void;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
@@ -84,7 +84,7 @@ export interface GrpoOutcome {
   readonly best?: GrpoEvaluation;
 }
 
-export const BEST_FOLDER = "best";
+export { BEST_FOLDER, type GrpoEvaluation } from "./grpo/best-policy.ts";
 /** The checkpoint that the run started from. */
 export const START_FOLDER = "start";
 
@@ -93,13 +93,14 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
   const isStopped = (): boolean => options.signal?.aborted === true;
   await mkdir(options.folder, { recursive: true });
   using _lock = lockRun(join(options.folder, "run.lock"));
-  const run = await RunFolder.open(options.folder, { config, ...options.header }, clock);
+  const header = { config, fixedConfig: fixedGrpoConfig(config), ...options.header };
+  const run = await RunFolder.open(options.folder, header, clock);
   let { step } = run;
   if (step > 0) await trainer.load(join(options.folder, run.checkpoint));
   await using start = await openStart(options, step);
   const kept = await KeptRollouts.open(options.folder, step);
   const history: CollapseSigns[] = run.records.filter(isStepRecord);
-  let best = bestOf(run.records.filter(isEvaluationRecord));
+  const best = await BestPolicy.open(options.folder);
   const startedMs = clock.nowMs();
   const startedStep = step;
 
@@ -110,14 +111,13 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
     !evaluated.has(step);
   const evaluateWhenDue = async (): Promise<void> => {
     if (options.evaluate === undefined || !isUnevaluated()) return;
-    await using policy = await trainer.sampler();
-    const evaluation = { step, ...(await options.evaluate(policy)) };
+    const { failures: _, ...judged } = await judge(options, options.evaluate, step);
+    const evaluation = { step, ...judged };
+    // A record says that it is done: it comes last.
+    await best.offer(evaluation, (folder) => trainer.export(folder));
     evaluated.add(step);
     options.onEvaluation?.(evaluation);
     await run.log({ type: "evaluation", ...evaluation });
-    if (best !== undefined && evaluation.score <= best.score) return;
-    best = evaluation;
-    await trainer.export(join(options.folder, BEST_FOLDER));
   };
   /** Undefined when the signal ended it: a step or an evaluation that was stopped half-way is made anew by the next run. */
   const unlessStopped = async <Result>(work: () => Promise<Result>): Promise<Result | undefined> => {
@@ -129,28 +129,63 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
     }
   };
   const save = (): Promise<void> => run.save(step, (folder) => trainer.save(folder));
+  const outcome = (status: GrpoOutcome["status"], reason?: string): GrpoOutcome => ({
+    status,
+    step,
+    ...(reason === undefined ? {} : { reason }),
+    ...(best.evaluation === undefined ? {} : { best: best.evaluation }),
+  });
 
-  await unlessStopped(evaluateWhenDue);
-  while (step < config.steps && !isStopped()) {
-    const made = await unlessStopped(() => oneStep(options, step, start, clock));
-    if (made === undefined) break;
-    step++;
-    const secondsLeft = ((clock.nowMs() - startedMs) / 1000 / (step - startedStep)) * (config.steps - step);
-    const metrics: GrpoMetrics = { ...made.metrics, step, secondsLeft };
-    history.push(metrics);
-    options.onStep?.(metrics);
-    await run.log({ type: "step", ...metrics });
-    await kept.add(made.groups, step, config.keepRollouts);
-    const reason = collapseReason(history, config.collapse);
+  // A run that had collapsed goes on only under other thresholds.
+  let reason = collapseReason(history, config.collapse);
+  if (reason !== undefined) return outcome("collapsed", reason);
+  try {
     await unlessStopped(evaluateWhenDue);
-    if (step % config.checkpointEvery === 0 || step === config.steps || reason !== undefined) await save();
-    if (reason !== undefined)
-      return { status: "collapsed", step, reason, ...(best === undefined ? {} : { best }) };
+    while (step < config.steps && !isStopped()) {
+      const made = await unlessStopped(() => oneStep(options, step, start, clock));
+      if (made === undefined) break;
+      step++;
+      const secondsLeft = ((clock.nowMs() - startedMs) / 1000 / (step - startedStep)) * (config.steps - step);
+      const metrics: GrpoMetrics = { ...made.metrics, step, secondsLeft };
+      history.push(metrics);
+      options.onStep?.(metrics);
+      await run.log({ type: "step", ...metrics });
+      await kept.add(made.groups, step, config.keepRollouts);
+      reason = collapseReason(history, config.collapse);
+      await unlessStopped(evaluateWhenDue);
+      if (step % config.checkpointEvery === 0 || step === config.steps || reason !== undefined) await save();
+      if (reason !== undefined) return outcome("collapsed", reason);
+    }
+  } catch (error) {
+    // The weights are those of the last whole step.
+    if (error instanceof EngineError && error.code === "engine-unavailable") await save();
+    throw error;
   }
   // Steps since the last checkpoint are not lost.
   if (isStopped()) await save();
-  const isWhole = step === config.steps && !isUnevaluated();
-  return { status: isWhole ? "done" : "interrupted", step, ...(best === undefined ? {} : { best }) };
+  return outcome(step === config.steps && !isUnevaluated() ? "done" : "interrupted");
+}
+
+/** A larger part of held-out rollouts that failed would change which policy is the best. */
+const MOST_UNJUDGED = 0.02;
+
+function judge(
+  { trainer, config, ...options }: GrpoOptions,
+  evaluate: NonNullable<GrpoOptions["evaluate"]>,
+  step: number,
+): Promise<Judgement> {
+  return withoutOutage(
+    `the held-out rollouts after step ${step}`,
+    async () => {
+      await using policy = await trainer.sampler();
+      const judged = await evaluate(policy);
+      // What rollouts without their policy are worth says nothing about it.
+      if (trainer.lost !== undefined) throw trainer.lost;
+      return judged;
+    },
+    ({ failures }) => failures ?? { failed: 0, of: 0, reason: undefined },
+    { ...config.outage, mostFailed: MOST_UNJUDGED, signal: options.signal, onNotice: options.onNotice },
+  );
 }
 
 async function oneStep(
@@ -164,15 +199,23 @@ async function oneStep(
 }> {
   const { config, reward, trainer } = options;
   const startMs = clock.nowMs();
-  const groups = await makeRollouts(options, step);
-  // Rollouts without their policy are failed ones, as others are; a step of them is none.
-  if (trainer.lost !== undefined) throw trainer.lost;
+  const groups = await withoutOutage(
+    `the rollouts of step ${step}`,
+    async () => {
+      const made = await makeRollouts(options, step);
+      // Rollouts without their policy are failed ones, as others are; a step of them is none.
+      if (trainer.lost !== undefined) throw trainer.lost;
+      return made;
+    },
+    failuresOf,
+    { ...config.outage, signal: options.signal, onNotice: options.onNotice },
+  );
   const rolledOutMs = clock.nowMs();
   const batch = assembleBatch(groups, reward, { step, steps: config.steps }, config);
   if (batch.scored.length === 0) {
-    const [failure] = groups.flatMap(({ failed }) => failed);
     throw new TrainError(
-      `all rollouts of step ${step} failed; the first: ${failure?.error ?? "no rollout was made"}. The checkpoint is kept: run the same command to go on.`,
+      `all rollouts of step ${step} were cut at maxTokens (${config.maxTokens}) or at the end of the context, and truncation is "drop": nothing is left. ` +
+        `Raise --max-tokens, or let truncation be "mask" or "score".`,
       { code: "train-invalid" },
     );
   }
@@ -285,20 +328,17 @@ async function makeRollouts(
   }
 }
 
+const failuresOf = (groups: readonly RolloutGroup[]): Failures => {
+  const failed = groups.flatMap((group) => group.failed);
+  const made = groups.reduce((sum, { rollouts }) => sum + rollouts.length, 0);
+  return { failed: failed.length, of: failed.length + made, reason: failed[0]?.error };
+};
+
 type LoggedRecord = Readonly<Record<string, unknown>>;
 
 const isStepRecord = (record: LoggedRecord): record is LoggedRecord & CollapseSigns =>
   record["type"] === "step" &&
-  ["reward", "share", "entropy"].every((field) => typeof record[field] === "number");
+  ["steadyReward", "share", "entropy"].every((field) => typeof record[field] === "number");
 
-const isEvaluationRecord = (record: LoggedRecord): record is LoggedRecord & GrpoEvaluation =>
-  record["type"] === "evaluation" &&
-  typeof record["score"] === "number" &&
-  typeof record["step"] === "number";
-
-function bestOf(evaluations: readonly GrpoEvaluation[]): GrpoEvaluation | undefined {
-  let best: GrpoEvaluation | undefined;
-  for (const evaluation of evaluations)
-    if (best === undefined || evaluation.score > best.score) best = evaluation;
-  return best;
-}
+const isEvaluationRecord = (record: LoggedRecord): record is LoggedRecord & { readonly step: number } =>
+  record["type"] === "evaluation" && typeof record["step"] === "number";

@@ -20,6 +20,8 @@ type State = z.output<typeof stateSchema>;
 
 export interface RunHeader {
   readonly config: unknown;
+  /** The part of the config that must be equal to resume. Default: all of it. */
+  readonly fixedConfig?: unknown;
   /** What must be equal to resume, besides the config. */
   readonly identity: unknown;
   readonly provenance: unknown;
@@ -59,18 +61,22 @@ export class RunFolder {
 
   /** Starts a run in `folder`, or goes on with the one that is there. @throws TrainError when that one was made otherwise. */
   static async open(folder: string, header: RunHeader, clock = systemClock): Promise<RunFolder> {
-    const digest = digestOf({ config: header.config, identity: header.identity });
+    const { config, fixedConfig = config, identity, provenance } = header;
+    const digest = digestOf({ config: fixedConfig, identity });
     const found = await readState(folder);
-    if (found !== undefined && found.digest !== digest) {
+    const metrics = await readMetrics(folder);
+    // A run that was stopped before its first checkpoint has records all the same, and what they say was made by its configuration.
+    const recorded = found?.digest ?? (metrics.lines.length === 0 ? undefined : metrics.digest);
+    if (recorded !== undefined && recorded !== digest) {
       throw new TrainError(
-        `${folder} holds a run with another configuration (digest ${found.digest}, now ${digest}). Give another --out, delete it, or restore its configuration.`,
+        `${folder} holds a run with another configuration (digest ${recorded}, now ${digest}). Give another --out, delete it, or restore its configuration.`,
         { code: "train-invalid" },
       );
     }
     const state = found ?? { step: 0, checkpoint: "", digest };
     const events = await EventFile.open(folder, state.step, wallTimeS(clock));
     const run = new RunFolder(folder, state, events, clock);
-    await run.#rewindMetrics({ type: "header", digest, ...header });
+    await run.#rewindMetrics({ type: "header", digest, config, identity, provenance }, metrics.lines);
     return run;
   }
 
@@ -94,27 +100,37 @@ export class RunFolder {
   }
 
   /** Drops records of steps that are run again, and a half-written last line. */
-  async #rewindMetrics(header: Readonly<Record<string, unknown>>): Promise<void> {
-    const path = join(this.#folder, METRICS_FILE);
-    const lines = await readTextFile(path, 1024 ** 3).then(
-      (text) => text.split("\n"),
-      (error: unknown) => {
-        if (error instanceof DataError && error.code === "file-missing") return [];
-        throw error;
-      },
-    );
-    const kept = lines.slice(1).filter((line) => {
+  async #rewindMetrics(header: Readonly<Record<string, unknown>>, lines: readonly string[]): Promise<void> {
+    const kept = lines.filter((line) => {
       const record = recordSchema.safeParse(parseJson(line));
       return record.success && record.data.step <= this.#state.step;
     });
     this.#records = kept.map((line) => recordSchema.parse(parseJson(line)));
-    await writeFileAtomic(path, `${[JSON.stringify(header), ...kept].join("\n")}\n`);
+    await writeFileAtomic(
+      join(this.#folder, METRICS_FILE),
+      `${[JSON.stringify(header), ...kept].join("\n")}\n`,
+    );
+  }
+}
+
+/** The lines behind the header, and the digest that it names. */
+async function readMetrics(
+  folder: string,
+): Promise<{ readonly digest?: string | undefined; readonly lines: readonly string[] }> {
+  try {
+    const text = await readTextFile(join(folder, METRICS_FILE), 1024 ** 3);
+    const [header = "", ...lines] = text.split("\n").filter((line) => line !== "");
+    return { digest: headerSchema.safeParse(parseJson(header)).data?.digest, lines };
+  } catch (error) {
+    if (error instanceof DataError && error.code === "file-missing") return { lines: [] };
+    throw error;
   }
 }
 
 const wallTimeS = (clock: Clock): number => Date.parse(clock.isoNow()) / 1000;
 
 const recordSchema = z.looseObject({ step: z.number() });
+const headerSchema = z.looseObject({ digest: z.string() });
 
 function parseJson(line: string): unknown {
   try {

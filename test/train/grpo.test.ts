@@ -294,17 +294,103 @@ describe("runGrpo", () => {
       score: (groupG) => groupG.map((_, member) => ({ total: -0.02 * paid++ + member / 100, parts: {} })),
     };
     const made = options("collapse", trainer, { reward: worse });
-    const outcome = await runGrpo({
-      ...made,
-      config: {
-        ...made.config,
-        steps: 20,
-        collapse: { ...made.config.collapse, window: 2, rewardDrop: 0.5 },
-      },
+    const config = (rewardDrop: number) => ({
+      ...made.config,
+      steps: 20,
+      collapse: { ...made.config.collapse, window: 2, rewardDrop },
     });
-    await trainer.close();
+    const outcome = await runGrpo({ ...made, config: config(0.5) });
     expect(outcome.status).toBe("collapsed");
     expect(outcome.reason).toMatch(/the mean reward of the last 2 steps/);
     expect(outcome.step).toBeLessThan(20);
+    // It does not creep on, a step a call; under another threshold it goes on from where it is.
+    expect(await runGrpo({ ...made, config: config(0.5) })).toEqual(outcome);
+    const patient = await runGrpo({ ...made, config: config(1000) });
+    await trainer.close();
+    expect(patient).toMatchObject({ status: "done", step: 20 });
+  });
+
+  it("stops where it can go on when the big model is gone, and trains on nothing of that", async () => {
+    const trainer = await makeTrainer(13);
+    let isAway = false;
+    const leaving: Engine = {
+      model: big.model,
+      vocabulary: big.vocabulary,
+      capabilities: big.capabilities,
+      open: (...call) => (isAway ? Promise.reject<Sequence>(new Error("it is away")) : big.open(...call)),
+      countTokens: (pieces) => big.countTokens(pieces),
+      close: () => Promise.resolve(),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    const steps: GrpoMetrics[] = [];
+    const notices: string[] = [];
+    const made = options("leaving", trainer, {
+      big: leaving,
+      onStep: (metrics) => steps.push(metrics),
+      onNotice: (text) => notices.push(text),
+      problems: (step) => {
+        isAway = step === 3;
+        return problems(step);
+      },
+    });
+    const config = {
+      ...made.config,
+      checkpointEvery: 100,
+      // Some of 24 ask.
+      outage: { mostFailed: 0, retrySeconds: [0, 0] },
+    };
+    await expect(runGrpo({ ...made, config })).rejects.toMatchObject({
+      code: "engine-unavailable",
+      message: expect.stringMatching(
+        /of the rollouts of step 3 failed; the first: .*Given up after 3 attempts/,
+      ),
+    });
+    expect(notices).toHaveLength(2);
+    isAway = false;
+    const after = await runGrpo({ ...made, config, problems });
+    await trainer.close();
+    expect(after).toMatchObject({ status: "done", step: 4 });
+    expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4]);
+  });
+
+  it("judges no policy by rollouts that failed", async () => {
+    const trainer = await makeTrainer(14);
+    let calls = 0;
+    const made = options("judged", trainer, {
+      evaluate: async () => {
+        const failed = calls++ === 0 ? 3 : 0;
+        return { scores: {}, score: failed === 0 ? 1 : 0, failures: { failed, of: 10, reason: "away" } };
+      },
+    });
+    const config = { ...made.config, steps: 1, outage: { mostFailed: 0.5, retrySeconds: [0] } };
+    const outcome = await runGrpo({ ...made, config });
+    await trainer.close();
+    expect(outcome.best).toEqual({ step: 0, scores: {}, score: 1 });
+    const metrics = readFileSync(join(folder, "judged", "metrics.jsonl"), "utf8");
+    expect(metrics).not.toContain("failures");
+  });
+
+  it("takes nothing over from another run that was killed before its first checkpoint", async () => {
+    const trainer = await makeTrainer(15);
+    const evaluate = async () => ({ scores: { held: 0.9 }, score: 0.9 });
+    const made = options("begun", trainer, { evaluate });
+    const killed = { ...made, problems: () => expect.fail("killed") };
+    await expect(runGrpo(killed)).rejects.toThrow("killed");
+    await expect(runGrpo({ ...made, header: { identity: "another model", provenance: {} } })).rejects.toThrow(
+      /holds a run with another configuration/,
+    );
+    // The same one goes on, and is not judged twice.
+    const outcome = await runGrpo({ ...made, evaluate: async () => ({ scores: { held: 0.1 }, score: 0.1 }) });
+    await trainer.close();
+    expect(outcome.best).toMatchObject({ step: 0, score: 0.9 });
+  });
+
+  it("says what is wrong when all rollouts were cut and cut ones are dropped", async () => {
+    const trainer = await makeTrainer(16);
+    const made = options("cut", trainer, {});
+    await expect(
+      runGrpo({ ...made, config: { ...made.config, maxTokens: 2, truncation: "drop" } }),
+    ).rejects.toThrow(/all rollouts of step 0 were cut at maxTokens \(2\).*Raise --max-tokens/);
+    await trainer.close();
   });
 });

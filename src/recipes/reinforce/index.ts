@@ -13,7 +13,14 @@ import type { FetchRows } from "../../eval/tasks/rows.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
 import { BUILT_IN_TEMPLATES, type ChatMessage, ChatTemplate } from "../../tokenizer/index.ts";
 import { modelExporter, type ModelTokenizer } from "../../train/export/index.ts";
-import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo.ts";
+import {
+  type GrpoEvaluation,
+  type GrpoMetrics,
+  type GrpoOutcome,
+  type Judgement,
+  runGrpo,
+} from "../../train/grpo.ts";
+import { fixedGrpoConfig } from "../../train/grpo/config.ts";
 import { parseReward } from "../../train/grpo/rewards/index.ts";
 import { rollOut, type RolloutOptions, type RolloutProblem } from "../../train/grpo/rollout.ts";
 import type { TagIds } from "../../train/grpo/trajectory.ts";
@@ -109,6 +116,7 @@ export async function reinforce(
             // What the problems are, not where they lie.
             run: digestOf({
               ...config,
+              grpo: fixedGrpoConfig(grpo),
               model: undefined,
               trainer: undefined,
               data: problems.identity,
@@ -118,6 +126,7 @@ export async function reinforce(
           provenance,
         },
         evaluate: (policy) => evaluatePolicy(policy, big, problems.heldOut, config, ids, hooks.signal),
+        ...(onNotice === undefined ? {} : { onNotice }),
         ...(onStep === undefined ? {} : { onStep: (metrics) => onStep(metrics, grpo.steps) }),
         ...hooks,
       }),
@@ -208,7 +217,7 @@ async function evaluatePolicy(
   config: ReinforceConfig,
   ids: TagIds,
   signal: AbortSignal | undefined,
-): Promise<Omit<GrpoEvaluation, "step">> {
+): Promise<Judgement> {
   const groups = await rollOut(problems, {
     decoders: [new SplitDecoder({ small: policy, big })],
     policy: learned(),
@@ -225,5 +234,10 @@ async function evaluatePolicy(
   const bigTokens = facts.reduce((sum, one) => sum + one.bigTokens, 0);
   const tokens = facts.reduce((sum, one) => sum + one.bigTokens + one.smallTokens, 0);
   const share = tokens === 0 ? 0 : bigTokens / tokens;
-  return { scores: { accuracy, share }, score: heldOutScore(accuracy, share, config) };
+  const failed = groups.flatMap((group) => group.failed);
+  return {
+    scores: { accuracy, share },
+    score: heldOutScore(accuracy, share, config),
+    failures: { failed: failed.length, of: problems.length, reason: failed[0]?.error },
+  };
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { tokenId } from "../../core/ids.ts";
 import { advantageConfigSchema } from "./advantages.ts";
 import { assembleBatch, type BatchConfig } from "./batch.ts";
+import { rolloutMetrics } from "./metrics.ts";
 import { parseReward } from "./rewards/index.ts";
 import type { Rollout, RolloutGroup } from "./rollout.ts";
 import type { Decision, DecisionKind } from "./trajectory.ts";
@@ -86,5 +87,24 @@ describe("assembleBatch", () => {
     expect([batch.groups, batch.droppedGroups, batch.scored.length, batch.items.length]).toEqual([
       2, 1, 4, 2,
     ]);
+  });
+
+  it.each([
+    // It is wrong as well: all three are compared, and trained on.
+    ["score", [2 / 3, -1 / 3, -1 / 3], 3],
+    // Compared, and not trained on.
+    ["mask", [2 / 3, -1 / 3, undefined], 3],
+    // As if it had not been made.
+    ["drop", [1 / 2, -1 / 2], 2],
+  ] as const)("%s: what a truncated rollout is for", (truncation, advantagesR, trained) => {
+    const cut: Rollout = { ...wrong, facts: { ...wrong.facts, finish: "length" } };
+    const groups = [group(right, wrong, cut)];
+    const batch = assembleBatch(groups, reward, moment, { ...config, truncation });
+    expect(batch.scored.map(({ advantage }) => advantage)).toEqual(
+      advantagesR.map((value) => (value === undefined ? undefined : expect.closeTo(value))),
+    );
+    expect(batch.scored).toHaveLength(trained);
+    expect(batch.items.some((item) => item.rollout === cut)).toBe(truncation === "score");
+    expect(rolloutMetrics(groups, batch).truncated).toBe(1);
   });
 });

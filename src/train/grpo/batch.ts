@@ -25,6 +25,8 @@ const TAG_KINDS: readonly DecisionKind[] = ["open", "close", "read-on"];
 export interface ScoredRollout {
   readonly rollout: Rollout;
   readonly reward: RewardResult;
+  /** The total reward at the prices of the first step. */
+  readonly steadyReward: number;
   /** Undefined when it is not trained on. */
   readonly advantage: number | undefined;
 }
@@ -60,10 +62,9 @@ export function assembleBatch(
   for (const group of groups) {
     const rollouts =
       truncation === "drop" ? group.rollouts.filter((one) => !isTruncated(one)) : group.rollouts;
-    const rewards = reward.score(
-      rollouts.map(({ facts }) => facts),
-      moment,
-    );
+    const facts = rollouts.map((one) => one.facts);
+    const rewards = reward.score(facts, moment);
+    const steady = reward.score(facts, { ...moment, step: 0 });
     const advantages = groupAdvantages(
       rewards.map(({ total }) => total),
       config.scale,
@@ -71,9 +72,16 @@ export function assembleBatch(
     if (advantages === undefined) droppedGroups++;
     for (const [index, rollout] of rollouts.entries()) {
       const one = rewards[index];
-      if (one === undefined) throw new TypeError(`the reward ${reward.name} scored too few rollouts`);
+      const steadyReward = steady[index]?.total;
+      if (one === undefined || steadyReward === undefined)
+        throw new TypeError(`the reward ${reward.name} scored too few rollouts`);
       const left = truncation === "mask" && isTruncated(rollout);
-      scored.push({ rollout, reward: one, advantage: left ? undefined : advantages?.[index] });
+      scored.push({
+        rollout,
+        reward: one,
+        steadyReward,
+        advantage: left ? undefined : advantages?.[index],
+      });
     }
   }
   const isTrained = ({ kind }: Decision): boolean => choices === "all" || TAG_KINDS.includes(kind);

@@ -2,7 +2,8 @@
 import type { GrpoConfig } from "./config.ts";
 
 export interface CollapseSigns {
-  readonly reward: number;
+  /** At the prices of the first step: a price that rises makes the same policy earn less, and that is no collapse. */
+  readonly steadyReward: number;
   readonly share: number;
   readonly entropy: number;
 }
@@ -17,10 +18,10 @@ export function collapseReason(
     steps.reduce((sum, signs) => sum + of(signs), 0) / steps.length;
   const first = history.slice(0, window);
   const last = history.slice(-window);
-  const start = mean(first, (signs) => signs.reward);
-  const now = mean(last, (signs) => signs.reward);
+  const start = mean(first, (signs) => signs.steadyReward);
+  const now = mean(last, (signs) => signs.steadyReward);
   if (now < start - rewardDrop) {
-    return `the mean reward of the last ${window} steps is ${now.toFixed(3)}; it was ${start.toFixed(3)} in the first ${window}. Lower the learning rate or the prices.`;
+    return `the mean reward of the last ${window} steps, at the first step's prices, is ${now.toFixed(3)}; it was ${start.toFixed(3)} in the first ${window}. Lower the learning rate or the prices.`;
   }
   if (last.every((signs) => signs.share > share)) {
     return `the big model has written more than ${(share * 100).toFixed(0)}% of the tokens for ${window} steps. Raise the price of help (lambda) or lower the budget.`;

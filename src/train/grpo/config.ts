@@ -61,9 +61,18 @@ export const grpoConfigSchema = z.strictObject({
   evaluateEvery: positive.default(10),
   /** Rollouts of each step that are kept to be read. */
   keepRollouts: z.int().nonnegative().default(2),
+  /** What is made again because a model was away, and how often (grpo/outage.ts). */
+  outage: z
+    .strictObject({
+      /** A step is not made of rollouts of which a larger part failed. */
+      mostFailed: z.number().min(0).lt(1).default(0.5),
+      /** Before each repetition; then the run stops, and can go on. */
+      retrySeconds: z.array(z.number().nonnegative()).max(100).default([10, 60, 300]),
+    })
+    .default({ mostFailed: 0.5, retrySeconds: [10, 60, 300] }),
   collapse: z
     .strictObject({
-      /** Stop when the mean reward of `window` steps is below the first window's by more than this. */
+      /** Stop when the mean reward of `window` steps, at the prices of the first step, is below the first window's by more than this. */
       rewardDrop: z.number().positive().default(0.5),
       /** Stop when the big model's share stays above this for a window. */
       share: z.number().min(0).max(1).default(0.9),
@@ -73,6 +82,18 @@ export const grpoConfigSchema = z.strictObject({
     })
     .default({ rewardDrop: 0.5, share: 0.9, entropyRise: 1, window: 10 }),
 });
+
+/** What the curve depends on: a run is continued under these only. What is watched and kept of it may change on the way. */
+export function fixedGrpoConfig(config: GrpoConfig): Partial<GrpoConfig> {
+  const {
+    collapse: _collapse,
+    outage: _outage,
+    keepRollouts: _kept,
+    checkpointEvery: _checkpoints,
+    ...fixed
+  } = config;
+  return fixed;
+}
 
 /** Nats that rollouts of a step (from 0) add to the open tag's logit. */
 export function explorationBias({ exploration, steps }: GrpoConfig, step: number): number {

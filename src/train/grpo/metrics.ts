@@ -1,11 +1,13 @@
 /** What a step of reinforcement learning is judged by. */
-import type { RolloutBatch, ScoredRollout } from "./batch.ts";
+import { isTruncated, type RolloutBatch, type ScoredRollout } from "./batch.ts";
 import { offloadShare } from "./rewards/index.ts";
 import type { RolloutGroup } from "./rollout.ts";
 import type { DecisionKind } from "./trajectory.ts";
 
 export interface RolloutMetrics {
   readonly reward: number;
+  /** The mean reward at the prices of the first step: comparable between steps. */
+  readonly steadyReward: number;
   /** Means of the reward's parts, by name. */
   readonly parts: Readonly<Record<string, number>>;
   readonly accuracy: number;
@@ -18,6 +20,7 @@ export interface RolloutMetrics {
   readonly entropy: number;
   readonly policyTokens: number;
   readonly bigTokens: number;
+  /** Of all rollouts that were made, whatever was done with them. */
   readonly truncated: number;
   readonly failed: number;
   /** Why the first of them failed. */
@@ -37,6 +40,7 @@ export function rolloutMetrics(groups: readonly RolloutGroup[], batch: RolloutBa
   const bigTokens = sum(facts.map((one) => one.bigTokens));
   return {
     reward: mean(scored.map(({ reward }) => reward.total)),
+    steadyReward: mean(scored.map(({ steadyReward }) => steadyReward)),
     parts: meanParts(scored),
     accuracy: mean(facts.map(({ correct }) => (correct ? 1 : 0))),
     share: offloadShare({ ...EMPTY, smallTokens: policyTokens, bigTokens }),
@@ -45,7 +49,7 @@ export function rolloutMetrics(groups: readonly RolloutGroup[], batch: RolloutBa
     entropy: -mean(logprobsOf(scored, "token")),
     policyTokens,
     bigTokens,
-    truncated: facts.filter(({ finish }) => finish === "length" || finish === "context-full").length,
+    truncated: groups.flatMap(({ rollouts }) => rollouts).filter(isTruncated).length,
     failed: failures.length,
     ...(failures[0] === undefined ? {} : { failure: failures[0].error }),
     groups: batch.groups,

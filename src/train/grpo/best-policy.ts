@@ -1,0 +1,83 @@
+/**
+ * The best policy so far: its export, and beside it the evaluation that it was chosen by. Replaced as a whole, before the evaluation is logged: after
+ * a kill at any moment the folder is one policy, and says which.
+ */
+import { existsSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { z } from "zod";
+
+import { DataError, TrainError } from "../../core/errors.ts";
+import { readTextFile, writeFileAtomic } from "../../core/files.ts";
+
+export interface GrpoEvaluation {
+  readonly step: number;
+  readonly scores: Readonly<Record<string, number>>;
+  /** What the best export is chosen by. */
+  readonly score: number;
+}
+
+export const BEST_FOLDER = "best";
+const EVALUATION_FILE = "evaluation.json";
+
+const evaluationSchema = z.object({
+  step: z.int().nonnegative(),
+  scores: z.record(z.string(), z.number()),
+  score: z.number(),
+});
+
+export class BestPolicy {
+  readonly #folder: string;
+  #evaluation: GrpoEvaluation | undefined;
+
+  private constructor(folder: string, evaluation: GrpoEvaluation | undefined) {
+    this.#folder = folder;
+    this.#evaluation = evaluation;
+  }
+
+  /** What an earlier process of this run left. @throws TrainError when it is not one's own. */
+  static async open(runFolder: string): Promise<BestPolicy> {
+    const folder = join(runFolder, BEST_FOLDER);
+    // Killed between two renamings: the one before is whole.
+    if (!existsSync(folder) && existsSync(replacedOf(folder))) await rename(replacedOf(folder), folder);
+    return new BestPolicy(folder, await readEvaluation(join(folder, EVALUATION_FILE)));
+  }
+
+  /** Undefined before the first. */
+  get evaluation(): GrpoEvaluation | undefined {
+    return this.#evaluation;
+  }
+
+  /** Takes the policy that `write` exports when its score is above all before. */
+  async offer(evaluation: GrpoEvaluation, write: (folder: string) => Promise<void>): Promise<void> {
+    if (this.#evaluation !== undefined && evaluation.score <= this.#evaluation.score) return;
+    const next = `${this.#folder}.next`;
+    const replaced = replacedOf(this.#folder);
+    await rm(next, { recursive: true, force: true });
+    await write(next);
+    await writeFileAtomic(join(next, EVALUATION_FILE), `${JSON.stringify(evaluation)}\n`);
+    await rm(replaced, { recursive: true, force: true });
+    if (existsSync(this.#folder)) await rename(this.#folder, replaced);
+    await rename(next, this.#folder);
+    await rm(replaced, { recursive: true, force: true });
+    this.#evaluation = evaluation;
+  }
+}
+
+const replacedOf = (folder: string): string => `${folder}.replaced`;
+
+async function readEvaluation(path: string): Promise<GrpoEvaluation | undefined> {
+  try {
+    return evaluationSchema.parse(JSON.parse(await readTextFile(path)));
+  } catch (error) {
+    if (error instanceof DataError && error.code === "file-missing") return undefined;
+    throw new TrainError(
+      `${path} is not the evaluation of a run's best policy. Delete the folder that it is in.`,
+      {
+        code: "train-invalid",
+        cause: error,
+      },
+    );
+  }
+}
