@@ -154,7 +154,7 @@ export class ControllingPrefill {
   }
 
   #recordBig(token: BigToken, entry: ScoreEntry | undefined): void {
-    const closeLogprob = this.#nextCloseLogprob(entry);
+    const closeLogprob = this.#nextCloseLogprob(entry, token.text);
     this.#ledger?.add({
       ...(token.id === undefined ? {} : { id: token.id }),
       text: token.text,
@@ -166,7 +166,7 @@ export class ControllingPrefill {
   }
 
   #recordText(entry: ScoreEntry): void {
-    const closeLogprob = this.#nextCloseLogprob(entry);
+    const closeLogprob = this.#nextCloseLogprob(entry, entry.text);
     this.#ledger?.add({
       ...(entry.id === undefined ? {} : { id: entry.id }),
       text: entry.text,
@@ -176,10 +176,10 @@ export class ControllingPrefill {
     });
   }
 
-  /** The decision before this token; remembers the one after it. */
-  #nextCloseLogprob(entry: ScoreEntry | undefined): number | undefined {
+  /** The decision before this token; remembers the one after it, which is none within a code point (the token's text is empty). */
+  #nextCloseLogprob(entry: ScoreEntry | undefined, text: string): number | undefined {
     const before = this.#lastCloseLogprob;
-    this.#lastCloseLogprob = entry?.watchLogprobs[0];
+    this.#lastCloseLogprob = text === "" ? undefined : entry?.watchLogprobs[0];
     return before;
   }
 }

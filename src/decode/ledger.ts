@@ -20,13 +20,13 @@ export interface LedgerToken {
   readonly logprob?: number;
   /**
    * 1 where the small model decided on its own distribution: those are the tokens a policy gradient may touch. 0 for all
-   * others, also for the token that took the place of a refused open (it was drawn with the tag forbidden).
+   * others, also for the token or tag that took the place of a refused one (it was drawn with that tag forbidden).
    */
   readonly mask: 0 | 1;
   /**
    * Big tokens only: log P(close) under the small model just before this token. The small model decided *not* to close there, with
-   * log-probability log(1 - exp(closeLogprob)). Undefined at a segment's first token (a close is not allowed) and where no
-   * controlling prefill ran.
+   * log-probability log(1 - exp(closeLogprob)). Undefined where a close is not allowed (at a segment's first token, within a code point) and
+   * where no controlling prefill ran.
    */
   readonly closeLogprob?: number;
 }
@@ -35,6 +35,8 @@ export interface EndOfTurn {
   /** Which of the tokens that end a turn, where ids are known. */
   readonly id?: TokenId;
   readonly logprob?: number;
+  /** As for tokens: 0 when it took the place of a refused tag. */
+  readonly mask: 0 | 1;
 }
 
 export interface Ledger {
@@ -85,11 +87,17 @@ export class LedgerBuilder {
   endTurn({
     id,
     logprob,
+    mask,
   }: {
     readonly id?: TokenId | undefined;
     readonly logprob?: number | undefined;
+    readonly mask: 0 | 1;
   }): void {
-    this.#endOfTurn = { ...(id === undefined ? {} : { id }), ...(logprob === undefined ? {} : { logprob }) };
+    this.#endOfTurn = {
+      ...(id === undefined ? {} : { id }),
+      ...(logprob === undefined ? {} : { logprob }),
+      mask,
+    };
   }
 
   build(): Ledger {

@@ -35,7 +35,8 @@ export async function writeSmall(session: Session, small: ModelContext, plan: Sm
       case "context-full":
         return finish(session, "context-full");
       case "end-of-turn":
-        session.ledger?.endTurn(run);
+        // Drawn with a tag forbidden, it says nothing of what the model would have done with all there is.
+        session.ledger?.endTurn({ id: run.id, logprob: run.logprob, mask: refused.size === 0 ? 1 : 0 });
         return finish(session, "end-of-turn");
       case "stop": {
         const ended = await onTag(session, small, plan, refused, run);
@@ -173,7 +174,7 @@ async function onTag(
   }
   const tag = closes ? "close" : "open";
   const end = closes ? "close-prediction" : "open-tag";
-  const label = { author: "policy", text: marker, mask: 1 } as const;
+  const label = { author: "policy", text: marker, mask: refused.size === 0 ? 1 : 0 } as const;
   small.write([controlPiece(marker)], 1, logprob === undefined ? label : { ...label, logprob });
   transcript.tagTokens += session.tagTokens[tag];
   await session.emit(transcript.end(end));

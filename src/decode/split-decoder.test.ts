@@ -105,7 +105,9 @@ describe("a request", () => {
       tagTokens: 2,
       switches: 1,
     });
-    expect(result.usage.discardedTokens).toBeGreaterThanOrEqual(2);
+    // How far the big model had gone beyond the cut depends on who was faster.
+    const { discardedTokens, work } = result.usage;
+    expect(discardedTokens).toBe(work.big.discarded + work.small.discarded);
     expect(result.usage.offloadShare).toBeCloseTo(2 / 14, 12);
     expect(small.openSequences + big.openSequences).toBe(0);
   });
@@ -147,5 +149,58 @@ describe("a request", () => {
     expect(result.text).toBe("It is 42. Done");
     expect(result.usage.switches).toBe(1);
     expect(result.usage.promptTokens).toBe(1 + "<bigmodel></bigmodel>6*7?".length);
+  });
+});
+
+describe("the ledger", () => {
+  /** The small model would rather close, where there is nothing to close, than do what it does then. */
+  const strayClose = (then: string): ScriptedModel => {
+    const script = reader([{ after: "<bigmodel>", write: "4</bigmodel>!<|im_end|>" }]);
+    return (context) => {
+      if (context.text.includes("<bigmodel>")) return script(context);
+      return { "</bigmodel>": 0.9, [then]: 0.1 };
+    };
+  };
+  const talkative = scriptModel([{ after: "6*7?", write: "4 and so on<|im_end|>" }]);
+  const ledgerOf = async (small: ScriptedModel, big = talkative) => {
+    const engines = {
+      small: new ScriptedEngine({ name: "small", next: small }),
+      big: new ScriptedEngine({ name: "big", next: big }),
+    };
+    return (await collect(new SplitDecoder(engines).decode(request({ ledger: true })))).ledger;
+  };
+
+  test("masks a tag that took the place of a refused one, and trains the one that ends its span", async () => {
+    const tags = (await ledgerOf(strayClose("<bigmodel>")))?.tokens.filter(({ text }) =>
+      text.includes("bigmodel>"),
+    );
+    expect(tags?.map(({ text, author, mask }) => [text, author, mask])).toEqual([
+      ["<bigmodel>", "policy", 0],
+      ["</bigmodel>", "policy", 1],
+    ]);
+  });
+
+  test("masks the end of a turn that took the place of a refused tag", async () => {
+    const ledger = await ledgerOf(strayClose("<|im_end|>"));
+    expect(ledger?.endOfTurn?.mask).toBe(0);
+  });
+
+  test("knows of no choice to close within a code point", async () => {
+    const face = [...new TextEncoder().encode("\u{1F600}")];
+    /** One after the other behind the prompt: markers, and bytes. */
+    const writes =
+      (...steps: readonly (string | number)[]): ScriptedModel =>
+      ({ ids, tokenizer }) => {
+        const step = steps[ids.length - tokenizer.encode(prompt).length] ?? "<|im_end|>";
+        if (typeof step === "string") return step;
+        const logits = new Float64Array(tokenizer.size).fill(-Infinity);
+        logits[step] = 0;
+        return logits;
+      };
+    const small = writes("<bigmodel>", ...face, "</bigmodel>");
+    const ledger = await ledgerOf(small, writes(...face, "!"));
+    const big = ledger?.tokens.filter(({ author }) => author === "big") ?? [];
+    expect(big.map(({ text }) => text)).toEqual(["", "", "", "\u{1F600}"]);
+    expect(big.map(({ closeLogprob }) => closeLogprob)).toEqual([undefined, undefined, undefined, undefined]);
   });
 });

@@ -30,7 +30,7 @@ export async function writeDrafted(session: Session, small: ModelContext, plan: 
       if (end === "step") return await output.end("scheduled");
       if (end.reason === "context-full") return await output.finish("context-full");
       if (end.reason === "end-of-turn") {
-        ledger?.endTurn(end);
+        ledger?.endTurn({ ...end, mask: 1 });
         return await output.finish("end-of-turn");
       }
     }

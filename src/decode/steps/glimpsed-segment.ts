@@ -25,7 +25,7 @@ export async function writeGlimpsed(session: Session, small: ModelContext, plan:
         break;
       default:
         if (end.reason === "context-full") return await output.finish("context-full");
-        ledger?.endTurn(end);
+        ledger?.endTurn({ ...end, mask: 1 });
         return await output.finish("end-of-turn");
     }
   }

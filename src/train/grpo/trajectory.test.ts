@@ -28,7 +28,7 @@ const ledger: Ledger = {
     token(4, "big", { logprob: -0.1 }),
     token(8, "template"),
   ],
-  endOfTurn: { logprob: -0.05 },
+  endOfTurn: { logprob: -0.05, mask: 1 },
 };
 
 describe("trajectoryFrom", () => {

@@ -52,7 +52,7 @@ export function trajectoryFrom(ledger: Ledger, ids: TagIds): Trajectory {
     const decision = decisionAt(token, index, ids);
     if (decision !== undefined) decisions.push(withTokensAhead(decision, ledger));
   }
-  if (ledger.endOfTurn !== undefined) {
+  if (ledger.endOfTurn?.mask === 1) {
     decisions.push({
       position: tokens.length - 1,
       kind: "end",
