@@ -60,10 +60,23 @@ export function searching(config: MicroLearnConfig): MicroLearnConfig {
  */
 const SEARCH_STEPS = 10;
 
-/** Then the shipped recipe, longer and with a price that rises more slowly: the words have to be repaired as well. */
+/**
+ * Then the shipped recipe, longer and with a price that rises more slowly: the words have to be repaired as well. At a temperature at which they
+ * are mostly right, so that it shows what asking is worth. Its segments stay short: a policy that has not learnt to close lets the big model write all
+ * the rest, and the price then teaches it not to ask at all (docs/log.md).
+ */
 const REFINING = {
-  reward: { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.03, rampShare: 0.6, format: 0 },
-  grpo: { steps: 70, problems: 20, members: 8, learningRate: 4e-4, evaluateEvery: 10 },
+  reward: { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.03, rampShare: 1, format: 0 },
+  grpo: {
+    steps: 60,
+    problems: 20,
+    members: 8,
+    learningRate: 4e-4,
+    evaluateEvery: 10,
+    temperature: 0.6,
+    maxSegmentTokens: 8,
+    exploration: { bias: 1, share: 0.3 },
+  },
 };
 
 /** As many spans as the annotation found in each trace, each one word, anywhere in the chain of thought. */

@@ -29,8 +29,9 @@ export const grpoConfigSchema = z.strictObject({
    */
   choices: choicesSchema,
   /**
-   * Of the rollouts. Choices are trained as if drawn at 1; below 1 only `tags` makes sense: the words are then what the policy says when served, and only where it
-   * asks is explored (with a bias: a low temperature makes rare tags rarer).
+   * Of the rollouts. Choices are trained with their log-probabilities at 1: as far as the group's mean is the value of the place, that is the policy gradient at this
+   * temperature, times it (softmax's gradients differ in a part that the baseline takes out). Lower, the words are nearer to those that are served, and less is explored:
+   * a low temperature makes rare tags rarer (`exploration` helps against that).
    */
   temperature: z.number().positive().max(2).default(1),
   /** In rollouts, the longest segment of the big model: a policy that has not learnt to close it yet would let it write the rest. */

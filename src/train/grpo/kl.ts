@@ -1,12 +1,16 @@
 /**
  * How far the policy has gone from the one that the run started with: k3 of Schulman (2020, "Approximating KL divergence"), r - 1 - log r with
- * r = start / policy, over choices that the policy sampled. Never negative, and right in the mean for KL(policy || start).
+ * r = start / policy, over choices that the policy sampled. Never negative, and right in the mean for KL(policy || start) where the rollouts are at temperature 1 and without
+ * a bias; else it is that of other samples, good for comparing steps only.
  */
 import { choiceLogprob } from "./policy-gradient.ts";
 import type { Trajectory } from "./trajectory.ts";
 
-/** Log-ratios beyond this are taken for this: one choice that the start finds impossible must not be the whole mean. */
-const LARGEST_LOG_RATIO = 20;
+/**
+ * Log-ratios beyond this are taken for this: a choice that the policy has all but given up, drawn all the same, must not be the whole mean of a step's
+ * thousands.
+ */
+const LARGEST_LOG_RATIO = 5;
 
 export interface TargetLogprobs {
   readonly trajectory: Trajectory;
