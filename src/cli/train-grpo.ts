@@ -90,7 +90,7 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
 async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
   // Loaded here: the other commands start faster without the training library.
   const { loadReinforceConfig, reinforce } = await import("../recipes/reinforce/index.ts");
-  const config = await loadReinforceConfig(flags.config, overridesFrom(flags));
+  const config = await loadReinforceConfig(flags.config, overridesFrom(flags), flags);
   const display = new GrpoDisplay(terminal);
   const startMs = terminal.clock.nowMs();
   let outcome: GrpoOutcome;
@@ -133,7 +133,7 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
 }
 
 function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
-  const { model, big, data, heldOut, heldOutProblems, reward, budget, threads, trainer } = flags;
+  const { model, big, data, heldOut, heldOutProblems, threads, trainer } = flags;
   const { steps, problems, members, maxTokens, learningRate, seed } = flags;
   const grpo = { steps, problems, members, maxTokens, learningRate, seed };
   return {
@@ -144,7 +144,6 @@ function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
     heldOut: heldOutProblems,
     threads,
     trainer,
-    reward: budget === undefined ? reward : { name: reward ?? "cost", budget },
     grpo: Object.fromEntries(Object.entries(grpo).filter(([, value]) => value !== undefined)),
   };
 }

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
 
+import { ConfigError } from "../../core/errors.ts";
 import { TASK_HELP } from "../../eval/tasks/help.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
 import { loadTrainingConfig } from "../supervised/config.ts";
@@ -34,20 +35,45 @@ export const reinforceConfigSchema = z.strictObject({
 
 export type ReinforceConfig = z.output<typeof reinforceConfigSchema>;
 
+/** What flags say of the reward; the rest of it is as the file says. */
+export interface RewardFlags {
+  readonly reward?: string | undefined;
+  /** Of the reward `cost`. */
+  readonly budget?: number | undefined;
+}
+
 /**
  * Reads a configuration. Paths in the file start at its folder, those in `overrides` where the program was started.
  * @throws ConfigError naming the field that is wrong; DataError when the file cannot be read.
  */
-export function loadReinforceConfig(
+export async function loadReinforceConfig(
   path: string | undefined,
   overrides: Readonly<Record<string, unknown>>,
+  flags: RewardFlags = {},
 ): Promise<ReinforceConfig> {
-  return loadTrainingConfig(reinforceConfigSchema, path, overrides, {
+  const config = await loadTrainingConfig(reinforceConfigSchema, path, overrides, {
     model: (value, file) => (isAbsolute(value) ? value : join(dirname(file), value)),
     data: relocateTask,
     heldOutData: relocateTask,
   });
+  return { ...config, reward: withRewardFlags(config.reward, flags) };
 }
+
+/** A flag changes what it names; it does not bring other options back to their defaults. */
+export function withRewardFlags(reward: unknown, { reward: name, budget }: RewardFlags): unknown {
+  const named = name === undefined || nameOf(reward) === name ? reward : name;
+  if (budget === undefined) return named;
+  if (nameOf(named) !== "cost") {
+    throw new ConfigError(
+      `--budget ${budget} is of the reward cost, and this run's reward is ${JSON.stringify(named)}: give --reward cost, or set the budget where the reward is configured.`,
+      { code: "config-invalid" },
+    );
+  }
+  return typeof named === "object" ? { ...named, budget } : { name: named, budget };
+}
+
+const nameOf = (reward: unknown): unknown =>
+  typeof reward === "object" && reward !== null && "name" in reward ? reward.name : reward;
 
 const TASK_NAMES: ReadonlySet<string> = new Set(TASK_HELP.map(([name]) => name));
 
