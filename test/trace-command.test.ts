@@ -43,6 +43,8 @@ it("filters by arm, problem and verdict, and pages", async () => {
     "b",
     "c",
   ]);
+  // As they were recorded, with what the terminal does not show.
+  expect(JSON.parse(wrong.out)).toEqual([row("b", false, "learned"), row("c", false, "never")]);
   const second = await run("--arm", "learned", "--skip", "1", "--json");
   expect((JSON.parse(second.out) as { problemId: string }[]).map(({ problemId }) => problemId)).toEqual([
     "b",

@@ -10,7 +10,7 @@ import {
   type CalibrationPoint,
   type ShareDial,
 } from "../decode/calibration.ts";
-import { calibrationPath, writeCalibration } from "../decode/calibration-file.ts";
+import { calibrationPath, furtherDial, writeCalibration } from "../decode/calibration-file.ts";
 import type { PairConfig } from "../decode/pair-config.ts";
 import { modelFileDigest } from "../engines/open-engine.ts";
 import { calibrate, type CalibrationResult } from "../eval/calibrate.ts";
@@ -172,6 +172,7 @@ async function describe(
     const digest = await modelFileDigest(spec);
     return digest === undefined ? { spec } : { spec, digest };
   };
+  const dial = furtherDial(pair);
   return {
     format: "splitreason-calibration-2",
     small: await described(pair.small),
@@ -179,6 +180,7 @@ async function describe(
     task: { name: task.name, version: task.version, problems },
     seed,
     temperature: pair.sampling.temperature,
+    ...(Object.keys(dial).length === 0 ? {} : { dial }),
     git,
     points,
   };

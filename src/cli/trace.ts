@@ -10,10 +10,11 @@ import { count, percent } from "./table.ts";
 import { type Paint, printable, printableLine, type Terminal } from "./terminal.ts";
 import { TraceView } from "./trace-view.ts";
 
-const rowSchema = z.object({
+/** Loose: `--json` gives rows as they were recorded. */
+const rowSchema = z.looseObject({
   problemId: z.string(),
   segments: z.array(
-    z.object({ author: z.enum(["small", "big"]), text: z.string(), tokens: z.number().nonnegative() }),
+    z.looseObject({ author: z.enum(["small", "big"]), text: z.string(), tokens: z.number().nonnegative() }),
   ),
   correct: z.boolean().optional(),
   problem: z.string().optional(),

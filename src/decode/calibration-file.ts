@@ -5,6 +5,7 @@ import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
 import { readTextFile, writeFileAtomic } from "../core/files.ts";
 import { localModelFile, modelFileDigest } from "../engines/open-engine.ts";
 import { type Calibration, CALIBRATION_FILE, calibrationSchema, dialForShare } from "./calibration.ts";
+import { dialSchema } from "./dial.ts";
 import type { PairConfig } from "./pair-config.ts";
 
 /** Where the calibration of this small model is kept; undefined when the model is not on this machine. */
@@ -63,7 +64,26 @@ export async function withShare(config: PairConfig, share: number): Promise<Pair
       `${path} was made with another big model (${calibration.big.spec}) than ${config.big}. ${advice}`,
     );
   }
+  const measured = JSON.stringify(calibration.dial ?? {});
+  const asked = JSON.stringify(furtherDial(config));
+  // Limits of a request may be narrower than those of the measurement; a table that was made under limits is of no use without them.
+  if (measured !== "{}" && measured !== asked) {
+    throw refuse(
+      `${path} was measured with the dial at ${measured}, and is asked for one at ${asked}: set the same. Or measure again: splitreason calibrate --target-share ${share}.`,
+    );
+  }
   return { ...config, dial: { ...config.dial, ...dialForShare(calibration.points, share) } };
+}
+
+/** What of the dial is neither the default nor what a calibration finds, in the order of names. */
+export function furtherDial({ dial }: Pick<PairConfig, "dial">): Readonly<Record<string, number>> {
+  const usual: Readonly<Record<string, unknown>> = dialSchema.parse({});
+  const { bias: _bias, reject: _reject, ...further } = dial;
+  return Object.fromEntries(
+    Object.entries(further)
+      .filter((entry): entry is [string, number] => entry[1] !== undefined && entry[1] !== usual[entry[0]])
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
 }
 
 /** A model on this machine is its file, wherever that is; any other its spec. */

@@ -19,6 +19,8 @@ export const calibrationSchema = z.strictObject({
   task: z.strictObject({ name: z.string(), version: z.string(), problems: z.int().positive() }),
   seed: z.int(),
   temperature: z.number().nonnegative(),
+  /** What else of the dial was in force, where it was not the default: a budget, a longest segment, ... */
+  dial: z.record(z.string(), z.number()).optional(),
   git: z.string().nullable(),
   /** In the order of the share. */
   points: z

@@ -2,8 +2,6 @@
  * Measures what the dial buys on held-out problems: the big model's share and accuracy at several settings, among them one at which the share is the
  * wanted one. Every sample is kept until the whole is done, so that a run that was stopped goes on to the same table.
  */
-import { rm } from "node:fs/promises";
-
 import type { Clock } from "../core/clock.ts";
 import { digestOf } from "../core/digest.ts";
 import { EngineError } from "../core/errors.ts";
@@ -120,7 +118,7 @@ export async function calibrate(
         onRow: () => hooks.onSample?.({ dial: point, done: ++done, total, left }, true),
       },
     );
-    await requireWhole(rows, folder);
+    await requireWhole(rows, () => journal.discard((row) => row.arm === arm.name));
     const measured = pointFrom(point, rows, seed);
     onPoint?.(measured);
     return measured;
@@ -150,13 +148,14 @@ const armOf = ({ bias, reject }: ShareDial): Arm => ({
 /** Part of the samples that may fail, or lose the big model: more, and the share is not that of the dial. */
 const MOST_FAILED = 0.05;
 
-async function requireWhole(rows: readonly RowFigures[], folder: string): Promise<void> {
+/** @param forget Those of this setting: what was measured at others stands. */
+async function requireWhole(rows: readonly RowFigures[], forget: () => Promise<void>): Promise<void> {
   const failures = rows.flatMap(({ error, degraded }) => error ?? degraded ?? []);
   if (failures.length <= MOST_FAILED * rows.length) return;
   // They must not be taken up again.
-  await rm(folder, { recursive: true, force: true });
+  await forget();
   throw new EngineError(
-    `${failures.length} of ${rows.length} samples failed or lost the big model; the first: ${failures[0]}. Calibrate when both models answer.`,
+    `${failures.length} of ${rows.length} samples failed or lost the big model; the first: ${failures[0]}. When both models answer, the same command goes on.`,
     { code: "engine-failed" },
   );
 }

@@ -67,6 +67,32 @@ describe("a run with a journal", () => {
     expect((await wholeRows(folder)).map(figuresOf)).toEqual(undisturbed);
   });
 
+  it("solves again what was discarded, and nothing else", async () => {
+    const plan = await makePlan("small,learned", 6);
+    const undisturbed = await runEvaluation(plan, runOptions());
+    await interruptedRun(plan, 9);
+    const before = await Journal.open(folder, header);
+    const ofSmall = before.kept.filter(({ arm }) => arm === "small").length;
+    await before.discard(({ arm }) => arm === "small");
+    await before.close();
+    const journal = await Journal.open(folder, header);
+    expect(journal.kept).toHaveLength(9 - ofSmall);
+    let solved = 0;
+    const solve = async (request: SampleRequest): Promise<SampleOutcome> => {
+      solved++;
+      return fakeSolve(request);
+    };
+    const rows = await runEvaluation(plan, runOptions({ journal, solve }));
+    // Also what this process has written itself.
+    await journal.discard(({ arm }) => arm === "learned");
+    await journal.close();
+    expect(solved).toBe(12 - 9 + ofSmall);
+    expect(rows).toEqual(undisturbed);
+    const last = await Journal.open(folder, header);
+    expect(last.kept.map(({ arm }) => arm)).toEqual(Array.from({ length: 6 }, () => "small"));
+    await last.close();
+  });
+
   it("keeps what was measured apart, so that the same seed gives the same bytes", async () => {
     const plan = await makePlan("small,learned,random~learned", 20);
     const [first, second] = [join(folder, "first"), join(folder, "second")];

@@ -112,6 +112,27 @@ export class Journal {
     this.#bytes += line.length;
   }
 
+  /** Forgets rows of this process and of earlier ones, so that the next run solves them again. Others stay. */
+  async discard(isDiscarded: (row: Row) => boolean): Promise<void> {
+    if (this.#descriptor !== undefined) {
+      fsyncSync(this.#descriptor);
+      closeSync(this.#descriptor);
+      this.#descriptor = undefined;
+    }
+    if (!existsSync(this.#partialPath)) return;
+    const lines: string[] = [];
+    for await (const { text, number } of fileLines(this.#partialPath)) {
+      if (text.trim() === "") continue;
+      if (!isDiscarded(parseJsonLine(text, rowSchema, `${this.#partialPath}:${number}`)))
+        lines.push(`${text}\n`);
+    }
+    await writeFileAtomic(this.#partialPath, lines.join(""));
+    const { places, bytes } = await recoverPartial(this.#partialPath);
+    this.#places.clear();
+    for (const [key, place] of places) this.#places.set(key, place);
+    this.#bytes = bytes;
+  }
+
   /**
    * Replaces the partial file by the complete one, in the order of `rows`, and writes the summary.
    * @param apart Whether what was measured goes to a file of its own, so that rows.jsonl depends on the seed only.

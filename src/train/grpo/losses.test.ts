@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { choiceLoss, type LOSS_NAMES, lossConfigSchema, parseLoss } from "./losses.ts";
+import { choiceLoss, type LOSS_NAMES, lossConfigSchema } from "./losses.ts";
 
 const config = (name: (typeof LOSS_NAMES)[number]) => lossConfigSchema.parse({ name });
 
@@ -41,8 +41,8 @@ describe("choiceLoss", () => {
   });
 
   it("names the losses there are", () => {
-    expect(() => parseLoss("reinforce")).toThrow(/importance_sampling, ppo, cispo/);
-    expect(() => parseLoss({ name: "ppo", clip: 1 })).toThrow(/clip/);
-    expect(parseLoss("cispo")).toMatchObject({ name: "cispo", clipHigh: 0.28 });
+    expect(() => lossConfigSchema.parse("reinforce")).toThrow(/importance_sampling.*ppo.*cispo/s);
+    expect(() => lossConfigSchema.parse({ name: "ppo", clip: 1 })).toThrow(/clip/);
+    expect(lossConfigSchema.parse("cispo")).toMatchObject({ name: "cispo", clipHigh: 0.28 });
   });
 });

@@ -4,22 +4,27 @@
  */
 import { z } from "zod";
 
-import { ConfigError } from "../../core/errors.ts";
+export const LOSS_NAMES = ["importance_sampling", "ppo", "cispo"] as const;
 
-export const lossConfigSchema = z.strictObject({
+const lossObjectSchema = z.strictObject({
   /**
    * `importance_sampling`: C = -ratio A. `ppo` (Schulman et al. 2017): C = -min(ratio A, clip(ratio) A). `cispo` (MiniMax-M1, 2025):
    * C = -stop_gradient(clip(ratio)) A logp: a clipped choice still teaches.
    */
-  name: z.enum(["importance_sampling", "ppo", "cispo"]).default("ppo"),
+  name: z.enum(LOSS_NAMES).default("ppo"),
   /** ratio is held above 1 - clipLow ... */
   clipLow: z.number().min(0).max(1).default(0.2),
   /** ... and below 1 + clipHigh (DAPO's "clip higher": 0.28). */
   clipHigh: z.number().positive().default(0.28),
 });
 
+/** A name, or a loss with its options. */
+export const lossConfigSchema = z.preprocess(
+  (input) => (typeof input === "string" ? { name: input } : input),
+  lossObjectSchema,
+);
+
 export type LossConfig = z.output<typeof lossConfigSchema>;
-export const LOSS_NAMES = ["importance_sampling", "ppo", "cispo"] as const;
 
 export interface ChoiceLoss {
   /** What is minimised, summed over choices. */
@@ -55,15 +60,4 @@ export function choiceLoss(
     default:
       return config.name satisfies never;
   }
-}
-
-/** @throws ConfigError that lists the names there are. */
-export function parseLoss(input: unknown): LossConfig {
-  const parsed = lossConfigSchema.safeParse(typeof input === "string" ? { name: input } : input);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new ConfigError(
-    `loss ${JSON.stringify(input)}: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "invalid"}; losses: ${LOSS_NAMES.join(", ")}.`,
-    { code: "config-invalid", cause: parsed.error },
-  );
 }

@@ -13,6 +13,7 @@ import {
   type SplitDecoder,
   type SplitResult,
 } from "../../decode/index.ts";
+import type { Ledger } from "../../decode/ledger.ts";
 import type { PairPrompt } from "../../decode/pair.ts";
 import type { RolloutFacts } from "./rewards/index.ts";
 import { type TagIds, type Trajectory, trajectoryFrom } from "./trajectory.ts";
@@ -139,7 +140,7 @@ async function attempt(
     return {
       ...about,
       result,
-      facts: factsOf(result, problem),
+      facts: factsOf(result, result.ledger, problem, options.ids),
       trajectory: (options.toTrajectory ?? trajectoryFrom)(result.ledger, options.ids),
     };
   } catch (error) {
@@ -147,15 +148,15 @@ async function attempt(
   }
 }
 
-function factsOf(result: SplitResult, problem: RolloutProblem): RolloutFacts {
-  const { smallTokens, bigTokens, switches, discardedTokens } = result.usage;
+function factsOf(result: SplitResult, ledger: Ledger, problem: RolloutProblem, ids: TagIds): RolloutFacts {
+  const { smallTokens, bigTokens, discardedTokens } = result.usage;
   return {
     correct: problem.grade(result.text),
     taggedText: problem.opening + result.taggedText,
     finish: result.finishReason,
     smallTokens,
     bigTokens,
-    opens: switches,
+    opens: ledger.tokens.filter(({ id, author }) => id === ids.open && author === "policy").length,
     discardedTokens,
   };
 }

@@ -1,7 +1,8 @@
 /**
  * Being right, less the seconds that the rollout would take under measured speeds of the two models: the cost itself rather than a stand-in
- * for it. Both prefills run beside the other model's decoding (docs/decoding.md), so what is paid for is decoding, the part of a
- * chunk that is read at each change of hands, and what the big model decoded in vain.
+ * for it. Both prefills run beside the other model's decoding (docs/decoding.md), so what is paid for is decoding, and the part of a
+ * chunk that is read at each change of hands. What the big model decoded behind a close is not: how much that is depends on who was faster just then, and a
+ * reward must not.
  */
 import { z } from "zod";
 

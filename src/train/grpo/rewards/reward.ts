@@ -9,7 +9,7 @@ export interface RolloutFacts {
   readonly finish: FinishReason;
   readonly smallTokens: number;
   readonly bigTokens: number;
-  /** Open tags that were granted. */
+  /** Open tags of the small model that were granted, by whomever the span was written. */
   readonly opens: number;
   /** Big tokens decoded behind a close and thrown away. */
   readonly discardedTokens: number;

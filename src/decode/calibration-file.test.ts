@@ -1,0 +1,56 @@
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import {
+  calibrationPath,
+  furtherDial,
+  readCalibration,
+  withShare,
+  writeCalibration,
+} from "./calibration-file.ts";
+import { dialSchema } from "./dial.ts";
+import { MICRO_PAIR, type PairConfig } from "./pair-config.ts";
+
+describe("withShare", () => {
+  let folder = "";
+  let small = "";
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "splitreason-share-"));
+    await cp(join("models", "micro", "small", "model.gguf"), join(folder, "model.gguf"));
+    small = `gguf:${join(folder, "model.gguf")}`;
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  const pairWith = (dial: object): PairConfig => ({ ...MICRO_PAIR, small, dial: dialSchema.parse(dial) });
+  const measured = async (dial?: Record<string, number>): Promise<void> => {
+    const shipped = await readCalibration(calibrationPath("micro:small") ?? "");
+    await writeCalibration(join(folder, "calibration.json"), {
+      ...shipped,
+      ...(dial === undefined ? {} : { dial }),
+    });
+  };
+
+  it("takes the setting from a table that was measured without limits, whatever the limits now", async () => {
+    await measured();
+    const { dial } = await withShare(pairWith({ budget: 0.1 }), 0.03);
+    expect(dial.bias).toBeLessThan(0);
+    expect(dial.budget).toBe(0.1);
+  });
+
+  it("refuses a table that was measured under limits which are not set now", async () => {
+    await measured({ budget: 0.05, maxSegmentTokens: 4 });
+    await expect(withShare(pairWith({}), 0.03)).rejects.toThrow(
+      /measured with the dial at \{"budget":0.05,"maxSegmentTokens":4\}, and is asked for one at \{\}: set the same/,
+    );
+    const { dial } = await withShare(pairWith({ budget: 0.05, maxSegmentTokens: 4 }), 0.03);
+    expect(dial.bias).toBeLessThan(0);
+  });
+
+  it("counts neither defaults nor what a calibration finds among the limits", () => {
+    expect(furtherDial(pairWith({ bias: 2, reject: 0.5, budget: 1 }))).toEqual({});
+    expect(furtherDial(pairWith({ maxSegments: 3, budget: 0.2 }))).toEqual({ budget: 0.2, maxSegments: 3 });
+  });
+});
