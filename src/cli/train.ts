@@ -8,6 +8,7 @@ import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";
 import { count, duration } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
+import { registerTrainAddTags } from "./train-add-tags.ts";
 import { registerTrainGrpo } from "./train-grpo.ts";
 
 interface TrainFlags {
@@ -31,8 +32,10 @@ export function registerTrain(program: Command, context: CommandContext): void {
   const { terminal } = context;
   const train = program
     .command("train")
-    .summary("train a model on the embedded trainer")
-    .description("Train a model of the Qwen3 architecture inside this process, on the processor.");
+    .summary("train a model, here or on a trainer server")
+    .description(
+      "Train a model: one of the Qwen3 architecture inside this process, on the processor, or any that a SkyRL server trains (--trainer).",
+    );
 
   addRunFlags(
     train
@@ -88,6 +91,7 @@ export function registerTrain(program: Command, context: CommandContext): void {
     });
 
   registerTrainGrpo(train, context);
+  registerTrainAddTags(train, context);
 }
 
 /** Loaded when it is needed: the other commands start faster without the training library. */

@@ -18,13 +18,13 @@ export interface Safetensors {
 }
 
 /** As in the reference implementation. */
-const MAX_HEADER_BYTES = 100_000_000;
+export const MAX_HEADER_BYTES = 100_000_000;
 const ALIGNMENT_BYTES = 8;
 const METADATA = "__metadata__";
-const DTYPE_BYTES = { F32: 4, BF16: 2, F16: 2 } as const;
+export const DTYPE_BYTES = { F32: 4, BF16: 2, F16: 2 } as const;
 
 const count = z.int().nonnegative();
-const entrySchema = z.object({
+export const entrySchema = z.object({
   dtype: z.enum(["F32", "BF16", "F16"]),
   shape: z.array(count).max(8),
   data_offsets: z.tuple([count, count]),
@@ -123,7 +123,7 @@ function elementCount(shape: readonly number[]): number {
 }
 
 /** A copy: the bytes in the file need not be aligned. */
-function toFloats(dtype: keyof typeof DTYPE_BYTES, bytes: Uint8Array): Float32Array {
+export function toFloats(dtype: keyof typeof DTYPE_BYTES, bytes: Uint8Array): Float32Array {
   const copy = Uint8Array.from(bytes);
   if (dtype === "F32") return new Float32Array(copy.buffer);
   const halves = new Uint16Array(copy.buffer);

@@ -67,7 +67,7 @@ export async function reinforce(
     const id = tokenizer.controlId(marker);
     if (id !== undefined) return id;
     throw new ConfigError(
-      `${config.model} has no control token ${marker}: tune it first (splitreason train sft).`,
+      `${config.model} has no control token ${marker}: tune it first (splitreason train sft, on a copy that splitreason train add-tags made).`,
       {
         code: "pair-mismatch",
       },

@@ -59,7 +59,7 @@ export function toExamples(
   if (missing.length > 0 && rows.some((row) => row.spans.length > 0)) {
     throw new ConfigError(
       `the data has spans to hand over, but ${missing.join(" and ")} are no control tokens of the model's vocabulary: ` +
-        `add them to its tokenizer.json, or start from a model that splitreason train pretrain made.`,
+        `splitreason train add-tags --model FOLDER --out NEW makes a copy that has them.`,
       { code: "config-invalid" },
     );
   }
