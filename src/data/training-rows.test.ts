@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
 import { toJsonLines } from "../core/json-lines.ts";
-import { readTrainingRows } from "./training-rows.ts";
+import { type TrainingRow, trainingRows } from "./training-rows.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -18,7 +18,9 @@ afterEach(async () => {
 async function read(...rows: unknown[]) {
   const path = join(folder, "rows.jsonl");
   await writeFile(path, toJsonLines(rows));
-  return readTrainingRows(path);
+  const found: TrainingRow[] = [];
+  for await (const row of trainingRows(path)) found.push(row);
+  return found;
 }
 
 it("reads the three forms, tags as spans", async () => {

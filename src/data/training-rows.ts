@@ -2,7 +2,8 @@
 import { z } from "zod";
 
 import { DataError } from "../core/errors.ts";
-import { readJsonLines } from "../core/json-lines.ts";
+import { fileLines } from "../core/file-lines.ts";
+import { parseJsonLine } from "../core/json-lines.ts";
 import { type TraceRow, traceRowSchema } from "../formats/trace-row.ts";
 import { parseTagged, THINK_TAGS } from "../tags/index.ts";
 import type { ChatMessage } from "../tokenizer/chat-template.ts";
@@ -25,14 +26,19 @@ const rowSchema = z.union([traceRowSchema, completionSchema, messagesSchema], {
 });
 
 /**
- * Reads JSON Lines whose rows are trace rows (as `data annotate` writes them), `{prompt, completion}` or `{messages}`, in which the
- * last message, the assistant's, is learnt. Offload tags in a completion are read as spans.
+ * Reads JSON Lines, row by row, whose rows are trace rows (as `data annotate` writes them), `{prompt, completion}` or `{messages}`, in which the
+ * last message, the assistant's, is learnt. Offload tags in a completion are read as spans. Blank lines are skipped.
  * @throws DataError naming file, line and field; also when the file has no rows.
  */
-export async function readTrainingRows(path: string): Promise<TrainingRow[]> {
-  const rows = await readJsonLines(path, rowSchema);
-  if (rows.length === 0) throw new DataError(`${path} has no rows.`, { code: "data-invalid" });
-  return rows.map((row, index) => toTrainingRow(row, `${path}, row ${index + 1}`));
+export async function* trainingRows(path: string): AsyncGenerator<TrainingRow> {
+  let rows = 0;
+  for await (const { text, number } of fileLines(path)) {
+    if (text.trim() === "") continue;
+    const at = `${path}:${number}`;
+    yield toTrainingRow(parseJsonLine(text, rowSchema, at), at);
+    rows++;
+  }
+  if (rows === 0) throw new DataError(`${path} has no rows.`, { code: "data-invalid" });
 }
 
 /** A trace row as something to train on. */

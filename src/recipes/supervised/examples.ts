@@ -1,35 +1,39 @@
 /** From a data source to what a supervised run learns and is watched on. */
 import { ConfigError, DataError } from "../../core/errors.ts";
-import { fromTraceRow, readTrainingRows, type TrainingRow } from "../../data/training-rows.ts";
+import { fromTraceRow, type TrainingRow, trainingRows } from "../../data/training-rows.ts";
 import { microExample, type Split } from "../../micro/index.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
 import { ChatTemplate } from "../../tokenizer/chat-template.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
+import { PackedExamples } from "../../train/packed-examples.ts";
 import { traceRowDatum } from "../../train/trace-datum.ts";
 import type { Datum } from "../../train/trainer.ts";
 
 const DEFAULT_MICRO_ROWS = 10_000;
 
+/** Rows one after the other: all of a large data set at once would not fit into memory. */
 export interface SourceRows {
-  readonly training: readonly TrainingRow[];
-  readonly heldOut: readonly TrainingRow[];
+  rows(): AsyncIterable<TrainingRow>;
+  /** Rows kept apart, where they are not the last of `rows`. */
+  readonly heldOut?: readonly TrainingRow[];
 }
 
 /**
- * Rows of `data`; of a file, the last `heldOut` rows are kept apart (at most half), of the micro domain other problems are.
- * @throws DataError when the file cannot be used.
+ * Rows of `data`: a file, or problems of the micro domain, of which other ones are held out.
+ * @throws ConfigError when there is none.
  */
-export async function readSource(data: string, heldOut: number, seed: number): Promise<SourceRows> {
+export function openSource(data: string, heldOut: number, seed: number): SourceRows {
   const micro = /^micro(?::(\d+))?$/u.exec(data);
-  if (micro !== null) {
-    const count = micro[1] === undefined ? DEFAULT_MICRO_ROWS : Number(micro[1]);
-    if (count === 0)
-      throw new ConfigError(`data ${data}: it needs at least one row.`, { code: "config-invalid" });
-    return { training: microRows("train", seed, count), heldOut: microRows("validation", seed, heldOut) };
-  }
-  const rows = await readTrainingRows(data);
-  const kept = Math.min(heldOut, Math.floor(rows.length / 2));
-  return { training: rows.slice(0, rows.length - kept), heldOut: rows.slice(rows.length - kept) };
+  if (micro === null) return { rows: () => trainingRows(data) };
+  const count = micro[1] === undefined ? DEFAULT_MICRO_ROWS : Number(micro[1]);
+  if (count === 0)
+    throw new ConfigError(`data ${data}: it needs at least one row.`, { code: "config-invalid" });
+  return {
+    rows: async function* () {
+      yield* microRows("train", seed, count);
+    },
+    heldOut: microRows("validation", seed, heldOut),
+  };
 }
 
 function microRows(split: Split, seed: number, count: number): TrainingRow[] {
@@ -46,38 +50,60 @@ export interface ExampleOptions {
   readonly spanWeight: number;
 }
 
-/** @throws ConfigError when rows have spans and the vocabulary has no tags to put around them. */
-export function toExamples(
-  rows: readonly TrainingRow[],
+export interface ExampleSet {
+  readonly examples: PackedExamples;
+  /** Indices of those that are learnt, and of those kept apart: of a file the last `heldOut`, at most half. */
+  readonly training: readonly number[];
+  readonly heldOut: readonly number[];
+}
+
+/**
+ * Encodes every row of `source`.
+ * @throws DataError when a file cannot be used; ConfigError when rows have spans and the vocabulary has no tags to put around them.
+ */
+export async function readExamples(
+  source: SourceRows,
+  heldOut: number,
   tokenizer: Tokenizer,
   options: ExampleOptions,
-): Datum[] {
+): Promise<ExampleSet> {
+  const encode = rowEncoder(tokenizer, options);
+  const examples = new PackedExamples();
+  for await (const row of source.rows()) examples.add(encode(row));
+  const kept = source.heldOut === undefined ? Math.min(heldOut, Math.floor(examples.length / 2)) : 0;
+  const learnt = examples.length - kept;
+  for (const row of source.heldOut ?? []) examples.add(encode(row));
+  const indices = Array.from({ length: examples.length }, (_, index) => index);
+  return { examples, training: indices.slice(0, learnt), heldOut: indices.slice(learnt) };
+}
+
+function rowEncoder(tokenizer: Tokenizer, options: ExampleOptions): (row: TrainingRow) => Datum {
   const { template: source, openThinking, endOfTurn, spanWeight } = options;
   const missing = [OFFLOAD_TAGS.open, OFFLOAD_TAGS.close].filter(
     (tag) => tokenizer.controlId(tag) === undefined,
   );
-  if (missing.length > 0 && rows.some((row) => row.spans.length > 0)) {
-    throw new ConfigError(
-      `the data has spans to hand over, but ${missing.join(" and ")} are no control tokens of the model's vocabulary: ` +
-        `splitreason train add-tags --model FOLDER --out NEW makes a copy that has them.`,
-      { code: "config-invalid" },
-    );
-  }
   const template = new ChatTemplate(source);
-  return rows.map(({ messages, trace, spans }) =>
-    traceRowDatum(
+  return ({ messages, trace, spans }) => {
+    if (missing.length > 0 && spans.length > 0) {
+      throw new ConfigError(
+        `the data has spans to hand over, but ${missing.join(" and ")} are no control tokens of the model's vocabulary: ` +
+          `splitreason train add-tags --model FOLDER --out NEW makes a copy that has them.`,
+        { code: "config-invalid" },
+      );
+    }
+    return traceRowDatum(
       tokenizer,
       { id: "", problem: "", trace, spans: [...spans] },
       { prompt: () => template.render(messages, { openThinking }), endOfTurn, spanWeight },
-    ),
-  );
+    );
+  };
 }
 
-/** Those that fit into `length` tokens. @throws DataError when none does. */
-export function fitting(examples: readonly Datum[], length: number): Datum[] {
-  const fit = examples.filter((example) => example.tokens.length <= length);
-  if (fit.length > 0 || examples.length === 0) return fit;
-  const shortest = Math.min(...examples.map((example) => example.tokens.length));
+/** Of `indices`, those of examples that fit into `length` tokens. @throws DataError when none does. */
+export function fitting(examples: PackedExamples, indices: readonly number[], length: number): number[] {
+  const fit = indices.filter((index) => examples.tokensOf(index) <= length);
+  if (fit.length > 0 || indices.length === 0) return fit;
+  const shortest = indices.reduce((least, index) => Math.min(least, examples.tokensOf(index)), Infinity);
   throw new DataError(
     `no example fits into ${length} tokens, the shortest has ${shortest}: raise rowLength.`,
     {

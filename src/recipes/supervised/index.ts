@@ -5,7 +5,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { digestOf } from "../../core/digest.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/index.ts";
 import {
@@ -37,7 +36,7 @@ import { parseTrainerSpec, type TinkerTrainerSpec } from "../../train/trainers/t
 import { PADDING, paddingOf, readPolicyModel } from "../trainer/policy-model.ts";
 import { runOnServer } from "../trainer/run-with-trainer.ts";
 import type { PretrainConfig, SftConfig } from "./config.ts";
-import { fitting, readSource, type SourceRows, toExamples } from "./examples.ts";
+import { fitting, openSource, readExamples, type SourceRows } from "./examples.ts";
 
 export {
   loadTrainingConfig,
@@ -101,14 +100,14 @@ const CONTROL_TOKENS = [
 
 /** Trains a model from random weights into `folder`; goes on with the run that is there. */
 export async function pretrain(config: PretrainConfig, folder: string, hooks: RunHooks): Promise<RunResult> {
-  const source = await readSource(config.data, config.heldOut, config.training.seed ?? 1);
+  const source = openSource(config.data, config.heldOut, config.training.seed ?? 1);
   const start = await pretrainStart(config, source);
   return runFrom(start, config, source, { folder, name: "pretrain", identity: config.model }, hooks);
 }
 
 /** Fine-tunes the model in `config.model` into `folder`; goes on with the run that is there. */
 export async function sft(config: SftConfig, folder: string, hooks: RunHooks): Promise<RunResult> {
-  const source = await readSource(config.data, config.heldOut, config.training.seed ?? 1);
+  const source = openSource(config.data, config.heldOut, config.training.seed ?? 1);
   const spec = parseTrainerSpec(config.trainer);
   const model = await readPolicyModel(config.model, spec);
   const { loaded, imported } = model;
@@ -135,11 +134,15 @@ async function pretrainStart(config: PretrainConfig, source: SourceRows): Promis
       template: config.template ?? loaded.chatTemplate ?? BUILT_IN_TEMPLATES.chatml,
     };
   }
-  const vocabulary = trainBytePairs({
-    corpus: source.training.flatMap(({ messages, trace }) => [
+  const corpus: string[] = [];
+  for await (const { messages, trace } of source.rows()) {
+    corpus.push(
       ...messages.map(({ role, content }) => `${role}\n${content}`),
       trace.replaceAll(THINK_TAGS.close, "\n"),
-    ]),
+    );
+  }
+  const vocabulary = trainBytePairs({
+    corpus,
     controlTokens: CONTROL_TOKENS,
     maxSize: config.vocabularySize,
   });
@@ -168,14 +171,15 @@ async function runFrom(
   const { tokenizer, endOfTurn, template } = start;
   const { openThinking, spanWeight, rows } = config;
   const exampleOptions = { template: new ChatTemplate(template).source, openThinking, endOfTurn, spanWeight };
-  const all = toExamples(source.training, tokenizer, exampleOptions);
-  const longest = all.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
+  const set = await readExamples(source, config.heldOut, tokenizer, exampleOptions);
+  const { examples } = set;
+  const longest = set.training.reduce((most, index) => Math.max(most, examples.tokensOf(index)), 0);
   const rowLength = Math.min(config.rowLength ?? Math.ceil(longest / 16) * 16, start.maxPositions);
-  const examples = fitting(all, rowLength);
-  const heldOut = fitting(toExamples(source.heldOut, tokenizer, exampleOptions), rowLength);
+  const learnt = fitting(examples, set.training, rowLength);
+  const heldOut = fitting(examples, set.heldOut, rowLength);
   const training = loopConfigSchema.parse({
     ...config.training,
-    steps: config.training.steps ?? Math.ceil((config.epochs * examples.length) / rows),
+    steps: config.training.steps ?? Math.ceil((config.epochs * learnt.length) / rows),
   });
 
   const modelTokenizer: ModelTokenizer = {
@@ -186,8 +190,8 @@ async function runFrom(
   };
   onStart?.({
     parameters: start.config === undefined ? undefined : parameterCount(start.config),
-    examples: examples.length,
-    tooLong: all.length - examples.length,
+    examples: learnt.length,
+    tooLong: set.training.length - learnt.length,
     steps: training.steps,
     rowLength,
   });
@@ -210,12 +214,20 @@ async function runFrom(
         identity: {
           run: run.identity,
           vocabulary: tokenizer.vocabulary,
-          data: dataIdentity(config, examples, rowLength),
+          data: [config.rows, rowLength, config.threads ?? 1, examples.digestOf(learnt)],
         },
         provenance,
       },
-      batch: (step) => epochBatch(examples, step, rows, training.seed),
-      ...(heldOut.length === 0 ? {} : { evaluate: () => meanLoss(trainer, heldOut) }),
+      batch: (step) => epochBatch(learnt, step, rows, training.seed).map((index) => examples.at(index)),
+      ...(heldOut.length === 0
+        ? {}
+        : {
+            evaluate: () =>
+              meanLoss(
+                trainer,
+                heldOut.map((index) => examples.at(index)),
+              ),
+          }),
       ...(onStep === undefined ? {} : { onStep: (metrics) => onStep(metrics, training.steps) }),
       ...(onEvaluation === undefined ? {} : { onEvaluation }),
       ...(signal === undefined ? {} : { signal }),
@@ -275,20 +287,6 @@ async function onTrainer<Outcome>(
   } finally {
     await trainer.close();
   }
-}
-
-/** What else must be equal for a run to be continued. */
-function dataIdentity(
-  config: PretrainConfig | SftConfig,
-  examples: readonly Datum[],
-  rowLength: number,
-): unknown[] {
-  return [
-    config.rows,
-    rowLength,
-    config.threads ?? 1,
-    digestOf(examples.map(({ tokens, weights }) => [tokens, weights])),
-  ];
 }
 
 async function meanLoss(
