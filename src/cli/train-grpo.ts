@@ -19,6 +19,7 @@ interface GrpoFlags {
   readonly heldOut?: string;
   readonly heldOutProblems?: number;
   readonly maxTokens?: number;
+  readonly concurrency?: number;
   readonly reward?: string;
   readonly budget?: number;
   readonly out: string;
@@ -74,6 +75,7 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
       "longest output of a rollout, both models together (default: 320)",
       wholeNumber(1),
     )
+    .option("--concurrency <n>", "rollouts in flight (default: 32)", wholeNumber(1, 65_536))
     .option("--learning-rate <rate>", "after the warm-up", realNumber(0, 1))
     .option("--seed <n>", "of problems and rollouts", wholeNumber(0, SEED_MAXIMUM))
     .option("--threads <n>", "of the trainer", wholeNumber(1, 256))
@@ -134,8 +136,8 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
 
 function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
   const { model, big, data, heldOut, heldOutProblems, threads, trainer } = flags;
-  const { steps, problems, members, maxTokens, learningRate, seed } = flags;
-  const grpo = { steps, problems, members, maxTokens, learningRate, seed };
+  const { steps, problems, members, maxTokens, concurrency, learningRate, seed } = flags;
+  const grpo = { steps, problems, members, maxTokens, concurrency, learningRate, seed };
   return {
     model,
     big,
@@ -177,12 +179,13 @@ class GrpoDisplay {
 }
 
 const HELP = `
-Examples:
+docs/training.md explains rewards, losses and every setting of --config. Examples:
   splitreason train grpo --model models/micro/small --big micro:big --budget 0.05 --out runs/grpo
   splitreason train grpo --model models/micro/small --big micro:big --reward paper --out runs/paper
   splitreason eval micro --small gguf:runs/grpo/best/model.gguf
   splitreason train grpo --model models/micro/small --big micro:big --data micro:problems.jsonl --held-out micro:others.jsonl --out runs/own
-  splitreason train grpo --model qwen3-0.6b-tuned --big gguf:qwen3-8b.gguf --data gsm8k:train.jsonl --max-tokens 1024 --out runs/gsm8k
+  splitreason train grpo --model qwen3-0.6b-tuned --big 'openai:http://HOST:8002/v1#big?dialect=vllm&tokenizer=qwen3-0.6b-tuned/tokenizer.json' \\
+    --data gsm8k:train.jsonl --max-tokens 1024 --out runs/gsm8k
 
 A file of problems has a line {"problem", "answer"} each (also "question"; "id" where there is one); answers are judged by the task's grader
 (docs/tasks.md). Without --held-out, problems of the file itself are kept apart, the same ones for every seed.

@@ -1,0 +1,25 @@
+/** docs/training.md names every setting that a configuration file takes, and no reward's option is left out. */
+import { readFileSync } from "node:fs";
+
+import { expect, it } from "vitest";
+import type { z } from "zod";
+
+import { reinforceConfigSchema } from "../../src/recipes/reinforce/config.ts";
+import { sftConfigSchema } from "../../src/recipes/supervised/config.ts";
+import { grpoConfigSchema } from "../../src/train/grpo/config.ts";
+import { rewardConfigSchema } from "../../src/train/grpo/rewards/index.ts";
+import { loopConfigSchema } from "../../src/train/loop.ts";
+
+const page = readFileSync("docs/training.md", "utf8");
+const named = (key: string): boolean => new RegExp(`[\`{ ]${key}[\`: ,}]`, "u").test(page);
+const keysOf = ({ shape }: { readonly shape: Record<string, z.ZodType> }): string[] => Object.keys(shape);
+
+it.each([
+  ["train sft", keysOf(sftConfigSchema)],
+  ["its training", keysOf(loopConfigSchema)],
+  ["train grpo", keysOf(reinforceConfigSchema)],
+  ["its grpo", keysOf(grpoConfigSchema)],
+  ["rewards", rewardConfigSchema.options.flatMap(keysOf)],
+])("every setting of %s is in docs/training.md", (_, keys) => {
+  expect(keys.filter((key) => !named(key))).toEqual([]);
+});
