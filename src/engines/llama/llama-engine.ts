@@ -27,6 +27,8 @@ export interface LlamaEngineOptions {
   readonly sequences?: number;
   /** Tokens that one sequence holds. Default: what the model was made for, at most 8192. */
   readonly contextSize?: number;
+  /** Without `contextSize`: no more than this, where the model has more. A cache is made for it in each sequence. */
+  readonly longestContext?: number;
   /** Tokens read in one call. Default 512. */
   readonly batchSize?: number;
   /** Default: all cores, or 1 for a tiny model, which more threads only slow down. */
@@ -160,7 +162,8 @@ async function createShared(
   const sequences = positive("sequences", options.sequences ?? defaultSequences(summary));
   const contextSize = positive(
     "contextSize",
-    options.contextSize ?? Math.min(summary.contextLength, DEFAULT_CONTEXT),
+    options.contextSize ??
+      Math.min(summary.contextLength, DEFAULT_CONTEXT, options.longestContext ?? Infinity),
   );
   const batchSize = positive("batchSize", options.batchSize ?? DEFAULT_BATCH);
   const threads = positive(

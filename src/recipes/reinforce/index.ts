@@ -31,7 +31,7 @@ import { parseTrainerSpec, type TrainerSpec } from "../../train/trainers/tinker.
 import { paddingOf, type PolicyModel, readPolicyModel } from "../trainer/policy-model.ts";
 import { runOnServer } from "../trainer/run-with-trainer.ts";
 import type { ReinforceConfig } from "./config.ts";
-import { openRunProblems } from "./run-problems.ts";
+import { longestPrompt, openRunProblems } from "./run-problems.ts";
 
 export { loadReinforceConfig, type ReinforceConfig, reinforceConfigSchema } from "./config.ts";
 
@@ -74,7 +74,13 @@ export async function reinforce(
     );
   }
 
-  await using big = await openEngine(config.big, { threads: 1, sequences: grpo.concurrency }, hooks.signal);
+  // Room for its own template as well.
+  const longestContext = grpo.maxTokens + longestPrompt(config) + 256;
+  await using big = await openEngine(
+    config.big,
+    { sequences: grpo.concurrency, longestContext },
+    hooks.signal,
+  );
   if (big.vocabulary !== tokenizer.vocabulary) {
     throw new ConfigError(
       `${config.big} has another vocabulary than ${config.model}: the policy is trained on the big model's token ids, so both must have the same.`,

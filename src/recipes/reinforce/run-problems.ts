@@ -40,6 +40,10 @@ const MICRO = "micro";
 /** Of a problem of the micro domain, with room to spare. */
 const LONGEST_MICRO_PROMPT = 192;
 const LONGEST_PROMPT = 1024;
+
+/** Tokens of the longest prompt that a problem of a file may have. */
+export const longestPrompt = ({ maxPromptTokens }: Pick<ReinforceConfig, "maxPromptTokens">): number =>
+  maxPromptTokens ?? LONGEST_PROMPT;
 /** Of the split and of the order of held-out problems: the same for all seeds, so that runs are judged on the same ones. */
 const SPLIT_SEED = 0;
 
@@ -119,7 +123,7 @@ async function openProblems(spec: string, options: ProblemOptions): Promise<Open
     grade: (written) => task.grade(written, problem).correct,
   });
   const room = maxPositions - config.grpo.maxTokens;
-  const mostTokens = Math.min(room, config.maxPromptTokens ?? LONGEST_PROMPT);
+  const mostTokens = Math.min(room, longestPrompt(config));
   const problems: TaskProblem[] = [];
   let longestPromptTokens = 0;
   for (const problem of all) {
