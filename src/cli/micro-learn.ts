@@ -102,5 +102,5 @@ const HELP = `
 Examples:
   splitreason micro learn --fast
   splitreason micro learn --out models/micro        replaces the shipped small model
-  splitreason eval micro --small gguf:runs/micro-learn/models/small/model.gguf
+  splitreason eval micro --small gguf:runs/micro-learn/models/small/model.gguf --small-base micro:small-base
 `;

@@ -132,6 +132,16 @@ describe("help", () => {
     );
   });
 
+  it.each([[["train", "grpo"]], [["train", "sft"]], [["micro", "learn"]], [["eval"]]])(
+    "%j --help measures another small model beside the one before tuning, as the usual arms need it",
+    async (command) => {
+      const { out } = await callCli([...command, "--help"]);
+      const examples = out.split("\n").filter((line) => /splitreason eval .*--small /u.test(line));
+      expect(examples.length).toBeGreaterThan(0);
+      for (const example of examples) expect(example).toContain("--small-base ");
+    },
+  );
+
   it("prints the version", async () => {
     const result = await callCli(["--version"]);
     expect(result).toMatchObject({ status: 0, log: "" });

@@ -182,7 +182,7 @@ const HELP = `
 docs/training.md explains rewards, losses and every setting of --config. Examples:
   splitreason train grpo --model models/micro/small --big micro:big --budget 0.05 --out runs/grpo
   splitreason train grpo --model models/micro/small --big micro:big --reward paper --out runs/paper
-  splitreason eval micro --small gguf:runs/grpo/best/model.gguf
+  splitreason eval micro --small gguf:runs/grpo/best/model.gguf --small-base micro:small-base
   splitreason train grpo --model models/micro/small --big micro:big --data micro:problems.jsonl --held-out micro:others.jsonl --out runs/own
   splitreason train grpo --model qwen3-0.6b-tuned --big 'openai:http://HOST:8002/v1#big?dialect=vllm&tokenizer=qwen3-0.6b-tuned/tokenizer.json' \\
     --data gsm8k:train.jsonl --max-tokens 1024 --out runs/gsm8k

@@ -100,7 +100,9 @@ describe("createSolver", () => {
     const base = scriptModel([{ after: "<think>\n", write: "\\boxed{15}<|im_end|>" }]);
     const withBase = solverWith({ base: new Pair(config, { small: engine(base, "base") }) });
     expect((await solveWith(withBase, "small")).text).toBe("\\boxed{15}");
-    await expect(solveWith(solverWith(), "small")).rejects.toThrow('"smallBase"');
+    await expect(solveWith(solverWith(), "small")).rejects.toThrow(
+      /give --small-base SPEC, name it as "smallBase"/u,
+    );
   });
 
   it("rejects a pair whose small model does not know the tags", async () => {

@@ -43,7 +43,7 @@ export function createSolver(solver: SolverOptions): SolveSample {
     const decoder = onBase ? baseDecoder : decoders.tuned;
     if (pair === undefined || decoder === undefined) {
       throw new ConfigError(
-        `arm ${request.arm.name} needs the small model before tuning: name it as "smallBase" in the pair file, or leave the arm out.`,
+        `arm ${request.arm.name} needs the small model before tuning: give --small-base SPEC, name it as "smallBase" in the pair file, or leave the arm out of --arms.`,
         { code: "config-invalid" },
       );
     }
