@@ -6,7 +6,7 @@ import type { Command } from "commander";
 
 import { ConfigError, EngineError } from "../core/errors.ts";
 import { expandArms } from "../eval/all-arms.ts";
-import { ARM_HELP, DEFAULT_ARMS, parseArms } from "../eval/arms.ts";
+import { ARM_HELP, DEFAULT_ARMS, parseArms, policyNameOf } from "../eval/arms.ts";
 import { parseParameters } from "../eval/cost/model-size.ts";
 import { loadRates } from "../eval/cost/prices.ts";
 import { evaluate, type EvaluationSettings } from "../eval/evaluate.ts";
@@ -17,7 +17,7 @@ import { evaluationReport } from "./eval-report.ts";
 import { addPairFlags, filledText, type PairFlags, realNumber, wholeNumber } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";
-import { pairConfigFrom, withWantedShare } from "./settings.ts";
+import { pairConfigFrom, requireHonouredFlags, withWantedShare } from "./settings.ts";
 import { percent } from "./table.ts";
 import { hubRows } from "./task-rows.ts";
 import type { Terminal } from "./terminal.ts";
@@ -88,6 +88,7 @@ export function registerEval(program: Command, context: CommandContext): void {
     .action(async (taskName: string, flags: EvalFlags) => {
       const { terminal } = context;
       const arms = parseArms(expandArms(flags.arms));
+      requireHonouredFlags(arms.map(policyNameOf), flags);
       if (flags.reproducible === true && flags.out === undefined) {
         throw new ConfigError("--reproducible is about the files of --out DIR: give both.", {
           code: "usage",
@@ -188,7 +189,7 @@ const noteOf = (right: ReadonlyMap<string, { readonly right: number; readonly al
 const HELP = `
 Tasks:
 ${TASK_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}
-Without a file a benchmark is read from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN). A file has a line {"problem", "answer"} for each problem.
+Without a file a benchmark is read from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN), save gpqa-diamond, which needs one. A file has a line {"problem", "answer"} for each problem.
 
 Arms:
 ${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}

@@ -62,6 +62,18 @@ describe("a wrong call or a failure", () => {
     ["a budget above 1", ["solve", "x", "--budget", "2"], 2, "from 0 to 1"],
     ["a seed with a fraction", ["solve", "x", "--seed", "1.5"], 2, "whole number"],
     ["no tokens", ["solve", "x", "--max-tokens", "0"], 2, "of at least 1"],
+    [
+      "a dial that no arm honours",
+      ["eval", "micro", "--arms", "big", "--budget", "0.1"],
+      2,
+      "--budget 0.1: the policy always",
+    ],
+    [
+      "a dial that the policy cannot honour",
+      ["solve", "x", "--policy", "always", "--budget", "0.05"],
+      2,
+      "--budget 0.05: the policy always",
+    ],
     ["an unknown task", ["eval", "macro"], 2, 'unknown task "macro"'],
     ["an unknown arm", ["eval", "micro", "--arms", "learnt"], 2, 'unknown arm "learnt"'],
     ["no problems to evaluate", ["eval", "micro", "--problems", "0"], 2, "whole number from 1"],

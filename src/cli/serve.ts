@@ -12,6 +12,7 @@ import {
   pairOf,
   parseGatewayConfig,
   readApiKey,
+  requireHonouredPresets,
 } from "../gateway/config.ts";
 import { microExample } from "../micro/index.ts";
 import { filledText, POLICY_HELP, type PolicyFlags, realNumber, wholeNumber } from "./flags.ts";
@@ -126,12 +127,14 @@ export async function servedConfig(flags: ServeFlags): Promise<GatewayConfig> {
   const { apiKeyEnv, apiKeyFile, limits, embedded, ...plain } = file;
   const keyFlags = { apiKeyEnv: flags.apiKeyEnv, apiKeyFile: flags.apiKeyFile };
   const namesKey = flags.apiKeyEnv !== undefined || flags.apiKeyFile !== undefined;
+  const pair = await servedPair(flags, file);
+  requireHonouredPresets(file, pair.policy);
   const config: GatewayConfigInput = {
     ...plain,
     ...given({ host: flags.host, port: flags.port, whenSmallIsDown: flags.whenSmallIsDown }),
     ...given({ reasoning: flags.reasoning, logPrompts: flags.logPrompts }),
     ...given(namesKey ? keyFlags : { apiKeyEnv, apiKeyFile }),
-    pair: await servedPair(flags, file),
+    pair,
     // A lower --concurrent lowers the largest n as well, unless a file says otherwise: it could never start.
     limits: {
       ...limits,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { MICRO_PAIR } from "../decode/pair-config.ts";
-import { pairConfigFrom, policyFrom, withWantedShare } from "./settings.ts";
+import { pairConfigFrom, policyFrom, requireHonouredFlags, withWantedShare } from "./settings.ts";
 
 const flags = { pair: "micro", seed: 1 };
 
@@ -65,6 +65,32 @@ describe("policyFrom", () => {
     );
     expect(() => policyFrom({ policy: "often", share: 0.5 }, MICRO_PAIR)).toThrow('unknown policy "often"');
     expect(() => policyFrom({}, { ...MICRO_PAIR, policyOptions: { share: 1 } })).toThrow("learned");
+  });
+});
+
+describe("a dial that changes nothing", () => {
+  it.each([
+    ["always", { budget: 0.05 }, "--budget 0.05: the policy always cannot honour it"],
+    ["always", { bias: 2 }, "--bias 2: the policy always cannot honour it"],
+    ["random:share=0.1", { bias: 2 }, "--bias 2: the policy random cannot honour it"],
+  ])("is refused: %s with %j", (policy, dial, message) => {
+    expect(() => policyFrom({ policy, ...dial }, MICRO_PAIR)).toThrow(message);
+    expect(() => policyFrom(dial, { ...MICRO_PAIR, policy })).toThrow(message);
+  });
+
+  it("is none where the policy keeps it, or where it asks for nothing", () => {
+    expect(policyFrom({ policy: "random", budget: 0.05 }, MICRO_PAIR).name).toBe("random");
+    expect(policyFrom({ policy: "always", budget: 1, bias: 0 }, MICRO_PAIR).name).toBe("always");
+    // What the pair says of the dial is about its own policy.
+    const biased = { ...MICRO_PAIR, dial: { ...MICRO_PAIR.dial, bias: 2 } };
+    expect(policyFrom({ policy: "always" }, biased).name).toBe("always");
+  });
+
+  it("is none among several policies of which one keeps it", () => {
+    expect(() => requireHonouredFlags(["learned", "always"], { bias: 1, budget: 0.1 })).not.toThrow();
+    expect(() => requireHonouredFlags(["random", "always"], { bias: 1 })).toThrow(
+      "--bias 1: none of random, always can honour it",
+    );
   });
 });
 

@@ -3,6 +3,7 @@ import { ConfigError } from "../core/errors.ts";
 import { withShare } from "../decode/calibration-file.ts";
 import { parsePolicySpec, type Policy, POLICY_NAMES } from "../decode/index.ts";
 import { loadPairConfig, type PairConfig, pairPolicy } from "../decode/pair-config.ts";
+import { type AskedDial, unhonoured } from "../decode/policy-dial.ts";
 import type { PairFlags, PolicyFlags } from "./flags.ts";
 
 /** What of the flags a pair's configuration takes. */
@@ -40,10 +41,14 @@ export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): P
   };
 }
 
-/** @throws ConfigError on an unknown policy, a wrong option, or a share for a policy that has none. */
-export function policyFrom(flags: PolicyFlags, config: PairConfig): Policy {
+/** @throws ConfigError on an unknown policy, a wrong option, or a share, bias or budget for a policy that has no use for it. */
+export function policyFrom(
+  flags: PolicyFlags & Pick<PairOverrides, "bias" | "budget">,
+  config: PairConfig,
+): Policy {
   const spec = flags.policy ?? config.policy;
   const { name } = parsePolicySpec(spec);
+  requireHonouredFlags([name], flags);
   // The share of learned is a matter of the dial: see withWantedShare.
   if (flags.share === undefined || name === "learned") return pairPolicy(config, spec);
   if (name !== "random" && POLICY_NAMES.includes(name)) {
@@ -53,6 +58,28 @@ export function policyFrom(flags: PolicyFlags, config: PairConfig): Policy {
     );
   }
   return pairPolicy(config, spec, { share: flags.share });
+}
+
+/**
+ * The dial's flags must change something: with a policy that cannot honour them, all would be as if they were not there.
+ * @param policyNames Of which one honours them at least.
+ * @throws ConfigError naming the flag.
+ */
+export function requireHonouredFlags(
+  policyNames: readonly string[],
+  { bias, budget }: Pick<AskedDial, "bias" | "budget">,
+): void {
+  for (const asked of [{ bias }, { budget }]) {
+    const faults = policyNames.map((name) => unhonoured(name, asked));
+    const [fault] = faults;
+    if (fault === undefined || faults.includes(undefined)) continue;
+    const policies =
+      policyNames.length === 1 ? `the policy ${policyNames[0]}` : `none of ${policyNames.join(", ")}`;
+    throw new ConfigError(
+      `--${fault.field} ${fault.value}: ${policies} ${policyNames.length === 1 ? "cannot" : "can"} honour it; leave it out or choose another policy (docs/decoding.md).`,
+      { code: "usage" },
+    );
+  }
 }
 
 /**

@@ -55,6 +55,10 @@ describe("loadPairConfig", () => {
     [{ small: "micro:small" }, "field big"],
     [{ small: "micro:small", big: "micro:big", dial: { budget: 3 } }, "field dial.budget"],
     [{ small: "micro:small", big: "micro:big", threads: 3 }, "threads"],
+    [
+      { small: "micro:small", big: "micro:big", policy: "always", dial: { budget: 0.1 } },
+      "field dial: the policy always cannot honour budget 0.1",
+    ],
     [[], "pair.json"],
   ])("says what is wrong with %j", async (content, message) => {
     await expect(loadPairConfig(pairFile(content))).rejects.toThrow(message);

@@ -8,6 +8,7 @@ import { readTextFile } from "../core/files.ts";
 import { dialSchema } from "./dial.ts";
 import { parsePolicy, parsePolicySpec } from "./policies/index.ts";
 import type { Policy } from "./policy.ts";
+import { requireHonoured } from "./policy-dial.ts";
 import { splitOptionsSchema } from "./request.ts";
 
 export const pairConfigSchema = z
@@ -102,7 +103,10 @@ export async function loadPairConfig(nameOrPath: string): Promise<PairConfig> {
   if (nameOrPath === "micro") return MICRO_PAIR;
   const text = await readTextFile(nameOrPath, 1024 * 1024);
   const parsed = pairConfigSchema.safeParse(parseJson(text, nameOrPath));
-  if (parsed.success) return withFolder(parsed.data, dirname(nameOrPath));
+  if (parsed.success) {
+    requireHonoured(parsed.data.policy, parsed.data.dial, `pair file ${nameOrPath}, field dial`);
+    return withFolder(parsed.data, dirname(nameOrPath));
+  }
   const issue = parsed.error.issues[0];
   const where = issue === undefined || issue.path.length === 0 ? "" : `, field ${issue.path.join(".")}`;
   throw new ConfigError(`pair file ${nameOrPath}${where}: ${issue?.message ?? "invalid"}.`, {

@@ -123,6 +123,12 @@ function requireTarget(name: string, target: string, arms: readonly Arm[]): void
   }
 }
 
+/** Of the decoder's policies, the one that an arm runs. */
+export function policyNameOf({ policy }: Arm): string {
+  if (policy.kind === "policy") return policy.name;
+  return policy.kind === "random-matched" ? "random" : policy.kind;
+}
+
 const armNames = (): string =>
   `${ARM_HELP.map(([name]) => name).join(", ")}; ${POLICY_ARMS.join(", ")} with options if wanted, as in entropy:threshold=1.2`;
 

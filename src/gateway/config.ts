@@ -9,6 +9,7 @@ import { z } from "zod";
 import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
 import { readTextFile } from "../core/files.ts";
 import { type PairConfig, loadPairConfig, pairConfigSchema } from "../decode/pair-config.ts";
+import { requireHonoured } from "../decode/policy-dial.ts";
 import { dialPresetSchema, presetNameSchema } from "./model-presets.ts";
 
 /** Node's timers hold no more than this; longer waits would end at once. */
@@ -146,6 +147,9 @@ export async function loadGatewayConfig(path: string): Promise<GatewayConfig> {
     });
   }
   const config = parseGatewayConfig(value, path);
+  if (typeof config.pair !== "string") {
+    requireHonoured(config.pair.policy, config.pair.dial, `${path}, field pair.dial`);
+  }
   const folder = dirname(path);
   return {
     ...config,
@@ -157,6 +161,16 @@ export async function loadGatewayConfig(path: string): Promise<GatewayConfig> {
 /** The pair that the configuration names. */
 export async function pairOf(config: GatewayConfig): Promise<PairConfig> {
   return typeof config.pair === "string" ? loadPairConfig(config.pair) : config.pair;
+}
+
+/**
+ * Presets that name no policy turn the dial of the pair's own.
+ * @throws ConfigError on one that this policy cannot honour.
+ */
+export function requireHonouredPresets({ models }: Pick<GatewayConfig, "models">, policySpec: string): void {
+  for (const [name, { policy, ...dial }] of Object.entries(models)) {
+    requireHonoured(policy ?? policySpec, dial, `field models.${name}`);
+  }
 }
 
 /**

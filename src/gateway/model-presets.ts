@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { dialSchema } from "../decode/dial.ts";
 import { parsePolicy } from "../decode/policies/index.ts";
+import { unhonoured, unhonouredText } from "../decode/policy-dial.ts";
 
 /** Without defaults: what a preset leaves out is the pair's. */
 export const dialPresetSchema = z
@@ -17,14 +18,17 @@ export const dialPresetSchema = z
     reject: dialSchema.shape.reject.unwrap().optional(),
   })
   .strict()
-  .superRefine(({ policy, policyOptions }, context) => {
+  .superRefine(({ policy, policyOptions, ...dial }, context) => {
     if (policy === undefined) {
       if (policyOptions === undefined) return;
       context.addIssue({ code: "custom", path: ["policyOptions"], message: "they need a policy" });
       return;
     }
     try {
-      parsePolicy(policy, policyOptions);
+      const { name } = parsePolicy(policy, policyOptions);
+      const fault = unhonoured(name, dial);
+      if (fault === undefined) return;
+      context.addIssue({ code: "custom", path: [fault.field], message: unhonouredText(name, fault) });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       context.addIssue({ code: "custom", path: ["policy"], message });

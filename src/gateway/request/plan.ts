@@ -14,6 +14,7 @@ import {
 } from "../../decode/index.ts";
 import type { Pair, PairPrompt } from "../../decode/pair.ts";
 import { type PairConfig, pairPolicy } from "../../decode/pair-config.ts";
+import { unhonoured, unhonouredText } from "../../decode/policy-dial.ts";
 import type { GatewayConfig } from "../config.ts";
 import { invalidRequest } from "../errors.ts";
 import type { DialPreset } from "../model-presets.ts";
@@ -197,32 +198,10 @@ function specOf(spec: string): PolicySpec {
   }
 }
 
-/** Dials that a policy has no use for; docs/decoding.md says why. Caps on a model that writes nothing are kept by themselves. */
-const WITHOUT: Readonly<Record<string, readonly (keyof Dial)[]>> = {
-  never: ["bias"],
-  random: ["bias", "reject"],
-  entropy: ["bias", "reject"],
-  "step-score": ["bias", "reject"],
-  cue: ["bias", "reject"],
-  "logprob-select": ["bias", "reject"],
-  rewrite: ["bias", "reject"],
-  always: ["bias", "reject", "budget", "maxSegmentTokens", "maxSegments"],
-};
-
-const NEUTRAL: Partial<Dial> = { bias: 0, reject: 0, budget: 1 };
-
 function refuseWithout({ name }: Policy, extension: Partial<ExtensionFields>, preset: DialPreset): void {
-  for (const field of WITHOUT[name] ?? []) {
-    if (field === "budgetGrace") continue;
-    const inExtension = extension[field] !== undefined;
-    const asked = extension[field] ?? preset[field];
-    if (asked === undefined || asked === NEUTRAL[field]) continue;
-    const param = inExtension ? `splitreason.${field}` : "model";
-    throw invalidRequest(
-      `${param}: the policy ${name} cannot honour ${field} ${asked}; leave it out or choose another policy.`,
-      {
-        param,
-      },
-    );
-  }
+  const fault = unhonoured(name, { ...dialOf(preset), ...dialOf(extension) });
+  if (fault === undefined) return;
+  const isAsked = dialOf(extension)[fault.field] !== undefined;
+  const param = isAsked ? `splitreason.${fault.field}` : "model";
+  throw invalidRequest(`${param}: ${unhonouredText(name, fault)}.`, { param });
 }
