@@ -45,6 +45,36 @@ describe("config check", () => {
     ],
     ["a key that is not there", { apiKeyEnv: "NO_SUCH_KEY" }, 2, /NO_SUCH_KEY is not set/u],
     ["a pair file that is not there", { pair: "none.json" }, 1, /none\.json: no such file/u],
+    [
+      "a preset whose policy cannot honour its dial",
+      { models: { dear: { policy: "always", budget: 0.05 } } },
+      2,
+      /field models\.dear\.budget: the policy always cannot honour budget 0\.05/u,
+    ],
+    [
+      "a preset whose dial the pair's policy cannot honour",
+      { models: { dear: { bias: 1 } }, pair: { small: "micro:small", big: "micro:big", policy: "random" } },
+      2,
+      /field models\.dear: the policy random cannot honour bias 1/u,
+    ],
+    [
+      "a pair whose policy cannot honour its dial",
+      { pair: { small: "micro:small", big: "micro:big", policy: "always", dial: { budget: 0.1 } } },
+      2,
+      /field pair\.dial: the policy always cannot honour budget 0\.1/u,
+    ],
+    [
+      "a model's key that is not in the environment",
+      { pair: { small: "micro:small", big: "openai:http://h:1/v1#m?key-env=NOPE1" } },
+      2,
+      /environment variable NOPE1 is empty or not there/u,
+    ],
+    [
+      "a model's key that is in no file",
+      { pair: { small: "openai:http://h:1/v1#m?key-file=no.key", big: "micro:big" } },
+      1,
+      /no\.key: no such file/u,
+    ],
     ["what is not JSON", "{", 2, /is not valid JSON/u],
   ])("refuses %s", async (_, content, status, message) => {
     const result = await callCli(["config", "check", file("bad.json", content)]);
@@ -55,6 +85,16 @@ describe("config check", () => {
 });
 
 describe("serve's flags", () => {
+  it("are refused where the policy cannot honour them", async () => {
+    const config = file("plain.json", { models: { thrifty: { budget: 0.02 } } });
+    await expect(servedConfig({ config, policy: "always", budget: 0.05 })).rejects.toThrow(
+      "--budget 0.05: the policy always cannot honour it",
+    );
+    await expect(servedConfig({ config, policy: "always" })).rejects.toThrow(
+      "field models.thrifty: the policy always cannot honour budget 0.02",
+    );
+  });
+
   it("override the file, and leave the rest of it as it is", async () => {
     const config = file("flags.json", {
       port: 9000,

@@ -4,9 +4,16 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 
 import { pairPolicy } from "../decode/pair-config.ts";
-import { type GatewayConfig, loadGatewayConfig, pairOf, readApiKey } from "../gateway/config.ts";
-import { isLoopback } from "../gateway/loopback.ts";
+import { readKey } from "../engines/http/credentials.ts";
 import { parseEngineSpec } from "../engines/spec.ts";
+import {
+  type GatewayConfig,
+  loadGatewayConfig,
+  pairOf,
+  readApiKey,
+  requireHonouredPresets,
+} from "../gateway/config.ts";
+import { isLoopback } from "../gateway/loopback.ts";
 import type { CommandContext } from "./program.ts";
 import { CONFIG_FILE } from "./serve.ts";
 import { printable } from "./terminal.ts";
@@ -20,8 +27,8 @@ export function registerConfig(program: Command, context: CommandContext): void 
     .command("check")
     .summary("say what is wrong in a configuration file, or what it means")
     .description(
-      "Read a configuration as `serve` does, with the pair and the API key that it names, and print it with every default filled in. " +
-        "Opens no model and no port. The key itself is never printed.",
+      "Read a configuration as `serve` does, with the pair and the API keys that it names, and print it with every default filled in. " +
+        "Opens no model and no port. Keys are never printed.",
     )
     .argument("[file]", "the file", CONFIG_FILE)
     .option("--json", "one JSON document on standard output, nothing else there")
@@ -53,9 +60,13 @@ export async function checkConfig(
 ): Promise<CheckedConfig> {
   const config = await loadGatewayConfig(path);
   const pair = await pairOf(config);
-  for (const spec of [pair.small, pair.big]) parseEngineSpec(spec);
+  for (const text of [pair.small, pair.big]) {
+    const spec = parseEngineSpec(text);
+    if (spec.kind === "http") await readKey(spec, { ...environment });
+  }
   pairPolicy(pair);
   for (const name of Object.keys(pair.policies)) pairPolicy(pair, name);
+  requireHonouredPresets(config, pair.policy);
   const hasKey = (await readApiKey(config, environment)) !== undefined;
   const warnings: string[] = [];
   if (!hasKey && !isLoopback(config.host)) {
