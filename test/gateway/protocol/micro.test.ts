@@ -1,4 +1,6 @@
 /** The routes over the shipped micro pair: what a newcomer meets is what the decoder writes. */
+import { readFile } from "node:fs/promises";
+
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { collect, learned, SplitDecoder } from "../../../src/decode/index.ts";
@@ -54,6 +56,24 @@ describe("the micro pair", { timeout: 120_000 }, () => {
       }
     }
     expect(tokens).toEqual({ small: direct.usage.smallTokens, big: direct.usage.bigTokens });
+  });
+
+  test("answers the examples of docs/api.md as they are printed there", async () => {
+    const examples = (await readFile("docs/api.md", "utf8")).split("\n## Examples\n")[1] ?? "";
+    const [chatBody = "", textBody = ""] = [...examples.matchAll(/ -d '(\{.*?\})'\n/gsu)].map(
+      ([, body]) => body,
+    );
+    const gateway = gatewayOver(pair);
+    const answer = await answerOf(await gateway.post(CHAT, JSON.parse(chatBody)));
+    const { content, reasoning_content: reasoning } = answer.choices[0]?.message ?? { content: "" };
+    expect(examples).toContain(`"content":${JSON.stringify(content)}`);
+    expect(examples).toContain(JSON.stringify(reasoning));
+    const { small_tokens: small, big_tokens: big } = answer.usage.completion_tokens_details;
+    expect(examples).toContain(`"small_tokens":${small},"big_tokens":${big},`);
+
+    const written = await (await gateway.post("/v1/completions", JSON.parse(textBody))).text();
+    const [text = "no text"] = /"text":"(?:[^"\\]|\\.)*"/u.exec(written) ?? [];
+    expect(examples).toContain(text);
   });
 
   test("under a policy of the request's own, with its options", async () => {
