@@ -173,5 +173,27 @@ it("says which field of a configuration is wrong", async () => {
     path("refused"),
   ]);
   expect(result).toMatchObject({ status: 2, out: "" });
-  expect(result.log).toMatch(/wrong\.json, field model\.layers/u);
+  // What is not known comes before what is missing.
+  expect(result.log).toMatch(
+    /wrong\.json: there is no field "learningrate"; there are data, .*training, model/u,
+  );
+});
+
+it.each<[string, readonly string[], string]>([
+  [
+    "a missing model",
+    ["train", "grpo", "--big", "micro:big"],
+    "field model: it is missing: give --model FOLDER, or set it in --config FILE.",
+  ],
+  ["a missing big model", ["train", "grpo", "--model", "m"], "field big: it is missing: give --big SPEC"],
+  ["missing data", ["train", "sft", "--model", "m"], "field data: it is missing: give --data FILE"],
+  [
+    "steps and epochs",
+    ["train", "sft", "--model", "m", "--data", "d", "--steps", "1", "--epochs", "2"],
+    "cannot be used with option '--epochs",
+  ],
+])("refuses %s", async (_, call, message) => {
+  const result = await callCli([...call, "--out", path("refused")]);
+  expect(result).toMatchObject({ status: 2, out: "" });
+  expect(result.log).toContain(message);
 });

@@ -1,5 +1,5 @@
 /** `splitreason train pretrain|sft`: supervised runs on the embedded trainer. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 
 import { ConfigError, SplitReasonError } from "../core/errors.ts";
 import type { RunHooks, RunResult } from "../recipes/supervised/index.ts";
@@ -109,7 +109,11 @@ function addRunFlags(command: Command): Command {
       "metrics, checkpoints and the model; continues a run that was stopped",
       filledText,
     )
-    .option("--steps <n>", "how many updates (instead of --epochs)", wholeNumber(1))
+    .addOption(
+      new Option("--steps <n>", "how many updates (instead of --epochs)")
+        .argParser(wholeNumber(1))
+        .conflicts("epochs"),
+    )
     .option("--epochs <n>", "passes over the data", realNumber(0, 10_000))
     .option("--rows <n>", "examples in a step", wholeNumber(1, 65_536))
     .option("--learning-rate <rate>", "the highest one, after the warm-up", realNumber(0, 1))

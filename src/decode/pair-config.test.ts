@@ -54,7 +54,11 @@ describe("loadPairConfig", () => {
     ["{", "is not valid JSON"],
     [{ small: "micro:small" }, "field big"],
     [{ small: "micro:small", big: "micro:big", dial: { budget: 3 } }, "field dial.budget"],
-    [{ small: "micro:small", big: "micro:big", threads: 3 }, "threads"],
+    [
+      { small: "micro:small", big: "micro:big", threads: 3 },
+      'there is no field "threads"; there are small, big,',
+    ],
+    [{ small: "micro:small", bgi: "micro:big" }, 'there is no field "bgi"'],
     [
       { small: "micro:small", big: "micro:big", policy: "always", dial: { budget: 0.1 } },
       "field dial: the policy always cannot honour budget 0.1",

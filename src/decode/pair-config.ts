@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
 
+import { configFaults, faultText } from "../core/config-faults.ts";
 import { ConfigError, errorMessage } from "../core/errors.ts";
 import { readTextFile } from "../core/files.ts";
 import { dialSchema } from "./dial.ts";
@@ -18,6 +19,8 @@ export const pairConfigSchema = z
     big: z.string().min(1),
     /** The small model before tuning, for comparisons. */
     smallBase: z.string().min(1).optional(),
+    /** A table that `splitreason calibrate --out` wrote (relative to the file that says so). Default: that beside the small model's file. */
+    calibration: z.string().min(1).optional(),
     /** A built-in chat template's name or Jinja source, for both models. Default: each model's own. */
     template: z.string().min(1).optional(),
     /** As `template`, for the big model where it needs another: two models of different families, a base model without one of its own. */
@@ -102,14 +105,14 @@ export function pairPolicyOptions(
 export async function loadPairConfig(nameOrPath: string): Promise<PairConfig> {
   if (nameOrPath === "micro") return MICRO_PAIR;
   const text = await readTextFile(nameOrPath, 1024 * 1024);
-  const parsed = pairConfigSchema.safeParse(parseJson(text, nameOrPath));
+  const value = parseJson(text, nameOrPath);
+  const parsed = pairConfigSchema.safeParse(value);
   if (parsed.success) {
     requireHonoured(parsed.data.policy, parsed.data.dial, `pair file ${nameOrPath}, field dial`);
     return withFolder(parsed.data, dirname(nameOrPath));
   }
-  const issue = parsed.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? "" : `, field ${issue.path.join(".")}`;
-  throw new ConfigError(`pair file ${nameOrPath}${where}: ${issue?.message ?? "invalid"}.`, {
+  const [fault = { path: "", text: "invalid" }] = configFaults(parsed.error, pairConfigSchema, value);
+  throw new ConfigError(`pair file ${nameOrPath}${faultText(fault)}.`, {
     code: "config-invalid",
     cause: parsed.error,
   });
@@ -117,12 +120,15 @@ export async function loadPairConfig(nameOrPath: string): Promise<PairConfig> {
 
 /** Makes paths in specs independent of where the program was started. */
 function withFolder(config: PairConfig, folder: string): PairConfig {
-  const { small, big, smallBase } = config;
+  const { small, big, smallBase, calibration } = config;
   return {
     ...config,
     small: specIn(folder, small),
     big: specIn(folder, big),
     ...(smallBase === undefined ? {} : { smallBase: specIn(folder, smallBase) }),
+    ...(calibration === undefined || isAbsolute(calibration)
+      ? {}
+      : { calibration: join(folder, calibration) }),
   };
 }
 

@@ -65,7 +65,10 @@ describe("openEngine", () => {
     const missing = { code: "file-missing", message: expect.stringContaining("none.gguf") as string };
     await expect(openEngine("gguf:none.gguf")).rejects.toMatchObject(missing);
     await expect(modelFileDigest("gguf:none.gguf")).rejects.toMatchObject(missing);
-    const micro = { code: "file-missing", message: expect.stringContaining("micro build") as string };
+    const micro = {
+      code: "config-invalid",
+      message: expect.stringContaining("there are micro:big, micro:small, micro:small-base") as string,
+    };
     await expect(openEngine("micro:no-such-model")).rejects.toMatchObject(micro);
     const broken = join(folder, "broken.gguf");
     writeFileSync(broken, tinyGguf(model).subarray(0, 5000));

@@ -1,11 +1,11 @@
 /** From an engine spec to a running engine. */
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { DataError, EngineError, errorMessage } from "../core/errors.ts";
+import { ConfigError, DataError, EngineError, errorMessage } from "../core/errors.ts";
 import { modelId } from "../core/ids.ts";
 import { throwIfAborted } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
@@ -103,6 +103,25 @@ function localPath(spec: string, parsed: Exclude<EngineSpec, { readonly kind: "g
   const path =
     parsed.kind === "micro" ? join(packageFolder, "models", "micro", parsed.name, "model.gguf") : parsed.path;
   if (existsSync(path)) return path;
-  const advice = parsed.kind === "micro" ? " The shipped models are made by `splitreason micro build`." : "";
-  throw new DataError(`${spec}: there is no file ${path}.${advice}`, { code: "file-missing" });
+  if (parsed.kind === "gguf") {
+    throw new DataError(`${spec}: there is no file ${path}.`, { code: "file-missing" });
+  }
+  const known = microModels();
+  if (known.length === 0) {
+    throw new DataError(
+      `${spec}: there is no file ${path}. The shipped models are made by \`splitreason micro build --out models/micro\`.`,
+      { code: "file-missing" },
+    );
+  }
+  throw new ConfigError(
+    `${spec}: there is no micro model "${parsed.name}"; there are ${known.map((name) => `micro:${name}`).join(", ")}.`,
+    { code: "config-invalid" },
+  );
+}
+
+/** Names of the models that ship with this package. */
+function microModels(): readonly string[] {
+  const folder = join(packageFolder, "models", "micro");
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return names.filter((name) => existsSync(join(folder, name, "model.gguf"))).sort();
 }

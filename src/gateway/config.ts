@@ -6,6 +6,7 @@ import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
 
+import { configFaults } from "../core/config-faults.ts";
 import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
 import { readTextFile } from "../core/files.ts";
 import { type PairConfig, loadPairConfig, pairConfigSchema } from "../decode/pair-config.ts";
@@ -108,27 +109,13 @@ export type GatewayConfig = z.output<typeof gatewayConfigSchema>;
 export function parseGatewayConfig(value: unknown, where: string): GatewayConfig {
   const parsed = gatewayConfigSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.slice(0, 5).map((issue) => describeIssue(issue));
-  const more = parsed.error.issues.length - issues.length;
+  const faults = configFaults(parsed.error, gatewayConfigSchema, value);
+  const issues = faults.slice(0, 5).map(({ path, text }) => (path === "" ? text : `field ${path}: ${text}`));
+  const more = faults.length - issues.length;
   throw new ConfigError(`${where}: ${issues.join("; ")}${more > 0 ? `; and ${more} more` : ""}.`, {
     code: "config-invalid",
     cause: parsed.error,
   });
-}
-
-/** zod says "invalid" of a key and of a union; what is wrong with it lies below. */
-function describeIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): string {
-  const path = [...above, ...issue.path];
-  if (issue.code === "invalid_key" && issue.issues[0] !== undefined) {
-    return `field ${path.join(".")}: ${issue.issues[0].message}`;
-  }
-  // Of a union's branches, the one that has the right type and a fault within.
-  const within =
-    issue.code === "invalid_union"
-      ? issue.errors.flat().find(({ code, path: below }) => below.length > 0 || code !== "invalid_type")
-      : undefined;
-  if (within !== undefined) return describeIssue(within, path);
-  return path.length === 0 ? issue.message : `field ${path.join(".")}: ${issue.message}`;
 }
 
 /**
@@ -214,5 +201,10 @@ function pairIn(folder: string, pair: PairConfig): PairConfig {
     const path = /^gguf:(?!hf:)(.+)$/u.exec(spec)?.[1];
     return path === undefined ? spec : `gguf:${absolute(folder, path)}`;
   };
-  return { ...pair, small: specIn(pair.small), big: specIn(pair.big) };
+  return {
+    ...pair,
+    small: specIn(pair.small),
+    big: specIn(pair.big),
+    ...(pair.calibration === undefined ? {} : { calibration: absolute(folder, pair.calibration) }),
+  };
 }

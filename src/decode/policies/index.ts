@@ -1,6 +1,7 @@
 /** The offload policies by name. Each is one small file; the interface is `../policy.ts`. */
 import { z } from "zod";
 
+import { configFaults } from "../../core/config-faults.ts";
 import { ConfigError } from "../../core/errors.ts";
 import type { Policy } from "../policy.ts";
 import { always } from "./always.ts";
@@ -31,19 +32,29 @@ export { type StepScoreOptions, stepScore } from "./step-score.ts";
 
 const noOptions = z.object({}).strict();
 
+interface PolicyEntry {
+  readonly options: z.ZodType;
+  create(options: unknown): Policy;
+}
+
+const entry = <Schema extends z.ZodType>(
+  options: Schema,
+  create: (options: z.output<Schema>) => Policy,
+): PolicyEntry => ({ options, create: (given) => create(options.parse(given)) });
+
 /** Adding a policy is adding a line here. */
-const POLICIES: Readonly<Record<string, (options: unknown) => Policy>> = {
-  learned: (options) => (noOptions.parse(options), learned()),
-  random: (options) => random(randomOptionsSchema.parse(options)),
-  entropy: (options) => entropy(entropyOptionsSchema.parse(options)),
-  "step-score": (options) => stepScore(stepScoreOptionsSchema.parse(options)),
-  "call-n": (options) => callN(callNOptionsSchema.parse(options)),
-  cue: (options) => cue(cueOptionsSchema.parse(options)),
-  "logprob-select": (options) => logprobSelect(logprobSelectOptionsSchema.parse(options)),
-  rewrite: (options) => rewrite(rewriteOptionsSchema.parse(options)),
-  never: (options) => (noOptions.parse(options), never()),
-  self: (options) => (noOptions.parse(options), self()),
-  always: (options) => (noOptions.parse(options), always()),
+const POLICIES: Readonly<Record<string, PolicyEntry>> = {
+  learned: entry(noOptions, learned),
+  random: entry(randomOptionsSchema, random),
+  entropy: entry(entropyOptionsSchema, entropy),
+  "step-score": entry(stepScoreOptionsSchema, stepScore),
+  "call-n": entry(callNOptionsSchema, callN),
+  cue: entry(cueOptionsSchema, cue),
+  "logprob-select": entry(logprobSelectOptionsSchema, logprobSelect),
+  rewrite: entry(rewriteOptionsSchema, rewrite),
+  never: entry(noOptions, never),
+  self: entry(noOptions, self),
+  always: entry(noOptions, always),
 };
 
 export const POLICY_NAMES: readonly string[] = Object.keys(POLICIES);
@@ -54,19 +65,25 @@ export const POLICY_NAMES: readonly string[] = Object.keys(POLICIES);
  */
 export function parsePolicy(spec: string, options: Readonly<Record<string, unknown>> = {}): Policy {
   const { name, options: own } = parsePolicySpec(spec);
-  const create = Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
-  if (create === undefined) {
+  const policy = Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
+  if (policy === undefined) {
     throw new ConfigError(`unknown policy "${name}"; known are ${POLICY_NAMES.join(", ")}.`, {
       code: "config-invalid",
     });
   }
+  const given = { ...options, ...own };
   try {
-    return create({ ...options, ...own });
+    return policy.create(given);
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
-    const first = error.issues[0];
-    const where = first === undefined || first.path.length === 0 ? "" : `, option "${first.path.join(".")}"`;
-    throw new ConfigError(`policy "${name}"${where}: ${first?.message ?? "invalid options"}.`, {
+    const [fault = { path: "", text: "invalid options" }] = configFaults(
+      error,
+      policy.options,
+      given,
+      "option",
+    );
+    const where = fault.path === "" ? "" : `, option "${fault.path}"`;
+    throw new ConfigError(`policy "${name}"${where}: ${fault.text}.`, {
       code: "config-invalid",
       cause: error,
     });

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
 
+import { configFaults, faultText } from "../../core/config-faults.ts";
 import { ConfigError, errorMessage } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
 import { loopConfigSchema } from "../../train/loop.ts";
@@ -79,18 +80,27 @@ export async function loadTrainingConfig<Schema extends z.ZodType>(
     path === undefined
       ? {}
       : relocated(parseObject(await readTextFile(path, 1024 * 1024), path), path, pathFields);
-  const parsed = schema.safeParse(merge(file, overrides));
+  const value = merge(file, overrides);
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const field = issue === undefined || issue.path.length === 0 ? "" : `, field ${issue.path.join(".")}`;
+  const [fault = { path: "", text: "invalid", isMissing: false }] = configFaults(parsed.error, schema, value);
+  const { text, isMissing } = fault;
+  // What a flag may say is among the overrides, given or not.
+  const hasFlag = isMissing && Object.hasOwn(overrides, fault.path);
+  const advice = hasFlag
+    ? `: give --${fault.path} ${FLAG_VALUES[fault.path] ?? "VALUE"}, or set it in --config FILE`
+    : "";
   throw new ConfigError(
-    `training configuration${path === undefined ? "" : ` ${path}`}${field}: ${issue?.message ?? "invalid"}.`,
+    `training configuration${path === undefined ? "" : ` ${path}`}${faultText({ ...fault, text: `${text}${advice}` })}.`,
     {
       code: "config-invalid",
       cause: parsed.error,
     },
   );
 }
+
+/** What help calls the values of the flags that give required fields. */
+const FLAG_VALUES: Readonly<Record<string, string>> = { model: "FOLDER", data: "FILE", big: "SPEC" };
 
 type Json = Readonly<Record<string, unknown>>;
 
