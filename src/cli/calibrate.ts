@@ -38,7 +38,8 @@ export function registerCalibrate(program: Command, { terminal }: CommandContext
     .description(
       "Measure, on held-out problems, which share of the tokens the big model writes at several biases, and how often the answer is right. " +
         "Where the bias takes a step over a share, requests are refused at random instead. " +
-        `The table is written beside the small model (${CALIBRATION_FILE}); solve, serve and eval then take --share.`,
+        `The table is written beside the small model (${CALIBRATION_FILE}); solve, serve and eval then take --share. ` +
+        "For a small model on a server give --out, and then --calibration with that file.",
     )
     .option(
       "--target-share <share>",
@@ -57,7 +58,7 @@ export function registerCalibrate(program: Command, { terminal }: CommandContext
       wholeNumber(10, 1_000_000),
     )
     .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 16)
-    .option("--out <file>", "write the table here instead", filledText);
+    .option("--out <file>", "write the table here instead (--calibration takes it)", filledText);
   addPairFlags(command)
     .addHelpText("after", HELP)
     .action((flags: CalibrateFlags) => runCalibrate(terminal, flags));
@@ -70,7 +71,7 @@ async function runCalibrate(terminal: Terminal, flags: CalibrateFlags): Promise<
       code: "usage",
     });
   }
-  const path = flags.out ?? calibrationPath(pair.small);
+  const path = flags.out ?? pair.calibration ?? calibrationPath(pair.small);
   if (path === undefined) {
     throw new ConfigError(`${pair.small} is not on this machine: say where the table goes with --out FILE.`, {
       code: "usage",
@@ -211,5 +212,6 @@ Examples:
   splitreason solve "..." --small gguf:runs/grpo/best/model.gguf --share 0.03
   splitreason calibrate --task gsm8k:held-out.jsonl --pair my-pair.json --out calibration.json
 A file has a line {"problem", "answer"} for each problem; give other problems than those that you report on: eval asks the same ones of a file.
+A table that was written elsewhere is used by --calibration FILE, or by "calibration" in a pair file.
 Stopped by Ctrl-C, the same command goes on where it was. The same models, problems and seed give the same table.
 `;

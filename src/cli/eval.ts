@@ -14,7 +14,14 @@ import { PARTIAL_ROWS_FILE } from "../eval/journal.ts";
 import type { EvaluationSummary } from "../eval/summary.ts";
 import { TASK_HELP } from "../eval/tasks/help.ts";
 import { evaluationReport } from "./eval-report.ts";
-import { addPairFlags, filledText, type PairFlags, realNumber, wholeNumber } from "./flags.ts";
+import {
+  addPairFlags,
+  CALIBRATION_HELP,
+  filledText,
+  type PairFlags,
+  realNumber,
+  wholeNumber,
+} from "./flags.ts";
 import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";
 import { pairConfigFrom, requireHonouredFlags, withWantedShare } from "./settings.ts";
@@ -30,6 +37,7 @@ interface EvalFlags extends PairFlags {
   readonly randomChunk: number;
   readonly smallBase?: string;
   readonly share?: number;
+  readonly calibration?: string;
   readonly out?: string;
   readonly reproducible?: boolean;
   readonly prices?: string;
@@ -68,6 +76,7 @@ export function registerEval(program: Command, context: CommandContext): void {
       "the big model's share of the tokens under learned, by the small model's calibration",
       realNumber(0, 1),
     )
+    .option("--calibration <file>", CALIBRATION_HELP, filledText)
     .option("--out <dir>", "write rows.jsonl and summary.json; continues a run that was stopped", filledText)
     .option(
       "--reproducible",

@@ -49,6 +49,7 @@ export interface PairFlags {
 export interface PolicyFlags {
   readonly policy?: string;
   readonly share?: number;
+  readonly calibration?: string;
 }
 
 /** Which models, and how they decode. */
@@ -89,5 +90,9 @@ export function addPolicyFlags(command: Command): Command {
       "--share <share>",
       "the big model's share of the tokens, 0 to 1: under learned by the small model's calibration",
       realNumber(0, 1),
-    );
+    )
+    .option("--calibration <file>", CALIBRATION_HELP, filledText);
 }
+
+export const CALIBRATION_HELP =
+  "for --share: what calibrate --out wrote (default: the pair's, or that beside the small model)";

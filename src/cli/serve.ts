@@ -15,7 +15,14 @@ import {
   requireHonouredPresets,
 } from "../gateway/config.ts";
 import { microExample } from "../micro/index.ts";
-import { filledText, POLICY_HELP, type PolicyFlags, realNumber, wholeNumber } from "./flags.ts";
+import {
+  CALIBRATION_HELP,
+  filledText,
+  POLICY_HELP,
+  type PolicyFlags,
+  realNumber,
+  wholeNumber,
+} from "./flags.ts";
 import type { CommandContext } from "./program.ts";
 import { pairConfigFrom, policyFrom, withWantedShare } from "./settings.ts";
 
@@ -72,6 +79,7 @@ export function registerServe(program: Command, context: CommandContext): void {
       "the big model's share of the tokens, 0 to 1: under learned by the small model's calibration",
       realNumber(0, 1),
     )
+    .option("--calibration <file>", CALIBRATION_HELP, filledText)
     .option(
       "--bias <nats>",
       "default of the dial: above 0 hands over more, below less",

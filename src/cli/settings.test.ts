@@ -35,6 +35,13 @@ describe("pairConfigFrom", () => {
     });
   });
 
+  it("takes a calibration for the models it was named with", async () => {
+    const base = { ...MICRO_PAIR, calibration: "own.json" };
+    expect((await pairConfigFrom({}, base)).calibration).toBe("own.json");
+    expect((await pairConfigFrom({ small: "gguf:other.gguf" }, base)).calibration).toBeUndefined();
+    expect((await pairConfigFrom({ calibration: "given.json" }, base)).calibration).toBe("given.json");
+  });
+
   it("does not take the pair's base for the base of another small model", async () => {
     const other = await pairConfigFrom({ ...flags, small: "gguf:other.gguf" });
     expect(other.smallBase).toBeUndefined();

@@ -1,6 +1,6 @@
 /** From flags to what is opened and how it decodes: flags first, then the pair's own settings. */
 import { ConfigError } from "../core/errors.ts";
-import { withShare } from "../decode/calibration-file.ts";
+import { quoted, withShare } from "../decode/calibration-file.ts";
 import { parsePolicySpec, type Policy, POLICY_NAMES } from "../decode/index.ts";
 import { loadPairConfig, type PairConfig, pairPolicy } from "../decode/pair-config.ts";
 import { type AskedDial, unhonoured } from "../decode/policy-dial.ts";
@@ -9,6 +9,7 @@ import type { PairFlags, PolicyFlags } from "./flags.ts";
 /** What of the flags a pair's configuration takes. */
 export type PairOverrides = Partial<Omit<PairFlags, "seed" | "json" | "threads">> & {
   readonly smallBase?: string;
+  readonly calibration?: string;
 };
 
 /**
@@ -16,16 +17,22 @@ export type PairOverrides = Partial<Omit<PairFlags, "seed" | "json" | "threads">
  * @param base instead of the pair that the flags name.
  */
 export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): Promise<PairConfig> {
-  const { smallBase: ownBase, ...config } = base ?? (await loadPairConfig(flags.pair ?? "micro"));
+  const {
+    smallBase: ownBase,
+    calibration: ownTable,
+    ...config
+  } = base ?? (await loadPairConfig(flags.pair ?? "micro"));
   // What was found out for the pair's own models says nothing about others.
   const isOther = (spec: string | undefined, own: string): boolean => spec !== undefined && spec !== own;
-  const policies =
-    isOther(flags.small, config.small) || isOther(flags.big, config.big) ? {} : config.policies;
+  const hasOther = isOther(flags.small, config.small) || isOther(flags.big, config.big);
+  const policies = hasOther ? {} : config.policies;
+  const calibration = flags.calibration ?? (hasOther ? undefined : ownTable);
   const smallBase = flags.smallBase ?? (flags.small === undefined ? ownBase : undefined);
   return {
     ...config,
     policies,
     ...(smallBase === undefined ? {} : { smallBase }),
+    ...(calibration === undefined ? {} : { calibration }),
     small: flags.small ?? config.small,
     big: flags.big ?? config.big,
     dial: {
@@ -83,18 +90,36 @@ export function requireHonouredFlags(
 }
 
 /**
- * The pair with the dial at which the policy learned has the wanted share, by the calibration beside the small model.
+ * The pair with the dial at which the policy learned has the wanted share, by the pair's calibration or that beside the small model.
  * @throws ConfigError when there is none, or --bias was given as well.
  */
 export async function withWantedShare(
   config: PairConfig,
-  flags: PolicyFlags & { readonly bias?: number },
+  flags: PolicyFlags & Pick<PairOverrides, "pair" | "small" | "big" | "bias">,
 ): Promise<PairConfig> {
-  if (flags.share === undefined || (flags.policy ?? config.policy) !== "learned") return config;
+  if (flags.share === undefined || (flags.policy ?? config.policy) !== "learned") {
+    if (flags.calibration === undefined) return config;
+    throw new ConfigError(
+      `--calibration ${flags.calibration} is for --share with the policy learned: give --share, or leave it out.`,
+      { code: "usage" },
+    );
+  }
   if (flags.bias !== undefined) {
     throw new ConfigError(`--share ${flags.share} and --bias ${flags.bias} both set the bias: give one.`, {
       code: "usage",
     });
   }
-  return withShare(config, flags.share);
+  return withShare(config, flags.share, pairFlagsOf(flags));
+}
+
+/** A pair file says more than which models: it is named where it was. */
+function pairFlagsOf({
+  pair,
+  small,
+  big,
+}: Pick<PairOverrides, "pair" | "small" | "big">): string | undefined {
+  if (pair === undefined || pair === "micro") return undefined;
+  return Object.entries({ pair, small, big })
+    .flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${quoted(value)}`]))
+    .join(" ");
 }

@@ -49,6 +49,38 @@ describe("withShare", () => {
     expect(dial.bias).toBeLessThan(0);
   });
 
+  it("says how to measure this very pair, and never another", async () => {
+    const away = { ...MICRO_PAIR, small: "openai:http://h:1/v1#small?dialect=vllm" };
+    await expect(withShare(away, 0.03)).rejects.toThrow(
+      "splitreason calibrate --target-share 0.03 --small 'openai:http://h:1/v1#small?dialect=vllm' --big micro:big " +
+        "--out calibration.json, then give --calibration calibration.json.",
+    );
+    await rm(join(folder, "calibration.json"));
+    await expect(withShare(pairWith({}), 0.03)).rejects.toThrow(
+      `splitreason calibrate --target-share 0.03 --small ${small} --big micro:big.`,
+    );
+    await expect(withShare(pairWith({}), 0.03, "--pair mine.json")).rejects.toThrow(
+      "splitreason calibrate --target-share 0.03 --pair mine.json.",
+    );
+    const named = { ...away, calibration: join(folder, "none.json") };
+    await expect(withShare(named, 0.03)).rejects.toThrow(`--big micro:big --out ${named.calibration}.`);
+  });
+
+  it("takes the table that the pair names; a model on a server is its spec", async () => {
+    const shipped = await readCalibration(calibrationPath("micro:small") ?? "");
+    const calibration = join(folder, "elsewhere.json");
+    const spec = "openai:http://h:1/v1#small?dialect=vllm";
+    await writeCalibration(calibration, { ...shipped, small: { spec } });
+    const away = { ...MICRO_PAIR, small: spec, calibration };
+    expect((await withShare(away, 0.03)).dial.bias).toBeLessThan(0);
+    await expect(withShare({ ...away, small: `${spec}&probe=every` }, 0.03)).rejects.toThrow(
+      "made for another small model",
+    );
+    await expect(withShare({ ...MICRO_PAIR, calibration }, 0.03)).rejects.toThrow(
+      "made for another small model",
+    );
+  });
+
   it("counts neither defaults nor what a calibration finds among the limits", () => {
     expect(furtherDial(pairWith({ bias: 2, reject: 0.5, budget: 1 }))).toEqual({});
     expect(furtherDial(pairWith({ maxSegments: 3, budget: 0.2 }))).toEqual({ budget: 0.2, maxSegments: 3 });

@@ -35,17 +35,27 @@ export async function writeCalibration(path: string, calibration: Calibration): 
 }
 
 /**
- * The pair with the dial at which its big model writes this share of the tokens, as it was measured.
+ * The pair with the dial at which its big model writes this share of the tokens, as it was measured: by the pair's own calibration, or that
+ * beside the small model's file.
+ * @param pairFlags How a command names this pair, for advice. Default: by its two models.
  * @throws ConfigError when this small model has no calibration, or one that was made for another file or another big model.
  */
-export async function withShare(config: PairConfig, share: number): Promise<PairConfig> {
-  const path = calibrationPath(config.small);
-  const advice = `Measure it: splitreason calibrate --target-share ${share}.`;
+export async function withShare(
+  config: PairConfig,
+  share: number,
+  pairFlags = modelFlags(config),
+): Promise<PairConfig> {
+  const path = config.calibration ?? calibrationPath(config.small);
+  // A table of our own choice, where none has a place yet, is to be named when it is used.
+  const out = path === undefined ? CALIBRATION_FILE : config.calibration;
+  const target = out === undefined ? "" : ` --out ${quoted(out)}`;
+  const use = path === undefined ? `, then give --calibration ${CALIBRATION_FILE}` : "";
+  const advice = `Measure it: splitreason calibrate --target-share ${share} ${pairFlags}${target}${use}.`;
   const refuse = (what: string, cause?: unknown): ConfigError =>
     new ConfigError(what, { code: "config-invalid", ...(cause === undefined ? {} : { cause }) });
   if (path === undefined) {
     throw refuse(
-      `--share needs a calibration beside the small model, and ${config.small} is not on this machine. Use --bias or --budget.`,
+      `--share needs a calibration, and ${config.small} is not on this machine, so that none lies beside it. ${advice}`,
     );
   }
   let calibration: Calibration;
@@ -56,7 +66,9 @@ export async function withShare(config: PairConfig, share: number): Promise<Pair
     throw refuse(`--share needs a calibration, and there is no ${path}. ${advice}`, error);
   }
   if (!(await isSame(calibration.small, config.small))) {
-    throw refuse(`${path} was made for another small model (its file has changed since). ${advice}`);
+    const changed =
+      calibration.small.spec === config.small ? "its file has changed since" : calibration.small.spec;
+    throw refuse(`${path} was made for another small model (${changed}) than ${config.small}. ${advice}`);
   }
   // The name is enough here: a large file takes long to read, and the share depends on the small model above all.
   if (calibration.big.spec !== config.big && !(await isSame(calibration.big, config.big))) {
@@ -69,11 +81,17 @@ export async function withShare(config: PairConfig, share: number): Promise<Pair
   // Limits of a request may be narrower than those of the measurement; a table that was made under limits is of no use without them.
   if (measured !== "{}" && measured !== asked) {
     throw refuse(
-      `${path} was measured with the dial at ${measured}, and is asked for one at ${asked}: set the same. Or measure again: splitreason calibrate --target-share ${share}.`,
+      `${path} was measured with the dial at ${measured}, and is asked for one at ${asked}: set the same. Or measure again: ${advice.slice("Measure it: ".length)}`,
     );
   }
   return { ...config, dial: { ...config.dial, ...dialForShare(calibration.points, share) } };
 }
+
+const modelFlags = ({ small, big }: PairConfig): string => `--small ${quoted(small)} --big ${quoted(big)}`;
+
+/** As a shell takes it: specs of models behind HTTP have `#`, `?` and `&`. */
+export const quoted = (text: string): string =>
+  /^[\w./:@%+=,-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** What of the dial is neither the default nor what a calibration finds, in the order of names. */
 export function furtherDial({ dial }: Pick<PairConfig, "dial">): Readonly<Record<string, number>> {
