@@ -1,8 +1,8 @@
 /** `splitreason data annotate FILE`: marks the spans of plain traces that the small model had better hand over. */
 import { type Command, Option } from "commander";
 
-import { SplitReasonError } from "../core/errors.ts";
-import { ANNOTATORS } from "../data/annotate/annotator.ts";
+import { ConfigError, SplitReasonError } from "../core/errors.ts";
+import { ANNOTATORS, type AnnotatorName } from "../data/annotate/annotator.ts";
 import { GAP_DEFAULTS } from "../data/annotate/gap.ts";
 import type { AnnotationProgress, AnnotationSummary } from "../data/index.ts";
 import { GENERATION_CHOICES } from "../data/readers/open-r1.ts";
@@ -59,7 +59,24 @@ export function registerAnnotate(data: Command, { terminal }: CommandContext): v
   command
     .option("--json", "one JSON document on standard output, nothing else there")
     .addHelpText("after", HELP)
-    .action((source: string, flags: AnnotateFlags) => run(terminal, source, flags));
+    .action((source: string, flags: AnnotateFlags) => {
+      refuseFlagsOfOthers(command, flags.annotator);
+      return run(terminal, source, flags);
+    });
+}
+
+/** Whose a flag is stands at the beginning of its help; with another annotator it would do nothing. */
+function refuseFlagsOfOthers(command: Command, annotator: AnnotatorName): void {
+  for (const option of command.options) {
+    const owners = /^((?:\w+, )*\w+): /u.exec(option.description)?.[1]?.split(", ") ?? [];
+    const isOwned = owners.length > 0 && owners.every((owner) => ANNOTATORS.some((name) => name === owner));
+    if (!isOwned || owners.includes(annotator)) continue;
+    if (command.getOptionValueSource(option.attributeName()) !== "cli") continue;
+    throw new ConfigError(
+      `${option.long} is for --annotator ${owners.join(" or ")}; the annotator here is ${annotator}.`,
+      { code: "usage" },
+    );
+  }
 }
 
 function addScoringFlags(command: Command): void {

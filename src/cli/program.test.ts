@@ -31,6 +31,36 @@ describe("a wrong call or a failure", () => {
   it.each<[string, readonly string[], number, string]>([
     ["a missing model file", withPair("solve", "x", "--small", gguf("none")), 1, "there is no file"],
     ["a broken model file", withPair("solve", "x", "--small", gguf("broken")), 1, "broken.gguf"],
+    [
+      "an unknown micro model",
+      withPair("solve", "x", "--small", "micro:huge"),
+      2,
+      'no micro model "huge"; there are micro:big, micro:small, micro:small-base.',
+    ],
+    [
+      "an unknown option of a policy",
+      withPair("solve", "x", "--policy", "step-score:treshold=6"),
+      2,
+      'no option "treshold"; there are step, maxStepTokens, threshold, scorer, question.',
+    ],
+    [
+      "a flag of another annotator",
+      ["data", "annotate", "x.jsonl", "--out", "y.jsonl", "--endpoint", "http://h/v1#m"],
+      2,
+      "--endpoint is for --annotator llm; the annotator here is gap.",
+    ],
+    [
+      "a flag with a default of another annotator",
+      ["data", "annotate", "x.jsonl", "--out", "y.jsonl", "--annotator", "entropy", "--big", "micro:big"],
+      2,
+      "--big is for --annotator gap; the annotator here is entropy.",
+    ],
+    [
+      "a calibration without a share",
+      withPair("solve", "x", "--calibration", "c.json"),
+      2,
+      "--calibration c.json is for --share",
+    ],
     ["an unknown engine scheme", withPair("solve", "x", "--small", "ftp:x"), 2, "accepted are"],
     ["a missing pair file", ["solve", "x", "--pair", join(folder, "none.json")], 1, "no such file"],
     ["a pair that does not fit", withPair("solve", "x", "--small", gguf("tagless")), 2, "as control tokens"],
