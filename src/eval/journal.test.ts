@@ -155,6 +155,15 @@ describe("a run with a journal", () => {
   it("refuses a folder with another run, with rows of unknown origin, or with broken rows", async () => {
     await interruptedRun(await makePlan("learned", 4), 2);
     await expect(Journal.open(folder, { configHash: "other", config: {} })).rejects.toThrow("other settings");
+    await writeFile(
+      join(folder, "run.json"),
+      JSON.stringify({ configHash: "one", config: { problems: 2, a: 1, b: 1, c: 1, d: 1, e: 1, seed: 1 } }),
+    );
+    const config = { problems: 3, a: 2, b: 2, c: 2, d: 2, e: 2, seed: 1 };
+    await expect(Journal.open(folder, { configHash: "two", config })).rejects.toThrow(
+      "other settings (problems 2, now 3; a 1, now 2; b 1, now 2; c 1, now 2; d 1, now 2; and 1 more)",
+    );
+    await writeFile(join(folder, "run.json"), JSON.stringify(header));
     await appendFile(join(folder, "rows.partial.jsonl"), "{}\n");
     await expect(Journal.open(folder, header)).rejects.toThrow("rows.partial.jsonl:3 cannot be used");
     await rm(join(folder, "run.json"));

@@ -14,6 +14,7 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
+import { differences } from "../core/differences.ts";
 import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
 import { fileLines } from "../core/file-lines.ts";
 import { makeFolder, readTextFile, writeFileAtomic } from "../core/files.ts";
@@ -22,7 +23,7 @@ import { lockRun } from "../core/run-lock.ts";
 import { figuresOf, measuredOf, outcomeOf, type Row, type RowFigures, rowKey, rowSchema } from "./row.ts";
 import { keepsApart, MEASURED_FILE, readRunRows, ROWS_FILE, SUMMARY_FILE } from "./run-folder.ts";
 
-const headerSchema = z.object({ configHash: z.string() });
+const headerSchema = z.object({ configHash: z.string(), config: z.unknown() });
 
 export const PARTIAL_ROWS_FILE = "rows.partial.jsonl";
 const HEADER_FILE = "run.json";
@@ -204,7 +205,7 @@ async function ensureHeader(
 ): Promise<boolean> {
   const path = join(folder, HEADER_FILE);
   if (existsSync(path)) {
-    await requireSameRun(path, header.configHash);
+    await requireSameRun(path, header);
     return false;
   }
   if (existsSync(join(folder, PARTIAL_ROWS_FILE)) || existsSync(join(folder, ROWS_FILE))) {
@@ -216,20 +217,31 @@ async function ensureHeader(
   return true;
 }
 
-async function requireSameRun(headerPath: string, configHash: string): Promise<void> {
+/** More would not be read. */
+const MOST_DIFFERENCES = 5;
+
+async function requireSameRun(
+  headerPath: string,
+  { configHash, config }: { readonly configHash: string; readonly config: unknown },
+): Promise<void> {
   const header = headerSchema.safeParse(parseJson(await readTextFile(headerPath), headerPath));
   if (!header.success) {
     throw new DataError(`${headerPath} is not the header of a run: give --out another folder.`, {
       code: "file-invalid",
     });
   }
-  if (header.data.configHash !== configHash) {
-    throw new ConfigError(
-      `${headerPath} belongs to a run with other settings (${header.data.configHash}, this one is ${configHash}): ` +
-        `give --out another folder, or the same settings to continue it.`,
-      { code: "config-invalid" },
-    );
-  }
+  if (header.data.configHash === configHash) return;
+  const fields = differences(header.data.config, config);
+  const more = fields.length > MOST_DIFFERENCES ? `; and ${fields.length - MOST_DIFFERENCES} more` : "";
+  const what =
+    fields.length === 0
+      ? `${header.data.configHash}, this one is ${configHash}`
+      : `${fields.slice(0, MOST_DIFFERENCES).join("; ")}${more}`;
+  throw new ConfigError(
+    `${headerPath} belongs to a run with other settings (${what}): ` +
+      `give --out another folder, or the same settings to continue it.`,
+    { code: "config-invalid" },
+  );
 }
 
 async function finishedRows(folder: string): Promise<Earlier> {
