@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 
 import { SplitReasonError } from "../core/errors.ts";
 import { readProvenance } from "../core/provenance.ts";
@@ -36,20 +36,19 @@ export function registerMicroLearn(micro: Command, { terminal }: CommandContext)
     .option("--from <dir>", "the pair: a folder with small-base and big", filledText, "models/micro")
     .option(
       "--out <dir>",
-      "where the folder small goes (default: runs/micro-learn/models; models/micro replaces the shipped one)",
+      "where the folder small goes (default: the folder models in --work; models/micro replaces the shipped one)",
       filledText,
     )
     .option(
       "--work <dir>",
-      "annotated traces, checkpoints, metrics, rollouts (default: runs/micro-learn)",
+      "annotated traces, checkpoints, metrics, rollouts (default: runs/micro-learn, with --fast runs/micro-learn-fast)",
       filledText,
     )
     .option("--seed <n>", "of everything", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option(
-      "--threads <n>",
-      "of the trainer, and pairs that annotate at once (default: the cores)",
-      wholeNumber(1, 256),
-      availableParallelism(),
+    .addOption(
+      new Option("--threads <n>", "of the trainer, and pairs that annotate at once")
+        .argParser(wholeNumber(1, 256))
+        .default(availableParallelism(), "the cores"),
     )
     .option("--json", "one JSON document on standard output, nothing else there")
     .addHelpText("after", HELP)

@@ -1,7 +1,8 @@
 /** `splitreason micro build`: makes the shipped pair from nothing. */
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 
 import { SplitReasonError } from "../core/errors.ts";
 import { readProvenance } from "../core/provenance.ts";
@@ -39,20 +40,19 @@ export function registerMicro(program: Command, context: CommandContext): void {
     .option("--fast", "a few minutes: the same steps, models that have barely begun to learn")
     .option(
       "--out <dir>",
-      "where the models go (default: models/micro, or runs/micro-fast with --fast)",
+      "where the models go (default: the folder models in --work; models/micro replaces the shipped pair)",
       filledText,
     )
     .option(
       "--work <dir>",
-      "checkpoints and metrics, to continue from (default: runs/micro-build or -fast)",
+      "checkpoints and metrics, to continue from (default: runs/micro-build, with --fast runs/micro-build-fast)",
       filledText,
     )
     .option("--seed <n>", "of everything", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option(
-      "--threads <n>",
-      "for the whole build (default: the cores)",
-      wholeNumber(1, 256),
-      availableParallelism(),
+    .addOption(
+      new Option("--threads <n>", "for the whole build")
+        .argParser(wholeNumber(1, 256))
+        .default(availableParallelism(), "the cores"),
     )
     .option("--json", "one JSON document on standard output, nothing else there")
     .addHelpText("after", HELP)
@@ -64,8 +64,8 @@ async function build(terminal: Terminal, flags: BuildFlags): Promise<void> {
   // Loaded here: the other commands start faster without the training library.
   const { buildMicroPair, fastBuild, fullBuild } = await import("../recipes/micro/index.ts");
   const fast = flags.fast === true;
-  const out = flags.out ?? (fast ? "runs/micro-fast" : "models/micro");
   const work = flags.work ?? (fast ? "runs/micro-build-fast" : "runs/micro-build");
+  const out = flags.out ?? join(work, "models");
   const display = new RecipeDisplay(terminal);
   let result;
   try {
@@ -102,5 +102,6 @@ async function build(terminal: Terminal, flags: BuildFlags): Promise<void> {
 const HELP = `
 Examples:
   splitreason micro build --fast --out runs/try
-  splitreason micro build --out models/micro        about an hour on two cores
+  splitreason micro build                           about an hour on two cores
+  splitreason micro build --out models/micro        the same, replaces the shipped pair
 `;
