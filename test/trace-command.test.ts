@@ -54,9 +54,18 @@ it("filters by arm, problem and verdict, and pages", async () => {
 });
 
 it("says how many there were when none is left, and names a file that is missing", async () => {
-  const none = await run("--arm", "always");
+  const none = await run("--problem", "z");
   expect(none).toMatchObject({ status: 1, out: "" });
   expect(none.log).toContain("has 3 traces, 0 of them match");
+  const unknown = await run("--arm", "learnd");
+  expect(unknown).toMatchObject({ status: 2, out: "" });
+  expect(unknown.log).toContain('has no arm "learnd"; there are learned, never.');
+  const inFolder = await callCli(["trace", folder]);
+  expect(inFolder).toMatchObject({ status: 2, out: "" });
+  expect(inFolder.log).toContain(`is a folder: give ${file}.`);
+  const empty = join(folder, "empty.jsonl");
+  writeFileSync(empty, "");
+  expect((await callCli(["trace", empty])).log).toContain("empty.jsonl has no traces.");
   const absent = await callCli(["trace", join(folder, "absent.jsonl")]);
   expect(absent.status).toBe(1);
   expect(absent.log).toContain("no such file");

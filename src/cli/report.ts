@@ -108,10 +108,13 @@ function outputsOf(path: string): { readonly path: string; readonly page: boolea
   const extension = extname(path).toLowerCase();
   if (extension === ".html" || extension === ".htm") return [{ path, page: true }];
   if (extension === ".md" || extension === ".markdown") return [{ path, page: false }];
-  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-  if (isFile) {
+  const found = statSync(path, { throwIfNoEntry: false });
+  // A new folder may have a dot in its name, but what ends like a file is meant to be one.
+  const looksLikeFile =
+    found === undefined && /^\.[a-z][a-z0-9]{0,4}$/u.test(extension) && !/[\\/]$/u.test(path);
+  if (found?.isFile() === true || looksLikeFile) {
     throw new ConfigError(
-      `--out ${path} is a file whose name ends in neither .html nor .md: name one of these, or a folder.`,
+      `--out ${path} ${found === undefined ? "ends" : "is a file whose name ends"} in neither .html nor .md: name one of these, or a folder${looksLikeFile ? ` (${path}/)` : ""}.`,
       { code: "usage" },
     );
   }

@@ -1,8 +1,11 @@
 /** `splitreason trace FILE`: recorded traces (rollouts of `train grpo`, rows of `eval --out`) in colour, one after the other. */
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+
 import type { Command } from "commander";
 import { z } from "zod";
 
-import { DataError } from "../core/errors.ts";
+import { ConfigError, DataError } from "../core/errors.ts";
 import { readJsonLines } from "../core/json-lines.ts";
 import { filledText, wholeNumber } from "./flags.ts";
 import type { CommandContext } from "./program.ts";
@@ -54,7 +57,14 @@ export function registerTrace(program: Command, { terminal, paint }: CommandCont
 }
 
 async function printTraces(terminal: Terminal, paint: Paint, file: string, flags: TraceFlags): Promise<void> {
+  refuseFolder(file);
   const rows = await readJsonLines(file, rowSchema);
+  if (rows.length === 0) throw new DataError(`${file} has no traces.`, { code: "data-invalid" });
+  const arms = [...new Set(rows.flatMap(({ arm }) => arm ?? []))];
+  if (flags.arm !== undefined && !arms.includes(flags.arm)) {
+    const known = arms.length === 0 ? "its traces name none" : `there are ${arms.join(", ")}`;
+    throw new ConfigError(`${file} has no arm ${JSON.stringify(flags.arm)}; ${known}.`, { code: "usage" });
+  }
   const matching = rows.filter(
     (row) =>
       (flags.arm === undefined || row.arm === flags.arm) &&
@@ -75,6 +85,19 @@ async function printTraces(terminal: Terminal, paint: Paint, file: string, flags
   for (const row of shown) printTrace(terminal, paint, row);
   const left = matching.length - flags.skip - shown.length;
   if (left > 0) terminal.log(`${count(left)} more: --skip ${flags.skip + shown.length}\n`);
+}
+
+/** The files that a run's folder may hold traces in. */
+const TRACE_FILES: readonly string[] = ["rows.jsonl", "rows.partial.jsonl", "rollouts.jsonl"];
+
+function refuseFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  const found = TRACE_FILES.map((name) => join(path, name)).filter((candidate) => existsSync(candidate));
+  const advice =
+    found.length === 0
+      ? "it holds neither rows.jsonl nor rollouts.jsonl; give a file of traces"
+      : `give ${found.join(" or ")}`;
+  throw new ConfigError(`${path} is a folder: ${advice}.`, { code: "usage" });
 }
 
 function printTrace(terminal: Terminal, paint: Paint, row: TraceRow): void {

@@ -242,6 +242,9 @@ describe("the command", () => {
       status: 2,
       out: "",
     });
+    const text = await callCli(["report", at, "--out", join(folder, "rep.txt")]);
+    expect(text).toMatchObject({ status: 2, out: "" });
+    expect(text.log).toContain("rep.txt ends in neither .html nor .md: name one of these, or a folder");
     expect(await callCli(["report", join(folder, "none")])).toMatchObject({ status: 1, out: "" });
     expect(await callCli(["report", at, at])).toMatchObject({ status: 2, out: "" });
     expect((await callCli(["report", "--help"])).out).toContain("Examples:");
