@@ -81,11 +81,11 @@ export function wasStale(error: unknown): boolean {
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nobody listens there; start the server or correct the URL",
-  ENOTFOUND: "there is no such host",
+  ENOTFOUND: "there is no such host; correct the URL",
   ECONNRESET: "the connection was cut",
   EPIPE: "the connection was cut",
   UND_ERR_SOCKET: "the connection was cut",
-  UND_ERR_CONNECT_TIMEOUT: "no connection came about in time",
+  UND_ERR_CONNECT_TIMEOUT: "no connection came about in time; is the server running, and is the URL right?",
   UND_ERR_HEADERS_TIMEOUT:
     "no answer came in time; raise timeout in the engine spec or look at the server's load",
 };

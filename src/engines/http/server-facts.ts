@@ -75,7 +75,7 @@ async function askModels(
     if (hasNone && (spec.model !== undefined || spec.dialect === "llamacpp")) return undefined;
     if (error instanceof EngineError && error.code === "aborted") throw error;
     throw new EngineError(
-      `${route.url}: the server cannot be asked for its models: ${errorMessage(error)} Is it running, and is the URL right?`,
+      `${route.url}: the server cannot be asked for its models: ${withoutUrl(errorMessage(error), route.url)}`,
       {
         code: error instanceof HttpEngineError ? error.code : "engine-unavailable",
         cause: error,
@@ -83,6 +83,12 @@ async function askModels(
       },
     );
   }
+}
+
+/** Messages of a route begin with its URL; here that stands before already. */
+function withoutUrl(message: string, url: string): string {
+  const rest = message.startsWith(url) ? message.slice(message.indexOf(": ", url.length) + 2) : message;
+  return /[.!?]$/u.test(rest) ? rest : `${rest}.`;
 }
 
 /** A dialect says what the server is; with `openai` it is the server that says so. */
