@@ -42,7 +42,7 @@ export async function runOnServer<Outcome>(
       baseModel: () => Promise.resolve(imported),
       exporter: modelExporter(options.modelTokenizer, options.name),
       ...(localSampler === undefined ? {} : { localSampler }),
-      ...(onNotice === undefined ? {} : { onOutage: (news) => onNotice(outageText(spec, news)) }),
+      ...(onNotice === undefined ? {} : { onOutage: (news) => onNotice(newsText(spec, news)) }),
       ...(signal === undefined ? {} : { signal }),
     });
     try {
@@ -59,11 +59,19 @@ export async function runOnServer<Outcome>(
 
 const isStopped = (error: unknown): boolean => error instanceof SplitReasonError && error.code === "aborted";
 
-function outageText({ url }: TinkerTrainerSpec, news: OutageNews): string {
-  const seconds = Math.round(news.awayMs / 1000);
-  if (news.type === "back") return `the trainer server at ${url} answers again, after ${seconds} s.`;
-  return (
-    `the trainer server at ${url} is away for ${seconds} s (${news.reason}); asking again, ` +
-    `for ${Math.round(news.patienceMs / 1000)} s at most.`
-  );
+function newsText({ url }: TinkerTrainerSpec, news: OutageNews): string {
+  const server = `the trainer server at ${url}`;
+  const seconds = (milliseconds: number): string => `${Math.round(milliseconds / 1000)} s`;
+  switch (news.type) {
+    case "back":
+      return `${server} answers again, after ${seconds(news.awayMs)}.`;
+    case "at-work":
+      return `${server} is still at work for ${seconds(news.forMs)} on ${news.what}.`;
+    case "away":
+      return news.isFirst
+        ? `${server} is away (${news.reason}). It is waited for, for ${seconds(news.patienceMs)} at most: patience=SECONDS in --trainer changes that, Ctrl-C ends it.`
+        : `${server} is still away, for ${seconds(news.awayMs)} of ${seconds(news.patienceMs)} (${news.reason}).`;
+    default:
+      return news satisfies never;
+  }
 }

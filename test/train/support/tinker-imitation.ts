@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { pack } from "tar-stream";
 
 export interface SeenRequest {
   readonly path: string;
@@ -25,6 +26,30 @@ export const status =
   };
 /** The connection is cut without a word. */
 export const cut: Fault = (response) => response.destroy();
+/** No answer ever comes, and the connection stays. */
+export const hang: Fault = () => undefined;
+/** None: for what is to come later in the order. */
+export const undisturbed: Fault = () => undefined;
+/** The request is done, its answer lost. */
+export const loseAnswer: Fault = (response) => {
+  response.writeHead = () => response;
+  response.end = () => response.destroy();
+};
+/** Half of the archive arrives. */
+export const halfAnArchive: Fault = (response) => {
+  response.writeHead(200, { "content-length": "1000000" });
+  response.write(tarHeader, () => setTimeout(() => response.destroy(), 20));
+};
+const tarHeader = (() => {
+  const tar = pack();
+  tar.entry({ name: "model.safetensors", size: 999_000 });
+  return (tar.read() as Buffer | null) ?? Buffer.alloc(0);
+})();
+/** Another place has it. */
+export const redirect =
+  (place: string): Fault =>
+  (response) =>
+    void response.writeHead(302, { location: place }).end();
 
 export const logprobRule = (target: number, updates: number): number => -((target % 7) + 1) / (8 + updates);
 
@@ -36,6 +61,17 @@ export class TinkerImitation {
   /** Updates of each model; models are forgotten by {@link forgetModels}. */
   readonly models = new Map<string, number>();
   readonly states = new Map<string, number>();
+  /** As `fsdp`, it has room for one model, and its forward passes tell no losses. */
+  backend: "jax" | "fsdp" | undefined;
+  /** What an update says of the gradient's norm: SkyRL writes NaN as null. */
+  gradientNorm: number | null | undefined = 2;
+  logprobOf = logprobRule;
+  /** Of published weights. */
+  files: Readonly<Record<string, Uint8Array>> = { "adapter_model.safetensors": Buffer.from("weights") };
+  /** Everything hangs, heartbeats as well. */
+  isHung = false;
+  readonly #sessionOf = new Map<string, string>();
+  readonly #asked = new Set<string>();
   readonly #server: Server;
   #count = 0;
 
@@ -72,6 +108,11 @@ export class TinkerImitation {
     this.models.clear();
   }
 
+  /** As its cleaning does after 300 s without a heartbeat. */
+  endSession(session: string): void {
+    for (const [model, of] of this.#sessionOf) if (of === session) this.models.delete(model);
+  }
+
   count(path: string): number {
     return this.seen.filter((one) => one.path === path).length;
   }
@@ -91,8 +132,12 @@ export class TinkerImitation {
     const body: Record<string, unknown> =
       pass?.body ?? (bytes.length === 0 ? {} : JSON.parse(bytes.toString()));
     this.seen.push({ path, body, datums: pass?.targets.length ?? 0, bytes: bytes.length });
-    const fault = this.#faults.get(path)?.shift();
-    if (fault !== undefined) return fault(response);
+    if (this.isHung) return;
+    // The names of archives are drawn.
+    const route = /\/(?:archive|download)$/u.exec(path)?.[0] ?? path;
+    const fault = this.#faults.get(route)?.shift();
+    fault?.(response);
+    if (fault !== undefined && fault !== loseAnswer && fault !== undisturbed) return;
     const json = (document: unknown): void => {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(JSON.stringify(document));
@@ -112,28 +157,41 @@ export class TinkerImitation {
     };
     const model = String(body["model_id"]);
     const updates = this.models.get(model);
+    const isFirst = !this.#asked.has(model);
+    if (body["model_id"] !== undefined) this.#asked.add(model);
     const gone = { failed: `Model ${model} not loaded (likely stale request from previous server)` };
     switch (path) {
       case "/get_server_capabilities":
         return json({ supported_models: [{ model_name: "tiny" }] });
       case "/create_session":
-        return json({ session_id: "session_1" });
+        return json({ session_id: `session_${++this.#count}` });
       case "/session_heartbeat":
         return json({});
       case "/create_model": {
         const id = `model_${++this.#count}`;
-        this.models.set(id, 0);
         const requestId = String(++this.#count);
-        this.#results.set(requestId, {});
+        const isFull = this.backend === "fsdp" && this.models.size > 0;
+        if (!isFull) this.models.set(id, 0);
+        this.#sessionOf.set(id, String(body["session_id"]));
+        this.#results.set(requestId, isFull ? { failed: fullOf(body) } : {});
         return json({ request_id: requestId, model_id: id });
       }
       case "/forward_backward":
-        return submit(() => (updates === undefined ? gone : encodeLogprobs(pass?.targets ?? [], updates)));
+        return submit(() => {
+          if (updates === undefined) return gone;
+          const lists = (pass?.targets ?? []).map((targets) =>
+            Float32Array.from(targets, (target) => this.logprobOf(target, updates)),
+          );
+          // SkyRL's fsdp tells losses in backward passes only.
+          const tellsLoss =
+            this.backend === "jax" || (this.backend === "fsdp" && body["forward_only"] !== true);
+          return encodeLogprobs(lists, tellsLoss ? ["elementwise_loss", "logprobs"] : ["logprobs"]);
+        });
       case "/optim_step":
         return submit(() => {
           if (updates === undefined) return gone;
           this.models.set(model, updates + 1);
-          return { metrics: { "skyrl.ai/grad_norm": 2, "skyrl.ai/learning_rate": 0.1 } };
+          return { metrics: { "skyrl.ai/grad_norm": this.gradientNorm, "skyrl.ai/learning_rate": 0.1 } };
         });
       case "/save_weights": {
         const name = `tinker://${model}/weights/${String(body["path"])}`;
@@ -141,7 +199,18 @@ export class TinkerImitation {
         if (updates !== undefined) this.states.set(name, updates);
         return submit(() => (updates === undefined ? gone : { path: name }));
       }
+      case "/save_weights_for_sampler":
+        return submit(() =>
+          updates === undefined
+            ? gone
+            : body["path"] === undefined
+              ? { path: null, sampling_session_id: `sampling_${this.#count}` }
+              : { path: `tinker://${model}/${String(body["path"])}`, sampling_session_id: null },
+        );
       case "/load_weights":
+        // Any request before makes it too late; its own number does not make a repetition the same request.
+        if (!isFirst)
+          return status(400, `LoadWeights is not permitted with seq_id ${String(body["seq_id"])}`)(response);
         return submit(() => {
           this.models.set(model, this.states.get(String(body["path"])) ?? Number.NaN);
           return {};
@@ -159,9 +228,33 @@ export class TinkerImitation {
         return;
       }
       default:
-        return request.method === "DELETE" ? void response.writeHead(204).end() : status(404)(response);
+        if (request.method === "DELETE") return void response.writeHead(204).end();
+        if (route === "/archive")
+          return redirect(`${this.url}/api/v1${path.replace(/archive$/u, "download")}`)(response);
+        if (route === "/download") {
+          const tar = await tarOf(this.files);
+          response.writeHead(200, { "content-length": String(tar.length) });
+          return void response.end(tar);
+        }
+        return status(404)(response);
     }
   }
+}
+
+/** In SkyRL's words. */
+const fullOf = (body: Record<string, unknown>): string =>
+  (body["lora_config"] as { readonly rank: number }).rank === 0
+    ? "SkyRLTrainBackend already has a 'policy' model; multi-tenant training is only supported for LoRA (rank > 0)"
+    : "ray::FSDPPolicyWorkerBase.register_adapter() NotImplementedError: FSDPPolicyWorkerBase.register_adapter is not implemented: " +
+      "multi-tenant LoRA adapter management (the adapter store) is currently only supported on the Megatron backend.";
+
+async function tarOf(files: Readonly<Record<string, Uint8Array>>): Promise<Buffer> {
+  const tar = pack();
+  for (const [name, bytes] of Object.entries(files)) tar.entry({ name: `./${name}` }, Buffer.from(bytes));
+  tar.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of tar) chunks.push(Buffer.from(chunk as Uint8Array));
+  return Buffer.concat(chunks);
 }
 
 const isFailed = (result: unknown): result is { readonly failed: string } =>
@@ -203,8 +296,8 @@ function readTargets(datum: Uint8Array): number[] {
   return [];
 }
 
-function encodeLogprobs(targets: readonly (readonly number[])[], updates: number): Uint8Array {
-  const lists = targets.map((list) => Float32Array.from(list, (target) => logprobRule(target, updates)));
+/** The same values for each of the `outputs`: only log-probabilities are read. */
+function encodeLogprobs(lists: readonly Float32Array[], outputs: readonly string[]): Uint8Array {
   const offsets = new BigInt64Array(lists.length + 1);
   for (const [index, list] of lists.entries())
     offsets[index + 1] = (offsets[index] ?? 0n) + BigInt(list.byteLength);
@@ -212,14 +305,16 @@ function encodeLogprobs(targets: readonly (readonly number[])[], updates: number
   const writer = new BinaryWriter();
   writer.tag(1, WireType.LengthDelimited).string("scalar");
   writer.tag(2, WireType.LengthDelimited).fork();
-  writer.tag(2, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string("logprobs");
-  writer.tag(2, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).bytes(data);
-  writer
-    .tag(2, WireType.LengthDelimited)
-    .bytes(new Uint8Array(offsets.buffer))
-    .tag(3, WireType.Varint)
-    .int32(1);
-  writer.join().join();
+  for (const output of outputs) {
+    writer.tag(2, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string(output);
+    writer.tag(2, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).bytes(data);
+    writer
+      .tag(2, WireType.LengthDelimited)
+      .bytes(new Uint8Array(offsets.buffer))
+      .tag(3, WireType.Varint)
+      .int32(1);
+    writer.join().join();
+  }
   writer.tag(3, WireType.Varint).int64(lists.length).join();
   return writer.finish();
 }

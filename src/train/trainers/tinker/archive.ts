@@ -35,9 +35,7 @@ export async function unpackArchive(archive: NodeJS.ReadableStream, folder: stri
       return;
     }
     names.push(name);
-    const file = createWriteStream(join(folder, name));
-    file.on("error", next).on("finish", () => next());
-    stream.pipe(file);
+    pipeline(stream, createWriteStream(join(folder, name))).then(() => next(), next);
   });
   try {
     await pipeline(await unzipped(archive), files);

@@ -18,11 +18,49 @@ export interface BackendFacts {
   readonly adamPerStep: "learning-rate" | "all-but-clip";
   /** Whether one server holds several models at once. If not, one is unloaded before the next is made. */
   readonly severalModels: boolean;
+  /**
+   * Whether forward passes tell the loss of each token too, by which a server is known: SkyRL's jax backend does, its other two do not.
+   * Undefined where nobody has looked.
+   */
+  readonly forwardTellsLoss: boolean | undefined;
+  /**
+   * Under what name the server's own vLLM has a policy with adapters. `model-id`: they are registered under the model's id, beside the base
+   * model. `either`: so, or put into the base model's weights, as `merge_lora` says there. `none`: it has no vLLM of its own.
+   */
+  readonly servedAs: "model-id" | "either" | "none";
 }
 
 export const BACKEND_FACTS: Readonly<Record<BackendName, BackendFacts>> = {
-  fsdp: { reduction: "sum", targets: "next", adamPerStep: "learning-rate", severalModels: false },
-  megatron: { reduction: "sum", targets: "next", adamPerStep: "learning-rate", severalModels: false },
-  jax: { reduction: "mean", targets: "any", adamPerStep: "all-but-clip", severalModels: true },
-  hosted: { reduction: "sum", targets: "any", adamPerStep: "all-but-clip", severalModels: true },
+  fsdp: {
+    reduction: "sum",
+    targets: "next",
+    adamPerStep: "learning-rate",
+    severalModels: false,
+    forwardTellsLoss: false,
+    servedAs: "model-id",
+  },
+  megatron: {
+    reduction: "sum",
+    targets: "next",
+    adamPerStep: "learning-rate",
+    severalModels: false,
+    forwardTellsLoss: false,
+    servedAs: "either",
+  },
+  jax: {
+    reduction: "mean",
+    targets: "any",
+    adamPerStep: "all-but-clip",
+    severalModels: true,
+    forwardTellsLoss: true,
+    servedAs: "none",
+  },
+  hosted: {
+    reduction: "sum",
+    targets: "any",
+    adamPerStep: "all-but-clip",
+    severalModels: true,
+    forwardTellsLoss: undefined,
+    servedAs: "none",
+  },
 };

@@ -9,8 +9,14 @@ import { readTextFile, writeFileAtomic } from "../../../core/files.ts";
 
 const POINTER_FILE = "tinker.json";
 
+const statePath = z
+  .string()
+  .regex(/^tinker:\/\/[^/\s]+\/weights\/[^/\s]+$/u, "no tinker://MODEL/weights/NAME");
+
 const pointerSchema = z.object({
-  path: z.string().regex(/^tinker:\/\/[^/\s]+\/weights\/[^/\s]+$/u, "no tinker://MODEL/weights/NAME"),
+  path: statePath,
+  /** The state before, if the server still has it: who goes on from this one deletes both in turn. */
+  previous: statePath.optional(),
   base: z.string(),
   rank: z.int().nonnegative(),
 });
@@ -21,7 +27,7 @@ export async function writePointer(folder: string, pointer: Pointer): Promise<vo
 }
 
 /** @throws TrainError when the checkpoint is of another trainer or model. */
-export async function readPointer(folder: string, wanted: Omit<Pointer, "path">): Promise<Pointer> {
+export async function readPointer(folder: string, wanted: Pick<Pointer, "base" | "rank">): Promise<Pointer> {
   const path = join(folder, POINTER_FILE);
   const pointer = await readTextFile(path).then(
     (text) => pointerSchema.parse(JSON.parse(text)),

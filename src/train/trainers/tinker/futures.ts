@@ -12,9 +12,10 @@ const LOST = /not loaded|(?:model|session|future)\s+(?:\S+\s+)?not found/iu;
 export type Submit = () => Promise<string>;
 
 export async function resultOf(transport: TinkerTransport, what: string, submit: Submit): Promise<Answer> {
+  const startedMs = transport.clock.nowMs();
   for (let submission = 1; ; submission++) {
     try {
-      return await awaitResult(transport, what, await submit());
+      return await awaitResult(transport, what, await submit(), startedMs);
     } catch (error) {
       const isExpired = error instanceof StatusError && error.status === 410;
       if (!isExpired || submission > MOST_RESUBMISSIONS) throw lostOr(error, transport.name);
@@ -22,7 +23,12 @@ export async function resultOf(transport: TinkerTransport, what: string, submit:
   }
 }
 
-async function awaitResult(transport: TinkerTransport, what: string, id: string): Promise<Answer> {
+async function awaitResult(
+  transport: TinkerTransport,
+  what: string,
+  id: string,
+  startedMs: number,
+): Promise<Answer> {
   for (;;) {
     const answer = await transport
       .post("/retrieve_future", () => ({ request_id: id }))
@@ -33,7 +39,10 @@ async function awaitResult(transport: TinkerTransport, what: string, id: string)
         throw error;
       });
     if (answer.type === "protobuf") return answer;
-    if (pendingSchema.safeParse(answer.document).success) continue;
+    if (pendingSchema.safeParse(answer.document).success) {
+      transport.longWork.still(what, startedMs);
+      continue;
+    }
     const failed = failedSchema.safeParse(answer.document);
     if (failed.success) throw failure(transport.name, what, failed.data.error);
     return answer;

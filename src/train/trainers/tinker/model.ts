@@ -2,14 +2,17 @@
  * One model on a server: requests in the order of their sequence numbers, each retried under its own number, so that nothing is done
  * twice. Saves have no such protection: each attempt has a name of its own.
  */
+import { rm } from "node:fs/promises";
+
 import { TrainError } from "../../../core/errors.ts";
 import type { AdamParameters } from "../../trainer.ts";
+import { unpackArchive } from "./archive.ts";
 import type { BackendFacts } from "./backends.ts";
 import { binaryOf, lostOr, resultOf, type Submit, submitted } from "./futures.ts";
 import { splitByLimits } from "./limits.ts";
 import type { WireLoss } from "./reduction.ts";
 import type { TinkerSession } from "./session.ts";
-import type { TinkerTransport } from "./transport.ts";
+import { StatusError, type TinkerTransport } from "./transport.ts";
 import { modelSchema, optimizedSchema, parseDocument, savedSchema } from "./wire/documents.ts";
 import {
   decodePassResult,
@@ -39,6 +42,8 @@ export interface SampleRequest {
 
 export interface PassOutcome {
   readonly logprobs: readonly Float32Array[];
+  /** Of what the server answered for each datum. */
+  readonly outputs: ReadonlySet<string>;
   readonly metrics: ReadonlyMap<string, number>;
 }
 
@@ -53,28 +58,29 @@ export class TinkerModel {
     this.#transport = transport;
   }
 
+  /** @param onRepeat Called before the request is made once more: an earlier one may have made a model whose id nobody heard. */
   static async create(
     transport: TinkerTransport,
     session: TinkerSession,
     choice: ModelChoice,
+    onRepeat: () => void,
   ): Promise<TinkerModel> {
     const path = "/create_model";
     let id = "";
+    const { base, rank, seed } = choice;
+    const body = {
+      session_id: session.id,
+      model_seq_id: 0,
+      base_model: base,
+      lora_config: { rank, seed, train_attn: true, train_mlp: true, train_unembed: false },
+      type: "create_model",
+    };
     const submit: Submit = async () => {
       const { document } = await transport
-        .post(path, () => ({
-          session_id: session.id,
-          model_seq_id: 0,
-          base_model: choice.base,
-          lora_config: {
-            rank: choice.rank,
-            seed: choice.seed,
-            train_attn: true,
-            train_mlp: true,
-            train_unembed: false,
-          },
-          type: "create_model",
-        }))
+        .post(path, (attempt) => {
+          if (attempt > 0) onRepeat();
+          return body;
+        })
         .catch((error: unknown) => {
           throw lostOr(error, transport.name);
         });
@@ -86,17 +92,28 @@ export class TinkerModel {
     return new TinkerModel(id, transport);
   }
 
-  /** @param path `tinker://...` of a saved state. Only as the first request of a model. */
-  async load(path: string): Promise<void> {
-    await this.#ordered("loading the checkpoint", (sequence) =>
-      this.#submit("/load_weights", () => ({
-        model_id: this.id,
-        path,
-        optimizer: true,
-        seq_id: sequence,
-        type: "load_weights",
-      })),
-    );
+  /**
+   * Only as the first request of a model.
+   * @param path `tinker://...` of a saved state.
+   * @returns `too-late` where the model has had a request: an earlier attempt whose answer was lost. What became of it is not known.
+   */
+  async load(path: string): Promise<"loaded" | "too-late"> {
+    try {
+      await this.#ordered("loading the checkpoint", (sequence) =>
+        this.#submit("/load_weights", () => ({
+          model_id: this.id,
+          path,
+          optimizer: true,
+          seq_id: sequence,
+          type: "load_weights",
+        })),
+      );
+      return "loaded";
+    } catch (error) {
+      const { status, message } = error instanceof StatusError ? error : { status: 0, message: "" };
+      if (status === 400 && message.includes("LoadWeights is not permitted")) return "too-late";
+      throw error;
+    }
   }
 
   async pass(
@@ -126,10 +143,11 @@ export class TinkerModel {
     const results = answers.map((answer) => decodePassResult(binaryOf(answer, name), name));
     const logprobs = results.flatMap((result) => result.logprobs);
     for (const [index, { tokens }] of data.entries()) checkLogprobs(name, logprobs[index], tokens.length);
-    return { logprobs, metrics: new Map(results.flatMap(({ metrics }) => [...metrics])) };
+    const outputs = new Set(results.flatMap((result) => result.outputs));
+    return { logprobs, outputs, metrics: new Map(results.flatMap(({ metrics }) => [...metrics])) };
   }
 
-  /** @returns The gradient's norm, as the server says it. */
+  /** @returns The gradient's norm, as the server says it; NaN for one that is not finite. */
   async optimStep(adam: AdamParameters, facts: BackendFacts): Promise<number> {
     const everything = {
       beta1: adam.beta1,
@@ -150,7 +168,8 @@ export class TinkerModel {
     );
     const { metrics } = parseDocument(optimizedSchema, answer.document, `${this.#transport.name}/optim_step`);
     const norm = metrics?.["skyrl.ai/grad_norm"];
-    if (norm !== undefined && norm !== null) return norm;
+    // SkyRL writes NaN and infinity as null; what is not there is something else.
+    if (norm !== undefined) return norm ?? Number.NaN;
     throw new TrainError(
       `the trainer server at ${this.#transport.name} does not say the gradient's norm (skyrl.ai/grad_norm), without which divergence cannot be seen. ` +
         "Its optimizer must report one.",
@@ -204,10 +223,8 @@ export class TinkerModel {
   }
 
   /** Frees room on the server. What cannot be deleted stays there. */
-  async forget(kind: "weights" | "sampler_weights", name: string): Promise<void> {
-    await this.#transport
-      .delete(`/training_runs/${this.id}/checkpoints/${kind}/${name}`)
-      .catch(() => undefined);
+  forget(name: string): Promise<void> {
+    return forgetFiles(this.#transport, `tinker://${this.id}/sampler_weights/${name}`);
   }
 
   async sample(session: string, order: number, request: SampleRequest): Promise<readonly SampledSequence[]> {
@@ -234,9 +251,13 @@ export class TinkerModel {
     return sequences;
   }
 
-  /** A tar archive of published weights. */
-  archive(name: string): Promise<NodeJS.ReadableStream> {
-    return this.#transport.download(`/training_runs/${this.id}/checkpoints/${name}/archive`);
+  /** Puts published weights into `folder`, which is emptied before. @returns The names of its files. */
+  unpack(name: string, folder: string): Promise<string[]> {
+    const path = `/training_runs/${this.id}/checkpoints/${name}/archive`;
+    return this.#transport.download(path, async (body) => {
+      await rm(folder, { recursive: true, force: true });
+      return await unpackArchive(body, folder);
+    });
   }
 
   async unload(): Promise<void> {
@@ -263,6 +284,12 @@ export class TinkerModel {
   }
 }
 
+/** @param path `tinker://MODEL/...`, also of a model that is no longer loaded. What cannot be deleted stays there. */
+export async function forgetFiles(transport: TinkerTransport, path: string): Promise<void> {
+  const [model = "", ...rest] = path.slice("tinker://".length).split("/");
+  await transport.delete(`/training_runs/${model}/checkpoints/${rest.join("/")}`).catch(() => undefined);
+}
+
 /** Some servers fill in zeros where they have no log-probabilities; a run of tokens that are all certain does not happen. */
 const SUSPICIOUS_ZEROS = 16;
 
@@ -272,9 +299,14 @@ function checkLogprobs(name: string, logprobs: Float32Array | undefined, length:
       ? `${logprobs?.length ?? "no"} log-probabilities for ${length} tokens`
       : logprobs.length >= SUSPICIOUS_ZEROS && logprobs.every((value) => value === 0)
         ? `log-probabilities that are all 0 for ${length} tokens`
-        : logprobs.some((value) => Number.isNaN(value))
-          ? "log-probabilities that are not numbers"
-          : undefined;
+        : undefined;
+  if (broken === undefined && logprobs?.some((value) => Number.isNaN(value)) === true) {
+    throw new TrainError(
+      `${name}: it answered log-probabilities that are not numbers: training has diverged. The last checkpoint is kept; lower the learning rate, ` +
+        "or lengthen the warm-up.",
+      { code: "train-diverged" },
+    );
+  }
   if (broken === undefined) return;
   throw new TrainError(`${name}: it answered ${broken}; without them no loss is right.`, {
     code: "trainer-unavailable",

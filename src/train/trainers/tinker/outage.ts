@@ -1,20 +1,34 @@
-/** A server that is away: told once when it goes, now and then while it is, and once when it is back. Shared by all requests. */
+/** What people are told while they wait: a server that is away, and one that has been at work for long. Shared by all requests. */
 import type { Clock } from "../../../core/clock.ts";
 
 export type OutageNews =
-  | { readonly type: "away"; readonly reason: string; readonly awayMs: number; readonly patienceMs: number }
-  | { readonly type: "back"; readonly awayMs: number };
+  | {
+      readonly type: "away";
+      readonly reason: string;
+      readonly awayMs: number;
+      readonly patienceMs: number;
+      /** Nothing was said of this outage before. */
+      readonly isFirst: boolean;
+    }
+  | { readonly type: "back"; readonly awayMs: number }
+  /** `what` is being done; nothing is wrong that can be seen from here. */
+  | { readonly type: "at-work"; readonly what: string; readonly forMs: number };
+
+export type TellNews = (news: OutageNews) => void;
 
 const REMIND_EVERY_MS = 15_000;
 
+/** Told once when it goes, now and then while it is away, and once when it is back. */
 export class Outage {
   readonly #clock: Clock;
   readonly #patienceMs: number;
-  readonly #tell: ((news: OutageNews) => void) | undefined;
+  readonly #tell: TellNews | undefined;
   #sinceMs: number | undefined;
-  #toldMs = 0;
+  #isTold = false;
+  /** Kept from one outage to the next: a server that comes and goes is not told of each time. */
+  #toldMs: number | undefined;
 
-  constructor(clock: Clock, patienceMs: number, tell?: (news: OutageNews) => void) {
+  constructor(clock: Clock, patienceMs: number, tell?: TellNews) {
     this.#clock = clock;
     this.#patienceMs = patienceMs;
     this.#tell = tell;
@@ -22,17 +36,48 @@ export class Outage {
 
   failed(reason: string): void {
     const nowMs = this.#clock.nowMs();
-    const isFirst = this.#sinceMs === undefined;
     this.#sinceMs ??= nowMs;
-    if (!isFirst && nowMs - this.#toldMs < REMIND_EVERY_MS) return;
+    if (this.#toldMs !== undefined && nowMs - this.#toldMs < REMIND_EVERY_MS) return;
+    const isFirst = !this.#isTold;
     this.#toldMs = nowMs;
-    this.#tell?.({ type: "away", reason, awayMs: nowMs - this.#sinceMs, patienceMs: this.#patienceMs });
+    this.#isTold = true;
+    this.#tell?.({
+      type: "away",
+      reason,
+      awayMs: nowMs - this.#sinceMs,
+      patienceMs: this.#patienceMs,
+      isFirst,
+    });
   }
 
   answered(): void {
     if (this.#sinceMs === undefined) return;
     const awayMs = this.#clock.nowMs() - this.#sinceMs;
     this.#sinceMs = undefined;
+    if (!this.#isTold) return;
+    this.#isTold = false;
     this.#tell?.({ type: "back", awayMs });
+  }
+}
+
+const LONG_WORK_MS = 120_000;
+
+/** Told after two minutes, and each time that it has taken twice as long; of many requests under way together, one speaks. */
+export class LongWork {
+  readonly #clock: Clock;
+  readonly #tell: TellNews | undefined;
+  #quietUntilMs = 0;
+
+  constructor(clock: Clock, tell?: TellNews) {
+    this.#clock = clock;
+    this.#tell = tell;
+  }
+
+  still(what: string, sinceMs: number): void {
+    const nowMs = this.#clock.nowMs();
+    const forMs = nowMs - sinceMs;
+    if (forMs < LONG_WORK_MS || nowMs < this.#quietUntilMs) return;
+    this.#quietUntilMs = nowMs + forMs;
+    this.#tell?.({ type: "at-work", what, forMs });
   }
 }

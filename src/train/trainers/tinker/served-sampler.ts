@@ -11,7 +11,6 @@ import { errorMessage, TrainError } from "../../../core/errors.ts";
 import type { Engine } from "../../../engines/engine.ts";
 import { openEngine } from "../../../engines/open-engine.ts";
 import { parseEngineSpec } from "../../../engines/spec.ts";
-import { unpackArchive } from "./archive.ts";
 import { stateName } from "./checkpoint.ts";
 import type { PolicyAccess } from "./tinker-trainer.ts";
 
@@ -41,7 +40,7 @@ export async function servedSampler(
     await published.release();
   };
   try {
-    await unpackArchive(await published.archive(), folder);
+    await published.unpack(folder);
     for (const url of urls) await tell(url, "load_lora_adapter", { lora_name: name, lora_path: folder });
     return closingAlso(await openEngine(withModel(spec, name), { contextSize }), release);
   } catch (error) {

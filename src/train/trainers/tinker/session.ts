@@ -14,8 +14,8 @@ export class TinkerSession {
   private constructor(id: string, transport: TinkerTransport, heartbeatMs: number) {
     this.id = id;
     this.#timer = setInterval(() => {
-      // A beat that is missed is made up by the next one; what a long silence means, the other requests find out.
-      transport.once("/session_heartbeat", { session_id: id, type: "session_heartbeat" }).catch(() => {});
+      // A beat that is missed is made up by the next one; what a long silence means, the transport finds out.
+      transport.beat("/session_heartbeat", { session_id: id, type: "session_heartbeat" }).catch(() => {});
     }, heartbeatMs);
     // It keeps the session alive, not this process.
     this.#timer.unref();

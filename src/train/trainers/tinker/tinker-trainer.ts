@@ -7,8 +7,11 @@ import type { Engine } from "../../../engines/engine.ts";
 import type { AdamParameters, Datum, ForwardResult, LossName, OptimResult, Trainer } from "../../trainer.ts";
 import { BACKEND_FACTS, type BackendFacts, type BackendName } from "./backends.ts";
 import { readPointer, stateName, writePointer } from "./checkpoint.ts";
-import { type ModelChoice, TinkerModel } from "./model.ts";
+import { makeModel } from "./make-model.ts";
+import { forgetFiles, type ModelChoice, type PassOutcome, type TinkerModel } from "./model.ts";
 import { askingDatum, MEAN_LOSS, SUM_LOSS, wireDatum } from "./reduction.ts";
+import type { WireDatum } from "./wire/protobuf.ts";
+import { checkBackend, probeOf } from "./known-backend.ts";
 import type { PolicySource } from "./sampler/policy-source.ts";
 import { TinkerSession } from "./session.ts";
 import { gatherLogprobs, placeTargets } from "./targets.ts";
@@ -17,13 +20,15 @@ import { capabilitiesSchema, parseDocument } from "./wire/documents.ts";
 
 /** Weights as they were when it was made; used up by {@link release}. */
 export interface PublishedWeights {
-  /** A tar archive, plain or gzipped. */
-  readonly archive: () => Promise<NodeJS.ReadableStream>;
+  /** Puts them into a folder of their own, as files. @returns Their names. */
+  readonly unpack: (folder: string) => Promise<string[]>;
   readonly release: () => Promise<void>;
 }
 
 /** What a sampler or an exporter needs of this trainer. */
 export interface PolicyAccess {
+  /** The model's id on the server. */
+  readonly modelId: string;
   /** The server's own sampler with the weights of this moment. */
   openSource(): Promise<PolicySource>;
   publish(): Promise<PublishedWeights>;
@@ -39,12 +44,17 @@ export interface TinkerTrainerOptions {
   readonly heartbeatMs?: number;
 }
 
+/** Answers that are lost more often have another reason. */
+const MOST_LOADS = 3;
+
 export class TinkerTrainer implements Trainer, PolicyAccess {
   readonly base: string;
   readonly #options: TinkerTrainerOptions;
   readonly #facts: BackendFacts;
-  readonly #session: TinkerSession;
+  #session: TinkerSession;
   #model: TinkerModel;
+  /** Settled once the server turned out to be of the backend that was named. */
+  #known: Promise<void> | undefined;
   /** Changes with the weights: what was made before is of others. */
   #version = 0;
   /** Of the gradients that lie on the server: their scale, and the datums that they are divided by. */
@@ -53,7 +63,8 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
   #names = 0;
   /** The first sign that the server no longer has the model: also when those who met it went on. */
   #lost: TrainError | undefined;
-  #saved: { readonly model: TinkerModel; readonly name: string }[] = [];
+  /** Paths of the states that the server keeps for this run, the oldest first. */
+  #saved: string[] = [];
 
   private constructor(
     options: TinkerTrainerOptions,
@@ -72,14 +83,13 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
   static async connect(options: TinkerTrainerOptions): Promise<TinkerTrainer> {
     const { transport } = options;
     const base = await chooseBase(transport, options.model.base);
-    const session = await TinkerSession.open(transport, options.heartbeatMs);
-    try {
-      const model = await TinkerModel.create(transport, session, { ...options.model, base });
-      return new TinkerTrainer(options, session, model, base);
-    } catch (error) {
-      session.close();
-      throw error;
-    }
+    const reopen = () => TinkerSession.open(transport, options.heartbeatMs);
+    const made = await makeModel(transport, await reopen(), { ...options.model, base }, reopen);
+    return new TinkerTrainer(options, made.session, made.model, base);
+  }
+
+  get modelId(): string {
+    return this.#model.id;
   }
 
   /** Set when the server turned out to have lost the model, whoever was told. */
@@ -89,12 +99,15 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
 
   async forward(data: readonly Datum[]): Promise<ForwardResult> {
     const placed = placeTargets(data, this.#facts.targets);
-    const { logprobs } = await this.#model.pass(placed.map(askingDatum), SUM_LOSS, true);
+    const { logprobs } = await this.#ask(placed.map(askingDatum));
     return resultOf(data, gatherLogprobs(data, placed, logprobs));
   }
 
   async forwardBackward(data: readonly Datum[], loss: LossName): Promise<ForwardResult> {
     loss satisfies "cross_entropy";
+    // Before any gradient: what an averaging server makes of weights that are to be summed is of any size.
+    this.#known ??= this.#probe(data);
+    await this.#known;
     const placed = placeTargets(data, this.#facts.targets);
     this.#scale ??= placed.length;
     const scale = this.#scale;
@@ -109,6 +122,8 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
   }
 
   async optimStep(adam: AdamParameters): Promise<OptimResult> {
+    // Behind the pass that was asked for before, as that waits for the same.
+    await this.#known;
     const { reduction } = this.#facts;
     const correction = reduction === "sum" || this.#scale === undefined ? 1 : this.#accumulated / this.#scale;
     this.#scale = undefined;
@@ -163,9 +178,9 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
             { code: "train-invalid" },
           );
         }
-        return (await this.#noting(model.pass(questions.map(askingDatum), SUM_LOSS, true))).logprobs;
+        return (await this.#noting(this.#ask(questions.map(askingDatum)))).logprobs;
       },
-      release: () => model.forget("sampler_weights", checkpoint),
+      release: () => model.forget(checkpoint),
     };
   }
 
@@ -173,37 +188,53 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
     const model = this.#model;
     const name = await model.publish(stateName("weights", ++this.#names));
     return {
-      archive: () => model.archive(name),
-      release: () => model.forget("sampler_weights", name),
+      unpack: (folder) => model.unpack(name, folder),
+      release: () => model.forget(name),
     };
   }
 
   /** The server keeps the state; `folder` gets a file that says where. The last two states are kept there. */
   async save(folder: string): Promise<void> {
-    const model = this.#model;
-    const path = await model.save(stateName("state", ++this.#names));
-    const { rank } = this.#options.model;
-    await writePointer(folder, { path, base: this.base, rank });
-    this.#saved.push({ model, name: path.slice(path.lastIndexOf("/") + 1) });
-    while (this.#saved.length > 2) {
-      const oldest = this.#saved.shift();
-      await oldest?.model.forget("weights", oldest.name);
-    }
+    const path = await this.#model.save(stateName("state", ++this.#names));
+    const { transport, model } = this.#options;
+    const previous = this.#saved.at(-1);
+    await writePointer(folder, {
+      path,
+      ...(previous === undefined ? {} : { previous }),
+      base: this.base,
+      rank: model.rank,
+    });
+    this.#saved.push(path);
+    for (const oldest of this.#saved.splice(0, this.#saved.length - 2)) await forgetFiles(transport, oldest);
   }
 
   /** A new model with the state that is there: the protocol loads into nothing else. */
   async load(folder: string): Promise<void> {
-    const { transport, backend, model } = this.#options;
+    const { transport, backend, model, heartbeatMs } = this.#options;
     const pointer = await readPointer(folder, { base: this.base, rank: model.rank });
-    const before = this.#model;
-    if (!BACKEND_FACTS[backend].severalModels) await before.unload();
-    const fresh = await TinkerModel.create(transport, this.#session, { ...model, base: this.base });
-    await fresh.load(pointer.path);
-    this.#model = fresh;
-    this.#version++;
-    this.#scale = undefined;
-    this.#accumulated = 0;
-    if (BACKEND_FACTS[backend].severalModels) await before.unload();
+    const { severalModels } = BACKEND_FACTS[backend];
+    const choice = { ...model, base: this.base };
+    const reopen = () => TinkerSession.open(transport, heartbeatMs);
+    for (let attempt = 1; ; attempt++) {
+      const before = this.#model;
+      if (!severalModels) await before.unload();
+      const made = await makeModel(transport, this.#session, choice, reopen);
+      this.#session = made.session;
+      this.#model = made.model;
+      this.#version++;
+      this.#scale = undefined;
+      this.#accumulated = 0;
+      const outcome = await made.model.load(pointer.path);
+      if (severalModels) await before.unload();
+      if (outcome === "loaded") break;
+      if (attempt === MOST_LOADS) {
+        throw new TrainError(
+          `the trainer server at ${transport.name} loads no checkpoint: its answers were lost ${attempt} times.`,
+          { code: "trainer-unavailable", retryable: true },
+        );
+      }
+    }
+    this.#saved = [...(pointer.previous === undefined ? [] : [pointer.previous]), pointer.path];
   }
 
   async export(folder: string): Promise<void> {
@@ -219,6 +250,23 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
     } finally {
       await weights.release();
     }
+  }
+
+  /** A forward pass; the first one shows what kind of server answers. */
+  async #ask(data: readonly WireDatum[]): Promise<PassOutcome> {
+    const outcome = await this.#model.pass(data, SUM_LOSS, true);
+    if (this.#known === undefined && outcome.outputs.size > 0) {
+      checkBackend(this.#options.transport.name, this.#options.backend, outcome.outputs);
+      this.#known = Promise.resolve();
+    }
+    return outcome;
+  }
+
+  async #probe(data: readonly Datum[]): Promise<void> {
+    const [first] = data;
+    if (first === undefined || this.#facts.forwardTellsLoss === undefined) return;
+    const { outputs } = await this.#model.pass([askingDatum(probeOf(first))], SUM_LOSS, true);
+    checkBackend(this.#options.transport.name, this.#options.backend, outputs);
   }
 
   /** A rollout that fails is recorded and passed over; that its model is gone is not. */

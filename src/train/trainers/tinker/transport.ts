@@ -1,16 +1,18 @@
 /**
- * Requests to a trainer server. What may work later is asked again, with pauses that grow and vary (429, 5xx, nobody listening), as long as
- * patience lasts; what cannot is an error at once. Bounded in time and size.
+ * Requests to a trainer server. What may work later is asked again (429, 5xx, nobody listening), as long as patience lasts; what cannot is an
+ * error at once. Bounded in time and size.
  */
-import { setTimeout as pause } from "node:timers/promises";
+import { setMaxListeners } from "node:events";
 
-import { Agent, request } from "undici";
+import { Agent, type Dispatcher, request } from "undici";
 
 import { type Clock, systemClock } from "../../../core/clock.ts";
-import { errorMessage, TrainError, WireError } from "../../../core/errors.ts";
+import { DataError, errorMessage, SplitReasonError, TrainError, WireError } from "../../../core/errors.ts";
 import type { Rng } from "../../../core/rng.ts";
 import type { Secret } from "../../../engines/http/credentials.ts";
-import { Outage, type OutageNews } from "./outage.ts";
+import { type Again, againAfter, codeOf, isOfConnection, isOfThisMachine } from "./connection-errors.ts";
+import { LongWork, type OutageNews } from "./outage.ts";
+import { type Attempt, Patience } from "./patience.ts";
 import { PROTOBUF } from "./wire/protobuf.ts";
 
 export interface TransportOptions {
@@ -27,6 +29,8 @@ export interface TransportOptions {
   readonly signal?: AbortSignal;
   /** Before the first repetition; doubles up to 40 times as much. Default 500. */
   readonly firstPauseMs?: number;
+  /** A long poll is answered after 300 s at the latest; it is given up before, and asked again. Default 60,000. */
+  readonly answerTimeoutMs?: number;
 }
 
 export interface Answer {
@@ -45,35 +49,44 @@ export class StatusError extends WireError {
   }
 }
 
-type Attempt =
-  | { readonly type: "answer"; readonly answer: Answer }
-  | { readonly type: "again"; readonly reason: string; readonly afterMs?: number; readonly most?: number };
-
-/** A long poll is answered after 300 s at the latest; it is given up before, and asked again. */
 const ANSWER_TIMEOUT_MS = 60_000;
+/** SkyRL reads the whole file, from wherever it lies, before it sends the first byte. */
+const FIRST_BYTE_TIMEOUT_MS = 900_000;
 const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
 const MOST_ERROR_BYTES = 64 * 1024;
-const GROWTH = 40;
 /** A server that fails is not away: it may have a fault that repeats. */
 const MOST_FAILURES = 6;
+/** An archive that ended too early, or is none. */
+const MOST_BROKEN_ARCHIVES = 3;
+/** Of heartbeats in a row, after which a server that does not answer is not taken to be at work. */
+const MISSED_BEATS = 2;
 
 export class TinkerTransport {
   readonly name: string;
   readonly clock: Clock;
   readonly #options: TransportOptions;
+  readonly patience: Patience;
+  readonly longWork: LongWork;
   readonly #agent: Agent;
-  readonly #outage: Outage;
   readonly #life = new AbortController();
+  #missedBeats = 0;
 
   constructor(options: TransportOptions) {
     this.#options = options;
     this.name = options.url;
     this.clock = options.clock ?? systemClock;
-    this.#outage = new Outage(this.clock, options.patienceMs, options.onOutage);
+    const { patienceMs, rng, onOutage, signal, firstPauseMs = 500 } = options;
+    // Each request under way listens to it, and there are many.
+    setMaxListeners(0, this.#life.signal);
+    const signals = signal === undefined ? [this.#life.signal] : [signal, this.#life.signal];
+    const { name, clock } = this;
+    this.patience = new Patience({ name, clock, patienceMs, rng, onNews: onOutage, signals, firstPauseMs });
+    this.longWork = new LongWork(clock, onOutage);
+    const timeout = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
     this.#agent = new Agent({
       connect: { timeout: 5_000 },
-      headersTimeout: ANSWER_TIMEOUT_MS,
-      bodyTimeout: ANSWER_TIMEOUT_MS,
+      headersTimeout: timeout,
+      bodyTimeout: timeout,
     });
   }
 
@@ -90,31 +103,69 @@ export class TinkerTransport {
     return this.#patiently(path, "POST", body);
   }
 
-  /** One attempt, without patience: for heartbeats, which come again anyway. */
+  /** One attempt, without patience. */
   async once(path: string, body: unknown): Promise<void> {
     await this.#attempt(path, "POST", body);
   }
 
-  /** A body of any length, following redirections on the same server. The caller reads or destroys it. */
-  async download(path: string): Promise<NodeJS.ReadableStream> {
-    let url = `${this.#options.url}/api/v1${path}`;
+  /** The same for heartbeats, which come again anyway: whether they arrive tells a server at work from one that is away. */
+  async beat(path: string, body: unknown): Promise<void> {
+    const outcome = await this.#attempt(path, "POST", body).catch((error: unknown) => {
+      if (error instanceof TrainError) throw error;
+      return undefined;
+    });
+    this.#missedBeats = outcome?.type === "again" ? this.#missedBeats + 1 : 0;
+  }
+
+  /**
+   * A body of any length, following redirections. Fetching and using it are one: when it breaks off, both are done again.
+   * @param use Reads the body to its end. A DataError is tried a few times more, unless a file on this machine is the cause.
+   * @throws TrainError when patience ends, StatusError for what there is not, the last DataError.
+   */
+  download<Result>(path: string, use: (body: NodeJS.ReadableStream) => Promise<Result>): Promise<Result> {
+    return this.patience.repeat(path, async (): Promise<Attempt<Result>> => {
+      this.#throwIfClosed();
+      let isHere = false;
+      try {
+        const found = await this.#open(path);
+        if (found.type === "again") return found;
+        const body = found.answer;
+        // What is destroyed before its end says so, to nobody.
+        body.on("error", () => undefined);
+        try {
+          isHere = true;
+          return { type: "answer", answer: await use(body) };
+        } finally {
+          body.destroy();
+        }
+      } catch (error) {
+        this.#throwIfClosed();
+        const isRaw = !(error instanceof SplitReasonError);
+        if (isOfConnection(error) || (isRaw && !isHere)) return againAfter(error);
+        if (isRaw || isOfThisMachine(error)) throw cannotBePut(error);
+        if (!(error instanceof DataError)) throw error;
+        return { type: "again", reason: errorMessage(error), most: MOST_BROKEN_ARCHIVES, error };
+      }
+    });
+  }
+
+  async #open(path: string): Promise<Attempt<Dispatcher.ResponseData["body"]>> {
+    const own = new URL(`${this.#options.url}/api/v1${path}`);
+    let url = own;
     for (let hop = 0; hop < 4; hop++) {
       const answer = await request(url, {
         dispatcher: this.#agent,
-        headers: this.#headers(),
+        // The key is for this server only; an archive elsewhere (object storage) is fetched without it.
+        headers: url.origin === own.origin ? this.#headers() : {},
+        headersTimeout: FIRST_BYTE_TIMEOUT_MS,
         signal: this.#life.signal,
       });
-      if (answer.statusCode < 300) return answer.body;
+      if (answer.statusCode < 300) return { type: "answer", answer: answer.body };
       const place = answer.headers["location"];
-      const said = await readBytes(answer.body, MOST_ERROR_BYTES, url).catch(() => new Uint8Array());
+      const said = await readBytes(answer.body, MOST_ERROR_BYTES, path).catch(() => new Uint8Array());
       if (answer.statusCode >= 400 || typeof place !== "string")
-        throw new StatusError(this.#message(path, answer.statusCode, said), answer.statusCode);
-      const next = new URL(place, url);
-      if (next.origin !== new URL(url).origin) {
-        // The key is for this server only; an archive elsewhere (object storage) is fetched without it.
-        return (await request(next, { dispatcher: this.#agent, signal: this.#life.signal })).body;
-      }
-      url = next.href;
+        return this.#judge(path, answer.statusCode, said, answer.headers["retry-after"]);
+      url = new URL(place, url);
     }
     throw new WireError(`${this.name}${path}: it redirects without end.`, { code: "wire-invalid" });
   }
@@ -124,56 +175,15 @@ export class TinkerTransport {
     await this.#agent.destroy();
   }
 
-  async #patiently(
+  #patiently(
     path: string,
     method: "GET" | "POST" | "DELETE",
     body: (attempt: number) => unknown,
   ): Promise<Answer> {
-    const { patienceMs, rng, firstPauseMs = 500 } = this.#options;
-    let sinceMs: number | undefined;
-    let failures = 0;
-    for (let attempt = 0; ; attempt++) {
-      const outcome = await this.#attempt(path, method, body(attempt));
-      if (outcome.type === "answer") {
-        this.#outage.answered();
-        return outcome.answer;
-      }
-      const nowMs = this.clock.nowMs();
-      sinceMs ??= nowMs;
-      if (outcome.most !== undefined && ++failures >= outcome.most)
-        throw this.#givenUp(path, `${failures} times: ${outcome.reason}`);
-      const longest = firstPauseMs * Math.min(GROWTH, 2 ** attempt);
-      const waitMs = Math.max(outcome.afterMs ?? 0, longest * (0.5 + 0.5 * rng.next()));
-      if (nowMs - sinceMs + waitMs > patienceMs)
-        throw this.#givenUp(path, `for ${Math.round(patienceMs / 1000)} s: ${outcome.reason}`);
-      this.#outage.failed(outcome.reason);
-      await this.#pause(waitMs);
-    }
+    return this.patience.repeat(path, (count) => this.#attempt(path, method, body(count)));
   }
 
-  async #pause(waitMs: number): Promise<void> {
-    const { signal } = this.#options;
-    const either = signal === undefined ? this.#life.signal : AbortSignal.any([signal, this.#life.signal]);
-    try {
-      await pause(waitMs, undefined, { signal: either });
-    } catch {
-      this.#throwIfClosed();
-      throw new TrainError(
-        `stopped while the trainer server at ${this.name} was away; the same command goes on from the last checkpoint.`,
-        { code: "aborted", cause: signal?.reason },
-      );
-    }
-  }
-
-  #givenUp(path: string, what: string): TrainError {
-    return new TrainError(
-      `the trainer server at ${this.name} cannot be used (${path}), ${what}. Start it again, then run the same command to go on from the last checkpoint; ` +
-        `patience=SECONDS in --trainer waits longer.`,
-      { code: "trainer-unavailable", retryable: true },
-    );
-  }
-
-  async #attempt(path: string, method: "GET" | "POST" | "DELETE", body: unknown): Promise<Attempt> {
+  async #attempt(path: string, method: "GET" | "POST" | "DELETE", body: unknown): Promise<Attempt<Answer>> {
     this.#throwIfClosed();
     const isBinary = body instanceof Uint8Array;
     try {
@@ -187,6 +197,8 @@ export class TinkerTransport {
       const { statusCode: status } = answer;
       if (status >= 300) {
         const said = await readBytes(answer.body, MOST_ERROR_BYTES, path).catch(() => new Uint8Array());
+        // Still at work.
+        if (status === 408) return STILL_AT_WORK;
         return this.#judge(path, status, said, answer.headers["retry-after"]);
       }
       const bytes = await readBytes(answer.body, MOST_ANSWER_BYTES, `${this.name}${path}`);
@@ -196,29 +208,28 @@ export class TinkerTransport {
     } catch (error) {
       this.#throwIfClosed();
       if (error instanceof WireError) throw error;
-      const code = codeOf(error);
       // A result that is not there yet: the server keeps the connection open longer than we do.
-      if (code === "UND_ERR_HEADERS_TIMEOUT" && path === "/retrieve_future") return STILL_AT_WORK;
-      return { type: "again", reason: REASONS[code] ?? `${errorMessage(error)}${code && ` (${code})`}` };
+      const isPoll = codeOf(error) === "UND_ERR_HEADERS_TIMEOUT" && path === "/retrieve_future";
+      if (isPoll && this.#missedBeats < MISSED_BEATS) return STILL_AT_WORK;
+      return againAfter(error);
     }
   }
 
-  #judge(path: string, status: number, said: Uint8Array, retryAfter: unknown): Attempt {
+  #judge(path: string, status: number, said: Uint8Array, retryAfter: unknown): Again {
     const message = this.#message(path, status, said);
     const seconds = Number(retryAfter);
     const after = Number.isFinite(seconds) && seconds > 0 ? { afterMs: seconds * 1000 } : {};
-    // 408: still at work. 425: a checkpoint that is still being written.
-    if (status === 408) return STILL_AT_WORK;
-    if (status === 425 || status === 429 || (status > 500 && status < 600))
+    // 425: a checkpoint that is still being written.
+    if (status === 408 || status === 425 || status === 429 || (status > 500 && status < 600))
       return { type: "again", reason: message, ...after };
     if (status === 500) return { type: "again", reason: message, most: MOST_FAILURES, ...after };
     throw new StatusError(message, status);
   }
 
   #message(path: string, status: number, said: Uint8Array): string {
-    const text = new TextDecoder().decode(said).replaceAll(/\s+/gu, " ").trim().slice(0, 400);
+    const text = new TextDecoder().decode(said).replaceAll(/\s+/gu, " ").trim();
     const clean = this.#options.key?.removeFrom(text) ?? text;
-    return `${this.name}${path}: it answered ${status}${clean === "" ? "" : `: ${clean}`}${ADVICE[status] ?? ""}`;
+    return `${this.name}${path}: it answered ${status}${clean === "" ? "" : `: ${shortened(clean)}`}${ADVICE[status] ?? ""}`;
   }
 
   #headers(): Record<string, string> {
@@ -250,7 +261,7 @@ export class TinkerTransport {
   }
 }
 
-const STILL_AT_WORK: Attempt = {
+const STILL_AT_WORK: Attempt<Answer> = {
   type: "answer",
   answer: { type: "json", bytes: new Uint8Array(), document: { type: "try_again" } },
 };
@@ -261,22 +272,18 @@ const ADVICE: Readonly<Record<number, string>> = {
   409: " (a sequence number was used for two requests: please report this)",
 };
 
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nobody listens there",
-  ENOTFOUND: "there is no such host",
-  ECONNRESET: "the connection was cut",
-  EPIPE: "the connection was cut",
-  UND_ERR_SOCKET: "the connection was cut",
-  UND_ERR_CONNECT_TIMEOUT: "no connection came about in time",
-  UND_ERR_HEADERS_TIMEOUT: "no answer came in time",
-  UND_ERR_BODY_TIMEOUT: "its answer broke off",
-};
+const cannotBePut = (cause: unknown): DataError =>
+  new DataError(
+    `the weights that the trainer server sent cannot be put on this machine: ${errorMessage(cause)}.`,
+    {
+      code: "file-unreadable",
+      cause,
+    },
+  );
 
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return "";
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return code === "" && error.cause !== undefined ? codeOf(error.cause) : code;
-}
+/** What went wrong stands at the end of a traceback. */
+const shortened = (text: string): string =>
+  text.length <= 600 ? text : `${text.slice(0, 200)} ... ${text.slice(-400)}`;
 
 async function readBytes(body: AsyncIterable<unknown>, mostBytes: number, name: string): Promise<Uint8Array> {
   const parts: Buffer[] = [];

@@ -7,7 +7,6 @@ import { TrainError } from "../../../core/errors.ts";
 import { importHuggingFace, type ImportedModel } from "../../export/index.ts";
 import type { Exporter, SamplerFactory } from "../embedded.ts";
 import { ADAPTER_FILE, mergeAdapters } from "./adapters.ts";
-import { unpackArchive } from "./archive.ts";
 import type { PublishedWeights } from "./tinker-trainer.ts";
 
 /** Reads the base model's weights; undefined where they are not on this machine. */
@@ -19,7 +18,7 @@ async function withUnpacked<Result>(
 ): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), "splitreason-weights-"));
   try {
-    const names = await unpackArchive(await weights.archive(), folder);
+    const names = await weights.unpack(folder);
     return await use(folder, names.includes(ADAPTER_FILE));
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -27,6 +27,8 @@ export interface PassRequest {
 
 export interface PassResult {
   readonly outputType: string;
+  /** What each datum has, `logprobs` among them. */
+  readonly outputs: readonly string[];
   /** Of each datum: its log-probabilities of the targets. */
   readonly logprobs: readonly Float32Array[];
   readonly metrics: ReadonlyMap<string, number>;
@@ -87,18 +89,22 @@ export function encodePassRequest(request: PassRequest): Uint8Array {
 export function decodePassResult(bytes: Uint8Array, name: string): PassResult {
   return decoding(name, () => {
     let outputType = "";
+    const outputs: string[] = [];
     const logprobs: Float32Array[] = [];
     const metrics = new Map<string, number>();
     readFields(bytes, (field, reader) => {
       if (field === 1) outputType = reader.string();
-      else if (field === 2) logprobs.push(...readRecord(reader.bytes()));
-      else if (field === 3) {
+      else if (field === 2) {
+        const record = readRecord(reader.bytes());
+        outputs.push(...record.outputs);
+        logprobs.push(...record.logprobs);
+      } else if (field === 3) {
         const [key, value] = readMetric(reader.bytes());
         metrics.set(key, value);
       } else return false;
       return true;
     });
-    return { outputType, logprobs, metrics };
+    return { outputType, outputs, logprobs, metrics };
   });
 }
 
@@ -129,8 +135,9 @@ function readSequence(bytes: Uint8Array): SampledSequence {
   return { stopped, tokens, logprobs };
 }
 
-/** ArrayRecord: the field `logprobs` of all its datums. */
-function readRecord(bytes: Uint8Array): Float32Array[] {
+/** ArrayRecord: the names of its fields, and the field `logprobs` of all its datums. */
+function readRecord(bytes: Uint8Array): Pick<PassResult, "outputs" | "logprobs"> {
+  const outputs: string[] = [];
   let found: Float32Array[] | undefined;
   let count = 0;
   readFields(bytes, (field, reader) => {
@@ -144,13 +151,14 @@ function readRecord(bytes: Uint8Array): Float32Array[] {
         else return false;
         return true;
       });
+      outputs.push(key);
       if (key === "logprobs") found = readBatchedTensor(tensor);
     } else return false;
     return true;
   });
   if (found === undefined) throw new RangeError("a record has no log-probabilities");
   if (found.length !== count) throw new RangeError(`${found.length} log-probabilities of ${count} datums`);
-  return found;
+  return { outputs, logprobs: found };
 }
 
 function readBatchedTensor(bytes: Uint8Array): Float32Array[] {
