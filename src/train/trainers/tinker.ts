@@ -6,6 +6,7 @@ import { createRng } from "../../core/rng.ts";
 import { readKey } from "../../engines/http/credentials.ts";
 import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
 import type { Exporter, SamplerFactory } from "./embedded.ts";
+import { BACKEND_FACTS } from "./tinker/backends.ts";
 import type { OutageNews } from "./tinker/outage.ts";
 import { SamplingEngine } from "./tinker/sampler/sampling-engine.ts";
 import { servedSampler } from "./tinker/served-sampler.ts";
@@ -78,7 +79,13 @@ async function samplePolicy(policy: PolicyAccess, options: TinkerOptions) {
       }
     }
     default:
-      return servedSampler(policy, { spec: spec.sampler, adapters: spec.adapters, contextSize });
+      return servedSampler(policy, {
+        spec: spec.sampler,
+        adapters: spec.adapters,
+        contextSize,
+        rank: spec.rank,
+        servedAs: BACKEND_FACTS[spec.backend].servedAs,
+      });
   }
 }
 

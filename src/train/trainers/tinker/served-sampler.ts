@@ -6,11 +6,14 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 import { request } from "undici";
+import { z } from "zod";
 
 import { errorMessage, TrainError } from "../../../core/errors.ts";
 import type { Engine } from "../../../engines/engine.ts";
 import { openEngine } from "../../../engines/open-engine.ts";
 import { parseEngineSpec } from "../../../engines/spec.ts";
+import { ADAPTER_FILE } from "./adapters.ts";
+import type { BackendFacts } from "./backends.ts";
 import { stateName } from "./checkpoint.ts";
 import type { PolicyAccess } from "./tinker-trainer.ts";
 
@@ -18,18 +21,27 @@ export interface ServedSamplerOptions {
   readonly spec: string;
   readonly adapters: string | undefined;
   readonly contextSize: number;
+  readonly rank: number;
+  readonly servedAs: BackendFacts["servedAs"];
 }
 
-export async function servedSampler(
-  policy: PolicyAccess,
-  { spec, adapters, contextSize }: ServedSamplerOptions,
-): Promise<Engine> {
-  if (adapters === undefined) {
-    const source = await policy.openSource();
-    return closingAlso(await openEngine(spec, { contextSize }), () => source.release());
-  }
+export async function servedSampler(policy: PolicyAccess, options: ServedSamplerOptions): Promise<Engine> {
+  const { spec, adapters, contextSize } = options;
   const parsed = parseEngineSpec(spec);
   const urls = parsed.kind === "http" ? parsed.urls : [];
+  if (adapters === undefined) {
+    // Its server registers the adapters by handing them over.
+    const source = await policy.openSource();
+    try {
+      const named = parsed.kind === "http" ? parsed.model : undefined;
+      const served = await servedModel(policy.modelId, urls, named, options);
+      const engine = await openEngine(served === undefined ? spec : withModel(spec, served), { contextSize });
+      return closingAlso(engine, () => source.release());
+    } catch (error) {
+      await source.release();
+      throw error;
+    }
+  }
   const name = stateName("policy", 0);
   const folder = resolve(join(adapters, name));
   const published = await policy.publish();
@@ -40,7 +52,8 @@ export async function servedSampler(
     await published.release();
   };
   try {
-    await published.unpack(folder);
+    const names = await published.unpack(folder);
+    if (!names.includes(ADAPTER_FILE)) throw noAdapters(names);
     for (const url of urls) await tell(url, "load_lora_adapter", { lora_name: name, lora_path: folder });
     return closingAlso(await openEngine(withModel(spec, name), { contextSize }), release);
   } catch (error) {
@@ -48,6 +61,45 @@ export async function servedSampler(
     throw error;
   }
 }
+
+/** The name to ask for, or undefined where the spec says it. */
+async function servedModel(
+  modelId: string,
+  urls: readonly string[],
+  named: string | undefined,
+  { rank, servedAs }: ServedSamplerOptions,
+): Promise<string | undefined> {
+  if (rank === 0 || servedAs === "none") return undefined;
+  if (servedAs === "model-id") {
+    if (named === undefined || named === modelId) return modelId;
+    throw new TrainError(
+      `sampler=...#${named} is not what is trained: the trainer server registers the adapters on its vLLM under the model's own id, which is another one each time. ` +
+        "Leave #MODEL away (with rank=0 it may stay).",
+      { code: "train-invalid" },
+    );
+  }
+  if (named !== undefined) return undefined;
+  const lists = await Promise.all(urls.map(modelsAt));
+  return lists.length > 0 && lists.every((names) => names.includes(modelId)) ? modelId : undefined;
+}
+
+const modelsSchema = z.object({ data: z.array(z.object({ id: z.string() })) });
+
+/** Empty where it does not say: opening the engine tells what is wrong. */
+async function modelsAt(url: string): Promise<readonly string[]> {
+  const answer = await request(`${url.replace(/\/v1$/u, "")}/v1/models`)
+    .then(({ body }) => body.json())
+    .catch(() => undefined);
+  const parsed = modelsSchema.safeParse(answer);
+  return parsed.success ? parsed.data.data.map(({ id }) => id) : [];
+}
+
+const noAdapters = (names: readonly string[]): TrainError =>
+  new TrainError(
+    `adapters= cannot be used: the trainer server publishes whole models (${names.slice(0, 5).join(", ")}), not ${ADAPTER_FILE}, as megatron does with merged weights. ` +
+      "Leave adapters= away: that server updates its own vLLM, which is the one to name in sampler=.",
+    { code: "train-invalid" },
+  );
 
 async function tell(url: string, call: string, body: Readonly<Record<string, string>>): Promise<void> {
   const address = `${url.replace(/\/v1$/u, "")}/v1/${call}`;

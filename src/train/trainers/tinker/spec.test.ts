@@ -19,12 +19,12 @@ it("reads the embedded trainer, and a server with all its parameters", () => {
   const sampler = "openai:http://host:8001/v1#model?dialect=vllm&template=chatml";
   expect(
     parseTrainerSpec(
-      `tinker:http://host:8000/api/v1?base=Qwen/Qwen3-1.7B&rank=0&patience=60&context=4096&adapters=/shared&sampler=${sampler}`,
+      `tinker:http://host:8000/api/v1?base=Qwen/Qwen3-1.7B&rank=8&patience=60&context=4096&adapters=/shared&sampler=${sampler}`,
     ),
   ).toMatchObject({
     url: "http://host:8000",
     base: "Qwen/Qwen3-1.7B",
-    rank: 0,
+    rank: 8,
     patienceMs: 60_000,
     contextSize: 4096,
     adapters: "/shared",
@@ -44,6 +44,7 @@ it.each([
   ["tinker:http://host?backend=jax&rank=0", "jax"],
   ["tinker:http://host?sampler=micro:small", "is no server"],
   ["tinker:http://host?adapters=/x&sampler=local", "adapters=FOLDER"],
+  ["tinker:http://host?rank=0&adapters=/x&sampler=openai:http://host:8001/v1#m", "rank=0"],
 ])("refuses %s", (text, message) => {
   expect(() => parseTrainerSpec(text)).toThrow(message);
   expect(() => parseTrainerSpec(text)).toThrow("tinker:http://HOST:PORT");

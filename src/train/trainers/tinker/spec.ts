@@ -82,6 +82,8 @@ export function parseTrainerSpec(text: string): TrainerSpec {
   }
   const { base, backend, rank, patience, context, adapters } = parsed.data;
   checkSampler(sampler, adapters, fail);
+  if (adapters !== undefined && rank === 0)
+    return fail("adapters=FOLDER is for adapters, and rank=0 trains all weights");
   if (rank === 0 && backend === "jax")
     return fail("rank=0 trains all weights, which the jax backend does not do");
   return {
