@@ -203,9 +203,9 @@ export class TinkerImitation {
         return submit(() =>
           updates === undefined
             ? gone
-            : body["path"] === undefined
+            : typeof body["path"] !== "string"
               ? { path: null, sampling_session_id: `sampling_${this.#count}` }
-              : { path: `tinker://${model}/${String(body["path"])}`, sampling_session_id: null },
+              : { path: `tinker://${model}/${body["path"]}`, sampling_session_id: null },
         );
       case "/load_weights":
         // Any request before makes it too late; its own number does not make a repetition the same request.

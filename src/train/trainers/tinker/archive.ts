@@ -2,7 +2,7 @@
 import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
+import { PassThrough, pipeline as pipe, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 
@@ -35,7 +35,7 @@ export async function unpackArchive(archive: NodeJS.ReadableStream, folder: stri
       return;
     }
     names.push(name);
-    pipeline(stream, createWriteStream(join(folder, name))).then(() => next(), next);
+    pipe(stream, createWriteStream(join(folder, name)), (error) => next(error));
   });
   try {
     await pipeline(await unzipped(archive), files);
