@@ -119,7 +119,7 @@ const CHAT_FAULTS: readonly (readonly [fields: object, param: string, says: RegE
   [
     split({ policy: "entropy:treshold=1" }),
     "splitreason.policy",
-    /policy "entropy": Unrecognized key: "treshold"/,
+    /policy "entropy": there is no option "treshold"; there are .*threshold/,
   ],
   [split({ policy: "entropy:1" }), "splitreason.policy", /write entropy:OPTION=VALUE/],
   [
