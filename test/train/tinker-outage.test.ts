@@ -9,12 +9,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import type { Clock } from "../../src/core/clock.ts";
 import { tokenId } from "../../src/core/ids.ts";
-import { createRng } from "../../src/core/rng.ts";
 import type { Datum } from "../../src/train/trainer.ts";
-import type { BackendName } from "../../src/train/trainers/tinker/backends.ts";
 import { LongWork, Outage, type OutageNews } from "../../src/train/trainers/tinker/outage.ts";
-import { TinkerTrainer } from "../../src/train/trainers/tinker/tinker-trainer.ts";
-import { TinkerTransport } from "../../src/train/trainers/tinker/transport.ts";
+import type { TinkerTrainer } from "../../src/train/trainers/tinker/tinker-trainer.ts";
+import { ADAM, connectTo, type ConnectOptions } from "./support/tinker-client.ts";
 import {
   cut,
   halfAnArchive,
@@ -26,7 +24,6 @@ import {
   undisturbed,
 } from "./support/tinker-imitation.ts";
 
-const ADAM = { learningRate: 0.1, beta1: 0.9, beta2: 0.98, epsilon: 1e-9, weightDecay: 0, clipNorm: 0 };
 let server: TinkerImitation;
 let folder: string;
 const opened: { close(): Promise<void> }[] = [];
@@ -41,38 +38,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface ConnectOptions {
-  readonly backend?: BackendName;
-  readonly patienceMs?: number;
-  readonly heartbeatMs?: number;
-  readonly answerTimeoutMs?: number;
-  readonly rank?: number;
-  readonly news?: OutageNews[];
-  readonly clock?: Clock;
-}
-
-async function connect(options: ConnectOptions = {}): Promise<TinkerTrainer> {
-  const { news, clock, answerTimeoutMs, heartbeatMs } = options;
-  const transport = new TinkerTransport({
-    url: server.url,
-    key: undefined,
-    patienceMs: options.patienceMs ?? 5_000,
-    rng: createRng(1),
-    firstPauseMs: 5,
-    ...(news === undefined ? {} : { onOutage: (one) => news.push(one) }),
-    ...(clock === undefined ? {} : { clock }),
-    ...(answerTimeoutMs === undefined ? {} : { answerTimeoutMs }),
-  });
-  opened.push(transport);
-  const trainer = await TinkerTrainer.connect({
-    transport,
-    backend: options.backend ?? "hosted",
-    model: { base: undefined, rank: options.rank ?? 4, seed: 1 },
-    ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
-  });
-  opened.push(trainer);
-  return trainer;
-}
+const connect = (options: ConnectOptions = {}): Promise<TinkerTrainer> =>
+  connectTo(server.url, opened, options);
 
 const datum = (...ids: readonly number[]): Datum => ({
   tokens: ids.slice(0, -1).map(tokenId),

@@ -10,54 +10,28 @@ import { tokenId } from "../../src/core/ids.ts";
 import { createRng } from "../../src/core/rng.ts";
 import { loopConfigSchema, runSupervised } from "../../src/train/loop.ts";
 import type { Datum } from "../../src/train/trainer.ts";
-import type { BackendName } from "../../src/train/trainers/tinker/backends.ts";
 import type { OutageNews } from "../../src/train/trainers/tinker/outage.ts";
 import { TinkerTrainer } from "../../src/train/trainers/tinker/tinker-trainer.ts";
 import { TinkerTransport } from "../../src/train/trainers/tinker/transport.ts";
+import { ADAM, connectTo, type ConnectOptions } from "./support/tinker-client.ts";
 import { cut, logprobRule, status, TinkerImitation } from "./support/tinker-imitation.ts";
 
-const ADAM = { learningRate: 0.1, beta1: 0.9, beta2: 0.98, epsilon: 1e-9, weightDecay: 0, clipNorm: 0 };
 let server: TinkerImitation;
 let folder: string;
-const opened: TinkerTrainer[] = [];
+const opened: { close(): Promise<void> }[] = [];
 
 beforeEach(async () => {
   server = await TinkerImitation.start();
   folder = mkdtempSync(join(tmpdir(), "splitreason-tinker-"));
 });
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((trainer) => trainer.close()));
+  await Promise.all(opened.splice(0).map((one) => one.close()));
   await server.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface ConnectOptions {
-  readonly backend?: BackendName;
-  readonly patienceMs?: number;
-  readonly heartbeatMs?: number;
-  readonly news?: OutageNews[];
-  readonly signal?: AbortSignal;
-}
-
-async function connect(options: ConnectOptions = {}): Promise<TinkerTrainer> {
-  const { news, signal } = options;
-  const trainer = await TinkerTrainer.connect({
-    transport: new TinkerTransport({
-      url: server.url,
-      key: undefined,
-      patienceMs: options.patienceMs ?? 5_000,
-      rng: createRng(1),
-      firstPauseMs: 5,
-      ...(news === undefined ? {} : { onOutage: (one) => news.push(one) }),
-      ...(signal === undefined ? {} : { signal }),
-    }),
-    backend: options.backend ?? "hosted",
-    model: { base: undefined, rank: 4, seed: 1 },
-    ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
-  });
-  opened.push(trainer);
-  return trainer;
-}
+const connect = (options: ConnectOptions = {}): Promise<TinkerTrainer> =>
+  connectTo(server.url, opened, options);
 
 const datum = (...ids: readonly number[]): Datum => ({
   tokens: ids.slice(0, -1).map(tokenId),

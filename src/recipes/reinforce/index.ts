@@ -20,7 +20,6 @@ import {
   type Judgement,
   runGrpo,
 } from "../../train/grpo.ts";
-import { fixedGrpoConfig } from "../../train/grpo/config.ts";
 import { parseReward } from "../../train/grpo/rewards/index.ts";
 import { rollOut, type RolloutOptions, type RolloutProblem } from "../../train/grpo/rollout.ts";
 import type { TagIds } from "../../train/grpo/trajectory.ts";
@@ -122,7 +121,8 @@ export async function reinforce(
             // What the problems are, not where they lie.
             run: digestOf({
               ...config,
-              grpo: fixedGrpoConfig(grpo),
+              // The loop compares it itself.
+              grpo: undefined,
               model: undefined,
               trainer: undefined,
               data: problems.identity,
