@@ -192,7 +192,7 @@ A file of problems has a line {"problem", "answer"} each (also "question"; "id" 
 
 Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
 
-On a SkyRL server (docs/scale.md); --model then gives the tokenizer:
-  splitreason train grpo --trainer 'tinker:http://HOST:8000?base=Qwen/Qwen3-1.7B&sampler=openai:http://HOST:8001/v1?dialect=vllm' \\
-    --model qwen3-1.7b --big 'openai:http://HOST:8002/v1#big?dialect=vllm&tokenizer=qwen3-1.7b/tokenizer.json' --out runs/grpo
+On a SkyRL server (docs/scale.md has its start); --model then gives the tokenizer:
+  splitreason train grpo --trainer 'tinker:http://HOST:8000?base=/models/qwen3-1.7b-tuned&sampler=openai:http://HOST:8003/v1?dialect=vllm&tokenizer=qwen3-1.7b-tuned/tokenizer.json' \\
+    --model qwen3-1.7b-tuned --big 'openai:http://HOST:8002/v1#big?dialect=vllm&tokenizer=qwen3-1.7b-tuned/tokenizer.json' --data gsm8k:train.jsonl --out runs/grpo
 `;
