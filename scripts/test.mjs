@@ -1,6 +1,6 @@
 /**
  * `npm test`: install where needed, then every check, then every test. Ends with `N passed, N failed`, where each check
- * (build, format, lint with the layer rule, typecheck) counts as one test. Status 1 when anything failed.
+ * (build, format, lint with the layer rule, typecheck, unused exports) counts as one test. Status 1 when anything failed.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,6 +18,7 @@ const checks = [
   ["format:check", "format: oxfmt"],
   ["lint", "lint: oxlint, with types and the layer rule"],
   ["typecheck", "types: tsc over sources, tests and benchmarks"],
+  ["unused", "unused: knip finds no file, export or dependency without a user"],
 ];
 
 if (await installStage()) {

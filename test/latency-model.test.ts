@@ -25,7 +25,7 @@ import {
   type Simulation,
   simulate,
   traceOf,
-} from "../src/eval/latency/index.ts";
+} from "../src/latency/index.ts";
 import { type EnginePace, pacedEngine } from "./support/paced-engine.ts";
 
 beforeEach(() => {

@@ -94,7 +94,7 @@ class SharedCharacters {
 }
 
 /** Twice the characters in matching blocks over the characters of both; as `difflib.SequenceMatcher(None, left, right).ratio()`. */
-export function similarityRatio(left: string, right: string): number {
+function similarityRatio(left: string, right: string): number {
   const places = new Map<number, number[]>();
   for (let at = 0; at < right.length; at++) {
     const code = right.charCodeAt(at);

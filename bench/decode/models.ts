@@ -57,7 +57,7 @@ function silenced(model: TinyModel): TinyModel {
   return { ...model, embedding };
 }
 
-export const parametersOf = (model: TinyModel): number =>
+const parametersOf = (model: TinyModel): number =>
   model.embedding.length +
   model.outputNorm.length +
   model.weights

@@ -98,7 +98,7 @@ export async function measureTransit(
   };
 }
 
-export interface MemorySample {
+interface MemorySample {
   readonly requests: number;
   readonly residentMb: number;
 }

@@ -5,7 +5,7 @@ export const MODEL = "scripted";
 
 /** Begins each token, and occurs nowhere else in an answer. */
 export const MARK = "~";
-export const MARK_BYTE = 0x7e;
+const MARK_BYTE = 0x7e;
 const SPACE_BYTE = 0x20;
 
 /** Monotonic, and on Linux and macOS the same clock in every process of a machine. */

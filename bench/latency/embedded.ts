@@ -10,7 +10,7 @@ import type { SplitOptionsInput } from "../../src/decode/index.ts";
 import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
 import { Pair } from "../../src/decode/pair.ts";
 import { parseArms } from "../../src/eval/arms.ts";
-import { profileFrom, type Typical, typicalOf } from "../../src/eval/latency/build-profile.ts";
+import { profileFrom, type Typical, typicalOf } from "../../src/latency/build-profile.ts";
 import {
   against,
   type AgainstMeasured,
@@ -20,15 +20,15 @@ import {
   recordedTraceSchema,
   simulate,
   traceOf,
-} from "../../src/eval/latency/index.ts";
-import { type Beside, measureBeside } from "../../src/eval/latency/measure-beside.ts";
-import { measureEngine, type Measurement } from "../../src/eval/latency/measure.ts";
+} from "../../src/latency/index.ts";
+import { type Beside, measureBeside } from "../../src/latency/measure-beside.ts";
+import { measureEngine, type Measurement } from "../../src/latency/measure.ts";
 import { sampleSeed } from "../../src/eval/runner.ts";
 import { createSolver } from "../../src/eval/solver.ts";
 import { taskByName } from "../../src/eval/tasks/index.ts";
 import { joined } from "./join.ts";
 
-export const EMBEDDED_MODES = {
+const EMBEDDED_MODES = {
   pipelined: {},
   sequential: { streamingPrefill: false, chunks: [64], eagerChunks: false },
 } as const satisfies Record<string, SplitOptionsInput>;
@@ -55,7 +55,7 @@ const ARMS: readonly (readonly [arm: string, mode: EmbeddedMode])[] = [
   ["big", "pipelined"],
 ];
 
-export interface EmbeddedResult extends AgainstMeasured {
+interface EmbeddedResult extends AgainstMeasured {
   readonly clock: ClockName;
   readonly arm: string;
   readonly mode: EmbeddedMode;

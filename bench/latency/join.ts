@@ -1,5 +1,5 @@
 /** Measurements that were taken in turns with something else, as one. */
-import type { Measurement } from "../../src/eval/latency/measure.ts";
+import type { Measurement } from "../../src/latency/measure.ts";
 
 export const joined = (parts: readonly Measurement[]): Measurement => ({
   visits: parts.flatMap(({ visits }, part) =>

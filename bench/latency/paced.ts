@@ -2,9 +2,9 @@
 import { systemClock } from "../../src/core/clock.ts";
 import { createRng } from "../../src/core/rng.ts";
 import { openEngine } from "../../src/engines/open-engine.ts";
-import { profileFrom } from "../../src/eval/latency/build-profile.ts";
-import { engineProfileSchema, pairCosts, simulate, type Trace } from "../../src/eval/latency/index.ts";
-import { measureEngine, type Measurement } from "../../src/eval/latency/measure.ts";
+import { profileFrom } from "../../src/latency/build-profile.ts";
+import { engineProfileSchema, pairCosts, simulate, type Trace } from "../../src/latency/index.ts";
+import { measureEngine, type Measurement } from "../../src/latency/measure.ts";
 import { OUR_OPTIONS, type Run, runOurs } from "../pipeline/ours.ts";
 import { PacedServer } from "../pipeline/paced-server.ts";
 import { runReference } from "../pipeline/reference.ts";
@@ -13,7 +13,7 @@ import { joined } from "./join.ts";
 
 const PAPER_SPEEDS = { small: { prefill: 28_721, decode: 145 }, big: { prefill: 3045, decode: 16.4 } };
 
-export const PACED_MODES = ["pipelined", "sequential", "reference"] as const;
+const PACED_MODES = ["pipelined", "sequential", "reference"] as const;
 
 export interface PacedResult {
   readonly mode: (typeof PACED_MODES)[number];

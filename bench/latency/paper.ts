@@ -3,10 +3,10 @@
  * simulation in chunks of 256 tokens (prompt 2,048, output 16,384) in which a chunk takes the longer of its decoding and the other model's prefill, and a
  * share is rounded down to whole chunks. The evaluation times: AIME24, one run.
  */
-import { engineProfileSchema, pairCosts, simulate, type Trace } from "../../src/eval/latency/index.ts";
+import { engineProfileSchema, pairCosts, simulate, type Trace } from "../../src/latency/index.ts";
 
 /** Tokens per second on A6000s at a context of 4,000 tokens. */
-export const PAPER_PROFILES = {
+const PAPER_PROFILES = {
   small: engineProfileSchema.parse({ model: "R1-Distill-Qwen-1.5B", prefill: 28_721, decode: 145 }),
   big: engineProfileSchema.parse({ model: "R1-Distill-Qwen-32B", prefill: 3045, decode: 16.4 }),
 };
@@ -19,7 +19,7 @@ const OUTPUT = 16_384;
 const PUBLISHED_CHUNK = 256;
 
 /** The published simulation's rule, with its rounding. */
-export function publishedSpeedup(share: number): { readonly speedup: number; readonly chunks: number } {
+function publishedSpeedup(share: number): { readonly speedup: number; readonly chunks: number } {
   const [smallDecode, bigDecode, bigPrefill] = [145, 16.4, 3045];
   const all = OUTPUT / PUBLISHED_CHUNK;
   const chunks = Math.floor(Math.round(share * OUTPUT) / PUBLISHED_CHUNK);
@@ -29,12 +29,7 @@ export function publishedSpeedup(share: number): { readonly speedup: number; rea
 }
 
 /** Spans of `spanTokens` spread evenly, as many as the share needs. */
-export function syntheticTrace(
-  share: number,
-  spanTokens: number,
-  promptTokens = PROMPT,
-  output = OUTPUT,
-): Trace {
+function syntheticTrace(share: number, spanTokens: number, promptTokens = PROMPT, output = OUTPUT): Trace {
   const big = Math.round(share * output);
   const spans = Math.ceil(big / spanTokens);
   const segments: Trace["segments"][number][] = [];
@@ -61,7 +56,7 @@ export interface PaperRow {
 }
 
 export const SPANS = [20, 64, 256] as const;
-export const SHARES = [0, 0.0135, 0.014, 0.05, 0.063, 0.1, 0.15] as const;
+const SHARES = [0, 0.0135, 0.014, 0.05, 0.063, 0.1, 0.15] as const;
 
 export function paperRows(): PaperRow[] {
   const costs = pairCosts(PAPER_PROFILES);

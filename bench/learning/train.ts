@@ -20,14 +20,14 @@ import { withoutMask } from "./broken-mask.ts";
 const PAIR = "models/micro";
 
 /** The shipped recipe, with the annotation of seed 1. */
-export const learningOf = (seed: number): MicroLearnConfig => ({ ...fullLearning(seed), seed: 1 });
+const learningOf = (seed: number): MicroLearnConfig => ({ ...fullLearning(seed), seed: 1 });
 
 /**
  * A model that asks in the wrong places has to find the right ones before anything can be refined. In the rollouts it asks more often than it
  * would, falling to as often as it does; its words are those that it says when served (at temperature 1 wrong copies would hide what a right question earned);
  * trained is where it asks and closes, nothing else; asking costs nothing yet.
  */
-export function searching(config: MicroLearnConfig): MicroLearnConfig {
+function searching(config: MicroLearnConfig): MicroLearnConfig {
   const { reinforcement } = config;
   return {
     ...config,
@@ -80,7 +80,7 @@ const REFINING = {
 };
 
 /** As many spans as the annotation found in each trace, each one word, anywhere in the chain of thought. */
-export function randomSpans(rows: readonly TraceRow[], seed: number): TraceRow[] {
+function randomSpans(rows: readonly TraceRow[], seed: number): TraceRow[] {
   const rng = createRng(seed).fork("random spans");
   return rows.map((row) => {
     const thought = row.trace.slice(0, row.trace.indexOf("\n</think>"));

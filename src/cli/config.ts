@@ -44,7 +44,7 @@ export function registerConfig(program: Command, context: CommandContext): void 
     });
 }
 
-export interface CheckedConfig {
+interface CheckedConfig {
   readonly ok: true;
   readonly hasKey: boolean;
   /** With every default filled in, and the pair in place of its name. */
@@ -54,7 +54,7 @@ export interface CheckedConfig {
 }
 
 /** @throws ConfigError, DataError that say what is wrong. */
-export async function checkConfig(
+async function checkConfig(
   path: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<CheckedConfig> {

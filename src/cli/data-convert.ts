@@ -55,7 +55,7 @@ export async function* counted<Row>(rows: AsyncIterable<Row>, progress: ReadProg
 }
 
 /** Records that gave no row, by reason, with the first of each. */
-export class Skips {
+class Skips {
   readonly counts: Record<string, number> = {};
   readonly #first = new Map<string, string>();
 

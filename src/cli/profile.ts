@@ -8,7 +8,7 @@ import {
   profileEngine,
   type ProfileSettings,
   QUICK_MEASURE,
-} from "../eval/latency/index.ts";
+} from "../latency/index.ts";
 import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";

@@ -28,7 +28,7 @@ export interface CommandContext {
 }
 
 /** Adds one command to the program. */
-export type RegisterCommand = (program: Command, context: CommandContext) => void;
+type RegisterCommand = (program: Command, context: CommandContext) => void;
 
 /** In the order in which help lists them. */
 const COMMANDS: readonly RegisterCommand[] = [

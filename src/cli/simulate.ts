@@ -16,7 +16,7 @@ import {
   type ReadTraces,
   readProfile,
   readTraces,
-} from "../eval/latency/index.ts";
+} from "../latency/index.ts";
 import { filledText, wholeNumber } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import type { CommandContext } from "./program.ts";

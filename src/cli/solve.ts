@@ -134,10 +134,7 @@ async function readProblem(argument: string | undefined, terminal: Terminal): Pr
 }
 
 /** The document of the contract; what no contract names is extra. */
-export function solveDocument(
-  { problem, policy, seed }: SolveJob,
-  result: SplitResult,
-): Record<string, unknown> {
+function solveDocument({ problem, policy, seed }: SolveJob, result: SplitResult): Record<string, unknown> {
   const { totalMs, firstTokenMs, handoffsMs } = result.timing;
   const handoffs = handoffsMs.length;
   return {

@@ -37,7 +37,7 @@ export interface CalibrationSettings {
   readonly partial: string;
 }
 
-export interface CalibrationProgress {
+interface CalibrationProgress {
   readonly dial: ShareDial;
   /** Samples of this setting. */
   readonly done: number;

@@ -10,12 +10,10 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-import { DataError, errorMessage } from "../core/errors.ts";
+import { DataError } from "../core/errors.ts";
 import { fileLines } from "../core/file-lines.ts";
-import { readTextFile } from "../core/files.ts";
 import { parseJsonLine } from "../core/json-lines.ts";
 import { joinRow, measuredSchema, outcomeSchema, type Row, rowKey, rowSchema } from "./row.ts";
-import { type EvaluationSummary, summarySchema } from "./summary-schema.ts";
 
 export const ROWS_FILE = "rows.jsonl";
 export const MEASURED_FILE = "measured.jsonl";
@@ -58,28 +56,6 @@ export async function keepsApart(folder: string): Promise<boolean> {
     return !("wallMs" in parseJsonLine(text, z.looseObject({}), `${path}:1`));
   }
   return true;
-}
-
-/** @throws DataError when it is missing, cannot be read, or is something else. */
-export async function readRunSummary(folder: string): Promise<EvaluationSummary> {
-  const path = join(folder, SUMMARY_FILE);
-  const text = await readTextFile(path);
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (error) {
-    throw new DataError(`${path} is not valid JSON: ${errorMessage(error)}`, {
-      code: "file-invalid",
-      cause: error,
-    });
-  }
-  const parsed = summarySchema.safeParse(document);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new DataError(
-    `${path} is not the summary of an evaluation: field ${issue?.path.join(".")}: ${issue?.message}.`,
-    { code: "file-invalid", cause: parsed.error },
-  );
 }
 
 const mismatch = (at: string, what: string): DataError =>

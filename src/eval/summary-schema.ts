@@ -14,7 +14,7 @@ const byK = z.record(z.string(), z.number());
 const intervalByK = z.record(z.string(), intervalSchema);
 
 /** Of one figure over samples (quantiles interpolate between order statistics). */
-export const spreadSchema = z.object({
+const spreadSchema = z.object({
   mean: z.number(),
   p50: z.number(),
   p95: z.number(),
@@ -30,7 +30,7 @@ const dollarsSchema = z.object({
   completion: z.number(),
 });
 
-export const costSchema = z.object({
+const costSchema = z.object({
   /** Dollars for all priced samples of the arm. */
   total: z.number(),
   perSample: z.number(),
@@ -45,7 +45,7 @@ export const costSchema = z.object({
 });
 
 /** An estimate: 2 floating-point operations for each weight that a token is multiplied with, attention left out. */
-export const computeSchema = z.object({
+const computeSchema = z.object({
   /** Operations of all samples of the arm, for tokens read and drawn. */
   smallFlops: z.number(),
   bigFlops: z.number(),
@@ -55,7 +55,7 @@ export const computeSchema = z.object({
   joulesPerSample: z.number().optional(),
 });
 
-export const armSummarySchema = z.object({
+const armSummarySchema = z.object({
   name: z.string(),
   /** Right samples of all samples; failed ones count as wrong. */
   accuracy: z.number(),
@@ -103,7 +103,7 @@ export const armSummarySchema = z.object({
   matched: z.object({ to: z.string(), shareDifference: z.number() }).optional(),
 });
 
-export const comparisonSchema = z.object({
+const comparisonSchema = z.object({
   first: z.string(),
   second: z.string(),
   /** Accuracy of the first arm minus that of the second. */
@@ -116,7 +116,7 @@ export const comparisonSchema = z.object({
   method: z.enum(["newcombe-mcnemar", "bootstrap-signflip"]),
 });
 
-export const modelSizeSchema = z.object({
+const modelSizeSchema = z.object({
   /** Weights of the model. */
   parameters: z.number(),
   /** Weights that a token is multiplied with: without an input embedding of its own, and with the experts that a token visits only. */
@@ -159,7 +159,6 @@ export const summarySchema = z.object({
   }),
 });
 
-export type Spread = z.infer<typeof spreadSchema>;
 export type ArmCost = z.infer<typeof costSchema>;
 export type ArmCompute = z.infer<typeof computeSchema>;
 export type ArmSummary = z.infer<typeof armSummarySchema>;

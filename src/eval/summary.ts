@@ -17,7 +17,6 @@ export {
   type ArmComparison,
   type ArmSummary,
   type EvaluationSummary,
-  type Spread,
   summarySchema,
 } from "./summary-schema.ts";
 

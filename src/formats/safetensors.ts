@@ -7,7 +7,7 @@ import { z } from "zod";
 import { DataError, errorMessage } from "../core/errors.ts";
 
 /** Row-major. */
-export interface NamedTensor {
+interface NamedTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }

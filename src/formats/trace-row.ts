@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 /** A hard span: UTF-16 offsets into `trace`, end exclusive, with what the annotator knows of it. */
-export const spanSchema = z.object({
+const spanSchema = z.object({
   start: z.number().int().nonnegative(),
   end: z.number().int().positive(),
   /** Nats that the small model lost to the large one over the span; absent for annotators that have no score. */
@@ -15,7 +15,7 @@ export const spanSchema = z.object({
  * What a scoring annotator saw, word by word, compactly: word i reaches from `offsets[i]` to `offsets[i + 1]` (the last one to the
  * end of what was scored). Both lists are of the same length.
  */
-export const wordScoresSchema = z.object({
+const wordScoresSchema = z.object({
   /** UTF-16 offsets into `trace`, rising. */
   offsets: z.array(z.number().int().nonnegative()),
   /** Nats for each word: of `gap` what the small model lost to the large one, of `entropy` the small one's own. */

@@ -19,7 +19,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 const count = z.number().int().positive();
 const durationMs = z.number().int().positive().max(LONGEST_MS);
 
-export const limitsSchema = z
+const limitsSchema = z
   .object({
     /** Bytes of a request's body. */
     bodyBytes: count.default(1024 * 1024),
@@ -43,8 +43,6 @@ export const limitsSchema = z
     path: ["choices"],
     message: "it must not be larger than limits.concurrent, or such a request could never start",
   });
-
-export type GatewayLimits = z.output<typeof limitsSchema>;
 
 const breakerSchema = z
   .object({

@@ -166,7 +166,7 @@ function troubleOf(error: unknown, seenBy: Trouble["seenBy"]): Trouble {
 }
 
 /** Whether an error says that the engine is away or broken, not that it was called wrongly or told to stop. */
-export function isFailure(error: unknown): boolean {
+function isFailure(error: unknown): boolean {
   if (error instanceof WireError) return true;
   if (error instanceof EngineError) return FAILURES.has(error.code);
   // What an engine throws without being an error of ours: nobody expected it. An abort's reason is passed on as it is.

@@ -19,7 +19,7 @@ const MAX_SITE_BYTES = 32 * 1024 * 1024;
  * No inline script or style, no other host, no frames. `data:` images are those in style sheets. With `trusted-types 'none'` a
  * browser that knows it also refuses every way of turning a string into markup, should one ever creep into the page.
  */
-export const CONTENT_SECURITY_POLICY = [
+const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",

@@ -5,14 +5,5 @@
 export { isCorrectAnswer, parseAnswer } from "./answer.ts";
 export { type DrillKind, writeDrill } from "./drills.ts";
 export { microExample, type MicroExample } from "./example.ts";
-export {
-  applyStep,
-  generateProblem,
-  type Operation,
-  type Problem,
-  problemKey,
-  type Split,
-  splitOf,
-  type Step,
-} from "./problem.ts";
-export { type Skill, type Trace, type TracePart } from "./trace.ts";
+export { applyStep, generateProblem, problemKey, type Split, splitOf } from "./problem.ts";
+export { type Skill, type Trace } from "./trace.ts";

@@ -5,7 +5,7 @@
  */
 import { createRng, hash32, type Rng } from "../core/rng.ts";
 
-export type Operation = "add" | "subtract" | "multiply";
+type Operation = "add" | "subtract" | "multiply";
 
 export interface Step {
   readonly operation: Operation;
@@ -23,7 +23,7 @@ export interface Problem {
 
 export type Split = "train" | "validation" | "test";
 
-export const MODULUS = 1000;
+const MODULUS = 1000;
 
 /** What makes two problems the same, however they are worded. */
 export function problemKey(problem: Pick<Problem, "start" | "steps">): string {

@@ -3,14 +3,11 @@
  * tagged text and spans. Pure functions of text. Not here: deciding who writes (decode), or making tags tokens (tokenizer).
  * Anyone may import it.
  */
-export { OFFLOAD_TAGS, THINK_TAGS, type TagPair } from "./grammar.ts";
+export { OFFLOAD_TAGS, THINK_TAGS } from "./grammar.ts";
 export { type TagEvent, TagParser } from "./parser.ts";
-export { type MarkerHit, findMarker, partialMarkerLength } from "./partial.ts";
+export { partialMarkerLength } from "./partial.ts";
 export {
-  type Span,
   type TagFault,
-  type TaggedSegment,
-  type TaggedText,
   foldTagEvents,
   parseTagged,
   parseTaggedPieces,

@@ -10,7 +10,7 @@ export interface Span {
   readonly end: number;
 }
 
-export interface TaggedSegment {
+interface TaggedSegment {
   readonly inside: boolean;
   /** Without tags. Empty only for a span with nothing in it. */
   readonly text: string;

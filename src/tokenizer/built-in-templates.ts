@@ -33,5 +33,3 @@ export const BUILT_IN_TEMPLATES = {
   /** For base models: the messages, a blank line after each. */
   plain: "{%- for message in messages -%}{{ message.content + '\\n\\n' }}{%- endfor -%}",
 } as const;
-
-export type BuiltInTemplate = keyof typeof BUILT_IN_TEMPLATES;

@@ -86,7 +86,7 @@ export interface GrpoOutcome {
 
 export { BEST_FOLDER, type GrpoEvaluation } from "./grpo/best-policy.ts";
 /** The checkpoint that the run started from. */
-export const START_FOLDER = "start";
+const START_FOLDER = "start";
 
 export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
   const { config, trainer, clock = systemClock } = options;

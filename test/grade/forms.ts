@@ -50,7 +50,7 @@ export const items = (inner: string): string[] | undefined => {
 };
 
 /** An interval that can be nothing else: one of its ends is closed, or infinite. */
-export const INTERVAL = /^(\(|\[)([^,]+),([^,]+)(\)|\])$/u;
+const INTERVAL = /^(\(|\[)([^,]+),([^,]+)(\)|\])$/u;
 
 export function intervalOf(answer: string): readonly [string, string, string, string] | undefined {
   const [, open, low, high, close] = INTERVAL.exec(answer.replace(/\\(?:left|right)\b/gu, "")) ?? [];

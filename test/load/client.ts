@@ -13,7 +13,7 @@ export interface Answered {
   readonly id: string;
 }
 
-export interface Part {
+interface Part {
   readonly author: string;
   readonly text: string;
   readonly tokens: number;

@@ -14,7 +14,7 @@ export interface WatchedPage {
   close(): Promise<void>;
 }
 
-export interface LaneView {
+interface LaneView {
   readonly root: Locator;
   readonly trace: Locator;
   /** Waits until the lane says so. */

@@ -19,7 +19,7 @@ export interface ScriptPiece {
 }
 
 /** What one request gets. */
-export type Script =
+type Script =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body: unknown }
   | {
       readonly pieces: Iterable<ScriptPiece>;
@@ -29,7 +29,7 @@ export type Script =
       readonly degraded?: string;
     };
 
-export interface SeenRequest {
+interface SeenRequest {
   readonly body: Record<string, unknown>;
   readonly authorization: string | undefined;
   /** Set when the page closed the connection before the end. */

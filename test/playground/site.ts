@@ -13,10 +13,14 @@ export function builtSite(): string {
   if (process.env["SPLITREASON_BUILT"] === "1" && existsSync(index)) return site;
   if (existsSync(index) && statSync(index).mtimeMs > newestSource(join(root, "web"))) return site;
   const vite = join(root, "node_modules", "vite", "bin", "vite.js");
-  execFileSync(process.execPath, [vite, "build", "--config", "web/vite.config.ts", "--logLevel", "warn"], {
-    cwd: root,
-    stdio: "pipe",
-  });
+  execFileSync(
+    process.execPath,
+    [vite, "build", "--config", "web/playground/vite.config.ts", "--logLevel", "warn"],
+    {
+      cwd: root,
+      stdio: "pipe",
+    },
+  );
   return site;
 }
 

@@ -9,13 +9,6 @@ export function referenceLogits(model: TinyModel, ids: readonly number[]): Float
   return finalStates(model, ids).map((state) => outputLogits(model, state));
 }
 
-/** Logits after the last token only. */
-export function referenceNextLogits(model: TinyModel, ids: readonly number[]): Float64Array {
-  const last = finalStates(model, ids).at(-1);
-  if (last === undefined) throw new RangeError("the reference model needs at least one token");
-  return outputLogits(model, last);
-}
-
 export function logSoftmax(logits: ArrayLike<number>): Float64Array {
   let highest = -Infinity;
   for (let index = 0; index < logits.length; index++) highest = Math.max(highest, logits[index] ?? -Infinity);

@@ -32,8 +32,8 @@ export const TINY_CONTROLS = [
   "<bigmodel>",
   "</bigmodel>",
 ] as const;
-export const TINY_END_OF_TURN = "<|im_end|>";
-export const TINY_VOCABULARY_SIZE = 256 + TINY_CONTROLS.length;
+const TINY_END_OF_TURN = "<|im_end|>";
+const TINY_VOCABULARY_SIZE = 256 + TINY_CONTROLS.length;
 
 export const tinyControlId = (marker: (typeof TINY_CONTROLS)[number]) => 256 + TINY_CONTROLS.indexOf(marker);
 

@@ -9,15 +9,12 @@ const [eAcute1, eAcute2] = [Uint8Array.of(0xc3), Uint8Array.of(0xa9)];
 const letters = [" ", "a", "b", "c", "\n", "é", "\ufffd", "<", ">", "/", "i", "g", "m", "o", "d", "e", "l"];
 
 /** With tags, and with tokens that are parts of code points. */
-export const taggedVocabulary = toyVocabulary(
+const taggedVocabulary = toyVocabulary(
   [...letters, " a", "ab", " bc", "cab", eAcute1, eAcute2],
   [open, close],
 );
 /** Other tokens, and no tags. */
-export const otherVocabulary = toyVocabulary(
-  [...letters, "abc", " ab", "ca", "a\n", " c b", eAcute1, eAcute2],
-  [],
-);
+const otherVocabulary = toyVocabulary([...letters, "abc", " ab", "ca", "a\n", " c b", eAcute1, eAcute2], []);
 
 export interface ToyPairOptions {
   readonly seed: number;

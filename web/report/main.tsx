@@ -1,6 +1,6 @@
 /** The page of `splitreason report`: reads the data that was put into it and draws it. No other host, no other file. */
-import "../src/styles/tokens.css";
-import "../src/styles/base.css";
+import "../playground/styles/tokens.css";
+import "../playground/styles/base.css";
 import "../shared/document.css";
 import "./report.css";
 

@@ -1,7 +1,7 @@
 /** A bar chart as SVG: bins side by side, a few lines across, and marks at values such as a mean. */
 import { count } from "./format.ts";
 
-export interface Bar {
+interface Bar {
   readonly value: number;
   /** Shown below the bar; most bars have none. */
   readonly tick?: string;

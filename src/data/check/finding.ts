@@ -1,13 +1,13 @@
 /** What a check can find. The kinds are the contract of `data check --json`. */
 
-export interface FindingKind {
+interface FindingKind {
   /** An error makes the file unfit for training; a warning is for someone to look at. */
   readonly severity: "error" | "warning";
   /** One line for people. */
   readonly meaning: string;
 }
 
-export const FINDINGS = {
+const FINDINGS = {
   "row-invalid": { severity: "error", meaning: "a row in none of the forms that are read" },
   "no-correct-generation": {
     severity: "warning",
@@ -70,7 +70,7 @@ export interface Finding {
 }
 
 /** How many ids a finding lists. */
-export const LISTED = 1000;
+const LISTED = 1000;
 
 /** Counts rows by finding; a row counts once for each kind. */
 export class Findings {

@@ -3,6 +3,5 @@
  * above.
  */
 export { CHECK_DEFAULTS, Checker, type CheckOptions, type CheckReport, type Verdict } from "./checker.ts";
-export { type Finding, type FindingName, FINDINGS, isError, LISTED } from "./finding.ts";
-export type { RowBounds } from "./row-rules.ts";
+export { type Finding, type FindingName, isError } from "./finding.ts";
 export { SourceTexts } from "./texts.ts";

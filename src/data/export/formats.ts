@@ -16,7 +16,7 @@ interface Message {
 }
 
 const MESSAGE = structOf("message", [texts("role"), texts("content", { long: true })]);
-export const messagesColumn = (name: string): ParquetColumn => listOf(name, MESSAGE);
+const messagesColumn = (name: string): ParquetColumn => listOf(name, MESSAGE);
 
 /** What every form for fine-tuning keeps beside the conversation, so that rows can be told apart and read back. */
 export const KEPT_COLUMNS: readonly ParquetColumn[] = [
@@ -36,7 +36,7 @@ export const kept = ({ id, annotator, answer, source, correct }: TraceRow) => ({
 });
 
 /** The assistant's turn as it is trained: thinking opened, offload tags around the spans. */
-export const taggedTurn = ({ trace, spans = [] }: TraceRow): string =>
+const taggedTurn = ({ trace, spans = [] }: TraceRow): string =>
   `${THINK_TAGS.open}\n${wrapSpans(trace, spans)}`;
 
 const user = ({ problem }: TraceRow): Message => ({ role: "user", content: problem });

@@ -7,8 +7,7 @@ export {
   type ExportForm,
   oncePerProblem,
   skyrlPrompts,
-  taggedTurn,
   trlConversation,
   trlPrompts,
 } from "./formats.ts";
-export { renderedForm, tokenForm, type TokenFormOptions, type TurnTemplate } from "./rendered.ts";
+export { renderedForm, tokenForm, type TurnTemplate } from "./rendered.ts";

@@ -4,5 +4,5 @@
  */
 export { GENERATION_CHOICES, type GenerationChoice } from "./open-r1.ts";
 export { type ReadOptions, readOutcomes, readTraces, type ReadTracesOptions } from "./read-traces.ts";
-export type { ReadOutcome, RowFault, SkipReason } from "./rows.ts";
-export { formatOf, parseSource, type RowFormat, type RowSource } from "./source.ts";
+export type { ReadOutcome } from "./rows.ts";
+export { formatOf, parseSource } from "./source.ts";

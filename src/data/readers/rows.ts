@@ -9,7 +9,7 @@ import { afterThinkTag, type GenerationChoice, openR1Schema, openR1Traces } from
 import type { RawRecord } from "./raw-record.ts";
 
 /** Why a record gave no row. */
-export type SkipReason =
+type SkipReason =
   /** It is in none of the forms that are read. */
   | "invalid"
   /** No trace of the problem is known to be correct. */
@@ -17,7 +17,7 @@ export type SkipReason =
   | "no-generation";
 
 /** A fault of the tags in a row's text. `tags-beside-spans`: the trace has tags, and the row has spans as well. */
-export interface RowFault {
+interface RowFault {
   readonly kind: TagFault["kind"] | "tags-beside-spans";
   /** Offset in the text as it was read, tags included. */
   readonly position: number;

@@ -2,7 +2,7 @@
 import { Distribution, LENGTH_EDGES } from "../../core/distribution.ts";
 import type { GroupStatistics } from "./document.ts";
 
-export const POSITION_BINS = 20;
+const POSITION_BINS = 20;
 
 const SHARE_EDGES = Array.from({ length: 41 }, (_, bin) => bin / 40);
 const COUNT_EDGES = Array.from({ length: 42 }, (_, bin) => bin);

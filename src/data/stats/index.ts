@@ -3,7 +3,6 @@
  * nothing (that is `check`).
  */
 export type { Agreement, DataStatistics, GroupStatistics, NamedGroup } from "./document.ts";
-export type { Histogram, Summary } from "../../core/distribution.ts";
 export { chainOfThought, countTrace, spansFit } from "./count-trace.ts";
 export { Sample } from "./sample.ts";
 export { StatisticsBuilder, type StatisticsOptions, WORD_TOKENS } from "./statistics.ts";

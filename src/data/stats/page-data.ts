@@ -1,7 +1,7 @@
 /** What the page of statistics holds beside its program. The page imports these types and nothing else of this folder. */
 import type { DataStatistics } from "./document.ts";
 
-export interface PageSpan {
+interface PageSpan {
   readonly start: number;
   readonly end: number;
   readonly score?: number | undefined;

@@ -11,7 +11,7 @@ export interface SampleBounds {
   readonly maxUnits: number;
 }
 
-export const SAMPLE_BOUNDS: SampleBounds = { traces: 200, maxTraceUnits: 400_000, maxUnits: 12_000_000 };
+const SAMPLE_BOUNDS: SampleBounds = { traces: 200, maxTraceUnits: 400_000, maxUnits: 12_000_000 };
 
 export class Sample {
   readonly #maxTraceUnits: number;

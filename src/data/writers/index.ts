@@ -4,14 +4,5 @@
  */
 export { openJsonLinesWriter } from "./json-lines-writer.ts";
 export { openRowWriter, type RowWriter, writeRows } from "./row-writer.ts";
-export { openParquetWriter } from "./parquet-writer.ts";
-export {
-  booleans,
-  integers,
-  listOf,
-  numbers,
-  type ParquetColumn,
-  structOf,
-  texts,
-} from "./parquet-schema.ts";
+export { booleans, integers, listOf, type ParquetColumn, structOf, texts } from "./parquet-schema.ts";
 export { TRACE_COLUMNS } from "./trace-columns.ts";

@@ -6,7 +6,7 @@ import { currentStep, TAIL_LENGTH } from "../steps/boundaries.ts";
 import { stepFields } from "./step-options.ts";
 
 /** Words of affirmation, reflection and verification, as reasoning models begin a step with. */
-export const DEFAULT_CUES: readonly string[] = [
+const DEFAULT_CUES: readonly string[] = [
   "wait",
   "hmm",
   "but",

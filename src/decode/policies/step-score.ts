@@ -4,7 +4,7 @@ import type { DraftJudge, Policy } from "../policy.ts";
 import { judgedSteps, stepFields } from "./step-options.ts";
 
 /** Put behind a draft; the next token is the score. */
-export const SCORE_QUESTION =
+const SCORE_QUESTION =
   "\n\n(Is the step above factually correct, and does it follow from what comes before? Style does not matter. From 0 to 9, its score is: ";
 
 export const stepScoreOptionsSchema = z

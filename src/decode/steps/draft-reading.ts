@@ -7,7 +7,7 @@ import type { Session } from "../session.ts";
 import type { UntaggedToken } from "../untagged-tokens.ts";
 import { withTimeout } from "../waiting.ts";
 
-export interface Reading {
+interface Reading {
   /** Tokens of the draft that stay, from its first one on. */
   readonly keep: number;
   /** For the choice among candidates: the highest is the best. */

@@ -51,7 +51,7 @@ export type StreamEnd =
   /** A stop that was asked for; by id or by text, as the server names it. */
   | { readonly reason: "stop"; readonly id?: number; readonly marker?: string; readonly logprob?: number };
 
-export interface StreamStep {
+interface StreamStep {
   readonly arrivals: readonly Arrival[];
   readonly end?: StreamEnd;
 }

@@ -3,8 +3,8 @@ import { z } from "zod";
 
 import { ConfigError } from "../../core/errors.ts";
 
-export const DIALECTS = ["vllm", "sglang", "llamacpp", "openai"] as const;
-export type DialectName = (typeof DIALECTS)[number];
+const DIALECTS = ["vllm", "sglang", "llamacpp", "openai"] as const;
+type DialectName = (typeof DIALECTS)[number];
 
 const wholeNumber = z
   .string()

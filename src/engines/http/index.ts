@@ -4,4 +4,4 @@
  * `open-engine.ts` only when a spec names a remote model.
  */
 export { HttpEngine } from "./http-engine.ts";
-export { openHttpEngine, type OpenHttpOptions } from "./open-http-engine.ts";
+export { openHttpEngine } from "./open-http-engine.ts";

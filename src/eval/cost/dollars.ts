@@ -18,7 +18,7 @@ export function billedTokens({ prefilled, scored, decoded, sent = 0 }: EngineWor
 }
 
 /** Of one model, in dollars. */
-export function dollarsFor(work: EngineWorkCounts, price: ModelPrice): Dollars {
+function dollarsFor(work: EngineWorkCounts, price: ModelPrice): Dollars {
   const tokens = billedTokens(work);
   return {
     prompt: (tokens.prompt * price.prompt) / 1e6,

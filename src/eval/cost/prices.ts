@@ -6,7 +6,7 @@ import { readTextFile } from "../../core/files.ts";
 
 const dollarsPerMillion = z.number().nonnegative().finite();
 
-export const modelPriceSchema = z
+const modelPriceSchema = z
   .object({
     /** Dollars for a million tokens that the model reads for the first time. */
     prompt: dollarsPerMillion,

@@ -2,7 +2,7 @@
 import { cleanLatex, joinThousands, MAX_ANSWER_LENGTH, plainWords, resolveDegrees } from "./clean.ts";
 import { type Expression, parseExpression } from "./expression.ts";
 
-export type Relation = "=" | "<" | "<=" | ">" | ">=" | "!=";
+type Relation = "=" | "<" | "<=" | ">" | ">=" | "!=";
 
 export type Answer =
   | {
@@ -208,7 +208,7 @@ const RELATIONS: ReadonlyMap<string, Relation> = new Map([
 const NAME =
   /^(?:\\(?:text|mathrm|mbox|angle|theta|alpha|beta|gamma|lambda|phi)\s*\{?[\w ]*\}?|[a-zA-Z]{1,3}(?:_\{?\w+\}?)?'?(?:\([a-z](?:,\s*[a-z])*\))?)$/u;
 
-export const isName = (text: string): boolean => NAME.test(text.trim());
+const isName = (text: string): boolean => NAME.test(text.trim());
 
 function relationAnswer({ parts, operators }: Chain, deeper: (part: string) => Answer): Answer {
   const [first = "", second = "", third = ""] = parts;

@@ -154,7 +154,7 @@ function sameValue(gold: Value, pred: Value): boolean {
 }
 
 /** Equal as fractions where both are; else at every one of some points, in doubles. */
-export function sameExpression(a: Expression, b: Expression): boolean {
+function sameExpression(a: Expression, b: Expression): boolean {
   const symbols = [...freeSymbols(b, freeSymbols(a))];
   const [left, right] = [exactValue(a), exactValue(b)];
   const decimals = hasDecimal(a) || hasDecimal(b);

@@ -19,7 +19,7 @@ import {
 import type { Expression } from "./expression.ts";
 import { add, divide, multiply, negate, power, type Rational, toNumber } from "./rational.ts";
 
-export const CONSTANTS: ReadonlyMap<string, Complex> = new Map([
+const CONSTANTS: ReadonlyMap<string, Complex> = new Map([
   ["Pi", complex(Math.PI)],
   ["e", complex(Math.E)],
   ["ExponentialE", complex(Math.E)],

@@ -4,6 +4,6 @@
  */
 export { chosenLetter } from "./choice.ts";
 export { boxedAnswer, extractAnswer, lastNumber } from "./extract.ts";
-export { gradeMath, type MathGrade, showAnswer } from "./math.ts";
+export { gradeMath } from "./math.ts";
 export { gradeNumber } from "./number.ts";
 export { compareAnswers } from "./verdict.ts";

@@ -40,7 +40,7 @@ function answerIn(text: string): string | null {
 }
 
 /** In one line: brackets as they are, fractions in lowest terms, words in quotation marks. */
-export function showAnswer(answer: Answer): string {
+function showAnswer(answer: Answer): string {
   switch (answer.kind) {
     case "value": {
       const exact = exactValue(answer.expression);

@@ -10,9 +10,9 @@ export interface Rational {
 const MAX_BITS = 4096;
 const LIMIT = 1n << BigInt(MAX_BITS);
 
-export const ZERO: Rational = { numerator: 0n, denominator: 1n };
+const ZERO: Rational = { numerator: 0n, denominator: 1n };
 
-export function rational(numerator: bigint, denominator = 1n): Rational | undefined {
+function rational(numerator: bigint, denominator = 1n): Rational | undefined {
   if (denominator === 0n || magnitude(numerator) > LIMIT || magnitude(denominator) > LIMIT) return undefined;
   const divisor = greatestCommonDivisor(magnitude(numerator), magnitude(denominator));
   const sign = denominator < 0n ? -1n : 1n;

@@ -10,7 +10,7 @@ import { DataError, errorMessage } from "../../core/errors.ts";
 import { type MeasuredLine, measuredLineSchema, type ReportRow, reportRowSchema } from "./report-row.ts";
 
 /** Longest line that is read. A trace of a million tokens has about 4 MB. */
-export const MAX_LINE_BYTES = 64 * 1024 ** 2;
+const MAX_LINE_BYTES = 64 * 1024 ** 2;
 const CHUNK_BYTES = 1024 ** 2;
 
 /** A row, or why the line has none. `raw` is the line as it was parsed. */

@@ -3,7 +3,7 @@ import { Distribution, LENGTH_EDGES } from "../../core/distribution.ts";
 import type { ReportSpans } from "./document.ts";
 import type { ReportRow } from "./report-row.ts";
 
-export const POSITION_BINS = 20;
+const POSITION_BINS = 20;
 
 type Segment = ReportRow["segments"][number];
 

@@ -15,7 +15,7 @@ export interface TraceSampleLimits {
   readonly units: number;
 }
 
-export const TRACE_SAMPLE_LIMITS: TraceSampleLimits = {
+const TRACE_SAMPLE_LIMITS: TraceSampleLimits = {
   problems: 100,
   samples: 4,
   traceUnits: 200_000,

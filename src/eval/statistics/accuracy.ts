@@ -16,7 +16,7 @@ export interface Estimate {
 }
 
 /** The standard normal's 97.5% quantile. */
-export const Z95 = 1.959963984540054;
+const Z95 = 1.959963984540054;
 
 const RESAMPLES = 2000;
 

@@ -27,7 +27,7 @@ export interface Benchmark {
 export const BOXED_LINE = "Put your final answer within \\boxed{}.";
 
 /** The paper's hint, for the small model where it may hand over. */
-export const HINT_LINE =
+const HINT_LINE =
   "You always use <bigmodel>...</bigmodel> to mark parts of the reasoning process that are important.";
 
 export function benchmarkTask(benchmark: Benchmark, rows: readonly TaskProblem[]): Task {

@@ -3,7 +3,7 @@ import { ConfigError } from "../../core/errors.ts";
 import type { Task } from "../task.ts";
 import { microTask } from "./micro.ts";
 
-export const TASKS: readonly Task[] = [microTask];
+const TASKS: readonly Task[] = [microTask];
 
 /** @throws ConfigError naming the tasks there are. */
 export function taskByName(name: string): Task {

@@ -3,7 +3,6 @@
  * Pure (imports core only), and no loader: engines and the trainer use it.
  */
 export { checkGguf, type GgufSummary } from "./check.ts";
-export type { TokenizerSummary } from "./check-tokenizer.ts";
 export { readGguf } from "./reader.ts";
 export {
   GGUF_TOKEN_TYPES,
@@ -13,8 +12,6 @@ export {
   ggufString,
   ggufStrings,
   ggufUint32,
-  type GgufFile,
-  type GgufTensorInfo,
   type GgufValue,
 } from "./types.ts";
 export { encodeGguf, writeGguf, type GgufContent, type GgufTensor } from "./writer.ts";

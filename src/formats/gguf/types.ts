@@ -39,16 +39,16 @@ export const NUMBER_BYTES: Readonly<Record<GgufNumberType, number>> = {
   float32: 4,
   float64: 8,
 };
-export type GgufBigintType = "uint64" | "int64";
+type GgufBigintType = "uint64" | "int64";
 export type GgufScalarType = GgufNumberType | GgufBigintType | "bool" | "string";
 
-export type GgufScalar =
+type GgufScalar =
   | { readonly type: GgufNumberType; readonly value: number }
   | { readonly type: GgufBigintType; readonly value: bigint }
   | { readonly type: "bool"; readonly value: boolean }
   | { readonly type: "string"; readonly value: string };
 
-export type GgufArray =
+type GgufArray =
   | { readonly type: "array"; readonly of: GgufNumberType; readonly values: readonly number[] }
   | { readonly type: "array"; readonly of: GgufBigintType; readonly values: readonly bigint[] }
   | { readonly type: "array"; readonly of: "bool"; readonly values: readonly boolean[] }

@@ -33,7 +33,7 @@ const EMPTY = [undefined, null];
 const NOT_OFFERED = "it cannot be honoured here: leave it out";
 
 /** `splitreason`: the dial and what to report, per request. */
-export const extensionSchema = z
+const extensionSchema = z
   .object({
     /** Which policy decides who writes, e.g. `learned`, `random`, `entropy` or `entropy:threshold=1.2`. */
     policy: optional(z.string().min(1).max(4_096)),

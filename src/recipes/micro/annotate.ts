@@ -22,7 +22,7 @@ export const ANNOTATED_FILE = "annotated.jsonl";
 const ANNOTATION_SEED = 1_000_003;
 
 /** Plain rows: what a trace file of this domain looks like before annotation. */
-export function microRows(split: Split, seed: number, count: number): TraceRow[] {
+function microRows(split: Split, seed: number, count: number): TraceRow[] {
   return Array.from({ length: count }, (_, index) => {
     const { problem, text, trace } = microExample(split, seed, index);
     return { id: problem.id, problem: text, trace: trace.text, answer: String(problem.answer) };

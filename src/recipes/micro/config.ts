@@ -31,7 +31,7 @@ const modelSchema = z.strictObject({
 });
 
 /** From the pair before tuning to a small model that offloads: annotation, fine-tuning, reinforcement learning. */
-export const microLearnSchema = z.strictObject({
+const microLearnSchema = z.strictObject({
   seed: z.int().nonnegative().default(1),
   annotation: z.strictObject({
     /** Training traces that the pair scores. */
@@ -58,7 +58,7 @@ export const microLearnSchema = z.strictObject({
   }),
 });
 
-export const microBuildSchema = z.strictObject({
+const microBuildSchema = z.strictObject({
   seed: z.int().nonnegative().default(1),
   small: modelSchema,
   big: modelSchema,
@@ -71,10 +71,8 @@ export type MicroLearnConfig = z.output<typeof microLearnSchema>;
 export type MicroBuildConfig = z.output<typeof microBuildSchema>;
 export type MicroModelConfig = MicroBuildConfig["small"];
 
-export type MixConfig = z.output<typeof mixSchema>;
-
 /** Longest sequence: a prompt, a trace of five steps, tags, and room to ramble. */
-export const MAX_POSITIONS = 1024;
+const MAX_POSITIONS = 1024;
 
 /** The shipped pair. */
 export function fullBuild(seed: number): MicroBuildConfig {

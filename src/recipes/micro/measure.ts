@@ -4,7 +4,7 @@ import type { Engine, Sequence } from "../../engines/engine.ts";
 import type { MicroExample, Skill } from "../../micro/index.ts";
 import { promptPieces } from "./corpus.ts";
 
-export type NumberSkill = Exclude<Skill, "words">;
+type NumberSkill = Exclude<Skill, "words">;
 
 export interface SkillCount {
   readonly right: number;

@@ -17,7 +17,7 @@ export interface PublishedModel {
   readonly record?: unknown;
 }
 
-export const LEARN_RECORD = "learn.json";
+const LEARN_RECORD = "learn.json";
 
 export async function publishModels(out: string, models: readonly PublishedModel[]): Promise<void> {
   const aside = join(out, ".partial");

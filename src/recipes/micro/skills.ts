@@ -8,8 +8,6 @@ type NumberSkill = Exclude<Skill, "words">;
 /** Mean probability of a whole result, given a right trace so far, by skill; and of all results of an example together. */
 export type SkillScores = Readonly<Record<NumberSkill | "problem", number>>;
 
-const NUMBER_SKILLS: readonly NumberSkill[] = ["copy", "plus", "minus", "keep", "product"];
-
 /** The parts of a trace that are results, as token ranges into {@link traceDatum}'s targets. */
 function resultRanges(
   tokenizer: ByteLevelTokenizer,
@@ -56,11 +54,4 @@ export async function skillScores(
     product: mean("product"),
     problem: examples.length === 0 ? 0 : wholeProblems / examples.length,
   };
-}
-
-/** `copy .998 plus .991 minus .985 keep .999 product .412 problem .203` */
-export function formatSkills(scores: SkillScores): string {
-  return [...NUMBER_SKILLS, "problem" as const]
-    .map((skill) => `${skill} ${scores[skill].toFixed(3)}`)
-    .join("  ");
 }

@@ -9,11 +9,10 @@ import { exportGguf } from "./gguf.ts";
 import { exportHuggingFace } from "./hugging-face.ts";
 import type { ModelTokenizer } from "./model-files.ts";
 
-export { exportGguf, type GgufExport } from "./gguf.ts";
-export { exportHuggingFace } from "./hugging-face.ts";
+export { exportGguf } from "./gguf.ts";
 export { importHuggingFace, type ImportedModel } from "./import-hugging-face.ts";
-export { copyWithTags, type TaggedCopy } from "./tagged-copy.ts";
-export { type ModelFiles, type ModelTokenizer } from "./model-files.ts";
+export { copyWithTags } from "./tagged-copy.ts";
+export { type ModelTokenizer } from "./model-files.ts";
 
 export const GGUF_FILE = "model.gguf";
 

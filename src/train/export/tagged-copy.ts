@@ -33,7 +33,7 @@ const tokenizerConfigSchema = z.looseObject({
 const shapeSchema = z.looseObject({ vocab_size: z.int().positive() });
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
-export interface TaggedTag {
+interface TaggedTag {
   readonly content: string;
   readonly id: number;
   /** False where the vocabulary had it already. */

@@ -14,11 +14,11 @@ import type { Decision, DecisionKind } from "./trajectory.ts";
  * trained on (DAPO's overlong filtering). `drop`: as if it had not been made.
  */
 export const truncationSchema = z.enum(["score", "mask", "drop"]).default("score");
-export type Truncation = z.output<typeof truncationSchema>;
+type Truncation = z.output<typeof truncationSchema>;
 
 /** `all`: every choice of the policy. `tags`: the tags that it wrote, and reading on where it could have closed. */
 export const choicesSchema = z.enum(["all", "tags"]).default("all");
-export type Choices = z.output<typeof choicesSchema>;
+type Choices = z.output<typeof choicesSchema>;
 
 const TAG_KINDS: readonly DecisionKind[] = ["open", "close", "read-on"];
 
@@ -103,7 +103,7 @@ export function assembleBatch(
 }
 
 /** What a choice costs by itself: its tag, and the tokens that it lets be written. */
-export function priceOf(
+function priceOf(
   { kind, bigTokensAhead = 0 }: Decision,
   { openPrice = 0, tokenPrice = 0 }: ChoicePrices,
 ): number {

@@ -55,7 +55,7 @@ export interface Rollout {
   readonly trajectory: Trajectory;
 }
 
-export interface FailedRollout {
+interface FailedRollout {
   readonly problemId: string;
   readonly member: number;
   readonly seed: number;
@@ -70,7 +70,7 @@ export interface RolloutGroup {
 }
 
 /** The seed of one rollout: depends on nothing but these. */
-export const rolloutSeed = (seed: number, problemId: string, member: number): number =>
+const rolloutSeed = (seed: number, problemId: string, member: number): number =>
   hash32(`rollout ${problemId} ${member}`, seed);
 
 /** Rejects when the signal aborts: a step that was half rolled out is not trained on. */

@@ -18,7 +18,7 @@ export interface Value {
 }
 
 /** A whole number is an INT attribute, a list of them INTS; a FLOAT has to say so. */
-export type Attribute = number | readonly number[] | string | { readonly float: number };
+type Attribute = number | readonly number[] | string | { readonly float: number };
 
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, Attribute>>;

@@ -8,7 +8,7 @@ import type { GraphBuilder, Shape, Value } from "./graph.ts";
 const axisSize = (shape: Shape, axis: number): number => shape.at(axis) ?? 1;
 
 /** Shapes are aligned at their last axis; an axis of size 1 is stretched. */
-export function broadcastShape(left: Shape, right: Shape): Shape {
+function broadcastShape(left: Shape, right: Shape): Shape {
   const rank = Math.max(left.length, right.length);
   return Array.from({ length: rank }, (_, index) =>
     Math.max(left[index - rank + left.length] ?? 1, right[index - rank + right.length] ?? 1),

@@ -10,7 +10,7 @@ import { add } from "./primitives.ts";
 export type VectorJacobianProduct = (outputGradient: Value) => readonly (Value | undefined)[];
 
 /** Row `ids[n]` of a parameter [rows, width] receives `rows[n]`; repeated ids add up. */
-export interface RowGradient {
+interface RowGradient {
   /** [N] int64, a graph input. */
   readonly ids: Value;
   /** [N, width]. */

@@ -6,7 +6,7 @@ import { TrainError } from "../../core/errors.ts";
 import type { Datum } from "../trainer.ts";
 
 /** Where a datum lies: `data[datum]` fills columns `column .. column + tokens.length - 1` of its row. */
-export interface Placement {
+interface Placement {
   readonly datum: number;
   readonly column: number;
 }

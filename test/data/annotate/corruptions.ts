@@ -16,7 +16,7 @@ export interface Truth {
   readonly quoted: { readonly start: number; readonly end: number };
 }
 
-export type Corruption = keyof typeof CORRUPTIONS | "absent-other" | "absent-remark" | "absent-numbers";
+type Corruption = keyof typeof CORRUPTIONS | "absent-other" | "absent-remark" | "absent-numbers";
 
 interface Changed {
   readonly text: string;

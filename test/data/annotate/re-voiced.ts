@@ -6,7 +6,7 @@ import type { Rng } from "../../../src/core/rng.ts";
 import type { TraceRow } from "../../../src/formats/trace-row.ts";
 import { type WorkedProblem, workedProblems } from "./worked-problems.ts";
 
-export interface TracePart {
+interface TracePart {
   readonly start: number;
   readonly end: number;
   readonly kind: "sentence" | "formula";

@@ -77,7 +77,7 @@ export interface StreamedChunk {
   readonly error?: { readonly message: string; readonly type: string; readonly code: string | null };
 }
 
-export interface WireUsage {
+interface WireUsage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly total_tokens: number;

@@ -25,7 +25,7 @@ export const RUN = 6;
 /** Tokens after which the small model takes the pen back. */
 export const SPAN = 12;
 /** Spans in an answer. */
-export const SPANS = 2;
+const SPANS = 2;
 
 const s = "s".repeat(RUN);
 const b = "b".repeat(SPAN);
@@ -56,7 +56,7 @@ const smallModel: ScriptedModel = ({ text }) => {
 /** Goes on for ever. */
 const bigModel: ScriptedModel = () => "b";
 
-export interface Breakable {
+interface Breakable {
   /** Runs before each call into the model; replaced to break it. */
   fault: ScriptedHook | undefined;
   /** Keeps it from being opened. */
@@ -188,7 +188,7 @@ export interface Answer {
 }
 
 /** What the tests look at. */
-export interface AnswerBody {
+interface AnswerBody {
   readonly error: { readonly message: string; readonly type: string; readonly code: string | null };
   readonly choices: readonly {
     readonly finish_reason: string;

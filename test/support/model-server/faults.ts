@@ -16,7 +16,7 @@ export interface Fault {
   readonly how?: "drop" | "error" | "hang";
 }
 
-export interface FaultyRequest {
+interface FaultyRequest {
   readonly method: string;
   readonly path: string;
   readonly body: unknown;

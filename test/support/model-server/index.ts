@@ -13,13 +13,9 @@ import type { Dialect } from "./reply.ts";
 import { scriptedServed, type ScriptedServedOptions } from "./scripted-served.ts";
 import type { ServedModel } from "./served-model.ts";
 import { Serving, type ServerWork } from "./serving.ts";
-
-export type { Fault, Faults, FaultyRequest, Wire } from "./faults.ts";
-export { ggufServed, type GgufServedOptions } from "./gguf-served.ts";
-export type { ServedRequest } from "./http.ts";
+export { ggufServed } from "./gguf-served.ts";
 export type { Pace } from "./pace.ts";
 export { scriptedServed, type ScriptedServedOptions } from "./scripted-served.ts";
-export type { ServedModel, ServedSlot } from "./served-model.ts";
 export type { ServerWork } from "./serving.ts";
 
 export type DialectName = "vllm" | "sglang" | "llamacpp" | "openai";

@@ -35,7 +35,7 @@ export interface RunOptions {
   readonly promptLogits?: number;
 }
 
-export type RunEnd =
+type RunEnd =
   | { readonly type: "stop-token" | "end-of-turn"; readonly id: TokenId }
   | { readonly type: "limit" | "context-full" };
 

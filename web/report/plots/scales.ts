@@ -11,7 +11,7 @@ export interface Scale {
 const STEPS = [1, 2, 2.5, 5, 10];
 
 /** A step of 1, 2, 2.5 or 5 times a power of ten that gives at most `most` steps over `span`. */
-export function niceStep(span: number, most: number): number {
+function niceStep(span: number, most: number): number {
   const power = 10 ** Math.floor(Math.log10(span / most));
   const factor = STEPS.find((step) => step * power * most >= span * (1 - 1e-9)) ?? 10;
   return factor * power;

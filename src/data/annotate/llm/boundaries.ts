@@ -9,7 +9,7 @@ export interface Stretch {
 }
 
 /** An edge of a sentence or formula at most this far off is taken (UTF-16 units). */
-export const SNAP_DISTANCE = 24;
+const SNAP_DISTANCE = 24;
 /** As much of a quotation may be cut off for an edge: a stray word, no more. */
 const CUT_DISTANCE = 6;
 /** Longer formulas are entered: a span of one step need not take a whole derivation. */

@@ -21,12 +21,12 @@ export const rewardConfigSchema = z.discriminatedUnion("name", [
   latencyRewardSchema,
 ]);
 
-export const weightedRewardSchema = z.strictObject({
+const weightedRewardSchema = z.strictObject({
   reward: rewardConfigSchema,
   weight: z.number().default(1),
 });
 
-export const REWARD_NAMES = ["paper", "cost", "relay", "latency"] as const;
+const REWARD_NAMES = ["paper", "cost", "relay", "latency"] as const;
 
 /**
  * A name, a configuration (`{"name": "cost", "budget": 0.03}`), or an array of `{reward, weight}`.

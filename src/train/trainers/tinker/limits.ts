@@ -1,8 +1,8 @@
 /** What fits into one request: at most 1,024 datums and 5 MB (Tinker protocol). */
 import { TrainError } from "../../../core/errors.ts";
 
-export const MOST_DATUMS = 1_024;
-export const MOST_BYTES = 5_000_000;
+const MOST_DATUMS = 1_024;
+const MOST_BYTES = 5_000_000;
 /** Names, sequence number, loss, and three bytes or so a datum for its length. */
 const OVERHEAD_BYTES = 4_096;
 const OVERHEAD_PER_DATUM_BYTES = 6;

@@ -124,7 +124,7 @@ async function tell(url: string, call: string, body: Readonly<Record<string, str
 }
 
 /** The same spec with another `#MODEL`. */
-export function withModel(spec: string, model: string): string {
+function withModel(spec: string, model: string): string {
   const question = spec.indexOf("?");
   const place = question < 0 ? spec : spec.slice(0, question);
   return `${place.replace(/#.*$/u, "")}#${model}${question < 0 ? "" : spec.slice(question)}`;

@@ -5,7 +5,7 @@ import { ConfigError } from "../../../core/errors.ts";
 import { parseEngineSpec } from "../../../engines/spec.ts";
 import { BACKENDS, type BackendName } from "./backends.ts";
 
-export interface EmbeddedTrainerSpec {
+interface EmbeddedTrainerSpec {
   readonly kind: "embedded";
 }
 

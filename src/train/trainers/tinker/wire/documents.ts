@@ -13,13 +13,10 @@ export const submittedSchema = z.object({ request_id: id });
 export const modelSchema = z.object({ request_id: id, model_id: id });
 export const savedSchema = z.object({ path: z.string().min(1).nullish(), sampling_session_id: id.nullish() });
 export const optimizedSchema = z.object({ metrics: z.record(z.string(), z.number().nullable()).nullish() });
-export const anySchema = z.unknown();
 
 /** What `retrieve_future` says when there is no result (HTTP 200). */
 export const pendingSchema = z.object({ type: z.literal("try_again") });
 export const failedSchema = z.object({ error: z.string(), category: z.string().nullish() });
-/** FastAPI's way to say what was wrong. */
-export const detailSchema = z.object({ detail: z.unknown() });
 
 /** @throws WireError that says which field is not as the protocol has it. */
 export function parseDocument<Schema extends z.ZodType>(

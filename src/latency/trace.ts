@@ -39,13 +39,13 @@ export const recordedTraceSchema = z.object({
 
 export type RecordedTrace = z.output<typeof recordedTraceSchema>;
 
-export type HowItBegan =
+type HowItBegan =
   /** The small model asked, and reads along to decide where it ends. */
   | "asked"
   /** A policy said so: nobody reads along. */
   | "scheduled";
 
-export type HowItEnded =
+type HowItEnded =
   /** The small model drew a tag. */
   | "tag"
   /** The small model predicted the close: what was written behind it is thrown away. */

@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { controlPiece } from "../../core/piece.ts";
-import { collect, learned, SplitDecoder, type SplitOptionsInput } from "../../decode/index.ts";
-import { ScriptedEngine, testTokenizer } from "../../engines/scripted/index.ts";
+import { controlPiece } from "../core/piece.ts";
+import { collect, learned, SplitDecoder, type SplitOptionsInput } from "../decode/index.ts";
+import { ScriptedEngine, testTokenizer } from "../engines/scripted/index.ts";
 import { MODES } from "./modes.ts";
 import { type EngineProfileInput, engineProfileSchema } from "./profile.ts";
 import { type DecoderTiming, simulateDecoder } from "./simulate-decoder.ts";

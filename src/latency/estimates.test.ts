@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createRng } from "../../core/rng.ts";
+import { createRng } from "../core/rng.ts";
 import { estimate, lineThrough } from "./estimates.ts";
 
 describe("lineThrough", () => {

@@ -1,5 +1,5 @@
 /** Traces under every mode, added up by arm, and against what was measured where the recording says. */
-import { mean, quantile } from "../statistics/accuracy.ts";
+import { mean, quantile } from "../eval/statistics/accuracy.ts";
 import type { Mode } from "./modes.ts";
 import type { EngineProfile } from "./profile.ts";
 import type { DecoderTiming, PairCosts, Simulation } from "./simulate-decoder.ts";
@@ -112,7 +112,7 @@ export function forecast(
 }
 
 /** The decode times of a trace's tokens where they stand. */
-export function idealMs(
+function idealMs(
   promptTokens: number,
   segments: readonly { readonly author: "small" | "big"; readonly tokens: number }[],
   costs: PairCosts,

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 // Without this zod tries `new Function`, which the content security policy refuses and the console then complains about.
 z.config({ jitless: true });
 
-export const authorSchema = z.enum(["small", "big"]);
+const authorSchema = z.enum(["small", "big"]);
 export type Author = z.infer<typeof authorSchema>;
 
 const count = z.number().check(z.nonnegative());
@@ -29,7 +29,7 @@ export const playgroundInfoSchema = z.object({
 export type PlaygroundInfo = z.infer<typeof playgroundInfoSchema>;
 
 /** What the gateway says about the whole generation, with its last chunk. */
-export const summarySchema = z.object({
+const summarySchema = z.object({
   policy: z.optional(z.string()),
   seed: z.optional(z.number()),
   finish: z.optional(z.string()),

@@ -4,10 +4,10 @@
  */
 import { z } from "zod";
 
-import { ConfigError, DataError, errorMessage } from "../../core/errors.ts";
-import { readTextFile } from "../../core/files.ts";
+import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
+import { readTextFile } from "../core/files.ts";
 
-export const PROFILE_FORMAT = "splitreason-profile-1";
+const PROFILE_FORMAT = "splitreason-profile-1";
 
 const speedSchema = z.number().positive().finite();
 const millisecondsSchema = z.number().nonnegative().finite().max(3_600_000);

@@ -1,11 +1,11 @@
 /** An engine whose every token and call takes a known time by an injected clock: what is measured must be what was set. */
 import { expect, it } from "vitest";
 
-import type { Clock } from "../../core/clock.ts";
-import { createRng } from "../../core/rng.ts";
-import { type EnginePace, pacedEngine } from "../../../test/support/paced-engine.ts";
-import type { Engine } from "../../engines/engine.ts";
-import { randomModel, ScriptedEngine } from "../../engines/scripted/index.ts";
+import type { Clock } from "../core/clock.ts";
+import { createRng } from "../core/rng.ts";
+import { type EnginePace, pacedEngine } from "../../test/support/paced-engine.ts";
+import type { Engine } from "../engines/engine.ts";
+import { randomModel, ScriptedEngine } from "../engines/scripted/index.ts";
 import { profileFrom } from "./build-profile.ts";
 import { measureEngine, type MeasureSettings } from "./measure.ts";
 

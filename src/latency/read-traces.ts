@@ -1,6 +1,6 @@
 /** Reads recorded traces: rows of an evaluation, or rollouts of a training run. */
-import { DataError } from "../../core/errors.ts";
-import { readJsonLines } from "../../core/json-lines.ts";
+import { DataError } from "../core/errors.ts";
+import { readJsonLines } from "../core/json-lines.ts";
 import { type RecordedTrace, recordedTraceSchema } from "./trace.ts";
 
 export interface TraceFilter {

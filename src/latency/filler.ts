@@ -1,8 +1,8 @@
 /** Text that no cache knows, of about a wanted number of tokens, to read while something is timed. */
-import type { Piece } from "../../core/piece.ts";
-import { textPiece } from "../../core/piece.ts";
-import type { Rng } from "../../core/rng.ts";
-import type { Engine } from "../../engines/engine.ts";
+import type { Piece } from "../core/piece.ts";
+import { textPiece } from "../core/piece.ts";
+import type { Rng } from "../core/rng.ts";
+import type { Engine } from "../engines/engine.ts";
 
 const SAMPLE_WORDS = 64;
 

@@ -1,10 +1,10 @@
 /** `splitreason profile` as a function: opens an engine, measures it, and says what was measured where. */
-import type { Clock } from "../../core/clock.ts";
-import { ConfigError } from "../../core/errors.ts";
-import { readProvenance } from "../../core/provenance.ts";
-import { createRng } from "../../core/rng.ts";
-import { modelFileDigest, openEngine } from "../../engines/open-engine.ts";
-import { parseEngineSpec } from "../../engines/spec.ts";
+import type { Clock } from "../core/clock.ts";
+import { ConfigError } from "../core/errors.ts";
+import { readProvenance } from "../core/provenance.ts";
+import { createRng } from "../core/rng.ts";
+import { modelFileDigest, openEngine } from "../engines/open-engine.ts";
+import { parseEngineSpec } from "../engines/spec.ts";
 import { profileFrom, type Typical, typicalOf } from "./build-profile.ts";
 import { type Beside, measureBeside } from "./measure-beside.ts";
 import { measureEngine, type MeasureHooks, type MeasureSettings } from "./measure.ts";
@@ -37,7 +37,7 @@ export const QUICK_MEASURE = {
   maxSeconds: 30,
 } as const;
 
-export const USUAL_CONTEXTS: readonly number[] = [64, 256, 1024, 4096, 16_384];
+const USUAL_CONTEXTS: readonly number[] = [64, 256, 1024, 4096, 16_384];
 
 export interface MeasuredProfile {
   readonly profile: EngineProfile;

@@ -2,11 +2,11 @@
  * Measures an engine's speeds for the latency model, one sequence at a time, through the same calls that the split decoder makes. All
  * that it reads is new to the engine, so that no prefix cache answers.
  */
-import type { Clock } from "../../core/clock.ts";
-import { EngineError } from "../../core/errors.ts";
-import { createRng } from "../../core/rng.ts";
-import type { Engine, Sequence } from "../../engines/engine.ts";
-import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/grammar.ts";
+import type { Clock } from "../core/clock.ts";
+import { EngineError } from "../core/errors.ts";
+import { createRng } from "../core/rng.ts";
+import type { Engine, Sequence } from "../engines/engine.ts";
+import { OFFLOAD_TAGS, THINK_TAGS } from "../tags/grammar.ts";
 import type { Timing } from "./estimates.ts";
 import { type Filler, fillerOf } from "./filler.ts";
 

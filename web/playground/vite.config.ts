@@ -9,12 +9,12 @@ const gateway = process.env["SPLITREASON_URL"] ?? "http://127.0.0.1:8080";
 export default defineConfig({
   root: import.meta.dirname,
   // Relative addresses, so that the page also works behind a path prefix of a reverse proxy.
-  base: "./",
+  base: "../",
   plugins: [onlyWoff2()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   server: { proxy: { "/v1": gateway, "/playground.json": gateway } },
   build: {
-    outDir: join(import.meta.dirname, "..", "dist", "web"),
+    outDir: join(import.meta.dirname, "..", "..", "dist", "web"),
     emptyOutDir: true,
     target: ["chrome123", "firefox121", "safari17.5"],
     // The content security policy has no room for data: fonts or inline scripts.

@@ -2,9 +2,9 @@
  * How much slower an engine is while another one works on the same machine: models in one process share its cores, caches and event loop. Each
  * timing beside the other is taken next to one alone.
  */
-import type { Clock } from "../../core/clock.ts";
-import { createRng } from "../../core/rng.ts";
-import type { Engine, Sequence } from "../../engines/engine.ts";
+import type { Clock } from "../core/clock.ts";
+import { createRng } from "../core/rng.ts";
+import type { Engine, Sequence } from "../engines/engine.ts";
 import { type Filler, fillerOf } from "./filler.ts";
 
 export interface Beside {

@@ -9,20 +9,13 @@ export {
   type ArmForecast,
   forecast,
   type Forecast,
-  idealMs,
   type ModeForecast,
 } from "./forecast.ts";
 export { MODE_MEANINGS, type Mode, MODES } from "./modes.ts";
-export {
-  DEFAULT_MEASURE,
-  type MeasuredProfile,
-  profileEngine,
-  type ProfileSettings,
-  QUICK_MEASURE,
-} from "./profile-engine.ts";
+export { DEFAULT_MEASURE, profileEngine, type ProfileSettings, QUICK_MEASURE } from "./profile-engine.ts";
 export { type EngineProfile, type EngineProfileInput, engineProfileSchema, readProfile } from "./profile.ts";
 export { readTraces, type ReadTraces } from "./read-traces.ts";
-export { type DecoderTiming, type PairCosts, type Simulation } from "./simulate-decoder.ts";
+export { type DecoderTiming, type Simulation } from "./simulate-decoder.ts";
 export { pairCosts, simulate } from "./simulate.ts";
-export { type RecordedTrace, recordedTraceSchema, type Trace, traceOf } from "./trace.ts";
+export { recordedTraceSchema, type Trace, traceOf } from "./trace.ts";
 export { type Cause, CAUSES } from "./virtual-time.ts";

@@ -8,7 +8,7 @@ import { errorEnvelopeSchema, type PlaygroundInfo, playgroundInfoSchema } from "
 
 const MAX_ERROR_BYTES = 64 * 1024;
 
-export interface Dial {
+interface Dial {
   /** Largest share of the big model, 0 to 1. */
   readonly budget?: number;
   /** Nats. */
