@@ -26,7 +26,7 @@ export interface CopyOfProject {
   run(callArguments: readonly string[], input?: string): Promise<Finished>;
 }
 
-export interface Finished {
+interface Finished {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -90,7 +90,7 @@ export async function copyOfProject(name: string): Promise<CopyOfProject> {
   };
 }
 
-/** How many files CONTRIBUTING.md says one edits `to add` this; undefined where it has no such row. */
+/** @public How many files CONTRIBUTING.md says one edits `to add` this; undefined where it has no such row. */
 export async function promisedFiles(what: string): Promise<number | undefined> {
   const text = await readFile(join(root, "CONTRIBUTING.md"), "utf8");
   const row = text.split("\n").find((line) => line.startsWith(`| ${what} |`));
