@@ -11,7 +11,7 @@ import {
   handleAll,
 } from "cockatiel";
 
-import { EngineError, type ErrorCode, errorMessage, SplitReasonError, WireError } from "../core/errors.ts";
+import { EngineError, type ErrorCode, errorMessage, SplitReasonError, WireError } from "../../core/errors.ts";
 
 export interface EngineBreakerOptions {
   /** How the engine's own errors begin, by convention with its name. */

@@ -4,11 +4,11 @@ import { join } from "node:path";
 
 import { expect, it } from "vitest";
 
-import { parsePolicy } from "../decode/index.ts";
-import { parseEngineSpec } from "../engines/spec.ts";
+import { parsePolicy } from "../../decode/index.ts";
+import { parseEngineSpec } from "../../engines/spec.ts";
 import { gatewayConfigSchema, loadGatewayConfig, pairOf } from "./config.ts";
 
-const root = join(import.meta.dirname, "..", "..");
+const root = join(import.meta.dirname, "..", "..", "..");
 const example = join(root, "splitreason.config.example.json");
 
 it("the example configuration is valid, and so are the models and policies in it", async () => {

@@ -6,11 +6,11 @@ import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
 
-import { configFaults } from "../core/config-faults.ts";
-import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
-import { readTextFile } from "../core/files.ts";
-import { type PairConfig, loadPairConfig, pairConfigSchema } from "../decode/pair-config.ts";
-import { requireHonoured } from "../decode/policy-dial.ts";
+import { configFaults } from "../../core/config-faults.ts";
+import { ConfigError, DataError, errorMessage } from "../../core/errors.ts";
+import { readTextFile } from "../../core/files.ts";
+import { type PairConfig, loadPairConfig, pairConfigSchema } from "../../decode/pair-config.ts";
+import { requireHonoured } from "../../decode/policy-dial.ts";
 import { dialPresetSchema, presetNameSchema } from "./model-presets.ts";
 
 /** Node's timers hold no more than this; longer waits would end at once. */
@@ -146,6 +146,11 @@ export async function loadGatewayConfig(path: string): Promise<GatewayConfig> {
 /** The pair that the configuration names. */
 export async function pairOf(config: GatewayConfig): Promise<PairConfig> {
   return typeof config.pair === "string" ? loadPairConfig(config.pair) : config.pair;
+}
+
+/** Whether only programs on this machine can reach an address to listen on. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/u.test(host);
 }
 
 /**

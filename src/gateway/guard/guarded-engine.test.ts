@@ -1,9 +1,14 @@
 import { describe, expect, it, vi } from "vitest";
 
-import { engineConformance } from "../../test/conformance/engine.ts";
-import { ConfigError, EngineError } from "../core/errors.ts";
-import { textPiece } from "../core/piece.ts";
-import { randomModel, ScriptedEngine, type ScriptedHook, testTokenizer } from "../engines/scripted/index.ts";
+import { engineConformance } from "../../../test/conformance/engine.ts";
+import { ConfigError, EngineError } from "../../core/errors.ts";
+import { textPiece } from "../../core/piece.ts";
+import {
+  randomModel,
+  ScriptedEngine,
+  type ScriptedHook,
+  testTokenizer,
+} from "../../engines/scripted/index.ts";
 import {
   type EngineHealth,
   guardEngine,

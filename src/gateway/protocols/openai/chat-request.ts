@@ -1,7 +1,7 @@
 /** The body of `POST /v1/chat/completions`. */
 import { z } from "zod";
 
-import type { ChatMessage } from "../../tokenizer/chat-template.ts";
+import type { ChatMessage } from "../../../tokenizer/chat-template.ts";
 import { EMPTY, honouredFields, neutralFields, NOT_OFFERED, only, optional, wireText } from "./fields.ts";
 
 const NO_TOOLS = "tools cannot be honoured here: leave it out";

@@ -2,9 +2,9 @@
  * Who may start now, who waits, who is refused. A fixed number of places; a queue in the order of arrival, bounded in length and in
  * time. The refusal says when to come back.
  */
-import { type Clock, systemClock } from "../core/clock.ts";
-import { EngineError } from "../core/errors.ts";
-import { GatewayError } from "./errors.ts";
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { EngineError } from "../../core/errors.ts";
+import { GatewayError } from "../failures/gateway-error.ts";
 
 export interface AdmissionLimits {
   /** Places. */

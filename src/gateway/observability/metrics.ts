@@ -1,9 +1,9 @@
 /** What the gateway tells Prometheus. Each gateway has a registry of its own; docs/serving.md lists the metrics. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
-import type { Author, Usage } from "../decode/index.ts";
-import type { Admission } from "./admission.ts";
-import type { EngineHealth } from "./guarded-engine.ts";
+import type { Author, Usage } from "../../decode/index.ts";
+import type { Admission } from "../generation/admission.ts";
+import type { EngineHealth } from "../guard/guarded-engine.ts";
 
 /** One request, when it is over. */
 export interface RequestMeasurement {

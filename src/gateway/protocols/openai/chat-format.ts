@@ -1,6 +1,6 @@
 /** Answers of `POST /v1/chat/completions`. */
 import { finishReason, wireReport } from "./report.ts";
-import { ChunkText, type ResponseFormat } from "./response-format.ts";
+import { ChunkText, type ResponseFormat } from "./chunk-text.ts";
 
 const OBJECT = "chat.completion.chunk";
 const OPENING = {

@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 
 import type { MiddlewareHandler } from "hono";
 
-import { GatewayError } from "./errors.ts";
+import { GatewayError } from "../failures/gateway-error.ts";
 
 /** Requests that need no key: whether the process is alive is no secret, and a supervisor has none. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz"]);

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 
 import { errorMessage } from "../../core/errors.ts";
-import { type GatewayError, invalidRequest } from "../errors.ts";
+import { type GatewayError, invalidRequest } from "../failures/gateway-error.ts";
 
 /**
  * The JSON value of a body.

@@ -3,12 +3,12 @@
  * asking it after several failures in a row. While it is away, opening a sequence fails at once, so that a split decode goes on
  * without waiting. It is brought back by attempts of the guard's own, of one token each, never at the cost of a request.
  */
-import { ConfigError, EngineError, SplitReasonError } from "../core/errors.ts";
-import { modelId, type ModelId, type VocabularyId, vocabularyId } from "../core/ids.ts";
-import type { Piece } from "../core/piece.ts";
-import { settle } from "../decode/waiting.ts";
-import { closedError } from "../engines/cancellation.ts";
-import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../engines/engine.ts";
+import { ConfigError, EngineError, SplitReasonError } from "../../core/errors.ts";
+import { modelId, type ModelId, type VocabularyId, vocabularyId } from "../../core/ids.ts";
+import type { Piece } from "../../core/piece.ts";
+import { settle } from "../../decode/waiting.ts";
+import { closedError } from "../../engines/cancellation.ts";
+import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../../engines/engine.ts";
 import { EngineBreaker, publicTrouble, type Trouble } from "./engine-breaker.ts";
 import { tryOneToken, withinLimit } from "./engine-trial.ts";
 import { GuardedSequence, watchCall } from "./guarded-sequence.ts";

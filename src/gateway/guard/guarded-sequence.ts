@@ -2,7 +2,7 @@
  * A sequence whose calls tell the breaker how they went, as one verdict: a failure at once, a success when it is closed. So an engine
  * that dies on its way at every request never counts as sound, however well each of them began. Answers are passed on as they are.
  */
-import type { Piece } from "../core/piece.ts";
+import type { Piece } from "../../core/piece.ts";
 import type {
   AppendOutcome,
   GenerateEvent,
@@ -11,7 +11,7 @@ import type {
   ScoreOutcome,
   Sequence,
   SequenceWork,
-} from "../engines/engine.ts";
+} from "../../engines/engine.ts";
 import type { EngineBreaker } from "./engine-breaker.ts";
 
 /** Who is told how a call went. */

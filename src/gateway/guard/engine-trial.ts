@@ -1,7 +1,7 @@
 /** The smallest proof that an engine works: it opens a sequence, reads a few words and writes one token. */
-import { EngineError } from "../core/errors.ts";
-import { textPiece } from "../core/piece.ts";
-import type { Engine } from "../engines/engine.ts";
+import { EngineError } from "../../core/errors.ts";
+import { textPiece } from "../../core/piece.ts";
+import type { Engine } from "../../engines/engine.ts";
 
 /** What it reads. A scripted engine that is to recover has to have an answer to it. */
 export const TRIAL_PROMPT = "1 + 1 =";

@@ -1,18 +1,18 @@
 /** `POST /v1/chat/completions` and `POST /v1/completions`: from a body to a checked request to an answer. */
-import { ConfigError } from "../core/errors.ts";
-import { textPiece } from "../core/piece.ts";
-import type { PairPrompt } from "../decode/pair.ts";
-import { invalidRequest, toGatewayError } from "./errors.ts";
-import { type AnswerContext, answer } from "./generation/answer.ts";
-import { chatFormat } from "./openai/chat-format.ts";
-import { chatMessages, type ChatRequest, chatRequestSchema } from "./openai/chat-request.ts";
-import { completionFormat } from "./openai/completion-format.ts";
-import { completionRequestSchema } from "./openai/completion-request.ts";
-import { checkFields, readJson } from "./openai/read-request.ts";
-import type { GenerationRequest } from "./request/generation-request.ts";
-import { planGeneration } from "./request/plan.ts";
-import type { PromptRenderer } from "./request/prompt-renderer.ts";
-import type { RequestScope } from "./request/request-scope.ts";
+import { ConfigError } from "../../../core/errors.ts";
+import { textPiece } from "../../../core/piece.ts";
+import type { PairPrompt } from "../../../decode/pair.ts";
+import { invalidRequest, toGatewayError } from "../../failures/gateway-error.ts";
+import { type AnswerContext, answer } from "../../generation/answer.ts";
+import { chatFormat } from "./chat-format.ts";
+import { chatMessages, type ChatRequest, chatRequestSchema } from "./chat-request.ts";
+import { completionFormat } from "./completion-format.ts";
+import { completionRequestSchema } from "./completion-request.ts";
+import { checkFields, readJson } from "../../request/read-request.ts";
+import type { GenerationRequest } from "../../request/generation-request.ts";
+import { planGeneration } from "../../request/plan.ts";
+import type { PromptRenderer } from "../../request/prompt-renderer.ts";
+import type { RequestScope } from "../../request/request-scope.ts";
 
 export interface GenerationContext extends AnswerContext {
   readonly drawSeed: () => number;

@@ -1,7 +1,7 @@
 /** How a protocol writes an answer, at once or piece by piece. Implemented by `chat-format.ts` and `completion-format.ts`. */
-import type { Author } from "../../decode/index.ts";
-import type { ChoiceResult } from "../generation/choice.ts";
-import type { Channel } from "../generation/reasoning-splitter.ts";
+import type { Author } from "../../../decode/index.ts";
+import type { ChoiceResult } from "../../generation/choice.ts";
+import type { Channel } from "../../generation/reasoning-splitter.ts";
 import type { WireUsage } from "./report.ts";
 
 export interface AnswerHead {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { Admission, type Ticket } from "./admission.ts";
-import { GatewayError } from "./errors.ts";
+import { GatewayError } from "../failures/gateway-error.ts";
 
 const limits = { concurrent: 2, queue: 2, queueTimeoutMs: 60_000 };
 

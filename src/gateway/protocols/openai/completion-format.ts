@@ -1,6 +1,6 @@
 /** Answers of `POST /v1/completions`: one text, in which the chain of thought is what the model wrote. */
 import { finishReason, wireReport } from "./report.ts";
-import { ChunkText, type ResponseFormat } from "./response-format.ts";
+import { ChunkText, type ResponseFormat } from "./chunk-text.ts";
 
 const OBJECT = "text_completion";
 const OPENING = ',"text":';

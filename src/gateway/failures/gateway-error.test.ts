@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import { ConfigError, EngineError } from "../core/errors.ts";
-import { errorBody, GatewayError, invalidRequest, toErrorResponse, toGatewayError } from "./errors.ts";
+import { ConfigError, EngineError } from "../../core/errors.ts";
+import { errorBody, GatewayError, invalidRequest, toErrorResponse, toGatewayError } from "./gateway-error.ts";
 
 describe("errors as answers", () => {
   test("have OpenAI's shape, with null for what does not apply", () => {

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 
 import { keyComparison, requireApiKey } from "./auth.ts";
-import { toErrorResponse } from "./errors.ts";
+import { toErrorResponse } from "../failures/gateway-error.ts";
 
 function gateway(key: string | undefined): Hono {
   const app = new Hono();

@@ -5,10 +5,10 @@
  */
 import { pino } from "pino";
 
-import { redactCredentials } from "../core/errors.ts";
-import type { Author } from "../decode/index.ts";
-import { publicTrouble, type Trouble } from "./engine-breaker.ts";
-import type { EngineHealth } from "./guarded-engine.ts";
+import { redactCredentials } from "../../core/errors.ts";
+import type { Author } from "../../decode/index.ts";
+import { publicTrouble, type Trouble } from "../guard/engine-breaker.ts";
+import type { EngineHealth } from "../guard/guarded-engine.ts";
 
 /** One request, when it is over. */
 export interface AccessRecord {

@@ -2,7 +2,7 @@
  * Errors as a client sees them, in OpenAI's shape: `{"error": {"message", "type", "param", "code"}}`. This is the only place where an
  * error gets an HTTP status.
  */
-import { type ErrorCode, SplitReasonError } from "../core/errors.ts";
+import { type ErrorCode, SplitReasonError } from "../../core/errors.ts";
 
 /** What the official clients tell apart, besides the status. */
 export type WireErrorType =

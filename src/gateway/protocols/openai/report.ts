@@ -1,6 +1,6 @@
 /** What a generation cost and how it went: OpenAI's `usage`, and our own `splitreason`. */
-import type { FinishReason, WrittenSegment } from "../../decode/index.ts";
-import type { ChoiceResult } from "../generation/choice.ts";
+import type { FinishReason, WrittenSegment } from "../../../decode/index.ts";
+import type { ChoiceResult } from "../../generation/choice.ts";
 
 export interface WireUsage {
   readonly prompt_tokens: number;

@@ -10,7 +10,7 @@ import { gzipSync } from "node:zlib";
 
 import { type Context, Hono } from "hono";
 
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError } from "../../core/errors.ts";
 
 /** More than this is not the playground (which has well under 2 MB), but a wrong folder. */
 const MAX_SITE_BYTES = 32 * 1024 * 1024;
@@ -72,8 +72,8 @@ export function staticSite(folder: string): Hono {
 /** Where `npm run build:web` puts the playground, seen from the sources and from dist/; undefined when it has not been built. */
 export function findBuiltSite(): string | undefined {
   const candidates = [
-    join(import.meta.dirname, "..", "web"),
-    join(import.meta.dirname, "..", "..", "dist", "web"),
+    join(import.meta.dirname, "..", "..", "web"),
+    join(import.meta.dirname, "..", "..", "..", "dist", "web"),
   ];
   return candidates.find((folder) => existsSync(join(folder, "index.html")));
 }
