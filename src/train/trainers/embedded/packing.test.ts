@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { tokenId } from "../../core/ids.ts";
-import type { Datum } from "../trainer.ts";
+import { tokenId } from "../../../core/ids.ts";
+import type { Datum } from "../../trainer.ts";
 import { packRows } from "./packing.ts";
 
 const datumOf = (length: number): Datum => ({

@@ -1,11 +1,11 @@
 /** A trace row as fine-tuning data: the prompt is context; the trace, its offload tags and the end of the turn are learnt. */
-import { controlPiece, type Piece } from "../core/piece.ts";
-import { createRng } from "../core/rng.ts";
-import type { TraceRow } from "../formats/trace-row.ts";
-import { wrapSpansAsPieces } from "../tags/index.ts";
-import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { encodeDatum, type WeightedPiece } from "./datum.ts";
-import type { Datum } from "./trainer.ts";
+import { controlPiece, type Piece } from "../../core/piece.ts";
+import { createRng } from "../../core/rng.ts";
+import type { TraceRow } from "../../formats/trace-row.ts";
+import { wrapSpansAsPieces } from "../../tags/index.ts";
+import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
+import { encodeDatum, type WeightedPiece } from "../datum.ts";
+import type { Datum } from "../trainer.ts";
 
 export interface TraceDatumOptions {
   readonly prompt: (problem: string) => readonly Piece[];

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { digestOf } from "../core/digest.ts";
-import { tokenId } from "../core/ids.ts";
+import { digestOf } from "../../core/digest.ts";
+import { tokenId } from "../../core/ids.ts";
 import { PackedExamples } from "./packed-examples.ts";
-import type { Datum } from "./trainer.ts";
+import type { Datum } from "../trainer.ts";
 
 const example = (ids: readonly number[], weights: readonly number[]): Datum => {
   const all = ids.map(tokenId);

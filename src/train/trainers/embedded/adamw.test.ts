@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { AdamParameters } from "../trainer.ts";
+import type { AdamParameters } from "../../trainer.ts";
 import { adamwStep, createAdamState, globalNorm } from "./adamw.ts";
 
 const adam: AdamParameters = {

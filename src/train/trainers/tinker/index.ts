@@ -2,22 +2,22 @@
  * Training on a server that speaks the Tinker protocol (SkyRL): the entrance. It owns the transport and decides who samples the policy; the
  * trainer itself is `tinker/tinker-trainer.ts`. Callers give a spec and what belongs to the model.
  */
-import { createRng } from "../../core/rng.ts";
-import { readKey } from "../../engines/http/credentials.ts";
-import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
-import type { Exporter, SamplerFactory } from "./embedded.ts";
-import { BACKEND_FACTS } from "./tinker/backends.ts";
-import type { OutageNews } from "./tinker/outage.ts";
-import { SamplingEngine } from "./tinker/sampler/sampling-engine.ts";
-import { servedSampler } from "./tinker/served-sampler.ts";
-import type { TinkerTrainerSpec } from "./tinker/spec.ts";
-import { type PolicyAccess, TinkerTrainer } from "./tinker/tinker-trainer.ts";
-import { TinkerTransport } from "./tinker/transport.ts";
-import { type BaseModel, localSampler, publishedExporter } from "./tinker/weights.ts";
+import { createRng } from "../../../core/rng.ts";
+import { readKey } from "../../../engines/http/credentials.ts";
+import type { ByteLevelTokenizer } from "../../../tokenizer/index.ts";
+import type { Exporter, SamplerFactory } from "../embedded/embedded-trainer.ts";
+import { BACKEND_FACTS } from "./backends.ts";
+import type { OutageNews } from "./outage.ts";
+import { SamplingEngine } from "./sampler/sampling-engine.ts";
+import { servedSampler } from "./served-sampler.ts";
+import type { TinkerTrainerSpec } from "./spec.ts";
+import { type PolicyAccess, TinkerTrainer } from "./tinker-trainer.ts";
+import { TinkerTransport } from "./transport.ts";
+import { type BaseModel, localSampler, publishedExporter } from "./weights.ts";
 
-export type { OutageNews } from "./tinker/outage.ts";
-export { parseTrainerSpec, type TinkerTrainerSpec, type TrainerSpec } from "./tinker/spec.ts";
-export { TinkerTrainer } from "./tinker/tinker-trainer.ts";
+export type { OutageNews } from "./outage.ts";
+export { parseTrainerSpec, type TinkerTrainerSpec, type TrainerSpec } from "./spec.ts";
+export { TinkerTrainer } from "./tinker-trainer.ts";
 
 export interface TinkerOptions {
   readonly spec: TinkerTrainerSpec;

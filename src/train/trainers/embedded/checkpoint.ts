@@ -7,11 +7,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 
-import { DataError, errorMessage } from "../../core/errors.ts";
-import { writeFileAtomic } from "../../core/files.ts";
-import { decodeSafetensors, encodeSafetensors } from "../../formats/safetensors.ts";
-import { type Qwen3Config, qwen3ConfigSchema } from "../model/config.ts";
-import { parameterCount } from "../model/parameters.ts";
+import { DataError, errorMessage } from "../../../core/errors.ts";
+import { writeFileAtomic } from "../../../core/files.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../../formats/safetensors.ts";
+import { type Qwen3Config, qwen3ConfigSchema } from "../../model/config.ts";
+import { parameterCount } from "../../model/parameters.ts";
 import type { AdamState } from "./adamw.ts";
 
 export const CHECKPOINT_FILE = "checkpoint.safetensors";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { GraphBuilder } from "../tensor/graph.ts";
-import { multiply } from "../tensor/primitives.ts";
+import { GraphBuilder } from "../../tensor/graph.ts";
+import { multiply } from "../../tensor/primitives.ts";
 import { LocalLane } from "./lane.ts";
 import type { Feeds, Program } from "./program.ts";
 import { WorkerLane } from "./worker-lane.ts";

@@ -5,8 +5,8 @@
  */
 import { z } from "zod";
 
-import type { Rng } from "../core/rng.ts";
-import type { Span } from "../formats/trace-row.ts";
+import type { Rng } from "../../core/rng.ts";
+import type { Span } from "../../formats/trace-row.ts";
 
 const probability = z.number().min(0).max(1);
 

@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { tokenId } from "../../core/ids.ts";
-import { createRng } from "../../core/rng.ts";
-import type { Qwen3ConfigInput } from "../model/config.ts";
-import { flattenWeights, OUTPUT_HEAD } from "../model/parameters.ts";
-import type { AdamParameters, Datum } from "../trainer.ts";
+import { tokenId } from "../../../core/ids.ts";
+import { createRng } from "../../../core/rng.ts";
+import type { Qwen3ConfigInput } from "../../model/config.ts";
+import { flattenWeights, OUTPUT_HEAD } from "../../model/parameters.ts";
+import type { AdamParameters, Datum } from "../../trainer.ts";
 import { createAdamState } from "./adamw.ts";
 import { CHECKPOINT_FILE, writeCheckpoint } from "./checkpoint.ts";
-import { EmbeddedTrainer, type EmbeddedTrainerOptions } from "./embedded.ts";
+import { EmbeddedTrainer, type EmbeddedTrainerOptions } from "./embedded-trainer.ts";
 
 const config: Qwen3ConfigInput = {
   vocabularySize: 23,

@@ -7,11 +7,11 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 
-import { type Clock, systemClock } from "../core/clock.ts";
-import { TrainError } from "../core/errors.ts";
-import { lockRun } from "../core/run-lock.ts";
-import { RunFolder } from "./run-folder.ts";
-import type { Datum, Trainer } from "./trainer.ts";
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { TrainError } from "../../core/errors.ts";
+import { lockRun } from "../../core/run-lock.ts";
+import { RunFolder } from "../run-folder.ts";
+import type { Datum, Trainer } from "../trainer.ts";
 
 export const loopConfigSchema = z.strictObject({
   steps: z.int().positive(),

@@ -1,8 +1,8 @@
 /** The input arrays of one micro-batch, filled from packed rows, and the way back for what the graph returns. */
-import { TrainError } from "../../core/errors.ts";
-import { type BatchShape, INPUT } from "../model/qwen3.ts";
-import type { TensorData } from "../tensor/session.ts";
-import type { Datum } from "../trainer.ts";
+import { TrainError } from "../../../core/errors.ts";
+import { type BatchShape, INPUT } from "../../model/qwen3.ts";
+import type { TensorData } from "../../tensor/session.ts";
+import type { Datum } from "../../trainer.ts";
 import type { PackedRow } from "./packing.ts";
 
 export class MicroBatch {

@@ -10,8 +10,8 @@ import type * as WorkerThreads from "node:worker_threads";
 import { Worker } from "node:worker_threads";
 import type * as Onnxruntime from "onnxruntime-node";
 
-import { errorMessage, TrainError } from "../../core/errors.ts";
-import { sessionOptions } from "../tensor/session.ts";
+import { errorMessage, TrainError } from "../../../core/errors.ts";
+import { sessionOptions } from "../../tensor/session.ts";
 import type { Lane } from "./lane.ts";
 import { executeProgram, type Feeds, type Program } from "./program.ts";
 

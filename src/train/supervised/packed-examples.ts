@@ -4,8 +4,8 @@
  */
 import { createHash } from "node:crypto";
 
-import { type TokenId, tokenId } from "../core/ids.ts";
-import type { Datum } from "./trainer.ts";
+import { type TokenId, tokenId } from "../../core/ids.ts";
+import type { Datum } from "../trainer.ts";
 
 /** Ids of an example's tokens and its last target, and which weight each target has. */
 interface Packed {

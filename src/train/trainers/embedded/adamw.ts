@@ -3,8 +3,8 @@
  * as fast there as here for models of this size, without passing the weights and moments through the session, and open to
  * gradients by rows. Arithmetic is in double precision, state in single.
  */
-import { TrainError } from "../../core/errors.ts";
-import type { AdamParameters } from "../trainer.ts";
+import { TrainError } from "../../../core/errors.ts";
+import type { AdamParameters } from "../../trainer.ts";
 
 export interface AdamState {
   readonly firstMoments: Float32Array;

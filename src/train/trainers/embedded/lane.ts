@@ -4,7 +4,7 @@
  */
 import * as onnxruntime from "onnxruntime-node";
 
-import { sessionOptions } from "../tensor/session.ts";
+import { sessionOptions } from "../../tensor/session.ts";
 import { executeProgram, type Feeds, type Program } from "./program.ts";
 
 export interface Lane {

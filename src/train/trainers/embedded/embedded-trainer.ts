@@ -2,24 +2,24 @@
  * The trainer that runs inside the process, on the CPU: forward and backward in one onnxruntime graph, AdamW here, on flat
  * buffers. Threads share the micro-batches of a step. The same seed, data, calls and number of threads give the same bytes.
  */
-import { TrainError } from "../../core/errors.ts";
-import type { Engine } from "../../engines/engine.ts";
-import { parseQwen3Config, type Qwen3Config, type Qwen3ConfigInput } from "../model/config.ts";
+import { TrainError } from "../../../core/errors.ts";
+import type { Engine } from "../../../engines/engine.ts";
+import { parseQwen3Config, type Qwen3Config, type Qwen3ConfigInput } from "../../model/config.ts";
 import {
   flattenWeights,
   initialWeights,
   type ParameterSpec,
   parameterSpecs,
   type Weights,
-} from "../model/parameters.ts";
+} from "../../model/parameters.ts";
 import {
   type BatchShape,
   buildGradientGraph,
   buildLogitsGraph,
   buildScoreGraph,
   LOGITS,
-} from "../model/qwen3.ts";
-import { GraphSession, type TensorData } from "../tensor/session.ts";
+} from "../../model/qwen3.ts";
+import { GraphSession, type TensorData } from "../../tensor/session.ts";
 import type {
   AdamParameters,
   Datum,
@@ -28,7 +28,7 @@ import type {
   OptimResult,
   Reference,
   Trainer,
-} from "../trainer.ts";
+} from "../../trainer.ts";
 import { type AdamState, adamwStep, createAdamState, type UpdateRange } from "./adamw.ts";
 import { MicroBatch } from "./batch.ts";
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";

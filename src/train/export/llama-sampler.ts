@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { LlamaEngineOptions } from "../../engines/llama/index.ts";
-import { exportGguf, GGUF_FILE, type ModelTokenizer } from "../export/index.ts";
-import type { SamplerFactory } from "./embedded.ts";
+import { exportGguf, GGUF_FILE, type ModelTokenizer } from "./index.ts";
+import type { SamplerFactory } from "../trainers/embedded/embedded-trainer.ts";
 
 export function llamaSampler(tokenizer: ModelTokenizer, options: LlamaEngineOptions): SamplerFactory {
   return async (config, weights) => {

@@ -7,34 +7,34 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { type Clock, systemClock } from "../core/clock.ts";
-import { EngineError, TrainError } from "../core/errors.ts";
-import { hash32 } from "../core/rng.ts";
-import { lockRun } from "../core/run-lock.ts";
-import { learned, self, SplitDecoder } from "../decode/index.ts";
-import type { Engine } from "../engines/engine.ts";
-import { assembleBatch, type RolloutBatch } from "./grpo/batch.ts";
-import { BestPolicy, type GrpoEvaluation } from "./grpo/best-policy.ts";
-import { type CollapseSigns, collapseReason } from "./grpo/collapse.ts";
-import { explorationBias, fixedGrpoConfig, type GrpoConfig } from "./grpo/config.ts";
-import { divergenceFromStart } from "./grpo/kl.ts";
-import { type RolloutMetrics, rolloutMetrics } from "./grpo/metrics.ts";
-import { choiceDatum } from "./grpo/policy-gradient.ts";
-import { KeptRollouts } from "./grpo/kept-rollouts.ts";
-import { type Failures, withoutOutage } from "./grpo/outage.ts";
-import type { Reward } from "./grpo/rewards/index.ts";
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { EngineError, TrainError } from "../../core/errors.ts";
+import { hash32 } from "../../core/rng.ts";
+import { lockRun } from "../../core/run-lock.ts";
+import { learned, self, SplitDecoder } from "../../decode/index.ts";
+import type { Engine } from "../../engines/engine.ts";
+import { assembleBatch, type RolloutBatch } from "./batch.ts";
+import { BestPolicy, type GrpoEvaluation } from "./best-policy.ts";
+import { type CollapseSigns, collapseReason } from "./collapse.ts";
+import { explorationBias, fixedGrpoConfig, type GrpoConfig } from "./config.ts";
+import { divergenceFromStart } from "./kl.ts";
+import { type RolloutMetrics, rolloutMetrics } from "./metrics.ts";
+import { choiceDatum } from "./policy-gradient.ts";
+import { KeptRollouts } from "./kept-rollouts.ts";
+import { type Failures, withoutOutage } from "./outage.ts";
+import type { Reward } from "./rewards/registry.ts";
 import {
   rollOut,
   type Rollout,
   type RolloutGroup,
   type RolloutOptions,
   type RolloutProblem,
-} from "./grpo/rollout.ts";
-import type { TagIds } from "./grpo/trajectory.ts";
-import { updatePolicy, type UpdateResult } from "./grpo/update.ts";
-import { learningRateAt } from "./loop.ts";
-import { RunFolder } from "./run-folder.ts";
-import type { Datum, Reference, Trainer } from "./trainer.ts";
+} from "./rollout.ts";
+import type { TagIds } from "./trajectory.ts";
+import { updatePolicy, type UpdateResult } from "./update.ts";
+import { learningRateAt } from "../supervised/loop.ts";
+import { RunFolder } from "../run-folder.ts";
+import type { Datum, Reference, Trainer } from "../trainer.ts";
 
 export interface GrpoMetrics extends RolloutMetrics, Partial<UpdateResult> {
   readonly step: number;
@@ -84,7 +84,7 @@ export interface GrpoOutcome {
   readonly best?: GrpoEvaluation;
 }
 
-export { BEST_FOLDER, type GrpoEvaluation } from "./grpo/best-policy.ts";
+export { BEST_FOLDER, type GrpoEvaluation } from "./best-policy.ts";
 /** The checkpoint that the run started from. */
 const START_FOLDER = "start";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { createRng } from "../core/rng.ts";
+import { createRng } from "../../core/rng.ts";
 import { jitterSpans, type SpanJitter, spanJitterSchema } from "./span-jitter.ts";
 
 const trace = "Step two: 36 times 83 is 2988. Keep the last three digits: 988.";
