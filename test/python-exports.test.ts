@@ -29,7 +29,7 @@ import {
 } from "../src/train/export/index.ts";
 import type { Qwen3ConfigInput } from "../src/train/model/config.ts";
 import type { Weights } from "../src/train/model/parameters.ts";
-import { EmbeddedTrainer } from "../src/train/trainers/embedded.ts";
+import { EmbeddedTrainer } from "../src/train/trainers/embedded/embedded-trainer.ts";
 import { ENVIRONMENT_TIMEOUT_MS, preparePython, runPython } from "./python/environment.ts";
 import { loadLlamaReference } from "./support/llama-reference.ts";
 import { chosenTexts, MARKERS, mixedTexts } from "./support/token-texts.ts";

@@ -7,7 +7,7 @@ import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { ConfigError } from "../../src/core/errors.ts";
-import { staticSite } from "../../src/gateway/static-site.ts";
+import { staticSite } from "../../src/gateway/http/static-site.ts";
 
 const PAGE = "<!doctype html><title>page</title>";
 
