@@ -22,7 +22,7 @@ import { type RolloutMetrics, rolloutMetrics } from "./metrics.ts";
 import { choiceDatum } from "./policy-gradient.ts";
 import { KeptRollouts } from "./kept-rollouts.ts";
 import { type Failures, withoutOutage } from "./outage.ts";
-import type { Reward } from "./rewards/registry.ts";
+import type { Reward } from "./rewards/reward.ts";
 import {
   rollOut,
   type Rollout,
