@@ -32,7 +32,7 @@ import {
 } from "./rollout.ts";
 import type { TagIds } from "./trajectory.ts";
 import { updatePolicy, type UpdateResult } from "./update.ts";
-import { learningRateAt } from "../supervised/loop.ts";
+import { learningRateAt } from "../optimiser.ts";
 import { RunFolder } from "../run-folder.ts";
 import type { Datum, Reference, Trainer } from "../trainer.ts";
 
