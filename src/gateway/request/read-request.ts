@@ -2,6 +2,7 @@
 import type { z } from "zod";
 
 import { errorMessage } from "../../core/errors.ts";
+import { BodyTooLargeError, readBody } from "../../core/http-body.ts";
 import { type GatewayError, invalidRequest } from "../failures/gateway-error.ts";
 
 /**
@@ -56,28 +57,28 @@ export function checkFields<T extends z.ZodType>(schema: T, value: unknown): z.o
 
 async function readBytes(request: Request, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
   const declared = request.headers.get("content-length");
-  if (declared === null) return readCounting(request, maxBytes, signal);
+  try {
+    if (declared === null) return await readBody(chunksOf(request, signal), maxBytes, "the client");
+  } catch (error) {
+    throw error instanceof BodyTooLargeError ? tooLarge(maxBytes) : error;
+  }
   if (!(Number(declared) <= maxBytes)) throw tooLarge(maxBytes);
   // Node's parser lets no more bytes through than were declared.
   return new Uint8Array(await untilAborted(request.arrayBuffer(), signal));
 }
 
-async function readCounting(request: Request, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+/** The body's chunks until the signal aborts. Leaving the loop stops the sender. */
+async function* chunksOf(request: Request, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = request.body?.getReader();
-  if (reader === undefined) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
+  if (reader === undefined) return;
   try {
     for (;;) {
       const { done, value } = await untilAborted(reader.read(), signal);
-      if (done) return Buffer.concat(chunks, length);
-      length += value.length;
-      if (length > maxBytes) throw tooLarge(maxBytes);
-      chunks.push(value);
+      if (done) return;
+      yield value;
     }
-  } catch (error) {
-    reader.cancel(error).catch(() => {});
-    throw error;
+  } finally {
+    reader.cancel().catch(() => {});
   }
 }
 
