@@ -8,7 +8,7 @@ import { DataError, errorMessage } from "./errors.ts";
 /** Replaces `path` by `content` in one step; of a stream, its chunks one after the other. Missing folders are made. */
 export async function writeFileAtomic(
   path: string,
-  content: string | Uint8Array | AsyncIterable<string>,
+  content: string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<string>,
 ): Promise<void> {
   await makeFolder(dirname(path));
   const aside = `${path}.${process.pid}-${randomBytes(4).toString("hex")}.partial`;

@@ -123,7 +123,7 @@ describe("encodeGguf and readGguf", () => {
       "64 bytes",
     );
     expect(() => write({}, [{ name: "x", dimensions: [2, 2], data: new Float32Array(3) }])).toThrow(
-      "4 values, 3 given",
+      "16 bytes, 12 given",
     );
     expect(() => write({}, [{ name: "x", dimensions: [], data: new Float32Array(1) }])).toThrow(
       "dimensions []",

@@ -1,35 +1,80 @@
-/** Writes GGUF files, version 3, with F32 tensors: what the embedded trainer exports and llama.cpp loads. */
+/**
+ * Writes GGUF files, version 3: F32 tensors as the embedded trainer exports them, or tensors of any type, one at a time, so that a model of
+ * several gigabytes needs the memory of its largest tensor only.
+ */
 import { writeFileAtomic } from "../../core/files.ts";
 import { DataError } from "../../core/errors.ts";
 import {
-  GGML_F32,
   GGUF_TYPE_IDS,
   NUMBER_BYTES,
+  TENSOR_ENCODINGS,
   type GgufNumberType,
   type GgufScalarType,
   type GgufValue,
 } from "./types.ts";
 
-export interface GgufTensor {
+interface TensorShape {
   readonly name: string;
   /** Innermost first: a row-major `[rows, columns]` matrix has dimensions `[columns, rows]`. */
   readonly dimensions: readonly number[];
+}
+
+export interface GgufTensor extends TensorShape {
   /** Row-major, as many as the product of `dimensions`. */
   readonly data: Float32Array;
 }
 
-export interface GgufContent {
+/** A tensor that is made when its turn to be written comes. */
+export interface GgufTensorSource extends TensorShape {
+  /** A name of `TENSOR_ENCODINGS`. */
+  readonly encoding: string;
+  /** Its bytes in that encoding. */
+  readonly bytes: () => Uint8Array;
+}
+
+export interface GgufContent<Tensor = GgufTensor> {
   /** Written in insertion order. */
   readonly metadata: Readonly<Record<string, GgufValue>> | ReadonlyMap<string, GgufValue>;
-  readonly tensors: readonly GgufTensor[];
+  readonly tensors: readonly Tensor[];
 }
 
 const ALIGNMENT_BYTES = 32;
 const LONGEST_TENSOR_NAME_BYTES = 63;
 const encoder = new TextEncoder();
 
-/** The bytes of the file. Throws a {@link DataError} when a name, a value or a size cannot be written. */
+/** The bytes of a file of F32 tensors. @throws DataError when a name, a value or a size cannot be written. */
 export function encodeGguf(content: GgufContent): Uint8Array {
+  return Buffer.concat([...fileParts(asSources(content))]);
+}
+
+/** Writes a file of F32 tensors aside and renames it. */
+export async function writeGguf(path: string, content: GgufContent): Promise<void> {
+  await writeGgufSources(path, asSources(content));
+}
+
+/** Writes a file of tensors of any type aside, one tensor at a time, and renames it. @throws DataError as {@link encodeGguf} does. */
+export async function writeGgufSources(path: string, content: GgufContent<GgufTensorSource>): Promise<void> {
+  await writeFileAtomic(path, fileParts(content));
+}
+
+function asSources({ metadata, tensors }: GgufContent): GgufContent<GgufTensorSource> {
+  return {
+    metadata,
+    tensors: tensors.map(({ name, dimensions, data }) => ({
+      name,
+      dimensions,
+      encoding: "F32",
+      bytes: () => {
+        const bytes = new DataView(new ArrayBuffer(data.byteLength));
+        for (const [index, value] of data.entries()) bytes.setFloat32(4 * index, value, true);
+        return new Uint8Array(bytes.buffer);
+      },
+    })),
+  };
+}
+
+/** The header, then each tensor with the padding after it. */
+function* fileParts(content: GgufContent<GgufTensorSource>): Generator<Uint8Array> {
   const metadata = content.metadata instanceof Map ? [...content.metadata] : Object.entries(content.metadata);
   const header = new ByteWriter();
   header.bytes(encoder.encode("GGUF"));
@@ -39,43 +84,43 @@ export function encodeGguf(content: GgufContent): Uint8Array {
   for (const [key, value] of metadata) writeEntry(header, key, value);
 
   const names = new Set<string>();
+  const sizes: number[] = [];
   let dataBytes = 0;
-  const placed: { readonly tensor: GgufTensor; readonly offsetBytes: number }[] = [];
   for (const tensor of content.tensors) {
-    checkTensor(tensor, names);
+    const { typeId, sizeBytes } = placedTensor(tensor, names);
     header.string(tensor.name);
     header.uint32(tensor.dimensions.length);
     for (const dimension of tensor.dimensions) header.uint64(BigInt(dimension));
-    header.uint32(GGML_F32);
+    header.uint32(typeId);
     header.uint64(BigInt(dataBytes));
-    placed.push({ tensor, offsetBytes: dataBytes });
-    dataBytes = padded(dataBytes + tensor.data.byteLength);
+    sizes.push(sizeBytes);
+    dataBytes += sizeBytes + paddingAfter(sizeBytes);
   }
+  header.bytes(new Uint8Array(paddingAfter(header.length)));
+  yield header.finish();
 
-  const dataStart = padded(header.length);
-  const file = new Uint8Array(dataStart + dataBytes);
-  file.set(header.finish(), 0);
-  const view = new DataView(file.buffer);
-  for (const { tensor, offsetBytes } of placed) {
-    let at = dataStart + offsetBytes;
-    for (const value of tensor.data) {
-      view.setFloat32(at, value, true);
-      at += 4;
+  for (const [index, tensor] of content.tensors.entries()) {
+    const bytes = tensor.bytes();
+    const sizeBytes = sizes[index] ?? 0;
+    if (bytes.byteLength !== sizeBytes) {
+      throw invalidTensor(tensor, `its shape needs ${sizeBytes} bytes, ${bytes.byteLength} given.`);
     }
+    yield bytes;
+    yield new Uint8Array(paddingAfter(sizeBytes));
   }
-  return file;
 }
 
-/** Writes the file aside and renames it. */
-export async function writeGguf(path: string, content: GgufContent): Promise<void> {
-  await writeFileAtomic(path, encodeGguf(content));
-}
+const paddingAfter = (bytes: number) => (ALIGNMENT_BYTES - (bytes % ALIGNMENT_BYTES)) % ALIGNMENT_BYTES;
 
-const padded = (bytes: number) => Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+const invalidTensor = ({ name }: TensorShape, what: string) =>
+  new DataError(`cannot write the GGUF tensor "${name}": ${what}`, { code: "data-invalid" });
 
-function checkTensor(tensor: GgufTensor, names: Set<string>): void {
-  const invalid = (what: string) =>
-    new DataError(`cannot write the GGUF tensor "${tensor.name}": ${what}`, { code: "data-invalid" });
+/** Its type's id in the file, and its size. Adds its name to `names`. */
+function placedTensor(
+  tensor: GgufTensorSource,
+  names: Set<string>,
+): { readonly typeId: number; readonly sizeBytes: number } {
+  const invalid = (what: string) => invalidTensor(tensor, what);
   const nameBytes = encoder.encode(tensor.name).byteLength;
   if (nameBytes === 0 || nameBytes > LONGEST_TENSOR_NAME_BYTES) {
     throw invalid(`its name has ${nameBytes} bytes; 1 to ${LONGEST_TENSOR_NAME_BYTES} are allowed.`);
@@ -88,12 +133,16 @@ function checkTensor(tensor: GgufTensor, names: Set<string>): void {
     dimensions.length <= 4 &&
     dimensions.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 1);
   if (!isShape) throw invalid(`dimensions [${dimensions.join(", ")}] are not one to four positive integers.`);
-  const elements = dimensions.reduce((product, dimension) => product * dimension, 1);
-  if (elements !== tensor.data.length) {
+  const [typeId, encoding] = [...TENSOR_ENCODINGS].find(([, { name }]) => name === tensor.encoding) ?? [];
+  if (typeId === undefined || encoding === undefined) throw invalid(`there is no type ${tensor.encoding}.`);
+  const [row = 0] = dimensions;
+  if (row % encoding.blockElements !== 0) {
     throw invalid(
-      `dimensions [${dimensions.join(", ")}] need ${elements} values, ${tensor.data.length} given.`,
+      `rows of ${row} values are no whole blocks of ${encoding.name} (${encoding.blockElements}).`,
     );
   }
+  const elements = dimensions.reduce((product, dimension) => product * dimension, 1);
+  return { typeId, sizeBytes: (elements / encoding.blockElements) * encoding.blockBytes };
 }
 
 function writeEntry(writer: ByteWriter, key: string, value: GgufValue): void {

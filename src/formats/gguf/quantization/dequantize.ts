@@ -157,9 +157,12 @@ export const DEQUANTIZABLE: readonly string[] = Object.keys(DEQUANTIZERS);
 export function dequantize(encoding: string, bytes: Uint8Array): Float32Array {
   const dequantizer = Object.hasOwn(DEQUANTIZERS, encoding) ? DEQUANTIZERS[encoding] : undefined;
   if (dequantizer === undefined) {
-    throw new DataError(`the tensor type ${encoding} cannot be dequantised; ${DEQUANTIZABLE.join(", ")} can.`, {
-      code: "data-invalid",
-    });
+    throw new DataError(
+      `the tensor type ${encoding} cannot be dequantised; ${DEQUANTIZABLE.join(", ")} can.`,
+      {
+        code: "data-invalid",
+      },
+    );
   }
   const { blockElements, blockBytes, read } = dequantizer;
   const count = bytes.byteLength / blockBytes;
