@@ -7,7 +7,7 @@ import type { Dialect, ProbeAnswer, ProbeRequest, StopToken } from "./dialect.ts
 import { HttpDrawer } from "./http-drawer.ts";
 import { ContextOverflowError, HttpEngineError } from "./http-errors.ts";
 import { type HttpTokenizer, SOME_OTHER_TOKEN, stopTokenOf } from "./http-tokenizer.ts";
-import { linkSignals } from "./link-signals.ts";
+import { linkSignals } from "../../core/async.ts";
 import type { Route } from "./pool.ts";
 import { batches, probePlaces } from "./probes.ts";
 import { WarmUps } from "./warm-up.ts";

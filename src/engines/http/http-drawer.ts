@@ -9,7 +9,7 @@ import type { Arrival, GenerationRequest, StreamEnd, StreamReader } from "./dial
 import type { HttpBackend } from "./http-backend.ts";
 import { ContextOverflowError, HttpEngineError } from "./http-errors.ts";
 import { stopTokenOf } from "./http-tokenizer.ts";
-import { linkSignals } from "./link-signals.ts";
+import { type LinkedSignal, linkSignals } from "../../core/async.ts";
 import type { RoutedStream } from "./pool.ts";
 
 interface Run {
@@ -36,7 +36,7 @@ const PARTS_OF_CODE_POINT = 4;
 export class HttpDrawer implements Drawer {
   readonly #backend: HttpBackend;
   readonly #request: DrawRequest;
-  readonly #link: ReturnType<typeof linkSignals>;
+  readonly #link: LinkedSignal;
   #run: Run | undefined;
   #last: TokenId | undefined;
   #left: number;

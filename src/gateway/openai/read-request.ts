@@ -1,6 +1,7 @@
 /** From bytes to a checked request: bounded in size, and each fault is told with the field that has it. */
 import type { z } from "zod";
 
+import { unlessAborted } from "../../core/async.ts";
 import { errorMessage } from "../../core/errors.ts";
 import { type GatewayError, invalidRequest } from "../errors.ts";
 
@@ -59,7 +60,7 @@ async function readBytes(request: Request, maxBytes: number, signal: AbortSignal
   if (declared === null) return readCounting(request, maxBytes, signal);
   if (!(Number(declared) <= maxBytes)) throw tooLarge(maxBytes);
   // Node's parser lets no more bytes through than were declared.
-  return new Uint8Array(await untilAborted(request.arrayBuffer(), signal));
+  return new Uint8Array(await unlessAborted(request.arrayBuffer(), signal));
 }
 
 async function readCounting(request: Request, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
@@ -69,7 +70,7 @@ async function readCounting(request: Request, maxBytes: number, signal: AbortSig
   let length = 0;
   try {
     for (;;) {
-      const { done, value } = await untilAborted(reader.read(), signal);
+      const { done, value } = await unlessAborted(reader.read(), signal);
       if (done) return Buffer.concat(chunks, length);
       length += value.length;
       if (length > maxBytes) throw tooLarge(maxBytes);
@@ -78,21 +79,6 @@ async function readCounting(request: Request, maxBytes: number, signal: AbortSig
   } catch (error) {
     reader.cancel(error).catch(() => {});
     throw error;
-  }
-}
-
-/** @throws the signal's reason when it comes first. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
   }
 }
 
