@@ -3,9 +3,9 @@
 import { setMaxListeners } from "node:events";
 
 import { SplitReasonError } from "../core/errors.ts";
-import { EXIT } from "./exit-status.ts";
+import { EXIT } from "./support/exit-status.ts";
 import { runCli } from "./program.ts";
-import { processTerminal } from "./terminal.ts";
+import { processTerminal } from "./support/terminal.ts";
 
 const stop = new AbortController();
 // One listener for each sample, rollout or request in flight is no leak.

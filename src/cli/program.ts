@@ -3,32 +3,23 @@ import { readFileSync } from "node:fs";
 
 import { Command, CommanderError } from "commander";
 
-import { registerCalibrate } from "./calibrate.ts";
-import { registerConfig } from "./config.ts";
-import { registerData } from "./data.ts";
-import { registerEval } from "./eval.ts";
-import { describeError, exitStatus } from "./exit-status.ts";
-import { registerGrade } from "./grade.ts";
-import { registerMicro } from "./micro.ts";
-import { registerProfile } from "./profile.ts";
-import { registerQuickstart } from "./quickstart.ts";
-import { registerReport } from "./report.ts";
-import { registerServe } from "./serve.ts";
-import { registerSimulate } from "./simulate.ts";
-import { registerSolve } from "./solve.ts";
-import { paintWith, printableLine, type Paint, type Terminal, wantsColor } from "./terminal.ts";
-import { registerTrace } from "./trace.ts";
-import { registerTrain } from "./train.ts";
-
-/** What a command gets from the program. */
-export interface CommandContext {
-  readonly terminal: Terminal;
-  /** For results; decided when the command runs, after the flags are read. */
-  readonly paint: () => Paint;
-}
-
-/** Adds one command to the program. */
-type RegisterCommand = (program: Command, context: CommandContext) => void;
+import { registerData } from "./data/index.ts";
+import { registerCalibrate } from "./eval/calibrate.ts";
+import { registerEval } from "./eval/eval.ts";
+import { registerGrade } from "./eval/grade.ts";
+import { registerProfile } from "./eval/profile.ts";
+import { registerReport } from "./eval/report.ts";
+import { registerSimulate } from "./eval/simulate.ts";
+import { registerMicro } from "./micro/index.ts";
+import { registerQuickstart } from "./micro/quickstart.ts";
+import { registerConfig } from "./serve/config.ts";
+import { registerServe } from "./serve/serve.ts";
+import { registerSolve } from "./serve/solve.ts";
+import { registerTrace } from "./serve/trace.ts";
+import type { CommandContext, RegisterCommand } from "./support/command.ts";
+import { describeError, exitStatus } from "./support/exit-status.ts";
+import { paintWith, printableLine, type Terminal, wantsColor } from "./support/terminal.ts";
+import { registerTrain } from "./train/index.ts";
 
 /** In the order in which help lists them. */
 const COMMANDS: readonly RegisterCommand[] = [

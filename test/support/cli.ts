@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 
-const main = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
+const builtMain = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
 
 export interface CliResult {
   readonly status: number | null;
@@ -15,6 +15,8 @@ export interface CliOptions {
   readonly input?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** The compiled program; default that of this checkout. */
+  readonly main?: string;
   /** Ended by force after this long; default two minutes. */
   readonly timeoutMs?: number;
   /** Called every 20 ms while the program runs. */
@@ -29,7 +31,7 @@ export function runCliProcess(
   options: CliOptions = {},
 ): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...callArguments], {
+    const child = spawn(process.execPath, [options.main ?? builtMain, ...callArguments], {
       env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...options.environment },
       timeout: options.timeoutMs ?? 120_000,
       killSignal: "SIGKILL",

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { configFaults, faultText } from "../../core/config-faults.ts";
 import { ConfigError, errorMessage } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
-import { loopConfigSchema } from "../../train/loop.ts";
+import { loopConfigSchema } from "../../train/supervised/loop.ts";
 import { qwen3ConfigSchema } from "../../train/model/config.ts";
 
 const positive = z.int().positive();

@@ -1,0 +1,240 @@
+/** `splitreason data annotate FILE`: marks the spans of plain traces that the small model had better hand over. */
+import { type Command, Option } from "commander";
+
+import { ConfigError, SplitReasonError } from "../../core/errors.ts";
+import { ANNOTATORS, type AnnotatorName } from "../../data/annotate/annotator.ts";
+import { GAP_DEFAULTS } from "../../data/annotate/gap.ts";
+import type { AnnotationProgress, AnnotationSummary } from "../../data/index.ts";
+import { GENERATION_CHOICES } from "../../data/readers/open-r1.ts";
+import { type AnnotateFlags, type OpenedAnnotator, openAnnotator } from "./annotators.ts";
+import { filledText, realNumber, wholeNumber } from "../support/flags.ts";
+import { Progress } from "../support/progress.ts";
+import type { CommandContext } from "../support/command.ts";
+import { count, percent } from "../support/table.ts";
+import type { Terminal } from "../support/terminal.ts";
+
+export function registerAnnotate(data: Command, { terminal }: CommandContext): void {
+  const command = data
+    .command("annotate")
+    .summary("mark the spans of traces that the big model should write")
+    .description(
+      "Mark the spans of plain traces that the big model should write. gap: those where the small model is surprised and the big " +
+        "one is not; both only read. entropy: those where the small model is surprised. llm: those that a strong model quotes as " +
+        "the hardest, over any OpenAI-compatible endpoint. A run that was stopped or killed goes on where it was.",
+    )
+    .argument(
+      "<source>",
+      "FILE.jsonl, FILE.parquet, a folder of them, or hf:OWNER/NAME of the Hugging Face hub",
+    )
+    .requiredOption(
+      "--out <file>",
+      "where the rows go, .jsonl or .parquet; beside it come .failed.jsonl and .journal.jsonl",
+      filledText,
+    )
+    .addOption(new Option("--annotator <name>", "who marks").choices(ANNOTATORS).default("gap"))
+    .option(
+      "--share <share>",
+      `wanted share in spans, 0 to 1 (default: ${GAP_DEFAULTS.share}; llm 0.2)`,
+      realNumber(0, 1),
+    )
+    .option(
+      "--merge-distance <chars>",
+      `spans at most this far apart become one (default: ${GAP_DEFAULTS.mergeDistance}; llm 10)`,
+      wholeNumber(0, 100_000),
+    )
+    .option(
+      "--drop-up-to <chars>",
+      "drop traces of at most this many characters (the paper: 1024)",
+      wholeNumber(0),
+    )
+    .option("--retry-failed", "examine the rows that failed anew, and no others")
+    .option("--limit <rows>", "only the first rows", wholeNumber(1))
+    .addOption(
+      new Option("--generation <which>", "of problems with several traces")
+        .choices(GENERATION_CHOICES)
+        .default("first-correct"),
+    );
+  addScoringFlags(command);
+  addLlmFlags(command);
+  command
+    .option("--json", "one JSON document on standard output, nothing else there")
+    .addHelpText("after", HELP)
+    .action((source: string, flags: AnnotateFlags) => {
+      refuseFlagsOfOthers(command, flags.annotator);
+      return run(terminal, source, flags);
+    });
+}
+
+/** Whose a flag is stands at the beginning of its help; with another annotator it would do nothing. */
+function refuseFlagsOfOthers(command: Command, annotator: AnnotatorName): void {
+  for (const option of command.options) {
+    const owners = /^((?:\w+, )*\w+): /u.exec(option.description)?.[1]?.split(", ") ?? [];
+    const isOwned = owners.length > 0 && owners.every((owner) => ANNOTATORS.some((name) => name === owner));
+    if (!isOwned || owners.includes(annotator)) continue;
+    if (command.getOptionValueSource(option.attributeName()) !== "cli") continue;
+    throw new ConfigError(
+      `${option.long} is for --annotator ${owners.join(" or ")}; the annotator here is ${annotator}.`,
+      { code: "usage" },
+    );
+  }
+}
+
+function addScoringFlags(command: Command): void {
+  command
+    .option(
+      "--minimum-gap <nats>",
+      "gap, entropy: least score of a word in a span, in nats",
+      realNumber(0, 1000),
+      GAP_DEFAULTS.minimumGap,
+    )
+    .option(
+      "--smoothing <words>",
+      "gap, entropy: words on each side that a score is averaged with",
+      wholeNumber(0, 1000),
+      GAP_DEFAULTS.smoothing,
+    )
+    .option("--scores", "gap, entropy: keep the score of each word in the rows")
+    .option("--pair <name|file>", "gap, entropy: the pair: micro, or a JSON file", filledText, "micro")
+    .option("--small <spec>", "gap, entropy: another small model, e.g. gguf:PATH", filledText)
+    .option("--big <spec>", "gap: another big model", filledText)
+    .option("--threads <n>", "gap, entropy: threads of each model", wholeNumber(1, 256));
+}
+
+function addLlmFlags(command: Command): void {
+  command
+    .option("--endpoint <url>", "llm: http://HOST:PORT/v1#MODEL", filledText)
+    .option("--key-env <name>", "llm: environment variable with the API key", filledText)
+    .option("--key-file <file>", "llm: file with the API key", filledText)
+    .option("--concurrency <n>", "rows at once (default: llm 8, others 1)", wholeNumber(1, 1024))
+    .option("--requests-per-minute <n>", "llm: at most", realNumber(0.01, 1_000_000))
+    .option("--tries <n>", "llm: requests for one answer, failures included", wholeNumber(1, 100), 6)
+    .option("--timeout <seconds>", "llm: until an answer is whole", realNumber(0.1, 86_400), 300)
+    .option("--budget-usd <dollars>", "llm: stop before this is spent; needs the prices", realNumber(0, 1e9))
+    .option(
+      "--budget-tokens <n>",
+      "llm: stop before as many tokens are used, prompt and answers together",
+      wholeNumber(0),
+    )
+    .option("--price-prompt <dollars>", "llm: for a million tokens", realNumber(0, 1e6))
+    .option("--price-answer <dollars>", "llm: for a million tokens", realNumber(0, 1e6))
+    .option(
+      "--answer-tokens <n>",
+      "llm: tokens of an answer beyond the share (more for models that think)",
+      wholeNumber(1),
+      1024,
+    )
+    .addOption(
+      new Option("--format <form>", "llm: how snippets come back; auto asks the server once")
+        .choices(["auto", "schema", "marks"])
+        .default("auto"),
+    )
+    .option(
+      "--minimum-similarity <s>",
+      "llm: least similarity of a snippet with its place, 0 to 1",
+      realNumber(0, 1),
+    );
+}
+
+async function run(terminal: Terminal, source: string, flags: AnnotateFlags): Promise<void> {
+  // Loaded here: the other commands start faster without readers, writers and engines.
+  const { annotate } = await import("../../data/index.ts");
+  const { readTraces } = await import("../../data/readers/index.ts");
+  const { hubAccessFrom } = await import("../../data/hub/access.ts");
+  const progress = new Progress(terminal, "traces");
+  const skips = new Map<string, number>();
+  await using opened = await openAnnotator(flags, terminal);
+  let begun = false;
+  let summary: AnnotationSummary;
+  try {
+    summary = await annotate({
+      annotator: opened.annotator,
+      rows: () => {
+        // Read several times: what is counted is the last time.
+        skips.clear();
+        return readTraces(source, {
+          signal: terminal.signal,
+          generation: flags.generation,
+          hub: hubAccessFrom(terminal.environment),
+          onSkip: ({ reason }) => skips.set(reason, (skips.get(reason) ?? 0) + 1),
+          ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+        });
+      },
+      out: flags.out,
+      retryFailed: flags.retryFailed === true,
+      ...(flags.dropUpTo === undefined ? {} : { dropUpTo: flags.dropUpTo }),
+      signal: terminal.signal,
+      onProgress: (state) => {
+        if (!begun) progress.start(state.before);
+        begun = true;
+        progress.update(state.done, state.total, noteOf(state, opened));
+      },
+      onStopping: (underWay) => {
+        progress.end();
+        terminal.log(`stopping: waiting for ${underWay} rows under way; Ctrl-C again does not wait\n`);
+      },
+    });
+  } finally {
+    progress.end();
+  }
+  const report = { ...opened.report(), skipped: Object.fromEntries(skips) };
+  const document = { annotator: opened.annotator.name, ...summary, ...report };
+  terminal.out(
+    flags.json === true
+      ? `${JSON.stringify(document, null, 2)}\n`
+      : summaryText(summary, document.skipped, opened),
+  );
+  if (summary.status === "out-of-budget") {
+    throw new SplitReasonError(
+      `the budget is spent with ${summary.pending} rows to go; a larger one goes on from there.`,
+      { code: "budget-spent" },
+    );
+  }
+}
+
+function noteOf({ failures }: AnnotationProgress, opened: OpenedAnnotator): string {
+  return [opened.note(), listed(failures, "failed")].filter((text) => text !== "").join("; ");
+}
+
+const listed = (counts: Readonly<Record<string, number>>, what: string): string =>
+  Object.entries(counts).length === 0
+    ? ""
+    : `${what}: ${Object.entries(counts)
+        .map(([kind, number]) => `${count(number)} ${kind}`)
+        .join(", ")}`;
+
+function summaryText(
+  summary: AnnotationSummary,
+  skipped: Readonly<Record<string, number>>,
+  opened: OpenedAnnotator,
+): string {
+  const { rows, annotated, failed, dropped, pending, spans, characterShare, unanswered } = summary;
+  return [
+    `${count(rows)} rows in: ${count(annotated)} annotated, ${count(failed)} failed, ${count(dropped)} dropped, ${count(pending)} not reached`,
+    listed(skipped, "records without a row"),
+    `${count(spans)} spans with ${percent(characterShare)} of the characters; written to ${summary.out}`,
+    failed === 0
+      ? ""
+      : `${listed(summary.failures, "failed")}; written to ${summary.failedOut}; --retry-failed tries them again`,
+    listed(summary.drops, "dropped"),
+    unanswered === 0
+      ? ""
+      : `${count(unanswered)} requests of runs that were killed never got their answer here`,
+    opened.text(),
+  ]
+    .filter((line) => line !== "")
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+const HELP = `
+Examples:
+  splitreason data annotate traces.jsonl --share 0.06 --out annotated.jsonl
+  splitreason data annotate traces.jsonl --annotator entropy --small gguf:small.gguf --out annotated.jsonl
+  splitreason data annotate hf:open-r1/OpenR1-Math-220k/default:train --limit 18000 --drop-up-to 1024 --annotator llm \\
+    --endpoint https://api.deepseek.com/v1#deepseek-chat --key-env DEEPSEEK_API_KEY \\
+    --budget-usd 40 --price-prompt 0.28 --price-answer 0.42 --out annotated.jsonl
+  splitreason train sft --model runs/small/model --data annotated.jsonl --out runs/tuned
+
+What was answered or scored is kept in OUT.journal.jsonl: the same command goes on after Ctrl-C, a kill or a budget and asks for nothing
+twice; with another --share (gap, entropy) or --minimum-similarity (llm) it gives other spans without asking anybody.
+`;

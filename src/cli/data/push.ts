@@ -1,0 +1,110 @@
+/** `splitreason data push FILE`: annotated traces to the Hugging Face hub. */
+import { type Command, InvalidArgumentError } from "commander";
+
+import { hubAccessFrom } from "../../data/hub/access.ts";
+import type { PushProgress } from "../../data/hub/index.ts";
+import { readTraces } from "../../data/readers/index.ts";
+import { counted } from "./convert.ts";
+import {
+  addSourceFlags,
+  addTokenizerFlag,
+  megabytes,
+  readOptions,
+  ReadProgress,
+  SOURCE_HELP,
+  type SourceFlags,
+  tokenCounting,
+} from "./source.ts";
+import { filledText } from "../support/flags.ts";
+import { Progress } from "../support/progress.ts";
+import type { CommandContext } from "../support/command.ts";
+import { count, percent } from "../support/table.ts";
+
+interface PushFlags extends SourceFlags {
+  readonly repo: string;
+  readonly config: string;
+  readonly split: string;
+  readonly private?: boolean;
+  readonly license?: string;
+  readonly message: string;
+  readonly tokenizer?: string;
+  readonly json?: boolean;
+}
+
+export function registerDataPush(data: Command, { terminal }: CommandContext): void {
+  const command = data
+    .command("push")
+    .summary("put annotated traces on the Hugging Face hub, with a card")
+    .description(
+      "Put annotated traces on the Hugging Face hub as parquet, with a card that is made from their statistics, in one commit. The repository is made if there is " +
+        "none; of a card that is there only the statistics and the header's list of files change.",
+    )
+    .argument("<file>", SOURCE_HELP)
+    .requiredOption("--repo <owner/name>", "the data set", repository)
+    .option("--config <name>", "its configuration", word, "default")
+    .option("--split <name>", "its split: files of this one are replaced, others stay", word, "train")
+    .option("--private", "if the repository has to be made: for its owner only")
+    .option("--license <id>", "the licence that the card names, e.g. apache-2.0", filledText)
+    .option("--message <text>", "title of the commit", filledText, "Annotated traces");
+  addTokenizerFlag(addSourceFlags(command))
+    .option("--json", "one JSON document on standard output, nothing else there")
+    .addHelpText("after", HELP)
+    .action(async (file: string, flags: PushFlags) => {
+      // The hub's library is loaded by those only who ask for it.
+      const { pushDataset } = await import("../../data/hub/index.ts");
+      const reading = new ReadProgress(terminal);
+      const sending = new Progress(terminal, "files");
+      const { repo, config, split, license, message } = flags;
+      try {
+        const rows = counted(readTraces(file, readOptions(terminal, flags, reading)), reading);
+        const result = await pushDataset(rows, {
+          access: hubAccessFrom(terminal.environment),
+          statistics: await tokenCounting(flags.tokenizer),
+          file,
+          repo,
+          config,
+          split,
+          message,
+          isPrivate: flags.private === true,
+          onProgress: (event) => {
+            reading.end();
+            sending.show(progressLine(event));
+          },
+          signal: terminal.signal,
+          ...(license === undefined ? {} : { license }),
+        });
+        sending.end();
+        const { statistics, ...made } = result;
+        terminal.out(
+          flags.json === true
+            ? `${JSON.stringify({ file, repo, ...made, statistics }, null, 2)}\n`
+            : `${count(made.rows)} rows in ${count(made.files.length)} file${made.files.length === 1 ? "" : "s"} ` +
+                `(${megabytes(made.files.reduce((sum, each) => sum + each.sizeBytes, 0))}) pushed to ${repo}: ${made.url}\n`,
+        );
+      } finally {
+        reading.end();
+        sending.end();
+      }
+    });
+}
+
+const progressLine = (event: PushProgress): string =>
+  event.phase === "committing" ? "committing" : `${event.phase} ${event.path}: ${percent(event.share)}`;
+
+function repository(text: string): string {
+  if (/^[\w.-]+\/[\w.-]+$/u.test(text)) return text;
+  throw new InvalidArgumentError("It must be OWNER/NAME.");
+}
+
+function word(text: string): string {
+  if (/^\w[\w.-]*$/u.test(text)) return text;
+  throw new InvalidArgumentError("It must be one word of letters, digits, dots, dashes and underscores.");
+}
+
+const HELP = `
+HF_TOKEN is the token, one that may write; HF_ENDPOINT names another hub. A row at fault stops the push before anything is sent.
+
+Examples:
+  splitreason data push annotated.jsonl --repo me/hard-spans --private
+  splitreason data push by-gap.parquet --repo me/hard-spans --config gap --license apache-2.0
+`;

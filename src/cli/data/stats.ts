@@ -1,0 +1,82 @@
+/** `splitreason data stats FILE...`: how much of the traces is marked, where, and how far annotators agree. */
+import type { Command } from "commander";
+
+import { writeFileAtomic } from "../../core/files.ts";
+import { type DataStatistics, Sample, StatisticsBuilder } from "../../data/stats/index.ts";
+import { readOutcomes } from "../../data/readers/index.ts";
+import { pageSample, statisticsPage } from "../../data/stats/page.ts";
+import {
+  addSourceFlags,
+  addTokenizerFlag,
+  readOptions,
+  ReadProgress,
+  SOURCE_HELP,
+  type SourceFlags,
+  tokenCounting,
+} from "./source.ts";
+import { statisticsReport } from "./stats-text.ts";
+import { filledText, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import type { CommandContext } from "../support/command.ts";
+
+interface StatsFlags extends SourceFlags {
+  readonly html?: string;
+  readonly sample: number;
+  readonly seed: number;
+  readonly tokenizer?: string;
+  readonly json?: boolean;
+}
+
+export function registerDataStats(data: Command, { terminal, paint }: CommandContext): void {
+  const command = data
+    .command("stats")
+    .summary("count what is marked, and compare annotators")
+    .description(
+      "Count how much of the traces is in spans, where the spans sit, how long they are, by source and by annotator; rows with the same id of two annotators are " +
+        "compared token by token.",
+    )
+    .argument("<files...>", SOURCE_HELP)
+    .option(
+      "--html <file>",
+      "also one self-contained page with plots and a reader of annotated traces",
+      filledText,
+    )
+    .option("--sample <n>", "traces that the page's reader holds at most", wholeNumber(0, 5000), 200)
+    .option("--seed <n>", "which traces those are", wholeNumber(0, SEED_MAXIMUM), 1);
+  addTokenizerFlag(addSourceFlags(command))
+    .option("--json", "one JSON document on standard output, nothing else there")
+    .addHelpText("after", HELP)
+    .action(async (files: string[], flags: StatsFlags) => {
+      const statistics = new StatisticsBuilder(await tokenCounting(flags.tokenizer));
+      const sample = new Sample({ traces: flags.html === undefined ? 0 : flags.sample }, flags.seed);
+      for (const file of files) {
+        const progress = new ReadProgress(terminal);
+        try {
+          for await (const outcome of readOutcomes(file, readOptions(terminal, flags, progress))) {
+            progress.row();
+            if (statistics.add(outcome, file) && outcome.type === "row") sample.add(outcome.row);
+          }
+        } finally {
+          progress.end();
+        }
+      }
+      const document = statistics.finish();
+      if (flags.html !== undefined) {
+        await writeFileAtomic(flags.html, await statisticsPage(document, pageSample(sample)));
+      }
+      terminal.out(output(document, flags));
+    });
+
+  function output(document: DataStatistics, { json, html }: StatsFlags): string {
+    if (json === true) return `${JSON.stringify(document, null, 2)}\n`;
+    return `${statisticsReport(document, paint())}${html === undefined ? "" : `\npage written to ${html}\n`}`;
+  }
+}
+
+const HELP = `
+Tokens are those of the chain of thought, the trace up to </think>.
+
+Examples:
+  splitreason data stats annotated.jsonl
+  splitreason data stats by-llm.jsonl by-gap.jsonl --html stats.html
+  splitreason data stats hf:me/my-traces --json
+`;

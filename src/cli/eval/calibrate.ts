@@ -1,0 +1,217 @@
+/** `splitreason calibrate`: what share and what accuracy the settings of the dial give, and the setting for a wanted share. */
+import { rm } from "node:fs/promises";
+
+import type { Command } from "commander";
+
+import { ConfigError, SplitReasonError } from "../../core/errors.ts";
+import {
+  type Calibration,
+  CALIBRATION_FILE,
+  type CalibrationPoint,
+  type ShareDial,
+} from "../../decode/calibration.ts";
+import { calibrationPath, furtherDial, writeCalibration } from "../../decode/calibration-file.ts";
+import type { PairConfig } from "../../decode/pair-config.ts";
+import { modelFileDigest } from "../../engines/open-engine.ts";
+import { calibrate, type CalibrationResult } from "../../eval/calibrate.ts";
+import type { Task } from "../../eval/task.ts";
+import { addPairFlags, filledText, type PairFlags, realNumber, wholeNumber } from "../support/flags.ts";
+import { Progress } from "../support/progress.ts";
+import type { CommandContext } from "../support/command.ts";
+import { pairConfigFrom } from "../support/settings.ts";
+import { count, duration, percent, renderTable } from "../support/table.ts";
+import { hubRows } from "../support/hub-rows.ts";
+import type { Terminal } from "../support/terminal.ts";
+
+interface CalibrateFlags extends PairFlags {
+  readonly targetShare?: number;
+  readonly task: string;
+  readonly problems?: number;
+  readonly concurrency: number;
+  readonly out?: string;
+}
+
+export function registerCalibrate(program: Command, { terminal }: CommandContext): void {
+  const command = program
+    .command("calibrate")
+    .summary("measure what the dial buys, and find the setting for a wanted share")
+    .description(
+      "Measure, on held-out problems, which share of the tokens the big model writes at several biases, and how often the answer is right. " +
+        "Where the bias takes a step over a share, requests are refused at random instead. " +
+        `The table is written beside the small model (${CALIBRATION_FILE}); solve, serve and eval then take --share. ` +
+        "For a small model on a server give --out, and then --calibration with that file.",
+    )
+    .option(
+      "--target-share <share>",
+      "measure a setting with this share as well, e.g. 0.03",
+      realNumber(0.0001, 1),
+    )
+    .option(
+      "--task <task>",
+      "as eval takes it, with a file of its problems where you have one: NAME, NAME:FILE.jsonl or FILE.jsonl",
+      filledText,
+      "micro",
+    )
+    .option(
+      "--problems <n>",
+      "held-out problems for each setting (default: 300, or all of the task where it has fewer)",
+      wholeNumber(10, 1_000_000),
+    )
+    .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 16)
+    .option("--out <file>", "write the table here instead (--calibration takes it)", filledText);
+  addPairFlags(command)
+    .addHelpText("after", HELP)
+    .action((flags: CalibrateFlags) => runCalibrate(terminal, flags));
+}
+
+async function runCalibrate(terminal: Terminal, flags: CalibrateFlags): Promise<void> {
+  const pair = await pairConfigFrom(flags);
+  if (flags.bias !== undefined) {
+    throw new ConfigError(`--bias ${flags.bias}: the bias is what calibrate finds; leave it out.`, {
+      code: "usage",
+    });
+  }
+  const path = flags.out ?? pair.calibration ?? calibrationPath(pair.small);
+  if (path === undefined) {
+    throw new ConfigError(`${pair.small} is not on this machine: say where the table goes with --out FILE.`, {
+      code: "usage",
+    });
+  }
+  // The graders' parser is loaded by those only who evaluate.
+  const { openTask } = await import("../../eval/tasks/open.ts");
+  const task = await openTask(flags.task, {
+    signal: terminal.signal,
+    fetchRows: hubRows(terminal),
+    checkAnswers: true,
+  });
+  const problems = flags.problems ?? Math.min(DEFAULT_PROBLEMS, task.size ?? DEFAULT_PROBLEMS);
+  const result = await measure(terminal, flags, { pair, task, problems, path });
+  const { points, chosen } = result;
+  const calibration = await describe(flags, { pair, task, problems }, result);
+  await writeCalibration(path, calibration);
+  await rm(result.samples, { recursive: true, force: true });
+  if (flags.json === true) {
+    const wanted = chosen === undefined ? {} : { chosen, targetShare: flags.targetShare };
+    terminal.out(`${JSON.stringify({ ...calibration, ...wanted, out: path }, null, 2)}\n`);
+    return;
+  }
+  const found =
+    chosen === undefined
+      ? ""
+      : `--share ${flags.targetShare} is a ${settingText(chosen)}: ${percent(chosen.share)} of the tokens, ${percent(chosen.accuracy)} right\n`;
+  terminal.out(`${curve(points)}\n${found}written to ${path}\n`);
+}
+
+const DEFAULT_PROBLEMS = 300;
+
+interface Measured {
+  readonly pair: PairConfig;
+  readonly task: Task;
+  readonly problems: number;
+}
+
+async function measure(
+  terminal: Terminal,
+  { targetShare, concurrency, threads, seed }: CalibrateFlags,
+  { path, ...measured }: Measured & { readonly path: string },
+): Promise<CalibrationResult> {
+  const progress = new Progress(terminal, "samples");
+  let [kept, solved] = [0, 0];
+  let startMs: number | undefined;
+  try {
+    return await calibrate(
+      {
+        ...measured,
+        concurrency,
+        seed,
+        partial: path,
+        ...(threads === undefined ? {} : { threads }),
+        ...(targetShare === undefined ? {} : { targetShare }),
+      },
+      {
+        clock: terminal.clock,
+        signal: terminal.signal,
+        onStart: (earlier) => {
+          kept = earlier;
+          if (kept > 0) terminal.log(`continuing: ${count(kept)} samples were solved before\n`);
+        },
+        onSample: ({ dial, done, total, left }, isNew) => {
+          startMs ??= terminal.clock.nowMs();
+          if (!isNew) return;
+          solved++;
+          const perSampleMs = (terminal.clock.nowMs() - startMs) / solved;
+          const leftMs = perSampleMs * (total - done + left * total);
+          progress.show(
+            `${settingText(dial)}: ${count(done)} of ${count(total)} samples, about ${duration(leftMs)} left in all`,
+          );
+        },
+        onPoint: (point) => {
+          progress.end();
+          terminal.log(
+            `${settingText(point)}: share ${percent(point.share)}, right ${percent(point.accuracy)}\n`,
+          );
+        },
+      },
+    );
+  } catch (error) {
+    if (!terminal.signal.aborted) throw error;
+    throw new SplitReasonError(
+      `stopped; ${count(kept + solved)} samples are kept, and the same command goes on from there.`,
+      { code: "aborted", cause: error },
+    );
+  } finally {
+    progress.end();
+  }
+}
+
+async function describe(
+  { seed }: CalibrateFlags,
+  { pair, task, problems }: Measured,
+  { points, git }: CalibrationResult,
+): Promise<Calibration> {
+  const described = async (spec: string): Promise<Calibration["small"]> => {
+    const digest = await modelFileDigest(spec);
+    return digest === undefined ? { spec } : { spec, digest };
+  };
+  const dial = furtherDial(pair);
+  return {
+    format: "splitreason-calibration-2",
+    small: await described(pair.small),
+    big: await described(pair.big),
+    task: { name: task.name, version: task.version, problems },
+    seed,
+    temperature: pair.sampling.temperature,
+    ...(Object.keys(dial).length === 0 ? {} : { dial }),
+    git,
+    points,
+  };
+}
+
+const settingText = ({ bias, reject }: ShareDial): string =>
+  `bias of ${bias.toFixed(2)}${reject === 0 ? "" : `, ${percent(reject)} refused`}`;
+
+function curve(points: readonly CalibrationPoint[]): string {
+  const interval = ([low, high]: readonly [number, number]): string => `${percent(low)} to ${percent(high)}`;
+  return renderTable(
+    [
+      { title: "bias", cell: ({ bias }) => bias.toFixed(2), align: "right" },
+      { title: "refused", cell: ({ reject }) => percent(reject), align: "right" },
+      { title: "share", cell: ({ share }) => percent(share), align: "right" },
+      { title: "95% interval", cell: ({ shareCi95 }) => interval(shareCi95) },
+      { title: "right", cell: ({ accuracy }) => percent(accuracy), align: "right" },
+      { title: "95% interval", cell: ({ ci95 }) => interval(ci95) },
+    ],
+    points,
+  );
+}
+
+const HELP = `
+Examples:
+  splitreason calibrate
+  splitreason calibrate --target-share 0.03 --small gguf:runs/grpo/best/model.gguf
+  splitreason solve "..." --small gguf:runs/grpo/best/model.gguf --share 0.03
+  splitreason calibrate --task gsm8k:held-out.jsonl --pair my-pair.json --out calibration.json
+A file has a line {"problem", "answer"} for each problem; give other problems than those that you report on: eval asks the same ones of a file.
+A table that was written elsewhere is used by --calibration FILE, or by "calibration" in a pair file.
+Stopped by Ctrl-C, the same command goes on where it was. The same models, problems and seed give the same table.
+`;

@@ -1,0 +1,94 @@
+/** `splitreason grade FILE`: whether answers are equivalent to their references, a line each. */
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+
+import type { Command } from "commander";
+import { z } from "zod";
+
+import { DataError, errorMessage } from "../../core/errors.ts";
+import type { CommandContext } from "../support/command.ts";
+import { count } from "../support/table.ts";
+
+const pairSchema = z.object({ gold: z.string(), pred: z.string() });
+
+/** A line with more characters is refused: an answer is at the end of a text, and no text is so long. */
+const MAX_LINE = 8 * 1024 ** 2;
+
+export function registerGrade(program: Command, { terminal }: CommandContext): void {
+  program
+    .command("grade")
+    .summary("say which answers are equivalent to their references")
+    .description(
+      'Read a line of JSON {"gold", "pred"} each and print a line {"equivalent", "goldParsed", "predParsed"} each, in order. Either side is an ' +
+        'answer or a text that gives one: its last \\boxed{} counts, else what follows "answer is".',
+    )
+    .argument("<file>", "JSON Lines, or - for standard input")
+    .option("--json", "accepted as everywhere; the output is JSON Lines in any case")
+    .addHelpText("after", HELP)
+    .action(async (file: string) => {
+      const { gradeMath } = await import("../../eval/graders/index.ts");
+      let lines = 0;
+      let broken = 0;
+      let firstFault = "";
+      for await (const line of linesOf(file)) {
+        terminal.signal.throwIfAborted();
+        lines += 1;
+        if (line.trim() === "") continue;
+        const pair = readPair(line);
+        if (typeof pair === "string") {
+          broken += 1;
+          const fault = `${file}:${lines}: ${pair}`;
+          if (broken === 1) firstFault = fault;
+          terminal.log(`splitreason: ${fault}\n`);
+          terminal.out(
+            `${JSON.stringify({ equivalent: false, goldParsed: null, predParsed: null, error: pair })}\n`,
+          );
+          continue;
+        }
+        terminal.out(`${JSON.stringify(gradeMath(pair.gold, pair.pred))}\n`);
+      }
+      if (broken > 0) {
+        throw new DataError(
+          `${count(broken)} of ${count(lines)} lines could not be graded, the first: ${firstFault}. They have "error" in the output.`,
+          { code: "data-invalid" },
+        );
+      }
+    });
+}
+
+/** The pair, or what is wrong with the line. */
+function readPair(line: string): z.output<typeof pairSchema> | string {
+  if (line.length > MAX_LINE) return `the line has ${line.length} characters, at most ${MAX_LINE} are read`;
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    return `not valid JSON (${errorMessage(error)})`;
+  }
+  const parsed = pairSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  return `field ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}`;
+}
+
+async function* linesOf(file: string): AsyncGenerator<string> {
+  const input = file === "-" ? process.stdin : createReadStream(file);
+  try {
+    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw new DataError(`cannot read ${file}: ${missing ? "no such file" : errorMessage(error)}`, {
+      code: missing ? "file-missing" : "file-unreadable",
+      cause: error,
+    });
+  }
+}
+
+const HELP = `
+Understood: numbers, fractions, roots, expressions with symbols, intervals, sets, tuples, matrices, equations, units, percent, words.
+A line that is no such pair gets "error" in its output line, is named on standard error, and makes the exit status 1.
+
+Examples:
+  splitreason grade answers.jsonl
+  echo '{"gold":"\\\\frac{1}{2}","pred":"so it is \\\\boxed{0.5}"}' | splitreason grade -
+`;

@@ -1,0 +1,108 @@
+/** `splitreason config check FILE`: what `serve` would make of a configuration, without starting anything. */
+import { existsSync } from "node:fs";
+
+import type { Command } from "commander";
+
+import { pairPolicy } from "../../decode/pair-config.ts";
+import { readKey } from "../../engines/http/credentials.ts";
+import { parseEngineSpec } from "../../engines/spec.ts";
+import {
+  type GatewayConfig,
+  isLoopback,
+  loadGatewayConfig,
+  pairOf,
+  readApiKey,
+  requireHonouredPresets,
+} from "../../gateway/config/config.ts";
+import type { CommandContext } from "../support/command.ts";
+import { CONFIG_FILE } from "./serve.ts";
+import { printable } from "../support/terminal.ts";
+
+export function registerConfig(program: Command, context: CommandContext): void {
+  const config = program
+    .command("config")
+    .summary("check the configuration of serve")
+    .description("Check the configuration of `splitreason serve`.");
+  config
+    .command("check")
+    .summary("say what is wrong in a configuration file, or what it means")
+    .description(
+      "Read a configuration as `serve` does, with the pair and the API keys that it names, and print it with every default filled in. " +
+        "Opens no model and no port. Keys are never printed.",
+    )
+    .argument("[file]", "the file", CONFIG_FILE)
+    .option("--json", "one JSON document on standard output, nothing else there")
+    .addHelpText("after", HELP)
+    .action(async (file: string, flags: { readonly json?: boolean }) => {
+      const { terminal } = context;
+      const checked = await checkConfig(file, terminal.environment);
+      if (flags.json === true) {
+        terminal.out(`${JSON.stringify(checked, null, 2)}\n`);
+        return;
+      }
+      terminal.out(printable(describe(file, checked)));
+    });
+}
+
+interface CheckedConfig {
+  readonly ok: true;
+  readonly hasKey: boolean;
+  /** With every default filled in, and the pair in place of its name. */
+  readonly config: GatewayConfig;
+  /** What is allowed and probably not meant. */
+  readonly warnings: readonly string[];
+}
+
+/** @throws ConfigError, DataError that say what is wrong. */
+async function checkConfig(
+  path: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<CheckedConfig> {
+  const config = await loadGatewayConfig(path);
+  const pair = await pairOf(config);
+  for (const text of [pair.small, pair.big]) {
+    const spec = parseEngineSpec(text);
+    if (spec.kind === "http") await readKey(spec, { ...environment });
+  }
+  pairPolicy(pair);
+  for (const name of Object.keys(pair.policies)) pairPolicy(pair, name);
+  requireHonouredPresets(config, pair.policy);
+  const hasKey = (await readApiKey(config, environment)) !== undefined;
+  const warnings: string[] = [];
+  if (!hasKey && !isLoopback(config.host)) {
+    warnings.push(`anyone who can reach ${config.host} can use the models: set apiKeyEnv or apiKeyFile`);
+  }
+  if (config.logPrompts) warnings.push("prompts and outputs go into the log (logPrompts)");
+  for (const author of ["small", "big"] as const) {
+    const path = /^gguf:(?!hf:)(.+)$/u.exec(pair[author])?.[1];
+    if (path !== undefined && !existsSync(path)) warnings.push(`${author}: there is no file ${path}`);
+  }
+  return { ok: true, hasKey, config: { ...config, pair }, warnings };
+}
+
+function describe(file: string, { config, hasKey, warnings }: CheckedConfig): string {
+  const pair = typeof config.pair === "string" ? undefined : config.pair;
+  const { limits } = config;
+  const models = Object.keys(config.models);
+  const lines = [
+    `${file} is valid.`,
+    `  listens on    ${config.host} port ${config.port}, ${hasKey ? "with an API key" : "without an API key"}`,
+    `  small         ${pair?.small ?? ""}`,
+    `  big           ${pair?.big ?? ""}`,
+    `  policy        ${pair?.policy ?? ""}, budget ${pair?.dial.budget ?? 1}, bias ${pair?.dial.bias ?? 0}`,
+    `  limits        ${limits.concurrent} generations at once, ${limits.queue} requests wait, ${limits.maxTokens} tokens, ` +
+      `${limits.bodyBytes} bytes, ${limits.requestTimeoutMs / 1_000} s`,
+    `  small away    ${config.whenSmallIsDown === "fail" ? "requests get 502" : "the big model writes alone"}`,
+    `  models        splitreason, splitreason@BUDGET, splitreason:small, splitreason:big${models.map((name) => `, ${name}`).join("")}`,
+    ...warnings.map((warning) => `warning: ${warning}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+const HELP = `
+Examples:
+  splitreason config check                          ./${CONFIG_FILE}
+  splitreason config check gateway.json --json | jq .config.limits
+
+Exit status: 0 valid, 1 unreadable, 2 wrong. docs/serving.md explains every field.
+`;

@@ -1,0 +1,213 @@
+/** `splitreason serve`: the pair behind one OpenAI-compatible endpoint, until a signal ends it. */
+import { existsSync } from "node:fs";
+
+import { type Command, Option } from "commander";
+
+import { onAbort } from "../../core/async.ts";
+import { parsePolicySpec } from "../../decode/index.ts";
+import { type PairConfig, pairPolicyOptions } from "../../decode/pair-config.ts";
+import {
+  type GatewayConfig,
+  type GatewayConfigInput,
+  loadGatewayConfig,
+  pairOf,
+  parseGatewayConfig,
+  readApiKey,
+  requireHonouredPresets,
+} from "../../gateway/config/config.ts";
+import { microExample } from "../../micro/index.ts";
+import {
+  CALIBRATION_HELP,
+  filledText,
+  POLICY_HELP,
+  type PolicyFlags,
+  realNumber,
+  wholeNumber,
+} from "../support/flags.ts";
+import type { CommandContext } from "../support/command.ts";
+import { pairConfigFrom, policyFrom, withWantedShare } from "../support/settings.ts";
+
+/** Read where the program is started, when no other file is named. */
+export const CONFIG_FILE = "splitreason.config.json";
+
+interface ServeFlags extends PolicyFlags {
+  readonly config?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly pair?: string;
+  readonly small?: string;
+  readonly big?: string;
+  readonly bias?: number;
+  readonly budget?: number;
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly threads?: number;
+  readonly apiKeyEnv?: string;
+  readonly apiKeyFile?: string;
+  readonly concurrent?: number;
+  readonly queue?: number;
+  readonly whenSmallIsDown?: "fail" | "big";
+  readonly reasoning?: "separate" | "inline";
+  readonly logPrompts?: boolean;
+}
+
+export function registerServe(program: Command, context: CommandContext): void {
+  program
+    .command("serve")
+    .summary("serve the pair: one OpenAI-compatible endpoint, and a playground")
+    .description(
+      'Serve the pair behind one OpenAI-compatible endpoint, with a playground at /. Prints one line of JSON, {"url": ...}, on ' +
+        "standard output when it is ready; logs go to standard error, one line of JSON each. SIGTERM or Ctrl-C drains: running " +
+        "requests may end, then it exits with 0.",
+    )
+    .option("--config <file>", `the configuration (default: ./${CONFIG_FILE}, if it is there)`, filledText)
+    .option("--host <address>", "address to listen on (default: 127.0.0.1, this machine only)", filledText)
+    .option("--port <n>", "port to listen on, 0 for any free one (default: 8080)", wholeNumber(0, 65_535))
+    .option(
+      "--pair <name|file>",
+      "the pair: micro (the default), or a JSON file that says small, big and defaults",
+      filledText,
+    )
+    .option(
+      "--small <spec>",
+      "another small model, e.g. openai:http://127.0.0.1:8001/v1#NAME?dialect=vllm",
+      filledText,
+    )
+    .option("--big <spec>", "another big model", filledText)
+    .option("--policy <name>", POLICY_HELP, filledText)
+    .option(
+      "--share <share>",
+      "the big model's share of the tokens, 0 to 1: under learned by the small model's calibration",
+      realNumber(0, 1),
+    )
+    .option("--calibration <file>", CALIBRATION_HELP, filledText)
+    .option(
+      "--bias <nats>",
+      "default of the dial: above 0 hands over more, below less",
+      realNumber(-100, 100),
+    )
+    .option(
+      "--budget <share>",
+      "default cap on the big model's share of the tokens, 0 to 1",
+      realNumber(0, 1),
+    )
+    .option("--max-tokens <n>", "longest output when a request does not say", wholeNumber(1))
+    .option("--temperature <t>", "when a request does not say; 0 is greedy", realNumber(0, 10))
+    .option(
+      "--threads <n>",
+      "threads of each embedded model (default: the cores; 1 for a tiny model)",
+      wholeNumber(1, 256),
+    )
+    .option("--api-key-env <name>", "environment variable with the key that clients must send", filledText)
+    .option("--api-key-file <file>", "file with that key", filledText)
+    .option("--concurrent <n>", "generations that run at the same time", wholeNumber(1))
+    .option("--queue <n>", "requests that may wait for a place", wholeNumber(0))
+    .addOption(
+      new Option(
+        "--when-small-is-down <what>",
+        "the small model away: refuse with 502, or let the big one write alone",
+      ).choices(["fail", "big"]),
+    )
+    .addOption(
+      new Option(
+        "--reasoning <where>",
+        "separate: reasoning_content and content; inline: all in content",
+      ).choices(["separate", "inline"]),
+    )
+    .option("--log-prompts", "put prompts and outputs into the log, for debugging")
+    .addHelpText("after", HELP)
+    .action(async (flags: ServeFlags) => {
+      const { terminal } = context;
+      const config = await servedConfig(flags);
+      const apiKey = await readApiKey(config, terminal.environment);
+      // The server's libraries take a while to load, which other commands do not wait for.
+      const { runGateway } = await import("../../gateway/run-gateway.ts");
+      const gateway = await runGateway(config, { apiKey, examples: examples(), signal: terminal.signal });
+      terminal.out(`${JSON.stringify({ url: gateway.url })}\n`);
+      await aborted(terminal.signal);
+      await gateway.close();
+    });
+}
+
+/** The file, with the flags folded in and the pair resolved. */
+export async function servedConfig(flags: ServeFlags): Promise<GatewayConfig> {
+  const path = flags.config ?? (existsSync(CONFIG_FILE) ? CONFIG_FILE : undefined);
+  const file = path === undefined ? parseGatewayConfig({}, "the defaults") : await loadGatewayConfig(path);
+  const { apiKeyEnv, apiKeyFile, limits, embedded, ...plain } = file;
+  const keyFlags = { apiKeyEnv: flags.apiKeyEnv, apiKeyFile: flags.apiKeyFile };
+  const namesKey = flags.apiKeyEnv !== undefined || flags.apiKeyFile !== undefined;
+  const pair = await servedPair(flags, file);
+  requireHonouredPresets(file, pair.policy);
+  const config: GatewayConfigInput = {
+    ...plain,
+    ...given({ host: flags.host, port: flags.port, whenSmallIsDown: flags.whenSmallIsDown }),
+    ...given({ reasoning: flags.reasoning, logPrompts: flags.logPrompts }),
+    ...given(namesKey ? keyFlags : { apiKeyEnv, apiKeyFile }),
+    pair,
+    // A lower --concurrent lowers the largest n as well, unless a file says otherwise: it could never start.
+    limits: {
+      ...limits,
+      ...given({ concurrent: flags.concurrent, queue: flags.queue }),
+      ...(flags.concurrent === undefined ? {} : { choices: Math.min(limits.choices, flags.concurrent) }),
+    },
+    embedded: { ...embedded, ...given({ threads: flags.threads }) },
+  };
+  return parseGatewayConfig(config, "the flags");
+}
+
+async function servedPair(flags: ServeFlags, file: GatewayConfig): Promise<PairConfig> {
+  const base = flags.pair === undefined ? await pairOf(file) : undefined;
+  const pair = await withWantedShare(await pairConfigFrom(flags, base), flags);
+  // What is wrong with the policy is said now, not at the first request.
+  const { name } = policyFrom(flags, pair);
+  if (flags.policy === undefined && flags.share === undefined) return pair;
+  const spec = flags.policy ?? pair.policy;
+  const share = name === "random" && flags.share !== undefined ? { share: flags.share } : {};
+  return {
+    ...pair,
+    policy: name,
+    policyOptions: pairPolicyOptions(pair, spec, { ...parsePolicySpec(spec).options, ...share }),
+  };
+}
+
+/** Without what was not given. */
+function given<T extends object>(fields: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    onAbort(signal, resolve);
+  });
+}
+
+/** Of the test split: no shipped model was trained on them. */
+const EXAMPLE_SEED = 11;
+
+function examples(): { title: string; problem: string }[] {
+  return [0, 1, 2].map((index) => {
+    const { problem, text } = microExample("test", EXAMPLE_SEED, index);
+    const products = problem.steps.filter(({ operation }) => operation === "multiply").length;
+    const hard = products === 1 ? "1 product" : `${products} products`;
+    return { title: `${problem.steps.length} steps, ${hard}`, problem: text };
+  });
+}
+
+const HELP = `
+Flags override the file; \`splitreason config check FILE\` says what is wrong in one. docs/serving.md explains every field.
+
+Examples:
+  splitreason serve
+  curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \\
+    -d '{"model": "splitreason", "messages": [{"role": "user", "content": "Start with 347. First, add 85. What is the result modulo 1000?"}]}'
+
+  splitreason serve --port 0                        any free port; the first line on standard output says which
+  splitreason serve --small 'openai:http://127.0.0.1:8001/v1#small?dialect=vllm&template=deepseek-r1' \\
+                    --big   'openai:http://10.0.0.7:8000/v1#big?dialect=sglang&template=deepseek-r1'
+  SPLITREASON_KEY=... splitreason serve --host 0.0.0.0 --api-key-env SPLITREASON_KEY
+  splitreason serve --policy step-score:threshold=6   the default of requests that name no policy
+  splitreason serve --budget 0.05                   at most 5% by the big model, unless a request says otherwise
+
+Model names turn the dial without extra fields: splitreason, splitreason@0.05 (budget), splitreason:small, splitreason:big.
+`;

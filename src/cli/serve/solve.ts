@@ -1,0 +1,174 @@
+/** `splitreason solve PROBLEM`: one problem, solved by the pair before the reader's eyes. */
+import type { Command } from "commander";
+
+import { ConfigError, EngineError, SplitReasonError } from "../../core/errors.ts";
+import { collect, type Policy, type SplitEvent, SplitDecoder, type SplitResult } from "../../decode/index.ts";
+import { Pair } from "../../decode/pair.ts";
+import type { PairConfig } from "../../decode/pair-config.ts";
+import { lastBoxed } from "../../eval/boxed.ts";
+import { addPairFlags, addPolicyFlags, type PairFlags, type PolicyFlags } from "../support/flags.ts";
+import type { CommandContext } from "../support/command.ts";
+import { pairConfigFrom, policyFrom, withWantedShare } from "../support/settings.ts";
+import { printable, type Terminal } from "../support/terminal.ts";
+import { figures, TraceView } from "./trace-view.ts";
+
+type SolveFlags = PairFlags & PolicyFlags;
+
+export function registerSolve(program: Command, context: CommandContext): void {
+  const command = program
+    .command("solve")
+    .summary("solve one problem, each token in its author's colour")
+    .description(
+      "Solve one problem with the pair. Each token is printed in the colour of the model that wrote it (without " +
+        "colours: the big model's words between «marks»), then the answer and what it took.",
+    )
+    .argument("[problem]", "the problem; - or nothing reads it from standard input");
+  addPolicyFlags(addPairFlags(command))
+    .addHelpText("after", HELP)
+    .action(async (argument: string | undefined, flags: SolveFlags) => {
+      const { terminal } = context;
+      const problem = await readProblem(argument, terminal);
+      const config = await withWantedShare(await pairConfigFrom(flags), flags);
+      const policy = policyFrom(flags, config);
+      const job: SolveJob = { problem, config, policy, seed: flags.seed, threads: flags.threads };
+      if (flags.json === true) {
+        const result = await solve(job, terminal.signal, (events) => collect(events));
+        terminal.out(`${JSON.stringify(solveDocument(job, result), null, 2)}\n`);
+        return;
+      }
+      await solve(job, terminal.signal, (events, pair) => showSolution(events, pair, context));
+    });
+}
+
+export interface SolveJob {
+  readonly problem: string;
+  readonly config: PairConfig;
+  readonly policy: Policy;
+  readonly seed: number;
+  readonly threads?: number | undefined;
+}
+
+/** Opens the pair, decodes, and closes it again; what `consume` makes of the events is checked for failure. */
+export async function solve(
+  { problem, config, policy, seed, threads }: SolveJob,
+  signal: AbortSignal,
+  consume: (events: AsyncIterable<SplitEvent>, pair: Pair) => Promise<SplitResult>,
+): Promise<SplitResult> {
+  await using pair = await Pair.open(
+    config,
+    {
+      sequences: 1,
+      ...(threads === undefined ? {} : { threads }),
+      ...(policy.uses === "small" ? { without: "big" } : {}),
+    },
+    signal,
+  );
+  const { temperature, topP } = config.sampling;
+  const events = new SplitDecoder(pair).decode({
+    ...pair.render([{ role: "user", content: problem }]),
+    policy,
+    limits: { maxTokens: config.maxTokens },
+    sampling: { temperature, seed, ...(topP === undefined ? {} : { topP }) },
+    dial: config.dial,
+    options: config.options,
+    signal,
+  });
+  const result = await consume(events, pair);
+  if (result.finishReason === "aborted") {
+    signal.throwIfAborted();
+    throw new SplitReasonError("stopped.", { code: "aborted" });
+  }
+  if (result.finishReason === "error") {
+    throw new EngineError(result.message ?? "the model failed without saying why.", {
+      code: result.code ?? "engine-failed",
+    });
+  }
+  return result;
+}
+
+/** Prints a solution while it is written: legend, trace, answer, figures. */
+export async function showSolution(
+  events: AsyncIterable<SplitEvent>,
+  pair: Pair,
+  { terminal, paint }: CommandContext,
+): Promise<SplitResult> {
+  const view = new TraceView((text) => terminal.out(text), paint());
+  let begun = false;
+  const show = (event: SplitEvent): void => {
+    // A request that fails before its first event leaves no legend of nothing behind.
+    if (!begun) view.legend({ small: pair.small.model, big: pair.big?.model ?? "not loaded" });
+    begun = true;
+    view.push(event);
+  };
+  const result = await collect(watch(events, show));
+  if (result.finishReason === "aborted" || result.finishReason === "error") return result;
+  const answer = lastBoxed(result.text);
+  terminal.out(`answer: ${answer === null ? "none" : paint().bold(printable(answer))}${endNote(result)}\n`);
+  terminal.out(`${paint().dim(figures(result.usage, result.timing))}\n`);
+  return result;
+}
+
+async function* watch(
+  events: AsyncIterable<SplitEvent>,
+  see: (event: SplitEvent) => void,
+): AsyncGenerator<SplitEvent, void, undefined> {
+  for await (const event of events) {
+    see(event);
+    yield event;
+  }
+}
+
+function endNote({ finishReason }: SplitResult): string {
+  if (finishReason === "length") return " (stopped at the limit of tokens: --max-tokens raises it)";
+  if (finishReason === "context-full") return " (stopped: the context is full)";
+  return "";
+}
+
+async function readProblem(argument: string | undefined, terminal: Terminal): Promise<string> {
+  const text = argument === undefined || argument === "-" ? await terminal.readInput() : argument;
+  if (text !== undefined && text.trim() !== "") return text.trim();
+  throw new ConfigError(
+    'the problem is empty: give it as an argument, splitreason solve "...", or on standard input.',
+    { code: "usage" },
+  );
+}
+
+/** The document of the contract; what no contract names is extra. */
+function solveDocument({ problem, policy, seed }: SolveJob, result: SplitResult): Record<string, unknown> {
+  const { totalMs, firstTokenMs, handoffsMs } = result.timing;
+  const handoffs = handoffsMs.length;
+  return {
+    problem,
+    answer: lastBoxed(result.text),
+    text: result.text,
+    segments: result.segments.map(({ author, text, tokens, reason }) => ({ author, text, tokens, reason })),
+    usage: result.usage,
+    timing: {
+      totalMs,
+      firstTokenMs: firstTokenMs ?? null,
+      handoffMs:
+        handoffs === 0
+          ? null
+          : {
+              mean: handoffsMs.reduce((sum, value) => sum + value, 0) / handoffs,
+              max: Math.max(...handoffsMs),
+            },
+    },
+    finishReason: result.finishReason,
+    degraded: result.degraded,
+    policy: policy.name,
+    seed,
+  };
+}
+
+const HELP = `
+Examples:
+  splitreason solve "Start with 347. First, add 85. Second, multiply the last two digits by 63. What is the result modulo 1000?"
+  echo "..." | splitreason solve --json | jq .usage.offloadShare
+  splitreason solve "..." --policy random --share 0.1 --temperature 0.6 --seed 7
+  splitreason solve "..." --bias 2          hand over more than the model would by itself
+  splitreason solve "..." --budget 0.05     never let the big model write more than 5% of the tokens
+  splitreason solve "..." --policy always   the big model alone
+  splitreason solve "..." --policy step-score:threshold=6     the big model redoes steps that score low
+  splitreason solve "..." --policy cue:cues=wait/hmm:tokens=8   (docs/decoding.md has all policies and their options)
+`;

@@ -1,0 +1,13 @@
+/** The shape of a command: a function that adds it to the program, given the terminal to print on. */
+import type { Command } from "commander";
+
+import type { Paint, Terminal } from "./terminal.ts";
+
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** Colours for results. It is called when the command runs: by then the flags are read. */
+  readonly paint: () => Paint;
+}
+
+/** Adds one command below `parent`. */
+export type RegisterCommand = (parent: Command, context: CommandContext) => void;

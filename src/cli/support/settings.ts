@@ -1,0 +1,125 @@
+/** From flags to what is opened and how it decodes: flags first, then the pair's own settings. */
+import { ConfigError } from "../../core/errors.ts";
+import { quoted, withShare } from "../../decode/calibration-file.ts";
+import { parsePolicySpec, type Policy, POLICY_NAMES } from "../../decode/index.ts";
+import { loadPairConfig, type PairConfig, pairPolicy } from "../../decode/pair-config.ts";
+import { type AskedDial, unhonoured } from "../../decode/policy-dial.ts";
+import type { PairFlags, PolicyFlags } from "./flags.ts";
+
+/** What of the flags a pair's configuration takes. */
+export type PairOverrides = Partial<Omit<PairFlags, "seed" | "json" | "threads">> & {
+  readonly smallBase?: string;
+  readonly calibration?: string;
+};
+
+/**
+ * The pair's configuration with the flags folded in. Another small model has no "before tuning" that we know of.
+ * @param base instead of the pair that the flags name.
+ */
+export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): Promise<PairConfig> {
+  const {
+    smallBase: ownBase,
+    calibration: ownTable,
+    ...config
+  } = base ?? (await loadPairConfig(flags.pair ?? "micro"));
+  // What was found out for the pair's own models says nothing about others.
+  const isOther = (spec: string | undefined, own: string): boolean => spec !== undefined && spec !== own;
+  const hasOther = isOther(flags.small, config.small) || isOther(flags.big, config.big);
+  const policies = hasOther ? {} : config.policies;
+  const calibration = flags.calibration ?? (hasOther ? undefined : ownTable);
+  const smallBase = flags.smallBase ?? (flags.small === undefined ? ownBase : undefined);
+  return {
+    ...config,
+    policies,
+    ...(smallBase === undefined ? {} : { smallBase }),
+    ...(calibration === undefined ? {} : { calibration }),
+    small: flags.small ?? config.small,
+    big: flags.big ?? config.big,
+    dial: {
+      ...config.dial,
+      ...(flags.bias === undefined ? {} : { bias: flags.bias }),
+      ...(flags.budget === undefined ? {} : { budget: flags.budget }),
+    },
+    sampling: {
+      ...config.sampling,
+      ...(flags.temperature === undefined ? {} : { temperature: flags.temperature }),
+    },
+    maxTokens: flags.maxTokens ?? config.maxTokens,
+  };
+}
+
+/** @throws ConfigError on an unknown policy, a wrong option, or a share, bias or budget for a policy that has no use for it. */
+export function policyFrom(
+  flags: PolicyFlags & Pick<PairOverrides, "bias" | "budget">,
+  config: PairConfig,
+): Policy {
+  const spec = flags.policy ?? config.policy;
+  const { name } = parsePolicySpec(spec);
+  requireHonouredFlags([name], flags);
+  // The share of learned is a matter of the dial: see withWantedShare.
+  if (flags.share === undefined || name === "learned") return pairPolicy(config, spec);
+  if (name !== "random" && POLICY_NAMES.includes(name)) {
+    throw new ConfigError(
+      `--share ${flags.share} is for --policy learned or random; the policy here is ${name}.`,
+      { code: "usage" },
+    );
+  }
+  return pairPolicy(config, spec, { share: flags.share });
+}
+
+/**
+ * The dial's flags must change something: with a policy that cannot honour them, all would be as if they were not there.
+ * @param policyNames Of which one honours them at least.
+ * @throws ConfigError naming the flag.
+ */
+export function requireHonouredFlags(
+  policyNames: readonly string[],
+  { bias, budget }: Pick<AskedDial, "bias" | "budget">,
+): void {
+  for (const asked of [{ bias }, { budget }]) {
+    const faults = policyNames.map((name) => unhonoured(name, asked));
+    const [fault] = faults;
+    if (fault === undefined || faults.includes(undefined)) continue;
+    const policies =
+      policyNames.length === 1 ? `the policy ${policyNames[0]}` : `none of ${policyNames.join(", ")}`;
+    throw new ConfigError(
+      `--${fault.field} ${fault.value}: ${policies} ${policyNames.length === 1 ? "cannot" : "can"} honour it; leave it out or choose another policy (docs/decoding.md).`,
+      { code: "usage" },
+    );
+  }
+}
+
+/**
+ * The pair with the dial at which the policy learned has the wanted share, by the pair's calibration or that beside the small model.
+ * @throws ConfigError when there is none, or --bias was given as well.
+ */
+export async function withWantedShare(
+  config: PairConfig,
+  flags: PolicyFlags & Pick<PairOverrides, "pair" | "small" | "big" | "bias">,
+): Promise<PairConfig> {
+  if (flags.share === undefined || (flags.policy ?? config.policy) !== "learned") {
+    if (flags.calibration === undefined) return config;
+    throw new ConfigError(
+      `--calibration ${flags.calibration} is for --share with the policy learned: give --share, or leave it out.`,
+      { code: "usage" },
+    );
+  }
+  if (flags.bias !== undefined) {
+    throw new ConfigError(`--share ${flags.share} and --bias ${flags.bias} both set the bias: give one.`, {
+      code: "usage",
+    });
+  }
+  return withShare(config, flags.share, pairFlagsOf(flags));
+}
+
+/** A pair file says more than which models: it is named where it was. */
+function pairFlagsOf({
+  pair,
+  small,
+  big,
+}: Pick<PairOverrides, "pair" | "small" | "big">): string | undefined {
+  if (pair === undefined || pair === "micro") return undefined;
+  return Object.entries({ pair, small, big })
+    .flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${quoted(value)}`]))
+    .join(" ");
+}

@@ -1,0 +1,31 @@
+/** Tables for people, in plain text; figures are those of `core/figures.ts`. */
+export { count, duration, percent, points, pValueText } from "../../core/figures.ts";
+
+export interface Column<Row> {
+  readonly title: string;
+  readonly cell: (row: Row) => string;
+  readonly align?: "left" | "right";
+}
+
+/** One line a row below a line of titles, columns two spaces apart, nothing behind the last column. */
+export function renderTable<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  paintTitle: (text: string) => string = (text) => text,
+): string {
+  const cells = rows.map((row) => columns.map((column) => column.cell(row)));
+  const widths = columns.map((column, index) =>
+    Math.max(column.title.length, ...cells.map((line) => line[index]?.length ?? 0)),
+  );
+  const line = (texts: readonly string[]): string =>
+    texts
+      .map((text, index) => {
+        const width = widths[index] ?? 0;
+        return columns[index]?.align === "right" ? text.padStart(width) : text.padEnd(width);
+      })
+      .join("  ")
+      .trimEnd();
+  return [paintTitle(line(columns.map(({ title }) => title))), ...cells.map(line)]
+    .map((text) => `${text}\n`)
+    .join("");
+}

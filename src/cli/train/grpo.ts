@@ -1,0 +1,214 @@
+/** `splitreason train grpo`: reinforcement learning of the small model, the big one writing in its rollouts. */
+import type { Command } from "commander";
+
+import { SplitReasonError } from "../../core/errors.ts";
+import { REWARDS, REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
+import type { GrpoEvaluation, GrpoMetrics, GrpoOutcome } from "../../train/grpo/loop.ts";
+import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import { grpoFigures, scoresLine } from "./grpo-line.ts";
+import { Progress } from "../support/progress.ts";
+import type { CommandContext } from "../support/command.ts";
+import { count, duration } from "../support/table.ts";
+import { hubRows } from "../support/hub-rows.ts";
+import type { Terminal } from "../support/terminal.ts";
+
+const REWARD_NAMES = REWARDS.map(({ name }) => name);
+
+interface GrpoFlags {
+  readonly config?: string;
+  readonly model?: string;
+  readonly big?: string;
+  readonly data?: string;
+  readonly heldOut?: string;
+  readonly heldOutProblems?: number;
+  readonly maxTokens?: number;
+  readonly concurrency?: number;
+  readonly reward?: string;
+  readonly budget?: number;
+  readonly out: string;
+  readonly steps?: number;
+  readonly problems?: number;
+  readonly members?: number;
+  readonly learningRate?: number;
+  readonly seed?: number;
+  readonly threads?: number;
+  readonly trainer?: string;
+  readonly json?: boolean;
+}
+
+export function registerTrainGrpo(train: Command, { terminal }: CommandContext): void {
+  train
+    .command("grpo")
+    .summary("reinforcement learning, the big model writing in the rollouts")
+    .description(
+      "Teach a tuned small model by trial: groups of attempts at a problem, made by the decoder that serves, with the big model really " +
+        "writing what it is asked for. The reward is for being right, less the price of the help; only the small model's own choices " +
+        "(its tokens, where it asks, where it takes the pen back) are trained.",
+    )
+    .option("--config <file>", "JSON with what the flags say and more", filledText)
+    .option("--model <folder>", "a Hugging Face folder with the tuned small model to start from", filledText)
+    .option("--big <spec>", "the big model, e.g. micro:big", filledText)
+    .option(
+      "--data <task>",
+      "the problems: micro (default), NAME:FILE.jsonl, FILE.jsonl or NAME, as eval takes them",
+      filledText,
+    )
+    .option(
+      "--held-out <task>",
+      "other problems to judge the policy on, in the same forms (default: a part of the data, not trained on)",
+      filledText,
+    )
+    .option(
+      "--held-out-problems <n>",
+      "how many (default: 200, at most half of the data)",
+      wholeNumber(1, 1_000_000),
+    )
+    .option("--reward <name>", `${REWARD_NAMES.join(", ")} (default: cost)`, filledText)
+    .option(
+      "--budget <share>",
+      `with --reward ${REWARDS_WITH_BUDGET.join(" or ")}: share of the tokens that is free`,
+      realNumber(0, 1),
+    )
+    .requiredOption(
+      "--out <dir>",
+      "metrics, rollouts, checkpoints and the best model; continues a run",
+      filledText,
+    )
+    .option("--steps <n>", "how many updates", wholeNumber(1))
+    .option("--problems <n>", "problems in a step", wholeNumber(1, 65_536))
+    .option("--members <n>", "rollouts of each problem", wholeNumber(2, 4096))
+    .option(
+      "--max-tokens <n>",
+      "longest output of a rollout, both models together (default: 320)",
+      wholeNumber(1),
+    )
+    .option("--concurrency <n>", "rollouts in flight (default: 32)", wholeNumber(1, 65_536))
+    .option("--learning-rate <rate>", "after the warm-up", realNumber(0, 1))
+    .option("--seed <n>", "of problems and rollouts", wholeNumber(0, SEED_MAXIMUM))
+    .option("--threads <n>", "of the trainer", wholeNumber(1, 256))
+    .option(
+      "--trainer <spec>",
+      "embedded, or tinker:http://HOST:8000?base=MODEL: a SkyRL server (docs/scale.md)",
+      filledText,
+    )
+    .option("--json", "one JSON document on standard output, nothing else there")
+    .addHelpText("after", `${rewardsHelp()}${HELP}`)
+    .action((flags: GrpoFlags) => trainGrpo(terminal, flags));
+}
+
+async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
+  // Loaded here: the other commands start faster without the training library.
+  const { loadReinforceConfig, reinforce } = await import("../../recipes/reinforce/index.ts");
+  const config = await loadReinforceConfig(flags.config, overridesFrom(flags), flags);
+  const display = new GrpoDisplay(terminal);
+  const startMs = terminal.clock.nowMs();
+  let outcome: GrpoOutcome;
+  try {
+    outcome = await reinforce(config, flags.out, {
+      onStep: (metrics, steps) => display.step(metrics, steps),
+      onEvaluation: (evaluation) => display.evaluation(evaluation),
+      onNotice: (text) => display.notice(text),
+      signal: terminal.signal,
+      fetchRows: hubRows(terminal),
+    });
+  } finally {
+    display.end();
+  }
+  if (outcome.status === "interrupted") {
+    throw new SplitReasonError(
+      `stopped at step ${outcome.step} of ${config.grpo.steps}; the same command goes on from there (${flags.out}).`,
+      { code: "aborted" },
+    );
+  }
+  const wallMs = terminal.clock.nowMs() - startMs;
+  if (flags.json === true) {
+    terminal.out(`${JSON.stringify({ ...outcome, out: flags.out, wallMs }, null, 2)}\n`);
+  } else {
+    const { best, reason } = outcome;
+    const stopped = reason === undefined ? "" : `stopped early: ${reason}\n`;
+    const chosen =
+      best === undefined
+        ? ""
+        : `best after step ${best.step}: ${scoresLine(best)}\nmodel: ${flags.out}/best\n`;
+    terminal.out(
+      `${stopped}${count(outcome.step)} steps in ${duration(wallMs)}\n${chosen}metrics: ${flags.out}/metrics.jsonl\n`,
+    );
+  }
+  if (outcome.status === "collapsed") {
+    throw new SplitReasonError(`the run collapsed at step ${outcome.step}: ${outcome.reason ?? ""}`, {
+      code: "train-diverged",
+    });
+  }
+}
+
+function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
+  const { model, big, data, heldOut, heldOutProblems, threads, trainer } = flags;
+  const { steps, problems, members, maxTokens, concurrency, learningRate, seed } = flags;
+  const grpo = { steps, problems, members, maxTokens, concurrency, learningRate, seed };
+  return {
+    model,
+    big,
+    data,
+    heldOutData: heldOut,
+    heldOut: heldOutProblems,
+    threads,
+    trainer,
+    grpo: Object.fromEntries(Object.entries(grpo).filter(([, value]) => value !== undefined)),
+  };
+}
+
+class GrpoDisplay {
+  readonly #terminal: Terminal;
+  readonly #progress: Progress;
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+    this.#progress = new Progress(terminal, "steps");
+  }
+
+  step(metrics: GrpoMetrics, steps: number): void {
+    this.#progress.show(grpoFigures(metrics, steps));
+  }
+
+  evaluation(evaluation: GrpoEvaluation): void {
+    this.#progress.end();
+    this.#terminal.log(`step ${evaluation.step}, held out: ${scoresLine(evaluation)}\n`);
+  }
+
+  notice(text: string): void {
+    this.#progress.end();
+    this.#terminal.log(`${text}\n`);
+  }
+
+  end(): void {
+    this.#progress.end();
+  }
+}
+
+/** Each reward with its meaning, and the options that a configuration file may set. */
+function rewardsHelp(): string {
+  const lines = REWARDS.map(({ name, help, schema }) => {
+    const options = Object.keys(schema.shape).filter((option) => option !== "name");
+    return `  ${name.padEnd(10)} ${help}${options.length === 0 ? "" : `\n${" ".repeat(13)}options: ${options.join(", ")}`}`;
+  });
+  return `\nRewards:\n${lines.join("\n")}\n`;
+}
+
+const HELP = `
+docs/training.md explains rewards, losses and every setting of --config. Examples:
+  splitreason train grpo --model models/micro/small --big micro:big --budget 0.05 --out runs/grpo
+  splitreason train grpo --model models/micro/small --big micro:big --reward paper --out runs/paper
+  splitreason eval micro --small gguf:runs/grpo/best/model.gguf --small-base micro:small-base
+  splitreason train grpo --model models/micro/small --big micro:big --data micro:problems.jsonl --held-out micro:others.jsonl --out runs/own
+  splitreason train grpo --model qwen3-0.6b-tuned --big 'openai:http://HOST:8002/v1#big?dialect=vllm&tokenizer=qwen3-0.6b-tuned/tokenizer.json' \\
+    --data gsm8k:train.jsonl --max-tokens 1024 --out runs/gsm8k
+
+A file of problems has a line {"problem", "answer"} each (also "question"; "id" where there is one); answers are judged by the task's grader
+(docs/tasks.md). Without --held-out, problems of the file itself are kept apart, the same ones for every seed.
+
+Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
+
+On a SkyRL server (docs/scale.md has its start); --model then gives the tokenizer:
+  splitreason train grpo --trainer 'tinker:http://HOST:8000?base=/models/qwen3-1.7b-tuned&sampler=openai:http://HOST:8003/v1?dialect=vllm&tokenizer=qwen3-1.7b-tuned/tokenizer.json' \\
+    --model qwen3-1.7b-tuned --big 'openai:http://HOST:8002/v1#big?dialect=vllm&tokenizer=qwen3-1.7b-tuned/tokenizer.json' --data gsm8k:train.jsonl --out runs/grpo
+`;

@@ -1,0 +1,202 @@
+/** `splitreason train pretrain|sft`: supervised runs on the embedded trainer. */
+import { type Command, Option } from "commander";
+
+import { ConfigError, SplitReasonError } from "../../core/errors.ts";
+import type { RunHooks, RunResult } from "../../recipes/supervised/index.ts";
+import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import { Progress } from "../support/progress.ts";
+import type { CommandContext } from "../support/command.ts";
+import { count, duration } from "../support/table.ts";
+import type { Terminal } from "../support/terminal.ts";
+
+interface TrainFlags {
+  readonly config?: string;
+  readonly data?: string;
+  readonly model?: string;
+  readonly tokenizer?: string;
+  readonly out: string;
+  readonly steps?: number;
+  readonly epochs?: number;
+  readonly rows?: number;
+  readonly learningRate?: number;
+  readonly spanWeight?: number;
+  readonly seed?: number;
+  readonly threads?: number;
+  readonly trainer?: string;
+  readonly json?: boolean;
+}
+
+export function registerTrainPretrain(train: Command, { terminal }: CommandContext): void {
+  addRunFlags(
+    train
+      .command("pretrain")
+      .summary("from random weights")
+      .description("Train a small model from random weights. The configuration file says its shape.")
+      .requiredOption(
+        "--config <file>",
+        "JSON: model, and optionally data, rows, epochs, training, ...",
+        filledText,
+      )
+      .option(
+        "--tokenizer <folder>",
+        "a folder with tokenizer.json (default: learnt from the data)",
+        filledText,
+      ),
+  )
+    .addHelpText("after", PRETRAIN_HELP)
+    .action(async (flags: TrainFlags) => {
+      const { loadTrainingConfig, pretrain, pretrainConfigSchema } = await loadTraining();
+      const config = await loadTrainingConfig(pretrainConfigSchema, flags.config, {
+        ...overridesFrom(flags),
+        tokenizer: flags.tokenizer,
+      });
+      await report(terminal, flags, (hooks) => pretrain(config, flags.out, hooks));
+    });
+}
+
+export function registerTrainSft(train: Command, { terminal }: CommandContext): void {
+  addRunFlags(
+    train
+      .command("sft")
+      .summary("fine-tune a model on traces with spans to hand over")
+      .description(
+        "Fine-tune a small model on traces. Spans in them become tags around what the big model shall write, so that the " +
+          "small one learns to ask for it.",
+      )
+      .option("--config <file>", "JSON with what the flags say and more", filledText)
+      .option("--model <folder>", "a Hugging Face folder with a Qwen3 model to start from", filledText)
+      .option(
+        "--trainer <spec>",
+        "embedded, or tinker:http://HOST:8000?base=MODEL: a SkyRL server (docs/scale.md)",
+        filledText,
+      ),
+  )
+    .addHelpText("after", SFT_HELP)
+    .action(async (flags: TrainFlags) => {
+      const { loadTrainingConfig, sft, sftConfigSchema } = await loadTraining();
+      const config = await loadTrainingConfig(sftConfigSchema, flags.config, {
+        ...overridesFrom(flags),
+        model: flags.model,
+        trainer: flags.trainer,
+      });
+      await report(terminal, flags, (hooks) => sft(config, flags.out, hooks));
+    });
+}
+
+/** Loaded when it is needed: the other commands start faster without the training library. */
+const loadTraining = () => import("../../recipes/supervised/index.ts");
+
+function addRunFlags(command: Command): Command {
+  return command
+    .option(
+      "--data <file|micro>",
+      "JSON Lines: trace rows, {prompt, completion} or {messages}; or micro, micro:ROWS",
+      filledText,
+    )
+    .requiredOption(
+      "--out <dir>",
+      "metrics, checkpoints and the model; continues a run that was stopped",
+      filledText,
+    )
+    .addOption(
+      new Option("--steps <n>", "how many updates (instead of --epochs)")
+        .argParser(wholeNumber(1))
+        .conflicts("epochs"),
+    )
+    .option("--epochs <n>", "passes over the data", realNumber(0, 10_000))
+    .option("--rows <n>", "examples in a step", wholeNumber(1, 65_536))
+    .option("--learning-rate <rate>", "the highest one, after the warm-up", realNumber(0, 1))
+    .option("--span-weight <w>", "loss weight of tokens that the big model will write", realNumber(0, 1))
+    .option("--seed <n>", "of weights and order", wholeNumber(0, SEED_MAXIMUM))
+    .option("--threads <n>", "of the trainer", wholeNumber(1, 256))
+    .option("--json", "one JSON document on standard output, nothing else there");
+}
+
+function overridesFrom(flags: TrainFlags): Record<string, unknown> {
+  const { data, epochs, rows, spanWeight, threads, steps, learningRate, seed } = flags;
+  const training = Object.fromEntries(
+    Object.entries({ steps, learningRate, seed }).filter(([, value]) => value !== undefined),
+  );
+  return { data, epochs, rows, spanWeight, threads, training };
+}
+
+async function report(
+  terminal: Terminal,
+  flags: TrainFlags,
+  run: (hooks: RunHooks) => Promise<RunResult>,
+): Promise<void> {
+  const progress = new Progress(terminal, "steps");
+  const startMs = terminal.clock.nowMs();
+  let first: number | undefined;
+  let result: RunResult;
+  try {
+    result = await run({
+      signal: terminal.signal,
+      onStart: ({ parameters, examples, tooLong, steps, rowLength }) => {
+        const left = tooLong === 0 ? "" : `, ${count(tooLong)} left out as longer than ${rowLength} tokens`;
+        const size = parameters === undefined ? "" : `${count(parameters)} parameters, `;
+        terminal.log(`${size}${count(examples)} examples${left}, ${count(steps)} steps\n`);
+      },
+      onStep: (metrics, steps) => {
+        if (first === undefined) {
+          first = metrics.step - 1;
+          progress.start(first);
+          if (first > 0) terminal.log(`continuing behind step ${first} in ${flags.out}\n`);
+        }
+        progress.update(
+          metrics.step,
+          steps,
+          `loss ${metrics.loss.toFixed(4)}, ${count(metrics.tokensPerSecond)} tokens/s`,
+        );
+      },
+      onNotice: (text) => {
+        progress.end();
+        terminal.log(`${text}\n`);
+      },
+      onEvaluation: ({ step, scores }) => {
+        progress.end();
+        const text = Object.entries(scores).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+        terminal.log(`step ${step}: ${text.join(", ")}\n`);
+      },
+    });
+  } finally {
+    progress.end();
+  }
+  if (result.status === "interrupted") {
+    throw new SplitReasonError(
+      `stopped at step ${result.step} of ${result.steps}; the same command goes on from there (${flags.out}).`,
+      { code: "aborted" },
+    );
+  }
+  const { model, ...outcome } = result;
+  if (model === undefined) throw new ConfigError("the run wrote no model.", { code: "internal" });
+  if (flags.json === true) {
+    terminal.out(
+      `${JSON.stringify({ ...outcome, model, out: flags.out, wallMs: terminal.clock.nowMs() - startMs }, null, 2)}\n`,
+    );
+    return;
+  }
+  terminal.out(
+    [
+      `trained for ${count(result.step)} steps in ${duration(terminal.clock.nowMs() - startMs)}`,
+      result.lastLoss === undefined ? "" : `; last loss ${result.lastLoss.toFixed(4)} nats a token`,
+      `\nmodel: ${model.folder} (Hugging Face)${model.gguf === undefined ? "" : `, ${model.gguf}`}\nmetrics: ${flags.out}/metrics.jsonl\n`,
+    ].join(""),
+  );
+}
+
+const PRETRAIN_HELP = `
+Example:
+  echo '{"model": {"hiddenSize": 64, "layers": 2, "heads": 4, "keyValueHeads": 4, "headSize": 16, "intermediateSize": 176}}' > small.json
+  splitreason train pretrain --config small.json --data micro:2000 --steps 200 --out runs/small
+  splitreason solve "..." --small gguf:runs/small/model/model.gguf --policy never
+`;
+
+const SFT_HELP = `
+Example:
+  splitreason data annotate traces.jsonl --out annotated.jsonl
+  splitreason train sft --model runs/small/model --data annotated.jsonl --epochs 3 --out runs/tuned
+  splitreason eval micro --small gguf:runs/tuned/model/model.gguf --small-base gguf:runs/small/model/model.gguf
+
+Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
+`;
