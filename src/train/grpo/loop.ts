@@ -150,7 +150,7 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
       history.push(metrics);
       options.onStep?.(metrics);
       await run.log({ type: "step", ...metrics });
-      await kept.add(made.groups, step, config.keepRollouts);
+      kept.add(made.groups, step, config.keepRollouts);
       reason = collapseReason(history, config.collapse);
       await unlessStopped(evaluateWhenDue);
       if (step % config.checkpointEvery === 0 || step === config.steps || reason !== undefined) await save();

@@ -8,8 +8,8 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { microExample } from "../src/micro/index.ts";
-import { runCliProcess } from "./support/cli.ts";
+import { microExample } from "../../src/micro/index.ts";
+import { runCliProcess } from "../support/cli.ts";
 
 interface Arm {
   readonly name: string;

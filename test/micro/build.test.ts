@@ -5,18 +5,18 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { collect, learned, SplitDecoder } from "../src/decode/index.ts";
-import { openEngine } from "../src/engines/open/open-engine.ts";
-import { traceRowSchema } from "../src/formats/trace-row.ts";
-import { microExample } from "../src/micro/index.ts";
-import { promptPieces } from "../src/recipes/micro/corpus.ts";
+import { collect, learned, SplitDecoder } from "../../src/decode/index.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
+import { traceRowSchema } from "../../src/formats/trace-row.ts";
+import { microExample } from "../../src/micro/index.ts";
+import { promptPieces } from "../../src/recipes/micro/corpus.ts";
 import {
   buildMicroPair,
   fastBuild,
   type MicroBuildConfig,
   type MicroBuildOptions,
-} from "../src/recipes/micro/index.ts";
-import { importHuggingFace } from "../src/train/export/index.ts";
+} from "../../src/recipes/micro/index.ts";
+import { importHuggingFace } from "../../src/train/export/index.ts";
 
 const full = fastBuild(1);
 /** A few steps of each stage. */

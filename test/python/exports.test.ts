@@ -8,11 +8,11 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
-import { tokenId, type TokenId } from "../src/core/ids.ts";
-import { controlPiece, textPiece } from "../src/core/piece.ts";
-import { createRng } from "../src/core/rng.ts";
-import { checkGguf } from "../src/formats/gguf/index.ts";
-import { microExample } from "../src/micro/index.ts";
+import { tokenId, type TokenId } from "../../src/core/ids.ts";
+import { controlPiece, textPiece } from "../../src/core/piece.ts";
+import { createRng } from "../../src/core/rng.ts";
+import { checkGguf } from "../../src/formats/gguf/index.ts";
+import { microExample } from "../../src/micro/index.ts";
 import {
   BUILT_IN_TEMPLATES,
   ByteLevelTokenizer,
@@ -20,19 +20,19 @@ import {
   loadTokenizer,
   trainBytePairs,
   type ChatMessage,
-} from "../src/tokenizer/index.ts";
+} from "../../src/tokenizer/index.ts";
 import {
   GGUF_FILE,
   importHuggingFace,
   modelExporter,
   type ModelTokenizer,
-} from "../src/train/export/index.ts";
-import type { Qwen3ConfigInput } from "../src/train/model/config.ts";
-import type { Weights } from "../src/train/model/parameters.ts";
-import { EmbeddedTrainer } from "../src/train/trainers/embedded/embedded-trainer.ts";
-import { ENVIRONMENT_TIMEOUT_MS, preparePython, runPython } from "./python/environment.ts";
-import { loadLlamaReference } from "./support/llama-reference.ts";
-import { chosenTexts, MARKERS, mixedTexts } from "./support/token-texts.ts";
+} from "../../src/train/export/index.ts";
+import type { Qwen3ConfigInput } from "../../src/train/model/config.ts";
+import type { Weights } from "../../src/train/model/parameters.ts";
+import { EmbeddedTrainer } from "../../src/train/trainers/embedded/embedded-trainer.ts";
+import { ENVIRONMENT_TIMEOUT_MS, preparePython, runPython } from "./environment.ts";
+import { loadLlamaReference } from "../support/llama-reference.ts";
+import { chosenTexts, MARKERS, mixedTexts } from "../support/token-texts.ts";
 
 // Importing torch alone takes seconds, many of them on a busy machine.
 vi.setConfig({ testTimeout: 300_000 });

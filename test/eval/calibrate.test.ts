@@ -5,10 +5,10 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { systemClock } from "../src/core/clock.ts";
-import { MICRO_PAIR } from "../src/decode/pair-config.ts";
-import { calibrate, type CalibrationHooks, type CalibrationResult } from "../src/eval/calibrate.ts";
-import { taskByName } from "../src/eval/tasks/index.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
+import { calibrate, type CalibrationHooks, type CalibrationResult } from "../../src/eval/calibrate.ts";
+import { taskByName } from "../../src/eval/tasks/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-calibrate-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

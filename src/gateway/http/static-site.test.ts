@@ -6,8 +6,8 @@ import { gunzipSync } from "node:zlib";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { ConfigError } from "../../src/core/errors.ts";
-import { staticSite } from "../../src/gateway/http/static-site.ts";
+import { ConfigError } from "../../core/errors.ts";
+import { staticSite } from "./static-site.ts";
 
 const PAGE = "<!doctype html><title>page</title>";
 

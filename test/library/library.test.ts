@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 
 import { describe, expect, it } from "vitest";
 
-const PROGRAM = join(import.meta.dirname, "support", "library-program.mjs");
+const PROGRAM = join(import.meta.dirname, "library-program.mjs");
 
 describe("the library", () => {
   it("solves a problem with the shipped pair", async () => {

@@ -1,4 +1,4 @@
-// What a user of the package writes; run by test/library.test.ts.
+// What a user of the package writes; run by test/library/library.test.ts.
 import { collect, learned, loadPairConfig, Pair, SplitDecoder } from "splitreason";
 const config = await loadPairConfig("micro");
 const pair = await Pair.open(config, { threads: 1 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 
-import { callCli } from "./support/terminal.ts";
+import { callCli } from "../support/terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-trace-"));
 const file = join(folder, "rows.jsonl");

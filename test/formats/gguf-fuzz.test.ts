@@ -3,12 +3,12 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
-import { DataError } from "../src/core/errors.ts";
-import { createRng } from "../src/core/rng.ts";
-import { checkGguf, encodeGguf, ggufString, type GgufValue } from "../src/formats/gguf/index.ts";
-import { mutateBytes, mutateContent, type MutableContent } from "./support/gguf-mutations.ts";
-import { loadInChild } from "./support/llama-loads.ts";
-import { temporaryFolder, tinyGgufContent, tinyModel } from "./support/tiny-models.ts";
+import { DataError } from "../../src/core/errors.ts";
+import { createRng } from "../../src/core/rng.ts";
+import { checkGguf, encodeGguf, ggufString, type GgufValue } from "../../src/formats/gguf/index.ts";
+import { mutateBytes, mutateContent, type MutableContent } from "../support/gguf-mutations.ts";
+import { loadInChild } from "../support/llama-loads.ts";
+import { temporaryFolder, tinyGgufContent, tinyModel } from "../support/tiny-models.ts";
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -5,8 +5,8 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 
-import { callCli } from "./support/terminal.ts";
-import { writeTinyPair } from "./support/tiny-pair.ts";
+import { callCli } from "../support/terminal.ts";
+import { writeTinyPair } from "../support/tiny-pair.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-latency-"));
 const at = (name: string): string => join(folder, name);

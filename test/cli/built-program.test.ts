@@ -6,9 +6,9 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { outcomeSchema } from "../src/eval/row.ts";
-import { type CliOptions, type CliResult, runCliProcess } from "./support/cli.ts";
-import { writeTinyPair } from "./support/tiny-pair.ts";
+import { outcomeSchema } from "../../src/eval/row.ts";
+import { type CliOptions, type CliResult, runCliProcess } from "../support/cli.ts";
+import { writeTinyPair } from "../support/tiny-pair.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-cli-"));
 const PROBLEM = "Start with 347. First, add 85. What is the result modulo 1000?";

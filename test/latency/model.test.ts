@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { controlPiece } from "../src/core/piece.ts";
+import { controlPiece } from "../../src/core/piece.ts";
 import {
   always,
   collect,
@@ -15,8 +15,8 @@ import {
   SplitDecoder,
   type SplitOptionsInput,
   type SplitResult,
-} from "../src/decode/index.ts";
-import { ScriptedEngine, testTokenizer } from "../src/engines/scripted/index.ts";
+} from "../../src/decode/index.ts";
+import { ScriptedEngine, testTokenizer } from "../../src/engines/scripted/index.ts";
 import {
   engineProfileSchema,
   type EngineProfile,
@@ -25,8 +25,8 @@ import {
   type Simulation,
   simulate,
   traceOf,
-} from "../src/latency/index.ts";
-import { type EnginePace, pacedEngine } from "./support/paced-engine.ts";
+} from "../../src/latency/index.ts";
+import { type EnginePace, pacedEngine } from "../support/paced-engine.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
