@@ -8,8 +8,9 @@ import { z } from "zod";
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import { digestOf } from "../core/digest.ts";
-import { DataError, TrainError } from "../core/errors.ts";
-import { readTextFile, writeFileAtomic } from "../core/files.ts";
+import { readDocument } from "../core/document.ts";
+import { TrainError } from "../core/errors.ts";
+import { ifExists, readTextFile, writeFileAtomic } from "../core/files.ts";
 import { EventFile, scalarsOf } from "./tensorboard/event-file.ts";
 
 const STATE_FILE = "state.json";
@@ -117,14 +118,9 @@ export class RunFolder {
 async function readMetrics(
   folder: string,
 ): Promise<{ readonly digest?: string | undefined; readonly lines: readonly string[] }> {
-  try {
-    const text = await readTextFile(join(folder, METRICS_FILE), 1024 ** 3);
-    const [header = "", ...lines] = text.split("\n").filter((line) => line !== "");
-    return { digest: headerSchema.safeParse(parseJson(header)).data?.digest, lines };
-  } catch (error) {
-    if (error instanceof DataError && error.code === "file-missing") return { lines: [] };
-    throw error;
-  }
+  const text = await ifExists(readTextFile(join(folder, METRICS_FILE), 1024 ** 3));
+  const [header = "", ...lines] = (text ?? "").split("\n").filter((line) => line !== "");
+  return { digest: headerSchema.safeParse(parseJson(header)).data?.digest, lines };
 }
 
 const wallTimeS = (clock: Clock): number => Date.parse(clock.isoNow()) / 1000;
@@ -140,17 +136,10 @@ function parseJson(line: string): unknown {
   }
 }
 
-async function readState(folder: string): Promise<State | undefined> {
-  try {
-    return stateSchema.parse(JSON.parse(await readTextFile(join(folder, STATE_FILE))));
-  } catch (error) {
-    if (error instanceof DataError && error.code === "file-missing") return undefined;
-    throw new TrainError(
-      `${join(folder, STATE_FILE)} is not the state of a training run. Delete the folder or give another --out.`,
-      {
-        code: "train-invalid",
-        cause: error,
-      },
-    );
-  }
-}
+const readState = (folder: string): Promise<State | undefined> =>
+  ifExists(
+    readDocument(join(folder, STATE_FILE), stateSchema, {
+      source: "training",
+      advice: "It holds the state of a training run: delete the folder or give another --out.",
+    }),
+  );

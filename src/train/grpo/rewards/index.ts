@@ -5,6 +5,7 @@
 import { z } from "zod";
 
 import { ConfigError } from "../../../core/errors.ts";
+import { firstFault } from "../../../core/schema-faults.ts";
 import { costReward, costRewardSchema } from "./cost.ts";
 import { latencyReward, latencyRewardSchema } from "./latency.ts";
 import { paperReward, paperRewardSchema } from "./paper.ts";
@@ -106,8 +107,7 @@ function sum(
 function parseWith<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw unknownReward(input, `${issue?.path.join(".") ?? ""} ${issue?.message ?? "invalid"}`.trim());
+  throw unknownReward(input, firstFault(parsed.error, schema, input));
 }
 
 function unknownReward(input: unknown, what: string): ConfigError {
