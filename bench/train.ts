@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 
 import { readProvenance } from "../src/core/provenance.ts";
 import { parameterCount } from "../src/train/model/parameters.ts";
-import { EmbeddedTrainer } from "../src/train/trainers/embedded.ts";
+import { EmbeddedTrainer } from "../src/train/trainers/embedded/embedded-trainer.ts";
 import { median, sleep } from "./support/statistics.ts";
 import { createCeiling } from "./train/ceiling.ts";
 import { preparePytorch, Pytorch } from "./train/pytorch.ts";

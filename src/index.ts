@@ -12,6 +12,11 @@ export { loadPairConfig, MICRO_PAIR, type PairConfig } from "./decode/pair-confi
 export type * from "./engines/engine.ts";
 export { openEngine, type OpenEngineOptions } from "./engines/open-engine.ts";
 export { ChatTemplate, type ChatMessage } from "./tokenizer/index.ts";
-export { type LoopConfig, loopConfigSchema, type LoopOptions, runSupervised } from "./train/loop.ts";
+export {
+  type LoopConfig,
+  loopConfigSchema,
+  type LoopOptions,
+  runSupervised,
+} from "./train/supervised/loop.ts";
 export type * from "./train/trainer.ts";
-export { EmbeddedTrainer, type EmbeddedTrainerOptions } from "./train/trainers/embedded.ts";
+export { EmbeddedTrainer, type EmbeddedTrainerOptions } from "./train/trainers/embedded/embedded-trainer.ts";

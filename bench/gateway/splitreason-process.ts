@@ -2,7 +2,7 @@
  * Our gateway in a process of its own: what `splitreason serve` runs, with the configuration file that it is called with, its log included. It
  * also tells its parent its address, and the size of its heap when asked.
  */
-import { loadGatewayConfig } from "../../src/gateway/config.ts";
+import { loadGatewayConfig } from "../../src/gateway/config/config.ts";
 import { runGateway } from "../../src/gateway/run-gateway.ts";
 
 process.on("message", () => {

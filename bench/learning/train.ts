@@ -14,7 +14,7 @@ import {
   published,
 } from "../../src/recipes/micro/index.ts";
 import { reinforce, reinforceConfigSchema } from "../../src/recipes/reinforce/index.ts";
-import { BEST_FOLDER } from "../../src/train/grpo.ts";
+import { BEST_FOLDER } from "../../src/train/grpo/loop.ts";
 import { withoutMask } from "./broken-mask.ts";
 
 const PAIR = "models/micro";

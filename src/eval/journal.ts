@@ -8,15 +8,15 @@
  *
  * and once it is complete what `run-folder.ts` reads.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readSync, truncateSync, writeSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { z } from "zod";
 
+import { AppendLog, type LinePlace } from "../core/append-log.ts";
 import { differences } from "../core/differences.ts";
 import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
-import { fileLines } from "../core/file-lines.ts";
 import { makeFolder, readTextFile, writeFileAtomic } from "../core/files.ts";
 import { parseJsonLine, toJsonLines } from "../core/json-lines.ts";
 import { lockRun } from "../core/run-lock.ts";
@@ -29,50 +29,39 @@ export const PARTIAL_ROWS_FILE = "rows.partial.jsonl";
 const HEADER_FILE = "run.json";
 const LOCK_FILE = "run.lock";
 
-/** Where a row is in the partial file, in bytes. */
-interface Place {
-  readonly offset: number;
-  readonly length: number;
-}
-
 /** What an earlier run left. */
 interface Earlier {
   readonly rows: readonly RowFigures[];
-  readonly places: Map<string, Place>;
-  /** Length of the partial file. */
-  readonly bytes: number;
-  readonly finished: boolean;
+  readonly places: Map<string, LinePlace>;
+  readonly isFinished: boolean;
+}
+
+/** Which of these this call made, to take them away again where no row was written. */
+interface Made {
+  readonly header: boolean;
+  readonly folder: boolean;
 }
 
 export class Journal {
   readonly folder: string;
   /** Rows of an earlier, unfinished or finished, run of the same configuration. */
   readonly kept: readonly RowFigures[];
-  readonly #partialPath: string;
-  /** Whether this call made run.json, and the folder. */
-  readonly #made: { readonly header: boolean; readonly folder: boolean };
-  readonly #places: Map<string, Place>;
+  readonly #log: AppendLog;
+  readonly #made: Made;
+  readonly #places: Map<string, LinePlace>;
   readonly #wasFinished: boolean;
   readonly #lock: Disposable;
-  #bytes: number;
-  #descriptor: number | undefined;
   #finished = false;
   #closed = false;
 
-  private constructor(
-    folder: string,
-    earlier: Earlier,
-    made: { readonly header: boolean; readonly folder: boolean },
-    lock: Disposable,
-  ) {
-    this.#lock = lock;
+  private constructor(folder: string, log: AppendLog, earlier: Earlier, made: Made, lock: Disposable) {
     this.folder = folder;
     this.kept = earlier.rows;
+    this.#log = log;
     this.#made = made;
-    this.#partialPath = join(folder, PARTIAL_ROWS_FILE);
     this.#places = earlier.places;
-    this.#bytes = earlier.bytes;
-    this.#wasFinished = earlier.finished;
+    this.#wasFinished = earlier.isFinished;
+    this.#lock = lock;
   }
 
   /**
@@ -93,11 +82,8 @@ export class Journal {
     const lock = lockRun(join(folder, LOCK_FILE));
     try {
       const isHeaderNew = await ensureHeader(folder, header);
-      const partialPath = join(folder, PARTIAL_ROWS_FILE);
-      const earlier = await (existsSync(join(folder, ROWS_FILE))
-        ? finishedRows(folder)
-        : recoverPartial(partialPath));
-      return new Journal(folder, earlier, { header: isHeaderNew, folder: isFolderNew }, lock);
+      const { log, ...earlier } = await recover(folder);
+      return new Journal(folder, log, earlier, { header: isHeaderNew, folder: isFolderNew }, lock);
     } catch (error) {
       lock[Symbol.dispose]();
       throw error;
@@ -106,32 +92,25 @@ export class Journal {
 
   /** Writes one row through to the operating system before it returns. */
   append(row: Row): void {
-    this.#descriptor ??= openSync(this.#partialPath, "a");
-    const line = Buffer.from(toJsonLines([row]));
-    writeSync(this.#descriptor, line);
-    this.#places.set(rowKey(row), { offset: this.#bytes, length: line.length - 1 });
-    this.#bytes += line.length;
+    this.#places.set(rowKey(row), this.#log.append(row));
   }
 
   /** Forgets rows of this process and of earlier ones, so that the next run solves them again. Others stay. */
   async discard(isDiscarded: (row: Row) => boolean): Promise<void> {
-    if (this.#descriptor !== undefined) {
-      fsyncSync(this.#descriptor);
-      closeSync(this.#descriptor);
-      this.#descriptor = undefined;
-    }
-    if (!existsSync(this.#partialPath)) return;
+    const keys: string[] = [];
     const lines: string[] = [];
-    for await (const { text, number } of fileLines(this.#partialPath)) {
-      if (text.trim() === "") continue;
-      if (!isDiscarded(parseJsonLine(text, rowSchema, `${this.#partialPath}:${number}`)))
-        lines.push(`${text}\n`);
+    for (const line of this.#log.read(this.#places.values())) {
+      const row = parseJsonLine(line, rowSchema, this.#log.path);
+      if (isDiscarded(row)) continue;
+      keys.push(rowKey(row));
+      lines.push(line);
     }
-    await writeFileAtomic(this.#partialPath, lines.join(""));
-    const { places, bytes } = await recoverPartial(this.#partialPath);
+    const places = await this.#log.replace(lines);
     this.#places.clear();
-    for (const [key, place] of places) this.#places.set(key, place);
-    this.#bytes = bytes;
+    for (const [index, key] of keys.entries()) {
+      const place = places[index];
+      if (place !== undefined) this.#places.set(key, place);
+    }
   }
 
   /**
@@ -144,19 +123,19 @@ export class Journal {
     await this.close();
     if (!this.#wasFinished || (await keepsApart(this.folder)) !== apart) await this.#writeRows(rows, apart);
     await writeFileAtomic(join(this.folder, SUMMARY_FILE), `${JSON.stringify(summary, null, 2)}\n`);
-    await rm(this.#partialPath, { force: true });
+    await rm(this.#log.path, { force: true });
   }
 
   /** Keeps the rows that were written; where there are none, leaves nothing behind. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const leavesNothing = this.#descriptor === undefined && this.#made.header && !this.#finished;
-    if (this.#descriptor !== undefined) {
-      fsyncSync(this.#descriptor);
-      closeSync(this.#descriptor);
+    this.#log.sync();
+    const leavesNothing = this.#log.isEmpty && this.#made.header && !this.#finished;
+    if (leavesNothing) {
+      await rm(this.#log.path, { force: true });
+      await rm(join(this.folder, HEADER_FILE), { force: true });
     }
-    if (leavesNothing) await rm(join(this.folder, HEADER_FILE), { force: true });
     if (!this.#finished) this.#lock[Symbol.dispose]();
     // Somebody may have put something else there meanwhile: only an empty folder goes.
     if (leavesNothing && this.#made.folder) await rmdir(this.folder).catch(() => undefined);
@@ -176,21 +155,12 @@ export class Journal {
       yield* readRunRows(this.folder);
       return;
     }
-    if (rows.length === 0) return;
-    const descriptor = openSync(this.#partialPath, "r");
-    try {
-      for (const row of rows) yield this.#readAt(descriptor, rowKey(row));
-    } finally {
-      closeSync(descriptor);
-    }
-  }
-
-  #readAt(descriptor: number, key: string): Row {
-    const place = this.#places.get(key);
-    if (place === undefined) throw new TypeError(`Journal: row ${key} was never appended`);
-    const line = Buffer.alloc(place.length);
-    readSync(descriptor, line, 0, place.length, place.offset);
-    return parseJsonLine(line.toString("utf8"), rowSchema, `${this.#partialPath} at byte ${place.offset}`);
+    const places = rows.map((row) => {
+      const place = this.#places.get(rowKey(row));
+      if (place === undefined) throw new TypeError(`Journal: row ${rowKey(row)} was never appended`);
+      return place;
+    });
+    for (const line of this.#log.read(places)) yield parseJsonLine(line, rowSchema, this.#log.path);
   }
 }
 
@@ -244,31 +214,20 @@ async function requireSameRun(
   );
 }
 
-async function finishedRows(folder: string): Promise<Earlier> {
+/** Rows of the complete file, where there is one; else of the partial file. */
+async function recover(folder: string): Promise<Earlier & { readonly log: AppendLog }> {
+  const path = join(folder, PARTIAL_ROWS_FILE);
   const rows: RowFigures[] = [];
-  for await (const row of readRunRows(folder)) rows.push(figuresOf(row));
-  return { rows, places: new Map(), bytes: 0, finished: true };
-}
-
-/** Rows up to the last complete line. What a kill left of a line behind it is cut off, so that the next row starts a line. */
-async function recoverPartial(path: string): Promise<Earlier> {
-  const rows: RowFigures[] = [];
-  const places = new Map<string, Place>();
-  let bytes = 0;
-  if (existsSync(path)) {
-    for await (const { text, offset, length, number, ended } of fileLines(path)) {
-      if (!ended) {
-        truncateSync(path, offset);
-        break;
-      }
-      bytes = offset + length + 1;
-      if (text.trim() === "") continue;
-      const row = parseJsonLine(text, rowSchema, `${path}:${number}`);
-      places.set(rowKey(row), { offset, length });
-      rows.push(figuresOf(row));
-    }
-  }
-  return { rows, places, bytes, finished: false };
+  const places = new Map<string, LinePlace>();
+  const isFinished = existsSync(join(folder, ROWS_FILE));
+  if (isFinished) for await (const row of readRunRows(folder)) rows.push(figuresOf(row));
+  const log = await AppendLog.open(path, ({ text, offset, length, number }) => {
+    if (isFinished || text.trim() === "") return;
+    const row = parseJsonLine(text, rowSchema, `${path}:${number}`);
+    places.set(rowKey(row), { offset, length });
+    rows.push(figuresOf(row));
+  });
+  return { log, rows, places, isFinished };
 }
 
 function parseJson(text: string, where: string): unknown {

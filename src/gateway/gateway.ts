@@ -5,23 +5,23 @@ import { Hono, type MiddlewareHandler } from "hono";
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Pair } from "../decode/pair.ts";
-import type { AccessLog } from "./access-log.ts";
-import type { Admission } from "./admission.ts";
-import { requireApiKey } from "./auth.ts";
-import type { GatewayConfig } from "./config.ts";
-import { invalidRequest, toErrorResponse } from "./errors.ts";
+import type { AccessLog } from "./observability/access-log.ts";
+import type { Admission } from "./generation/admission.ts";
+import { requireApiKey } from "./http/auth.ts";
+import type { GatewayConfig } from "./config/config.ts";
+import { invalidRequest, toErrorResponse } from "./failures/gateway-error.ts";
 import {
   answerChat,
   answerCompletion,
   CHAT_ROUTE,
   COMPLETION_ROUTE,
   type GenerationContext,
-} from "./generation-routes.ts";
-import type { GatewayMetrics } from "./metrics.ts";
+} from "./protocols/openai/routes.ts";
+import type { GatewayMetrics } from "./observability/metrics.ts";
 import { PromptRenderer } from "./request/prompt-renderer.ts";
 import { RequestScope } from "./request/request-scope.ts";
-import { findBuiltSite, staticSite } from "./static-site.ts";
-import { findModel, listModels, playgroundFacts, readiness } from "./status-routes.ts";
+import { findBuiltSite, staticSite } from "./http/static-site.ts";
+import { findModel, listModels, playgroundFacts, readiness } from "./http/status.ts";
 
 export interface GatewayOptions {
   /** Its engines may be guarded. The gateway does not close it. */

@@ -3,9 +3,9 @@
  * `guardEngine` and `Admission` keep it up when a model is away or too many ask. Not here: decoding (decode), models (engines), flags
  * and signals (cli).
  */
-export { AccessLog } from "./access-log.ts";
-export { Admission } from "./admission.ts";
-export { type GatewayConfigInput, parseGatewayConfig } from "./config.ts";
+export { AccessLog } from "./observability/access-log.ts";
+export { Admission } from "./generation/admission.ts";
+export { type GatewayConfigInput, parseGatewayConfig } from "./config/config.ts";
 export { createGateway, type GatewayOptions } from "./gateway.ts";
-export { GatewayMetrics } from "./metrics.ts";
+export { GatewayMetrics } from "./observability/metrics.ts";
 export { listen, type RunningServer } from "./server.ts";

@@ -7,13 +7,12 @@ import type { PairConfig } from "../decode/pair-config.ts";
 import type { Engine } from "../engines/engine.ts";
 import { openEngine } from "../engines/open-engine.ts";
 import { parseEngineSpec } from "../engines/spec.ts";
-import { AccessLog } from "./access-log.ts";
-import { Admission } from "./admission.ts";
-import { type GatewayConfig, pairOf } from "./config.ts";
+import { AccessLog } from "./observability/access-log.ts";
+import { Admission } from "./generation/admission.ts";
+import { type GatewayConfig, isLoopback, pairOf } from "./config/config.ts";
 import { createGateway, type GatewayOptions } from "./gateway.ts";
-import { guardEngine, type GuardedEngine } from "./guarded-engine.ts";
-import { GatewayMetrics } from "./metrics.ts";
-import { isLoopback } from "./loopback.ts";
+import { guardEngine, type GuardedEngine } from "./guard/guarded-engine.ts";
+import { GatewayMetrics } from "./observability/metrics.ts";
 import { listen } from "./server.ts";
 
 export interface RunOptions {

@@ -2,15 +2,16 @@
  * What a run leaves on disk: `metrics.jsonl` (a header line, then a line a record), the same numbers as TensorBoard's events, `checkpoint-<step>/`
  * and `state.json`, which names the valid checkpoint and is replaced last, in one step. A kill at any moment loses at most the steps after it.
  */
-import { appendFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 
+import { AppendLog } from "../core/append-log.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { digestOf } from "../core/digest.ts";
 import { readDocument } from "../core/document.ts";
 import { TrainError } from "../core/errors.ts";
-import { ifExists, readTextFile, writeFileAtomic } from "../core/files.ts";
+import { ifExists, writeFileAtomic } from "../core/files.ts";
 import { EventFile, scalarsOf } from "./tensorboard/event-file.ts";
 
 const STATE_FILE = "state.json";
@@ -35,12 +36,14 @@ export class RunFolder {
   readonly #folder: string;
   #state: State;
   #records: readonly Readonly<Record<string, unknown>>[] = [];
+  readonly #metrics: AppendLog;
   readonly #events: EventFile;
   readonly #clock: Clock;
 
-  private constructor(folder: string, state: State, events: EventFile, clock: Clock) {
+  private constructor(folder: string, state: State, metrics: AppendLog, events: EventFile, clock: Clock) {
     this.#folder = folder;
     this.#state = state;
+    this.#metrics = metrics;
     this.#events = events;
     this.#clock = clock;
   }
@@ -65,9 +68,11 @@ export class RunFolder {
     const { config, fixedConfig = config, identity, provenance } = header;
     const digest = digestOf({ config: fixedConfig, identity });
     const found = await readState(folder);
-    const metrics = await readMetrics(folder);
+    const lines: string[] = [];
+    const metrics = await AppendLog.open(join(folder, METRICS_FILE), ({ text }) => lines.push(text));
+    const [headerLine = "", ...recordLines] = lines;
     // A run that was stopped before its first checkpoint has records all the same, and what they say was made by its configuration.
-    const recorded = found?.digest ?? (metrics.lines.length === 0 ? undefined : metrics.digest);
+    const recorded = found?.digest ?? (recordLines.length === 0 ? undefined : digestIn(headerLine));
     if (recorded !== undefined && recorded !== digest) {
       throw new TrainError(
         `${folder} holds a run with another configuration (digest ${recorded}, now ${digest}). Give another --out, delete it, or restore its configuration.`,
@@ -76,13 +81,13 @@ export class RunFolder {
     }
     const state = found ?? { step: 0, checkpoint: "", digest };
     const events = await EventFile.open(folder, state.step, wallTimeS(clock));
-    const run = new RunFolder(folder, state, events, clock);
-    await run.#rewindMetrics({ type: "header", digest, config, identity, provenance }, metrics.lines);
+    const run = new RunFolder(folder, state, metrics, events, clock);
+    await run.#rewindMetrics({ type: "header", digest, config, identity, provenance }, recordLines);
     return run;
   }
 
   async log(record: LogRecord): Promise<void> {
-    await appendFile(join(this.#folder, METRICS_FILE), `${JSON.stringify(record)}\n`);
+    this.#metrics.append(record);
     const { type, ...values } = record;
     const scalars = scalarsOf(values, type === "step" ? "train" : type);
     await this.#events.log(wallTimeS(this.#clock), record.step, scalars);
@@ -100,33 +105,24 @@ export class RunFolder {
       await rm(join(this.#folder, before.checkpoint), { recursive: true, force: true });
   }
 
-  /** Drops records of steps that are run again, and a half-written last line. */
+  /** Drops records of steps that are run again. */
   async #rewindMetrics(header: Readonly<Record<string, unknown>>, lines: readonly string[]): Promise<void> {
     const kept = lines.filter((line) => {
       const record = recordSchema.safeParse(parseJson(line));
       return record.success && record.data.step <= this.#state.step;
     });
     this.#records = kept.map((line) => recordSchema.parse(parseJson(line)));
-    await writeFileAtomic(
-      join(this.#folder, METRICS_FILE),
-      `${[JSON.stringify(header), ...kept].join("\n")}\n`,
-    );
+    await this.#metrics.replace([JSON.stringify(header), ...kept]);
   }
-}
-
-/** The lines behind the header, and the digest that it names. */
-async function readMetrics(
-  folder: string,
-): Promise<{ readonly digest?: string | undefined; readonly lines: readonly string[] }> {
-  const text = await ifExists(readTextFile(join(folder, METRICS_FILE), 1024 ** 3));
-  const [header = "", ...lines] = (text ?? "").split("\n").filter((line) => line !== "");
-  return { digest: headerSchema.safeParse(parseJson(header)).data?.digest, lines };
 }
 
 const wallTimeS = (clock: Clock): number => Date.parse(clock.isoNow()) / 1000;
 
 const recordSchema = z.looseObject({ step: z.number() });
 const headerSchema = z.looseObject({ digest: z.string() });
+
+const digestIn = (headerLine: string): string | undefined =>
+  headerSchema.safeParse(parseJson(headerLine)).data?.digest;
 
 function parseJson(line: string): unknown {
   try {

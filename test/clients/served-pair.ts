@@ -9,8 +9,8 @@ import {
   type ScriptedModel,
   testTokenizer,
 } from "../../src/engines/scripted/index.ts";
-import { AccessLog } from "../../src/gateway/access-log.ts";
-import { type GatewayConfigInput, parseGatewayConfig } from "../../src/gateway/config.ts";
+import { AccessLog } from "../../src/gateway/observability/access-log.ts";
+import { type GatewayConfigInput, parseGatewayConfig } from "../../src/gateway/config/config.ts";
 import { runGateway } from "../../src/gateway/run-gateway.ts";
 
 /** What the small model reads of its own and of the big model's words, tags included, in the order in which they come. */

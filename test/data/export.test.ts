@@ -9,7 +9,7 @@ import { readTraces } from "../../src/data/readers/index.ts";
 import { openRowWriter, TRACE_COLUMNS, writeRows } from "../../src/data/writers/index.ts";
 import type { TraceRow } from "../../src/formats/trace-row.ts";
 import { ChatTemplate, loadTokenizer } from "../../src/tokenizer/index.ts";
-import { traceRowDatum } from "../../src/train/trace-datum.ts";
+import { traceRowDatum } from "../../src/train/supervised/trace-datum.ts";
 import { ENVIRONMENT_TIMEOUT_MS, preparePython, runPython } from "../python/environment.ts";
 import { callCli } from "../support/terminal.ts";
 import { sampleTraces } from "./sample-traces.ts";

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
 import { openEngine } from "../../src/engines/open-engine.ts";
-import { AccessLog } from "../../src/gateway/access-log.ts";
-import { parseGatewayConfig } from "../../src/gateway/config.ts";
+import { AccessLog } from "../../src/gateway/observability/access-log.ts";
+import { parseGatewayConfig } from "../../src/gateway/config/config.ts";
 import { type RunningGateway, runGateway } from "../../src/gateway/run-gateway.ts";
 import { microExample } from "../../src/micro/index.ts";
 import { LLAMA_SERVER_TIMEOUT_MS, type LlamaServer, startLlamaServer } from "../support/llama-server.ts";

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { AccessLog } from "../../src/gateway/access-log.ts";
-import { parseGatewayConfig } from "../../src/gateway/config.ts";
+import { AccessLog } from "../../src/gateway/observability/access-log.ts";
+import { parseGatewayConfig } from "../../src/gateway/config/config.ts";
 import { type RunningGateway, runGateway } from "../../src/gateway/run-gateway.ts";
 import { microExample } from "../../src/micro/index.ts";
 import { INSTALL_TIMEOUT_MS, launchChromium } from "./chromium.ts";

@@ -9,7 +9,7 @@ import { serve, type ServerType } from "@hono/node-server";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 
-import { staticSite } from "../../src/gateway/static-site.ts";
+import { staticSite } from "../../src/gateway/http/static-site.ts";
 
 export interface ScriptPiece {
   readonly author: "small" | "big";

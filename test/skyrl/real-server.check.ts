@@ -13,11 +13,11 @@ import { reinforce, reinforceConfigSchema } from "../../src/recipes/reinforce/in
 import { sft, sftConfigSchema } from "../../src/recipes/supervised/index.ts";
 import { importHuggingFace, modelExporter } from "../../src/train/export/index.ts";
 import { trajectoryFrom } from "../../src/train/grpo/trajectory.ts";
-import type { GrpoMetrics } from "../../src/train/grpo.ts";
+import type { GrpoMetrics } from "../../src/train/grpo/loop.ts";
 import type { Datum, Trainer } from "../../src/train/trainer.ts";
-import { EmbeddedTrainer } from "../../src/train/trainers/embedded.ts";
+import { EmbeddedTrainer } from "../../src/train/trainers/embedded/embedded-trainer.ts";
 import { placeTargets } from "../../src/train/trainers/tinker/targets.ts";
-import { connectTinker, parseTrainerSpec } from "../../src/train/trainers/tinker.ts";
+import { connectTinker, parseTrainerSpec } from "../../src/train/trainers/tinker/index.ts";
 import { connectTo, converse, dataOf } from "../train/support/recorded-conversation.ts";
 import { recordSchema } from "../train/support/recorded-server.ts";
 import { Recorder } from "./recorder.ts";

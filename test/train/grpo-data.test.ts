@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { toJsonLines } from "../../src/core/json-lines.ts";
 import { microExample, type Split } from "../../src/micro/index.ts";
 import { reinforce, reinforceConfigSchema } from "../../src/recipes/reinforce/index.ts";
-import type { GrpoEvaluation, GrpoMetrics } from "../../src/train/grpo.ts";
+import type { GrpoEvaluation, GrpoMetrics } from "../../src/train/grpo/loop.ts";
 import { callCli } from "../support/terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-grpo-data-"));

@@ -7,8 +7,8 @@ import type { z } from "zod";
 import { reinforceConfigSchema } from "../../src/recipes/reinforce/config.ts";
 import { sftConfigSchema } from "../../src/recipes/supervised/config.ts";
 import { grpoConfigSchema } from "../../src/train/grpo/config.ts";
-import { rewardConfigSchema } from "../../src/train/grpo/rewards/index.ts";
-import { loopConfigSchema } from "../../src/train/loop.ts";
+import { rewardConfigSchema } from "../../src/train/grpo/rewards/registry.ts";
+import { loopConfigSchema } from "../../src/train/supervised/loop.ts";
 
 const page = readFileSync("docs/training.md", "utf8");
 const named = (key: string): boolean => new RegExp(`[\`{ ]${key}[\`: ,}]`, "u").test(page);

@@ -296,7 +296,9 @@ describe("waiting", () => {
       code: "trainer-unavailable",
       message: expect.stringContaining("no answer came in time"),
     });
-    expect(news).toContainEqual(expect.objectContaining({ type: "away", reason: "no answer came in time" }));
+    expect(news).toContainEqual(
+      expect.objectContaining({ type: "away", reason: "no answer came in time (UND_ERR_HEADERS_TIMEOUT)" }),
+    );
     server.isHung = false;
   });
 });

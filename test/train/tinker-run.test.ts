@@ -10,7 +10,7 @@ import { runOnServer } from "../../src/recipes/trainer/run-with-trainer.ts";
 import { OFFLOAD_TAGS } from "../../src/tags/index.ts";
 import { loadTokenizer } from "../../src/tokenizer/index.ts";
 import type { Trainer } from "../../src/train/trainer.ts";
-import { parseTrainerSpec, TinkerTrainer } from "../../src/train/trainers/tinker.ts";
+import { parseTrainerSpec, TinkerTrainer } from "../../src/train/trainers/tinker/index.ts";
 import { TinkerImitation } from "./support/tinker-imitation.ts";
 
 let server: TinkerImitation;

@@ -12,7 +12,11 @@ import { encodeSafetensors } from "../../src/formats/safetensors.ts";
 import { loadTokenizer } from "../../src/tokenizer/index.ts";
 import { importHuggingFace } from "../../src/train/export/index.ts";
 import type { Weights } from "../../src/train/model/parameters.ts";
-import { connectTinker, parseTrainerSpec, type TinkerTrainer } from "../../src/train/trainers/tinker.ts";
+import {
+  connectTinker,
+  parseTrainerSpec,
+  type TinkerTrainer,
+} from "../../src/train/trainers/tinker/index.ts";
 import { cut, halfAnArchive, TinkerImitation } from "./support/tinker-imitation.ts";
 
 const MODEL = join("models", "micro", "small");

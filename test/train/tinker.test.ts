@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { tokenId } from "../../src/core/ids.ts";
 import { createRng } from "../../src/core/rng.ts";
-import { loopConfigSchema, runSupervised } from "../../src/train/loop.ts";
+import { loopConfigSchema, runSupervised } from "../../src/train/supervised/loop.ts";
 import type { Datum } from "../../src/train/trainer.ts";
 import type { OutageNews } from "../../src/train/trainers/tinker/outage.ts";
 import { TinkerTrainer } from "../../src/train/trainers/tinker/tinker-trainer.ts";

@@ -8,12 +8,12 @@ import { readKey } from "../../engines/http/credentials.ts";
 import { parseEngineSpec } from "../../engines/spec.ts";
 import {
   type GatewayConfig,
+  isLoopback,
   loadGatewayConfig,
   pairOf,
   readApiKey,
   requireHonouredPresets,
-} from "../../gateway/config.ts";
-import { isLoopback } from "../../gateway/loopback.ts";
+} from "../../gateway/config/config.ts";
 import type { CommandContext } from "../support/command.ts";
 import { CONFIG_FILE } from "./serve.ts";
 import { printable } from "../support/terminal.ts";

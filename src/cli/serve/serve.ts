@@ -13,7 +13,7 @@ import {
   parseGatewayConfig,
   readApiKey,
   requireHonouredPresets,
-} from "../../gateway/config.ts";
+} from "../../gateway/config/config.ts";
 import { microExample } from "../../micro/index.ts";
 import {
   CALIBRATION_HELP,

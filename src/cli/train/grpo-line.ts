@@ -1,5 +1,5 @@
 /** One step of reinforcement learning, and one evaluation, in a line. */
-import type { GrpoEvaluation, GrpoMetrics } from "../../train/grpo.ts";
+import type { GrpoEvaluation, GrpoMetrics } from "../../train/grpo/loop.ts";
 import { count, duration, percent } from "../support/table.ts";
 import { printable } from "../support/terminal.ts";
 

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 
 import { SplitReasonError } from "../../core/errors.ts";
-import type { GrpoEvaluation, GrpoMetrics, GrpoOutcome } from "../../train/grpo.ts";
+import type { GrpoEvaluation, GrpoMetrics, GrpoOutcome } from "../../train/grpo/loop.ts";
 import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
 import { grpoFigures, scoresLine } from "./grpo-line.ts";
 import { Progress } from "../support/progress.ts";

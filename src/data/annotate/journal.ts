@@ -12,23 +12,14 @@
  * Rows are named by their place in the input, and by a digest, so that another input is noticed. In memory there are a few numbers
  * a row.
  */
-import {
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { z } from "zod";
 
-import { ConfigError, DataError, errorMessage } from "../../core/errors.ts";
-import { fileLines } from "../../core/file-lines.ts";
+import { AppendLog, type LinePlace } from "../../core/append-log.ts";
+import { ConfigError, DataError } from "../../core/errors.ts";
+import type { FileLine } from "../../core/file-lines.ts";
 import { makeFolder } from "../../core/files.ts";
 import type { RowFailure } from "./annotator.ts";
 
@@ -60,11 +51,11 @@ export interface JournalHeader {
 
 interface RowState {
   of: string;
-  /** Offset and length of each fact's line, by turns. */
-  facts: number[];
+  /** Where the line of each fact is. */
+  facts: LinePlace[];
   failed: RowFailure | undefined;
   /** Those of facts that were forgotten. */
-  past: number[];
+  past: LinePlace[];
   /** A request was sent, and neither a fact nor a failure has come since. */
   isAsked: boolean;
   /** Requests that were under way when a run ended. */
@@ -72,47 +63,34 @@ interface RowState {
 }
 
 export class AnnotationJournal implements Disposable {
-  readonly path: string;
-  readonly #descriptor: number;
+  readonly #log: AppendLog;
   readonly #rows: Map<number, RowState>;
-  #size: number;
 
-  private constructor(path: string, descriptor: number, size: number, rows: Map<number, RowState>) {
-    this.path = path;
-    this.#descriptor = descriptor;
-    this.#size = size;
+  private constructor(log: AppendLog, rows: Map<number, RowState>) {
+    this.#log = log;
     this.#rows = rows;
   }
 
   /**
-   * Opens a journal to go on with it, or begins one.
+   * Opens a journal to continue it, or begins one.
    * @throws ConfigError when it is of another annotation; DataError when it cannot be read or written, or is damaged.
    */
   static async open(path: string, header: JournalHeader): Promise<AnnotationJournal> {
     await makeFolder(dirname(path));
-    const isNew = !existsSync(path);
-    let descriptor: number;
-    try {
-      descriptor = openSync(path, isNew ? "ax+" : "a+");
-    } catch (error) {
-      throw new DataError(
-        `cannot write ${path}: ${errorMessage(error)}; give --out a place that can be written.`,
-        {
-          code: "file-unreadable",
-          cause: error,
-        },
-      );
-    }
-    try {
-      const { rows, size, hasHeader } = await recover(path, descriptor, header);
-      const journal = new AnnotationJournal(path, descriptor, size, rows);
-      if (!hasHeader) journal.#append({ journal: "splitreason annotate", version: 1, ...header }, true);
-      journal.#append({ begin: true }, false);
-      return journal;
-    } catch (error) {
-      closeSync(descriptor);
-      throw error;
-    }
+    const rows = new Map<number, RowState>();
+    const asked = new Set<RowState>();
+    const log = await AppendLog.open(path, (line) => {
+      if (line.offset === 0) requireSameAnnotation(path, line.text, header);
+      else readEntry(rows, asked, path, line);
+    });
+    for (const state of asked) state.unanswered++;
+    if (log.isEmpty) log.append({ journal: "splitreason annotate", version: 1, ...header }, { flush: true });
+    log.append({ begin: true });
+    return new AnnotationJournal(log, rows);
+  }
+
+  get path(): string {
+    return this.#log.path;
   }
 
   /** Rows of which something is known, rising. */
@@ -154,62 +132,41 @@ export class AnnotationJournal implements Disposable {
     return this.#read(this.#rows.get(row)?.past ?? []);
   }
 
-  #read(places: readonly number[]): unknown[] {
-    const facts: unknown[] = [];
-    for (let index = 0; index < places.length; index += 2) {
-      const line = Buffer.alloc(places[index + 1] ?? 0);
-      for (let read = 0; read < line.length;) {
-        const count = readSync(this.#descriptor, line, read, line.length - read, (places[index] ?? 0) + read);
-        if (count === 0)
-          throw new DataError(`${this.path} became shorter while it was read.`, { code: "file-invalid" });
-        read += count;
-      }
-      facts.push(entrySchema.parse(JSON.parse(line.toString("utf8"))).fact);
-    }
-    return facts;
+  #read(places: readonly LinePlace[]): unknown[] {
+    return [...this.#log.read(places)].map((line) => entrySchema.parse(JSON.parse(line)).fact);
   }
 
   keepFact(row: number, of: string, fact: unknown): void {
     const state = this.#stateOf(row, of);
-    state.facts.push(...this.#append({ row, of, fact }, true));
+    state.facts.push(this.#log.append({ row, of, fact }, { flush: true }));
     state.isAsked = false;
   }
 
   keepFailure(row: number, of: string, { kind, reason }: RowFailure): void {
     const state = this.#stateOf(row, of);
-    this.#append({ row, of, failed: { kind, reason } }, true);
+    this.#log.append({ row, of, failed: { kind, reason } }, { flush: true });
     state.failed = { kind, reason };
     state.isAsked = false;
   }
 
   keepAsked(row: number, of: string): void {
-    this.#append({ row, of, asked: true }, false);
+    this.#log.append({ row, of, asked: true });
     this.#stateOf(row, of).isAsked = true;
   }
 
   /** Forgets what is known about a row, for good. */
   forget(row: number, of: string): void {
-    this.#append({ row, of, again: true }, true);
+    this.#log.append({ row, of, again: true }, { flush: true });
     forgetFacts(this.#stateOf(row, of));
   }
 
   /** Leaves nothing behind where nothing was learnt. */
   [Symbol.dispose](): void {
-    closeSync(this.#descriptor);
     if (this.#rows.size === 0) rmSync(this.path, { force: true });
   }
 
   #stateOf(row: number, of: string): RowState {
     return stateOf(this.#rows, row, of);
-  }
-
-  #append(entry: unknown, flush: boolean): [offset: number, length: number] {
-    const line = Buffer.from(`${JSON.stringify(entry)}\n`, "utf8");
-    for (let written = 0; written < line.length;) written += writeSync(this.#descriptor, line, written);
-    if (flush) fdatasyncSync(this.#descriptor);
-    const offset = this.#size;
-    this.#size += line.length;
-    return [offset, line.length - 1];
   }
 }
 
@@ -226,26 +183,6 @@ function forgetFacts(state: RowState): void {
   state.past.push(...state.facts);
   state.facts = [];
   state.failed = undefined;
-}
-
-/** Reads what is there. What a kill left of a line is cut off, so that the next entry starts one. */
-async function recover(
-  path: string,
-  descriptor: number,
-  header: JournalHeader,
-): Promise<{ rows: Map<number, RowState>; size: number; hasHeader: boolean }> {
-  const rows = new Map<number, RowState>();
-  const asked = new Set<RowState>();
-  let size = 0;
-  for await (const { text, offset, length, ended } of fileLines(path)) {
-    if (!ended) break;
-    if (offset === 0) requireSameAnnotation(path, text, header);
-    else readEntry(rows, asked, path, text, offset, length);
-    size = offset + length + 1;
-  }
-  if (fstatSync(descriptor).size > size) ftruncateSync(descriptor, size);
-  for (const state of asked) state.unanswered++;
-  return { rows, size, hasHeader: size > 0 };
 }
 
 function requireSameAnnotation(path: string, text: string, header: JournalHeader): void {
@@ -267,9 +204,7 @@ function readEntry(
   rows: Map<number, RowState>,
   asked: Set<RowState>,
   path: string,
-  text: string,
-  offset: number,
-  length: number,
+  { text, offset, length }: FileLine,
 ): void {
   const document = parseJson(text);
   if (beginSchema.safeParse(document).success) {
@@ -295,7 +230,7 @@ function readEntry(
     return;
   }
   if (rest.again === true) return forgetFacts(state);
-  if (failed === undefined) state.facts.push(offset, length);
+  if (failed === undefined) state.facts.push({ offset, length });
   else state.failed = failed;
   state.isAsked = false;
   asked.delete(state);

@@ -1,6 +1,7 @@
 /** What went wrong on the way to a server, as an EngineError: whether it may work later, and what to do. */
-import { EngineError, errorMessage, SplitReasonError } from "../../core/errors.ts";
-import { isObject, objectAt, stringAt } from "./wire.ts";
+import { explainFault, systemCode } from "../../core/connection-faults.ts";
+import { EngineError, SplitReasonError } from "../../core/errors.ts";
+import { messageInBody } from "../../core/http-body.ts";
 
 export class HttpEngineError extends EngineError {
   /** The server's own status, where it answered. */
@@ -32,7 +33,7 @@ const OVERFLOW =
 
 /** @param name What messages call the server. @param body The beginning of what it answered. */
 export function errorOfStatus(name: string, status: number, body: string): HttpEngineError {
-  const said = messageIn(body);
+  const said = messageInBody(body).slice(0, 300);
   const text = said === "" ? "" : `: ${said}`;
   if (status === 400 && OVERFLOW.test(body)) {
     return new ContextOverflowError(`${name}: the context does not fit${text}`, {
@@ -55,12 +56,9 @@ function adviceFor(status: number): string {
   return "";
 }
 
-/** @param what What was under way, e.g. `connecting`. */
 export function errorOfTransport(name: string, error: unknown): SplitReasonError {
   if (error instanceof SplitReasonError) return error;
-  const code = codeOf(error);
-  const explained = EXPLANATIONS[code] ?? errorMessage(error);
-  return new HttpEngineError(`${name}: ${explained}${code === "" ? "" : ` (${code})`}`, {
+  return new HttpEngineError(`${name}: ${explainFault(error, ADVICE)}`, {
     code: "engine-unavailable",
     cause: error,
     retryable: true,
@@ -76,40 +74,12 @@ export function timeoutError(name: string, timeoutMs: number): HttpEngineError {
 
 /** A connection that the server closed while it was idle: nothing was done, so the same request may go over a new one. */
 export function wasStale(error: unknown): boolean {
-  return ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"].includes(codeOf(error));
+  return ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"].includes(systemCode(error));
 }
 
-const EXPLANATIONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nobody listens there; start the server or correct the URL",
-  ENOTFOUND: "there is no such host; correct the URL",
-  ECONNRESET: "the connection was cut",
-  EPIPE: "the connection was cut",
-  UND_ERR_SOCKET: "the connection was cut",
-  UND_ERR_CONNECT_TIMEOUT: "no connection came about in time; is the server running, and is the URL right?",
-  UND_ERR_HEADERS_TIMEOUT:
-    "no answer came in time; raise timeout in the engine spec or look at the server's load",
+const ADVICE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "; start the server or correct the URL",
+  ENOTFOUND: "; correct the URL",
+  UND_ERR_CONNECT_TIMEOUT: "; is the server running, and is the URL right?",
+  UND_ERR_HEADERS_TIMEOUT: "; raise timeout in the engine spec or look at the server's load",
 };
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return "";
-  if (error instanceof SplitReasonError) return codeOf(error.cause);
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return code === "" && error.cause !== undefined ? codeOf(error.cause) : code;
-}
-
-/** OpenAI's shape, FastAPI's, Ollama's, or plain text; cut short. */
-function messageIn(body: string): string {
-  let text = body;
-  try {
-    const document: unknown = JSON.parse(body);
-    const detail = isObject(document) ? document["detail"] : undefined;
-    text =
-      stringAt(objectAt(document, "error"), "message") ??
-      stringAt(document, "error") ??
-      stringAt(document, "message") ??
-      (typeof detail === "string" ? detail : detail === undefined ? body : JSON.stringify(detail));
-  } catch {
-    // Not JSON: as it is.
-  }
-  return text.replaceAll(/\s+/gu, " ").trim().slice(0, 300);
-}

@@ -5,7 +5,8 @@
 import { createParser } from "eventsource-parser";
 
 import { EngineError, errorMessage, WireError } from "../../core/errors.ts";
-import { isObject, objectAt, stringAt } from "./wire.ts";
+import { messageInDocument } from "../../core/http-body.ts";
+import { isObject } from "./wire.ts";
 
 export type StreamFormat = "server-sent-events" | "json-lines";
 
@@ -125,11 +126,7 @@ function parseDocument(text: string, name: string): unknown {
 }
 
 function reportedError(document: unknown, name: string): EngineError {
-  const message =
-    stringAt(objectAt(document, "error"), "message") ??
-    stringAt(document, "error") ??
-    stringAt(document, "message") ??
-    "no reason given";
+  const message = messageInDocument(document) ?? "no reason given";
   return new EngineError(`${name}: it stopped with an error: ${message.slice(0, 500)}`, {
     code: "engine-failed",
     retryable: true,

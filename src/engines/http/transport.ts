@@ -2,6 +2,7 @@
 import { Agent, type Dispatcher, request } from "undici";
 
 import { errorMessage, WireError } from "../../core/errors.ts";
+import { readBody, readErrorBody } from "../../core/http-body.ts";
 import type { Secret } from "./credentials.ts";
 import { errorOfStatus, errorOfTransport, timeoutError } from "./http-errors.ts";
 import { type DocumentParser, documentParser, type StreamFormat } from "./server-events.ts";
@@ -22,7 +23,6 @@ export interface TransportOptions {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 30_000;
-const MOST_ERROR_BYTES = 64 * 1024;
 const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
 /** What may still arrive after the last document that counts, before the connection is given up. */
 const MOST_REST_BYTES = 64 * 1024;
@@ -60,7 +60,7 @@ export class Transport {
     if (signal?.aborted === true) follow();
     try {
       const { body } = await this.#send(base, wire, timer.signal);
-      const text = await readText(body, MOST_ANSWER_BYTES, base);
+      const text = (await readBody(body, MOST_ANSWER_BYTES, base)).toString("utf8");
       try {
         return JSON.parse(text);
       } catch (error) {
@@ -116,7 +116,7 @@ export class Transport {
       ...(signal === undefined ? {} : { signal }),
     });
     if (answer.statusCode < 400) return answer;
-    const said = await readText(answer.body, MOST_ERROR_BYTES, base).catch(() => "");
+    const said = await readErrorBody(answer.body);
     throw errorOfStatus(
       `${base}${wire.path}`,
       answer.statusCode,
@@ -133,20 +133,6 @@ export function addressOf(base: string, { at, path }: WireRequest): string {
 }
 
 type Body = Dispatcher.ResponseData["body"];
-
-async function readText(body: Body, mostBytes: number, name: string): Promise<string> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    const bytes = chunk as Buffer;
-    size += bytes.byteLength;
-    if (size > mostBytes) {
-      throw new WireError(`${name}: it answered more than ${mostBytes} bytes.`, { code: "wire-invalid" });
-    }
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts).toString("utf8");
-}
 
 /** The documents of one streamed answer, pulled one at a time: a slow reader makes the server wait. */
 export class DocumentStream {

@@ -4,18 +4,18 @@ import type { Piece } from "../../core/piece.ts";
 import { linkController } from "../../decode/waiting.ts";
 import type { Pair } from "../../decode/pair.ts";
 import { THINK_TAGS } from "../../tags/grammar.ts";
-import type { Admission, Ticket } from "../admission.ts";
-import type { GatewayConfig } from "../config.ts";
-import { errorBody } from "../errors.ts";
-import type { GatewayMetrics } from "../metrics.ts";
-import { wireUsage } from "../openai/report.ts";
+import type { Admission, Ticket } from "./admission.ts";
+import type { GatewayConfig } from "../config/config.ts";
+import { errorBody } from "../failures/gateway-error.ts";
+import type { GatewayMetrics } from "../observability/metrics.ts";
+import { wireUsage } from "../protocols/openai/report.ts";
 import {
   type AnswerHead,
   DONE,
   event,
   type ResponseFormat,
   type WrittenChoice,
-} from "../openai/response-format.ts";
+} from "../protocols/openai/chunk-text.ts";
 import type { GenerationRequest } from "../request/generation-request.ts";
 import type { RequestScope } from "../request/request-scope.ts";
 import { type ChoiceResult, runChoice, type StartedChoice } from "./choice.ts";

@@ -3,7 +3,7 @@
  * is one event of the stream. It costs no time, since nothing is held back for it, and saves most of the work where tokens come fast.
  */
 import type { Author } from "../../decode/index.ts";
-import type { StreamFormat } from "../openai/response-format.ts";
+import type { StreamFormat } from "../protocols/openai/chunk-text.ts";
 import type { EventStream } from "./event-stream.ts";
 import type { Channel } from "./reasoning-splitter.ts";
 

@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 
 import { expect, test, vi } from "vitest";
 
-import type { StreamFormat } from "../openai/response-format.ts";
+import type { StreamFormat } from "../protocols/openai/chunk-text.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
 import { EventStream, KEEP_ALIVE_MS } from "./event-stream.ts";
 

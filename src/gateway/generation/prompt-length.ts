@@ -1,8 +1,8 @@
 /** The operator's limit on prompts; the models' own limit is theirs to tell. */
 import type { Pair } from "../../decode/pair.ts";
-import type { GatewayConfig } from "../config.ts";
-import { invalidRequest } from "../errors.ts";
-import { healthOf } from "../guarded-engine.ts";
+import type { GatewayConfig } from "../config/config.ts";
+import { invalidRequest } from "../failures/gateway-error.ts";
+import { healthOf } from "../guard/guarded-engine.ts";
 import type { GenerationRequest } from "../request/generation-request.ts";
 
 /** @throws GatewayError 400 `context_length_exceeded`. */

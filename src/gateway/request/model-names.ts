@@ -1,6 +1,6 @@
 /** The dial in a model's name, for clients that can send nothing else. */
-import type { DialPreset } from "../model-presets.ts";
-import { type GatewayError, invalidRequest } from "../errors.ts";
+import type { DialPreset } from "../config/model-presets.ts";
+import { type GatewayError, invalidRequest } from "../failures/gateway-error.ts";
 
 /** The names that every gateway has; `splitreason@SHARE` stands for any budget from 0 to 1. */
 export const MODEL_NAMES = {

@@ -15,12 +15,12 @@ import {
 import type { Pair, PairPrompt } from "../../decode/pair.ts";
 import { type PairConfig, pairPolicy } from "../../decode/pair-config.ts";
 import { unhonoured, unhonouredText } from "../../decode/policy-dial.ts";
-import type { GatewayConfig } from "../config.ts";
-import { invalidRequest } from "../errors.ts";
-import type { DialPreset } from "../model-presets.ts";
-import type { ChatRequest } from "../openai/chat-request.ts";
-import type { CompletionRequest } from "../openai/completion-request.ts";
-import type { ExtensionFields } from "../openai/fields.ts";
+import type { GatewayConfig } from "../config/config.ts";
+import { invalidRequest } from "../failures/gateway-error.ts";
+import type { DialPreset } from "../config/model-presets.ts";
+import type { ChatRequest } from "../protocols/openai/chat-request.ts";
+import type { CompletionRequest } from "../protocols/openai/completion-request.ts";
+import type { ExtensionFields } from "../protocols/openai/fields.ts";
 import type { GenerationRequest } from "./generation-request.ts";
 import { resolveModel } from "./model-names.ts";
 

@@ -6,9 +6,9 @@ import { randomBytes } from "node:crypto";
 
 import type { Clock } from "../../core/clock.ts";
 import { EngineError } from "../../core/errors.ts";
-import type { AccessLog, AccessRecord } from "../access-log.ts";
-import { GatewayError, toGatewayError } from "../errors.ts";
-import type { GatewayMetrics } from "../metrics.ts";
+import type { AccessLog, AccessRecord } from "../observability/access-log.ts";
+import { GatewayError, toGatewayError } from "../failures/gateway-error.ts";
+import type { GatewayMetrics } from "../observability/metrics.ts";
 
 export interface ScopeOptions {
   readonly request: Request;

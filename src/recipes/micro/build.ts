@@ -10,7 +10,7 @@ import { writeFileAtomic } from "../../core/files.ts";
 import type { Provenance } from "../../core/provenance.ts";
 import { openEngine } from "../../engines/open-engine.ts";
 import { microExample, type MicroExample } from "../../micro/index.ts";
-import type { Evaluation } from "../../train/loop.ts";
+import type { Evaluation } from "../../train/supervised/loop.ts";
 import { modelCard } from "./card.ts";
 import type { MicroBuildConfig } from "./config.ts";
 import { microTokenizer } from "./corpus.ts";

@@ -3,8 +3,8 @@ import { z } from "zod";
 
 import { parseQwen3Config, type Qwen3Config } from "../../train/model/config.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
-import { type LoopConfig, loopConfigSchema } from "../../train/loop.ts";
-import { spanJitterSchema } from "../../train/span-jitter.ts";
+import { type LoopConfig, loopConfigSchema } from "../../train/supervised/loop.ts";
+import { spanJitterSchema } from "../../train/supervised/span-jitter.ts";
 
 const share = z.number().min(0).max(1);
 

@@ -7,9 +7,9 @@ import { join } from "node:path";
 
 import type { Provenance } from "../../core/provenance.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
-import type { GrpoEvaluation, GrpoMetrics } from "../../train/grpo.ts";
-import { BEST_FOLDER } from "../../train/grpo.ts";
-import type { StepMetrics } from "../../train/loop.ts";
+import type { GrpoEvaluation, GrpoMetrics } from "../../train/grpo/loop.ts";
+import { BEST_FOLDER } from "../../train/grpo/loop.ts";
+import type { StepMetrics } from "../../train/supervised/loop.ts";
 import { reinforce, reinforceConfigSchema } from "../reinforce/index.ts";
 import { annotateMicro } from "./annotate.ts";
 import type { MicroLearnConfig } from "./config.ts";

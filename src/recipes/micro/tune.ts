@@ -2,12 +2,12 @@
 import { digestOf } from "../../core/digest.ts";
 import { createRng } from "../../core/rng.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
-import { runSupervised } from "../../train/loop.ts";
-import { jitterSpans } from "../../train/span-jitter.ts";
-import { epochBatch, traceRowDatum } from "../../train/trace-datum.ts";
+import { runSupervised } from "../../train/supervised/loop.ts";
+import { jitterSpans } from "../../train/supervised/span-jitter.ts";
+import { epochBatch, traceRowDatum } from "../../train/supervised/trace-datum.ts";
 import type { Datum } from "../../train/trainer.ts";
 import { modelExporter } from "../../train/export/index.ts";
-import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
+import { EmbeddedTrainer } from "../../train/trainers/embedded/embedded-trainer.ts";
 import type { MicroLearnConfig } from "./config.ts";
 import { END_OF_TURN, promptPieces } from "./corpus.ts";
 import { exported, microModelTokenizer, type StageOptions, type TrainedModel } from "./pretrain.ts";

@@ -19,14 +19,14 @@ import {
   type GrpoOutcome,
   type Judgement,
   runGrpo,
-} from "../../train/grpo.ts";
-import { parseReward } from "../../train/grpo/rewards/index.ts";
+} from "../../train/grpo/loop.ts";
+import { parseReward } from "../../train/grpo/rewards/registry.ts";
 import { rollOut, type RolloutOptions, type RolloutProblem } from "../../train/grpo/rollout.ts";
 import type { TagIds } from "../../train/grpo/trajectory.ts";
 import type { Trainer } from "../../train/trainer.ts";
-import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
-import { llamaSampler } from "../../train/trainers/llama-sampler.ts";
-import { parseTrainerSpec, type TrainerSpec } from "../../train/trainers/tinker.ts";
+import { EmbeddedTrainer } from "../../train/trainers/embedded/embedded-trainer.ts";
+import { llamaSampler } from "../../train/export/llama-sampler.ts";
+import { parseTrainerSpec, type TrainerSpec } from "../../train/trainers/tinker/index.ts";
 import { paddingOf, type PolicyModel, readPolicyModel } from "../trainer/policy-model.ts";
 import { runOnServer } from "../trainer/run-with-trainer.ts";
 import type { ReinforceConfig } from "./config.ts";

@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 
 import { checkDocument, readDocument } from "../../core/document.ts";
-import { loopConfigSchema } from "../../train/loop.ts";
+import { loopConfigSchema } from "../../train/supervised/loop.ts";
 import { qwen3ConfigSchema } from "../../train/model/config.ts";
 
 const positive = z.int().positive();

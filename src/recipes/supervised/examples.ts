@@ -5,8 +5,8 @@ import { microExample, type Split } from "../../micro/index.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
 import { ChatTemplate } from "../../tokenizer/chat-template.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
-import { PackedExamples } from "../../train/packed-examples.ts";
-import { traceRowDatum } from "../../train/trace-datum.ts";
+import { PackedExamples } from "../../train/supervised/packed-examples.ts";
+import { traceRowDatum } from "../../train/supervised/trace-datum.ts";
 import type { Datum } from "../../train/trainer.ts";
 
 const DEFAULT_MICRO_ROWS = 10_000;

@@ -26,13 +26,13 @@ import {
   type LoopOutcome,
   runSupervised,
   type StepMetrics,
-} from "../../train/loop.ts";
+} from "../../train/supervised/loop.ts";
 import { parseQwen3Config, type Qwen3Config } from "../../train/model/config.ts";
 import { parameterCount, type Weights } from "../../train/model/parameters.ts";
-import { epochBatch } from "../../train/trace-datum.ts";
+import { epochBatch } from "../../train/supervised/trace-datum.ts";
 import type { Datum, Trainer } from "../../train/trainer.ts";
-import { EmbeddedTrainer } from "../../train/trainers/embedded.ts";
-import { parseTrainerSpec, type TinkerTrainerSpec } from "../../train/trainers/tinker.ts";
+import { EmbeddedTrainer } from "../../train/trainers/embedded/embedded-trainer.ts";
+import { parseTrainerSpec, type TinkerTrainerSpec } from "../../train/trainers/tinker/index.ts";
 import { PADDING, paddingOf, readPolicyModel } from "../trainer/policy-model.ts";
 import { runOnServer } from "../trainer/run-with-trainer.ts";
 import type { PretrainConfig, SftConfig } from "./config.ts";

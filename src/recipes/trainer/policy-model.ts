@@ -11,7 +11,7 @@ import { ifExists } from "../../core/files.ts";
 import { type ByteLevelTokenizer, loadTokenizer, type LoadedTokenizer } from "../../tokenizer/index.ts";
 import { importHuggingFace, type ImportedModel } from "../../train/export/index.ts";
 import type { Weights } from "../../train/model/parameters.ts";
-import type { TrainerSpec } from "../../train/trainers/tinker.ts";
+import type { TrainerSpec } from "../../train/trainers/tinker/index.ts";
 
 /** What ChatML models pad with. */
 export const PADDING = "<|endoftext|>";

@@ -4,8 +4,8 @@ import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
 import type { ModelTokenizer } from "../../train/export/index.ts";
 import { modelExporter } from "../../train/export/index.ts";
 import type { Trainer } from "../../train/trainer.ts";
-import type { SamplerFactory } from "../../train/trainers/embedded.ts";
-import { connectTinker, type OutageNews, type TinkerTrainerSpec } from "../../train/trainers/tinker.ts";
+import type { SamplerFactory } from "../../train/trainers/embedded/embedded-trainer.ts";
+import { connectTinker, type OutageNews, type TinkerTrainerSpec } from "../../train/trainers/tinker/index.ts";
 import type { ImportedModel } from "../../train/export/index.ts";
 
 export interface ServerTrainerOptions {

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 
-import type { Exporter } from "../trainers/embedded.ts";
+import type { Exporter } from "../trainers/embedded/embedded-trainer.ts";
 import { exportGguf } from "./gguf.ts";
 import { exportHuggingFace } from "./hugging-face.ts";
 import type { ModelTokenizer } from "./model-files.ts";

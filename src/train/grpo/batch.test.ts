@@ -4,7 +4,7 @@ import { tokenId } from "../../core/ids.ts";
 import { advantageConfigSchema } from "./advantages.ts";
 import { assembleBatch, type BatchConfig } from "./batch.ts";
 import { rolloutMetrics } from "./metrics.ts";
-import { parseReward } from "./rewards/index.ts";
+import { parseReward } from "./rewards/registry.ts";
 import type { Rollout, RolloutGroup } from "./rollout.ts";
 import type { Decision, DecisionKind } from "./trajectory.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { collapseReason, type CollapseSigns } from "./collapse.ts";
 import { grpoConfigSchema } from "./config.ts";
-import { parseReward, type RolloutFacts } from "./rewards/index.ts";
+import { parseReward, type RolloutFacts } from "./rewards/registry.ts";
 
 const { collapse } = grpoConfigSchema.parse({});
 const steps = (count: number, signs: (step: number) => Partial<CollapseSigns>): CollapseSigns[] =>

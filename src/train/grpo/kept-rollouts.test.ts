@@ -18,6 +18,6 @@ it("forgets the steps that are run again and half a line, and all of them when t
   expect(readFileSync(path, "utf8")).toBe(lines.slice(0, 2).join(""));
   const kept = await KeptRollouts.open(folder, 0);
   expect(existsSync(path)).toBe(false);
-  await kept.add([{ problemId: "p", rollouts: [], failed: [] }], 1, 4);
+  kept.add([{ problemId: "p", rollouts: [], failed: [] }], 1, 4);
   expect(existsSync(path)).toBe(false);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { tokenId } from "../../core/ids.ts";
-import { EmbeddedTrainer } from "../trainers/embedded.ts";
+import { EmbeddedTrainer } from "../trainers/embedded/embedded-trainer.ts";
 import { lossConfigSchema } from "./losses.ts";
 import { choiceDatum, policyGradient } from "./policy-gradient.ts";
 import { type Decision, logComplement, type Trajectory } from "./trajectory.ts";

@@ -15,9 +15,9 @@ import {
   type ScriptedModel,
   testTokenizer,
 } from "../../../src/engines/scripted/index.ts";
-import { AccessLog } from "../../../src/gateway/access-log.ts";
-import { type GatewayConfigInput, parseGatewayConfig } from "../../../src/gateway/config.ts";
-import { TRIAL_PROMPT } from "../../../src/gateway/engine-trial.ts";
+import { AccessLog } from "../../../src/gateway/observability/access-log.ts";
+import { type GatewayConfigInput, parseGatewayConfig } from "../../../src/gateway/config/config.ts";
+import { TRIAL_PROMPT } from "../../../src/gateway/guard/engine-trial.ts";
 import { type RunningGateway, runGateway } from "../../../src/gateway/run-gateway.ts";
 
 /** Tokens that the small model writes before, between and after the spans, each a letter. */

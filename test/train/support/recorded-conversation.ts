@@ -8,7 +8,11 @@ import { controlPiece, textPiece } from "../../../src/core/piece.ts";
 import { OFFLOAD_TAGS } from "../../../src/tags/index.ts";
 import { type ByteLevelTokenizer, loadTokenizer } from "../../../src/tokenizer/index.ts";
 import type { Datum } from "../../../src/train/trainer.ts";
-import { connectTinker, parseTrainerSpec, type TinkerTrainer } from "../../../src/train/trainers/tinker.ts";
+import {
+  connectTinker,
+  parseTrainerSpec,
+  type TinkerTrainer,
+} from "../../../src/train/trainers/tinker/index.ts";
 
 const MODEL = join("models", "micro", "small");
 const ADAM = { learningRate: 2e-3, beta1: 0.9, beta2: 0.98, epsilon: 1e-9, weightDecay: 0, clipNorm: 0 };

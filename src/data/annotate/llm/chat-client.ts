@@ -2,7 +2,9 @@
 import { Agent, request } from "undici";
 import { z } from "zod";
 
+import { explainFault } from "../../../core/connection-faults.ts";
 import { errorMessage } from "../../../core/errors.ts";
+import { BodyTooLargeError, messageInBody, readBody, retryAfterMs } from "../../../core/http-body.ts";
 import type { Secret } from "../../../engines/http/credentials.ts";
 import { addressOf } from "../../../engines/http/transport.ts";
 import { ANSWER_SCHEMA, type AnswerFormat, type PromptMessage } from "./prompt.ts";
@@ -105,18 +107,18 @@ export class ChatClient implements AsyncDisposable {
         }),
         signal: AbortSignal.any([signal, timer]),
       });
-      const text = await readBounded(answer.body);
+      const text = (await readBody(answer.body, MOST_ANSWER_BYTES, url)).toString("utf8");
       const said = key?.removeFrom(text) ?? text;
       return answer.statusCode < 300
         ? readCompletion(said)
-        : readRefusal(answer.statusCode, said, firstHeader(answer.headers["retry-after"]));
+        : readRefusal(answer.statusCode, said, answer.headers["retry-after"]);
     } catch (error) {
       signal.throwIfAborted();
       const timedOut = timer.aborted;
       return {
         status: "unavailable",
-        kind: timedOut ? "timeout" : error instanceof TooLongError ? "malformed" : "connection",
-        reason: timedOut ? `no whole answer within ${timeoutMs / 1000} s` : causeOf(error),
+        kind: timedOut ? "timeout" : error instanceof BodyTooLargeError ? "malformed" : "connection",
+        reason: timedOut ? `no whole answer within ${timeoutMs / 1000} s` : explainFault(error),
         retryAfterMs: undefined,
       };
     }
@@ -125,20 +127,6 @@ export class ChatClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent.destroy();
   }
-}
-
-class TooLongError extends Error {}
-
-async function readBounded(body: AsyncIterable<unknown>): Promise<string> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    const bytes = chunk as Buffer;
-    size += bytes.byteLength;
-    if (size > MOST_ANSWER_BYTES) throw new TooLongError(`an answer of more than ${MOST_ANSWER_BYTES} bytes`);
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts).toString("utf8");
 }
 
 function readCompletion(body: string): ChatOutcome {
@@ -171,52 +159,15 @@ const malformed = (reason: string): ChatOutcome => ({
   retryAfterMs: undefined,
 });
 
-function readRefusal(code: number, body: string, retryAfter: string | undefined): ChatOutcome {
-  const reason = `${code}: ${messageIn(body)}`;
+function readRefusal(code: number, body: string, retryAfter: string | string[] | undefined): ChatOutcome {
+  const reason = `${code}: ${messageInBody(body).slice(0, MOST_REASON)}`;
   if (code === 408 || code === 409 || code === 425 || code === 429 || code >= 500) {
     return {
       status: "unavailable",
       kind: code === 429 ? "rate-limit" : "server-error",
       reason,
-      retryAfterMs: retryAfterMs(retryAfter),
+      retryAfterMs: retryAfterMs(retryAfter, Date.now()),
     };
   }
   return IMPOSSIBLE.has(code) ? { status: "impossible", reason } : { status: "refused", code, reason };
-}
-
-const MOST_RETRY_AFTER_MS = 15 * 60_000;
-
-/** Seconds or a date (RFC 9110); undefined for anything else. */
-export function retryAfterMs(header: string | undefined, nowMs = Date.now()): number | undefined {
-  if (header === undefined) return undefined;
-  const seconds = Number(header);
-  const wait = header.trim() !== "" && Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - nowMs;
-  return Number.isNaN(wait) ? undefined : Math.min(Math.max(0, wait), MOST_RETRY_AFTER_MS);
-}
-
-const firstHeader = (value: string | readonly string[] | undefined): string | undefined =>
-  typeof value === "string" ? value : value?.[0];
-
-const errorSchema = z.union([
-  z.object({ error: z.object({ message: z.string() }) }).transform(({ error }) => error.message),
-  z.object({ error: z.string() }).transform(({ error }) => error),
-  z.object({ message: z.string() }).transform(({ message }) => message),
-  z.object({ detail: z.string() }).transform(({ detail }) => detail),
-]);
-
-function messageIn(body: string): string {
-  let said = body;
-  try {
-    const parsed = errorSchema.safeParse(JSON.parse(body));
-    if (parsed.success) said = parsed.data;
-  } catch {
-    // Plain text.
-  }
-  return said.replaceAll(/\s+/gu, " ").trim().slice(0, MOST_REASON);
-}
-
-function causeOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
-  return `${errorMessage(cause)}${code}`;
 }

@@ -4,7 +4,7 @@ import type { Clock } from "../../../core/clock.ts";
 import { createRng } from "../../../core/rng.ts";
 import { Budget, type BudgetLimits } from "./budget.ts";
 import { Chat } from "./chat.ts";
-import { type ChatOutcome, type ChatQuestion, retryAfterMs } from "./chat-client.ts";
+import type { ChatOutcome, ChatQuestion } from "./chat-client.ts";
 import { Pacer } from "./pacer.ts";
 
 const answered = (text = "ok"): ChatOutcome => ({
@@ -139,17 +139,5 @@ describe("Chat", () => {
     stop.abort(new Error("stop"));
     await expect(ask()).rejects.toThrow("stop");
     expect(asked).toHaveLength(0);
-  });
-});
-
-describe("retryAfterMs", () => {
-  it("seconds, a date, or nothing", () => {
-    const now = Date.parse("2026-11-24T10:00:00Z");
-    expect(retryAfterMs("3", now)).toBe(3000);
-    expect(retryAfterMs("0.25", now)).toBe(250);
-    expect(retryAfterMs("Tue, 24 Nov 2026 10:00:07 GMT", now)).toBe(7000);
-    expect(retryAfterMs("Tue, 24 Nov 2026 09:00:00 GMT", now)).toBe(0);
-    expect(retryAfterMs("99999999", now)).toBe(900_000);
-    for (const header of [undefined, "", "soon"]) expect(retryAfterMs(header, now)).toBeUndefined();
   });
 });

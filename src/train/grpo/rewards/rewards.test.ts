@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { costReward, costRewardSchema } from "./cost.ts";
-import { parseReward, type RolloutFacts } from "./index.ts";
+import { parseReward, type RolloutFacts } from "./registry.ts";
 import { extraSeconds, latencyRewardSchema } from "./latency.ts";
 import { paperFormat, paperTagCount } from "./paper.ts";
 

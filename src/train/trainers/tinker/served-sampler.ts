@@ -9,7 +9,9 @@ import { request } from "undici";
 import { z } from "zod";
 
 import { errorMessage, TrainError } from "../../../core/errors.ts";
+import { messageInBody, readBody, readErrorBody } from "../../../core/http-body.ts";
 import type { Engine } from "../../../engines/engine.ts";
+import { addressOf } from "../../../engines/http/transport.ts";
 import { openEngine } from "../../../engines/open-engine.ts";
 import { parseEngineSpec } from "../../../engines/spec.ts";
 import { ADAPTER_FILE } from "./adapters.ts";
@@ -83,12 +85,16 @@ async function servedModel(
   return lists.length > 0 && lists.every((names) => names.includes(modelId)) ? modelId : undefined;
 }
 
+const MAX_MODELS_BYTES = 4 * 1024 * 1024;
 const modelsSchema = z.object({ data: z.array(z.object({ id: z.string() })) });
 
 /** Empty where it does not say: opening the engine tells what is wrong. */
 async function modelsAt(url: string): Promise<readonly string[]> {
-  const answer = await request(`${url.replace(/\/v1$/u, "")}/v1/models`)
-    .then(({ body }) => body.json())
+  const answer = await request(addressOf(url, { at: "api", path: "/models" }))
+    .then(async ({ body }): Promise<unknown> => {
+      const bytes = await readBody(body, MAX_MODELS_BYTES, url);
+      return JSON.parse(bytes.toString("utf8"));
+    })
     .catch(() => undefined);
   const parsed = modelsSchema.safeParse(answer);
   return parsed.success ? parsed.data.data.map(({ id }) => id) : [];
@@ -102,7 +108,7 @@ const noAdapters = (names: readonly string[]): TrainError =>
   );
 
 async function tell(url: string, call: string, body: Readonly<Record<string, string>>): Promise<void> {
-  const address = `${url.replace(/\/v1$/u, "")}/v1/${call}`;
+  const address = addressOf(url, { at: "api", path: `/${call}` });
   const answer = await request(address, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -114,7 +120,7 @@ async function tell(url: string, call: string, body: Readonly<Record<string, str
       cause: error,
     });
   });
-  const said = (await answer.body.text()).slice(0, 300);
+  const said = messageInBody(await readErrorBody(answer.body)).slice(0, 300);
   if (answer.statusCode < 300) return;
   throw new TrainError(
     `the sampler at ${address} answered ${answer.statusCode}: ${said}. vLLM needs --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, ` +

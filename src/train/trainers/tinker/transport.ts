@@ -7,10 +7,11 @@ import { setMaxListeners } from "node:events";
 import { Agent, type Dispatcher, request } from "undici";
 
 import { type Clock, systemClock } from "../../../core/clock.ts";
+import { explainFault, isConnectionFault, systemCode } from "../../../core/connection-faults.ts";
 import { DataError, errorMessage, SplitReasonError, TrainError, WireError } from "../../../core/errors.ts";
+import { messageInBody, readBody, readErrorBody, retryAfterMs } from "../../../core/http-body.ts";
 import type { Rng } from "../../../core/rng.ts";
 import type { Secret } from "../../../engines/http/credentials.ts";
-import { type Again, againAfter, codeOf, isOfConnection, isOfThisMachine } from "./connection-errors.ts";
 import { LongWork, type OutageNews } from "./outage.ts";
 import { type Attempt, Patience } from "./patience.ts";
 import { PROTOBUF } from "./wire/protobuf.ts";
@@ -53,7 +54,6 @@ const ANSWER_TIMEOUT_MS = 60_000;
 /** SkyRL reads the whole file, from wherever it lies, before it sends the first byte. */
 const FIRST_BYTE_TIMEOUT_MS = 900_000;
 const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
-const MOST_ERROR_BYTES = 64 * 1024;
 /** A server that fails is not away: it may have a fault that repeats. */
 const MOST_FAILURES = 6;
 /** An archive that ended too early, or is none. */
@@ -141,7 +141,7 @@ export class TinkerTransport {
       } catch (error) {
         this.#throwIfClosed();
         const isRaw = !(error instanceof SplitReasonError);
-        if (isOfConnection(error) || (isRaw && !isHere)) return againAfter(error);
+        if (isConnectionFault(error) || (isRaw && !isHere)) return againAfter(error);
         if (isRaw || isOfThisMachine(error)) throw cannotBePut(error);
         if (!(error instanceof DataError)) throw error;
         return { type: "again", reason: errorMessage(error), most: MOST_BROKEN_ARCHIVES, error };
@@ -162,7 +162,7 @@ export class TinkerTransport {
       });
       if (answer.statusCode < 300) return { type: "answer", answer: answer.body };
       const place = answer.headers["location"];
-      const said = await readBytes(answer.body, MOST_ERROR_BYTES, path).catch(() => new Uint8Array());
+      const said = await readErrorBody(answer.body);
       if (answer.statusCode >= 400 || typeof place !== "string")
         return this.#judge(path, answer.statusCode, said, answer.headers["retry-after"]);
       url = new URL(place, url);
@@ -196,12 +196,12 @@ export class TinkerTransport {
       });
       const { statusCode: status } = answer;
       if (status >= 300) {
-        const said = await readBytes(answer.body, MOST_ERROR_BYTES, path).catch(() => new Uint8Array());
+        const said = await readErrorBody(answer.body);
         // Still at work.
         if (status === 408) return STILL_AT_WORK;
         return this.#judge(path, status, said, answer.headers["retry-after"]);
       }
-      const bytes = await readBytes(answer.body, MOST_ANSWER_BYTES, `${this.name}${path}`);
+      const bytes = await readBody(answer.body, MOST_ANSWER_BYTES, `${this.name}${path}`);
       const type = String(answer.headers["content-type"]).startsWith(PROTOBUF) ? "protobuf" : "json";
       const document = type === "json" ? this.#parse(path, bytes) : undefined;
       return { type: "answer", answer: { type, bytes, document } };
@@ -209,16 +209,16 @@ export class TinkerTransport {
       this.#throwIfClosed();
       if (error instanceof WireError) throw error;
       // A result that is not there yet: the server keeps the connection open longer than we do.
-      const isPoll = codeOf(error) === "UND_ERR_HEADERS_TIMEOUT" && path === "/retrieve_future";
+      const isPoll = systemCode(error) === "UND_ERR_HEADERS_TIMEOUT" && path === "/retrieve_future";
       if (isPoll && this.#missedBeats < MISSED_BEATS) return STILL_AT_WORK;
       return againAfter(error);
     }
   }
 
-  #judge(path: string, status: number, said: Uint8Array, retryAfter: unknown): Again {
+  #judge(path: string, status: number, said: string, retryAfter: string | string[] | undefined): Again {
     const message = this.#message(path, status, said);
-    const seconds = Number(retryAfter);
-    const after = Number.isFinite(seconds) && seconds > 0 ? { afterMs: seconds * 1000 } : {};
+    const afterMs = retryAfterMs(retryAfter, this.clock.nowMs());
+    const after = afterMs === undefined ? {} : { afterMs };
     // 425: a checkpoint that is still being written.
     if (status === 408 || status === 425 || status === 429 || (status > 500 && status < 600))
       return { type: "again", reason: message, ...after };
@@ -226,8 +226,8 @@ export class TinkerTransport {
     throw new StatusError(message, status);
   }
 
-  #message(path: string, status: number, said: Uint8Array): string {
-    const text = new TextDecoder().decode(said).replaceAll(/\s+/gu, " ").trim();
+  #message(path: string, status: number, said: string): string {
+    const text = messageInBody(said);
     const clean = this.#options.key?.removeFrom(text) ?? text;
     return `${this.name}${path}: it answered ${status}${clean === "" ? "" : `: ${shortened(clean)}`}${ADVICE[status] ?? ""}`;
   }
@@ -285,15 +285,9 @@ const cannotBePut = (cause: unknown): DataError =>
 const shortened = (text: string): string =>
   text.length <= 600 ? text : `${text.slice(0, 200)} ... ${text.slice(-400)}`;
 
-async function readBytes(body: AsyncIterable<unknown>, mostBytes: number, name: string): Promise<Uint8Array> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    const bytes = chunk as Buffer;
-    size += bytes.byteLength;
-    if (size > mostBytes)
-      throw new WireError(`${name}: it answered more than ${mostBytes} bytes.`, { code: "wire-invalid" });
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts);
-}
+type Again = Extract<Attempt<never>, { readonly type: "again" }>;
+
+const againAfter = (error: unknown): Again => ({ type: "again", reason: explainFault(error) });
+
+/** What the system says of files: a full disk, a folder that may not be written. zlib's codes begin with Z. */
+const isOfThisMachine = (error: unknown): boolean => /^E[A-Z]+$/u.test(systemCode(error));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { TrainError } from "../../../core/errors.ts";
 import { importHuggingFace, type ImportedModel } from "../../export/index.ts";
-import type { Exporter, SamplerFactory } from "../embedded.ts";
+import type { Exporter, SamplerFactory } from "../embedded/embedded-trainer.ts";
 import { ADAPTER_FILE, mergeAdapters } from "./adapters.ts";
 import type { PublishedWeights } from "./tinker-trainer.ts";
 

@@ -1,0 +1,46 @@
+/** Model names of the operator's own: each stands for a policy and a setting of the dial. */
+import { z } from "zod";
+
+import { dialSchema } from "../../decode/dial.ts";
+import { parsePolicy } from "../../decode/policies/index.ts";
+import { unhonoured, unhonouredText } from "../../decode/policy-dial.ts";
+
+/** Without defaults: what a preset leaves out is the pair's. */
+export const dialPresetSchema = z
+  .object({
+    policy: z.string().min(1).optional(),
+    policyOptions: z.record(z.string(), z.unknown()).optional(),
+    bias: dialSchema.shape.bias.unwrap().optional(),
+    budget: dialSchema.shape.budget.unwrap().optional(),
+    budgetGrace: dialSchema.shape.budgetGrace.unwrap().optional(),
+    maxSegmentTokens: dialSchema.shape.maxSegmentTokens,
+    maxSegments: dialSchema.shape.maxSegments,
+    reject: dialSchema.shape.reject.unwrap().optional(),
+  })
+  .strict()
+  .superRefine(({ policy, policyOptions, ...dial }, context) => {
+    if (policy === undefined) {
+      if (policyOptions === undefined) return;
+      context.addIssue({ code: "custom", path: ["policyOptions"], message: "they need a policy" });
+      return;
+    }
+    try {
+      const { name } = parsePolicy(policy, policyOptions);
+      const fault = unhonoured(name, dial);
+      if (fault === undefined) return;
+      context.addIssue({ code: "custom", path: [fault.field], message: unhonouredText(name, fault) });
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      context.addIssue({ code: "custom", path: ["policy"], message });
+    }
+  });
+
+export type DialPreset = z.output<typeof dialPresetSchema>;
+
+/** The names that the gateway makes by itself (`splitreason`, `splitreason@0.05`, `splitreason:big`) cannot be taken. */
+export const presetNameSchema = z
+  .string()
+  .regex(
+    /^(?!splitreason(?:[@:]|$))[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/u,
+    "a model's name has letters, digits and . _ : @ / -, at most 128, and is not splitreason, splitreason@... or splitreason:...",
+  );

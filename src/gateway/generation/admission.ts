@@ -1,0 +1,194 @@
+/**
+ * Who may start now, who waits, who is refused. A fixed number of places; a queue in the order of arrival, bounded in length and in
+ * time. The refusal says when to come back.
+ */
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { EngineError } from "../../core/errors.ts";
+import { GatewayError } from "../failures/gateway-error.ts";
+
+export interface AdmissionLimits {
+  /** Places. */
+  readonly concurrent: number;
+  /** Requests that may wait. */
+  readonly queue: number;
+  readonly queueTimeoutMs: number;
+}
+
+/** Held while a request runs. */
+export interface Ticket {
+  /** How long it waited. */
+  readonly waitedMs: number;
+  /** Gives the places back; calling it again does nothing. */
+  release(): void;
+}
+
+interface Waiter {
+  readonly places: number;
+  readonly sinceMs: number;
+  readonly accept: (ticket: Ticket) => void;
+  readonly refuse: (error: Error) => void;
+}
+
+/** A client is never told to wait longer than this: it is a guess. */
+const LONGEST_RETRY_SECONDS = 60;
+/** Weight of the newest request in the mean time that a place is held. */
+const NEWEST = 0.2;
+
+export class Admission {
+  readonly #limits: AdmissionLimits;
+  readonly #clock: Clock;
+  readonly #waiters = new Set<Waiter>();
+  #taken = 0;
+  #running = 0;
+  #meanHeldMs = 1_000;
+  #closed = false;
+
+  constructor(limits: AdmissionLimits, options: { readonly clock?: Clock } = {}) {
+    this.#limits = limits;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Requests that run now. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Requests in the queue. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** Whether everything has been turned away since {@link close}. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Waits for `places` (the choices of a request; default 1).
+   * @throws GatewayError 429 when the queue is full, 503 when the wait was too long or the gateway shuts down, both with
+   * `retryAfterSeconds`; EngineError `aborted` when the signal is.
+   */
+  async enter(signal?: AbortSignal, places = 1): Promise<Ticket> {
+    if (signal?.aborted === true) throw abortedError(signal);
+    if (this.#closed) throw closedError();
+    if (places > this.#limits.concurrent) {
+      throw new GatewayError(
+        `the request needs ${places} places and the gateway has ${this.#limits.concurrent}; ask for fewer choices.`,
+        { code: "usage", status: 400, type: "invalid_request_error", param: "n" },
+      );
+    }
+    // Nobody overtakes the queue, however few places are asked for.
+    if (this.#waiters.size === 0 && this.#taken + places <= this.#limits.concurrent)
+      return this.#admit(places, 0);
+    if (this.#waiters.size >= this.#limits.queue) throw this.#fullError();
+    return this.#wait(places, signal);
+  }
+
+  /** Turns away all who wait, and all who come from now on. Those who run are not touched. */
+  close(): void {
+    this.#closed = true;
+    for (const waiter of this.#waiters) waiter.refuse(closedError());
+  }
+
+  #wait(places: number, signal: AbortSignal | undefined): Promise<Ticket> {
+    const { queueTimeoutMs } = this.#limits;
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        this.#waiters.delete(waiter);
+      };
+      const waiter: Waiter = {
+        places,
+        sinceMs: this.#clock.nowMs(),
+        accept: (ticket) => {
+          leave();
+          resolve(ticket);
+        },
+        refuse: (error) => {
+          leave();
+          reject(error);
+          // A large request at the head may have been what kept the others.
+          this.#next();
+        },
+      };
+      const onAbort = (): void => waiter.refuse(abortedError(signal));
+      const timer = setTimeout(() => waiter.refuse(this.#tooLongError()), queueTimeoutMs);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#waiters.add(waiter);
+    });
+  }
+
+  #admit(places: number, waitedMs: number): Ticket {
+    this.#taken += places;
+    this.#running++;
+    const sinceMs = this.#clock.nowMs();
+    let held = true;
+    return {
+      waitedMs,
+      release: () => {
+        if (!held) return;
+        held = false;
+        this.#taken -= places;
+        this.#running--;
+        this.#meanHeldMs += NEWEST * (this.#clock.nowMs() - sinceMs - this.#meanHeldMs);
+        this.#next();
+      },
+    };
+  }
+
+  #next(): void {
+    if (this.#closed) return;
+    for (const waiter of this.#waiters) {
+      if (this.#taken + waiter.places > this.#limits.concurrent) return;
+      waiter.accept(this.#admit(waiter.places, this.#clock.nowMs() - waiter.sinceMs));
+    }
+  }
+
+  /** About the time until those ahead have been served. */
+  #retryAfterSeconds(): number {
+    const roundsAhead = (this.#waiters.size + 1) / this.#limits.concurrent;
+    const seconds = Math.ceil((roundsAhead * this.#meanHeldMs) / 1_000);
+    return Math.min(LONGEST_RETRY_SECONDS, Math.max(1, seconds));
+  }
+
+  #fullError(): GatewayError {
+    return new GatewayError(
+      `the gateway is busy: ${this.#running} requests run and ${this.#waiters.size} wait, as many as it takes; try again later.`,
+      {
+        code: "engine-unavailable",
+        status: 429,
+        type: "rate_limit_error",
+        retryAfterSeconds: this.#retryAfterSeconds(),
+      },
+    );
+  }
+
+  #tooLongError(): GatewayError {
+    return new GatewayError(
+      `the request waited ${this.#limits.queueTimeoutMs} ms for a place and got none; try again later.`,
+      {
+        code: "engine-unavailable",
+        status: 503,
+        type: "server_error",
+        retryAfterSeconds: this.#retryAfterSeconds(),
+      },
+    );
+  }
+}
+
+function closedError(): GatewayError {
+  return new GatewayError("the gateway is shutting down; try again in a moment.", {
+    code: "engine-unavailable",
+    status: 503,
+    type: "server_error",
+    retryAfterSeconds: 1,
+  });
+}
+
+function abortedError(signal: AbortSignal | undefined): EngineError {
+  return new EngineError("the client left while its request waited.", {
+    code: "aborted",
+    cause: signal?.reason,
+  });
+}

@@ -1,0 +1,56 @@
+/** The smallest proof that an engine works: it opens a sequence, reads a few words and writes one token. */
+import { EngineError } from "../../core/errors.ts";
+import { textPiece } from "../../core/piece.ts";
+import type { Engine } from "../../engines/engine.ts";
+
+/** What it reads. A scripted engine that is to recover has to have an answer to it. */
+export const TRIAL_PROMPT = "1 + 1 =";
+
+/** @throws what the engine throws; EngineError when it ends without an event. */
+export async function tryOneToken(engine: Engine, signal: AbortSignal): Promise<void> {
+  await using sequence = await engine.open(undefined, signal);
+  await sequence.append([textPiece(TRIAL_PROMPT)], signal);
+  const options = { maxTokens: 1, sampling: { temperature: 0, seed: 0 } };
+  for await (const _ of sequence.generate(options, signal)) return;
+  throw new EngineError(`${engine.model}: it wrote nothing when it was tried.`, { code: "engine-failed" });
+}
+
+/**
+ * `work`, or a retryable EngineError `engine-unavailable` after `limitMs`. The signal that it gets is aborted then, and when `parent`
+ * is; an engine that ignores it is not waited for.
+ */
+export async function withinLimit<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  limitMs: number,
+  parent: AbortSignal,
+  what: string,
+): Promise<T> {
+  const controller = new AbortController();
+  let onParent: (() => void) | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const given = new Promise<never>((_, reject) => {
+    const give = (error: unknown): void => {
+      controller.abort(error);
+      reject(error);
+    };
+    onParent = () => give(parent.reason);
+    if (parent.aborted) onParent();
+    parent.addEventListener("abort", onParent, { once: true });
+    timer = setTimeout(
+      () =>
+        give(
+          new EngineError(`${what} took longer than ${limitMs} ms.`, {
+            code: "engine-unavailable",
+            retryable: true,
+          }),
+        ),
+      limitMs,
+    );
+  });
+  try {
+    return await Promise.race([work(controller.signal), given]);
+  } finally {
+    clearTimeout(timer);
+    if (onParent !== undefined) parent.removeEventListener("abort", onParent);
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * A sequence whose calls tell the breaker how they went, as one verdict: a failure at once, a success when it is closed. So an engine
+ * that dies on its way at every request never counts as sound, however well each of them began. Answers are passed on as they are.
+ */
+import type { Piece } from "../../core/piece.ts";
+import type {
+  AppendOutcome,
+  GenerateEvent,
+  GenerateOptions,
+  ScoreOptions,
+  ScoreOutcome,
+  Sequence,
+  SequenceWork,
+} from "../../engines/engine.ts";
+import type { EngineBreaker } from "./engine-breaker.ts";
+
+/** Who is told how a call went. */
+interface Judge {
+  fail(error: unknown): void;
+  failByAbort(reason: unknown): void;
+}
+
+/** What one sequence says about its engine. */
+class Verdict implements Judge {
+  readonly #breaker: EngineBreaker;
+  #worked = false;
+  #failed = false;
+
+  constructor(breaker: EngineBreaker) {
+    this.#breaker = breaker;
+  }
+
+  /** The engine did what was asked. */
+  worked(): void {
+    this.#worked = true;
+  }
+
+  fail(error: unknown): void {
+    if (!this.#failed) this.#failed = this.#breaker.fail(error);
+  }
+
+  failByAbort(reason: unknown): void {
+    if (!this.#failed) this.#failed = this.#breaker.failByAbort(reason);
+  }
+
+  close(): void {
+    if (this.#worked && !this.#failed) this.#breaker.succeed();
+    this.#worked = false;
+  }
+}
+
+export class GuardedSequence implements Sequence {
+  readonly #sequence: Sequence;
+  readonly #verdict: Verdict;
+  readonly #onClose: (closed: GuardedSequence) => void;
+  readonly #onFork: (forked: Sequence) => Sequence;
+
+  constructor(
+    sequence: Sequence,
+    breaker: EngineBreaker,
+    hooks: {
+      readonly onClose: (closed: GuardedSequence) => void;
+      readonly onFork: (forked: Sequence) => Sequence;
+    },
+  ) {
+    this.#sequence = sequence;
+    this.#verdict = new Verdict(breaker);
+    this.#onClose = hooks.onClose;
+    this.#onFork = hooks.onFork;
+  }
+
+  get position(): number {
+    return this.#sequence.position;
+  }
+
+  get work(): SequenceWork {
+    return this.#sequence.work;
+  }
+
+  /** No proof that the engine works: a remote one may only have noted the text. */
+  append(pieces: readonly Piece[], signal?: AbortSignal): Promise<AppendOutcome> {
+    return watchCall(this.#verdict, () => this.#sequence.append(pieces, signal), signal);
+  }
+
+  generate(options: GenerateOptions, signal?: AbortSignal): AsyncIterable<GenerateEvent> {
+    const events = this.#sequence.generate(options, signal);
+    return {
+      [Symbol.asyncIterator]: () =>
+        new WatchedGeneration(events[Symbol.asyncIterator](), this.#verdict, signal),
+    };
+  }
+
+  async score(pieces: readonly Piece[], options: ScoreOptions, signal?: AbortSignal): Promise<ScoreOutcome> {
+    const outcome = await watchCall(
+      this.#verdict,
+      () => this.#sequence.score(pieces, options, signal),
+      signal,
+    );
+    this.#verdict.worked();
+    return outcome;
+  }
+
+  truncate(position: number): Promise<void> {
+    return watchCall(this.#verdict, () => this.#sequence.truncate(position));
+  }
+
+  async fork(): Promise<Sequence> {
+    return this.#onFork(await this.#sequence.fork());
+  }
+
+  async close(): Promise<void> {
+    this.#onClose(this);
+    this.#verdict.close();
+    await this.#sequence.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/**
+ * Runs a call and reports its failure. A call that is given up on is reported as well, if it was given up for a failure: the
+ * decoder aborts with the error that says which limit of time was passed.
+ */
+export async function watchCall<T>(judge: Judge, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const onAbort = (): void => judge.failByAbort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await call();
+  } catch (error) {
+    if (signal?.aborted !== true) judge.fail(error);
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+/** One generation: it worked when it ends, or is left, after at least one event. */
+class WatchedGeneration implements AsyncIterator<GenerateEvent, undefined> {
+  readonly #events: AsyncIterator<GenerateEvent>;
+  readonly #verdict: Verdict;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = (): void => {
+    this.#over = true;
+    this.#verdict.failByAbort(this.#signal?.reason);
+  };
+  #received = false;
+  #over = false;
+
+  constructor(events: AsyncIterator<GenerateEvent>, verdict: Verdict, signal: AbortSignal | undefined) {
+    this.#events = events;
+    this.#verdict = verdict;
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  async next(): Promise<IteratorResult<GenerateEvent, undefined>> {
+    try {
+      const step = await this.#events.next();
+      if (step.done === true) {
+        this.#end();
+        return { done: true, value: undefined };
+      }
+      this.#received = true;
+      if (step.value.type === "end") this.#end();
+      return step;
+    } catch (error) {
+      if (!this.#over) this.#verdict.fail(error);
+      this.#release();
+      throw error;
+    }
+  }
+
+  async return(): Promise<IteratorResult<GenerateEvent, undefined>> {
+    this.#end();
+    await this.#events.return?.();
+    return { done: true, value: undefined };
+  }
+
+  #end(): void {
+    if (!this.#over && this.#received) this.#verdict.worked();
+    this.#release();
+  }
+
+  #release(): void {
+    this.#over = true;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+  }
+}

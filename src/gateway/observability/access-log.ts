@@ -1,0 +1,122 @@
+/**
+ * The log: one line of JSON for each request and each change of an engine, on standard error. It has no prompt, no output and no key,
+ * unless the operator asks for prompts. Messages of errors come from servers that may quote what they were sent, so they count as
+ * prompts; codes do not.
+ */
+import { pino } from "pino";
+
+import { redactCredentials } from "../../core/errors.ts";
+import type { Author } from "../../decode/index.ts";
+import { publicTrouble, type Trouble } from "../guard/engine-breaker.ts";
+import type { EngineHealth } from "../guard/guarded-engine.ts";
+
+/** One request, when it is over. */
+export interface AccessRecord {
+  /** Also given to the client, as the completion's id. */
+  readonly requestId: string;
+  readonly method: string;
+  /** The route's pattern. */
+  readonly route: string;
+  /** 499: the client left before the answer was complete. */
+  readonly status: number;
+  readonly durationMs: number;
+  readonly queuedMs?: number | undefined;
+  readonly model?: string | undefined;
+  readonly policy?: string | undefined;
+  readonly stream?: boolean | undefined;
+  readonly choices?: number | undefined;
+  readonly promptTokens?: number | undefined;
+  readonly smallTokens?: number | undefined;
+  readonly bigTokens?: number | undefined;
+  readonly discardedTokens?: number | undefined;
+  readonly switches?: number | undefined;
+  readonly firstTokenMs?: number | undefined;
+  readonly finish?: string | undefined;
+  /** Why the big model could not go on. */
+  readonly degraded?: string | undefined;
+  readonly error?: { readonly code: string; readonly message: string } | undefined;
+  /** Written only with `logPrompts`. */
+  readonly prompt?: string | undefined;
+  /** Written only with `logPrompts`. */
+  readonly output?: string | undefined;
+}
+
+export interface AccessLogOptions {
+  readonly logPrompts?: boolean;
+  /** Where lines go; default standard error. */
+  readonly write?: (line: string) => void;
+}
+
+/** Of one field, so that a line stays a line. */
+const LONGEST_TEXT = 100_000;
+const LONGEST_FIELD = 500;
+
+export class AccessLog {
+  readonly #logPrompts: boolean;
+  readonly #pino: pino.Logger;
+  /** What was logged last of each. */
+  readonly #engines = new Map<Author, string>();
+
+  constructor(options: AccessLogOptions = {}) {
+    this.#logPrompts = options.logPrompts ?? false;
+    const { write } = options;
+    const destination = write === undefined ? pino.destination({ fd: 2, sync: true }) : { write };
+    const formatters = { level: (level: string) => ({ level }) };
+    this.#pino = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, destination);
+  }
+
+  /** One line for a request: `error` from status 500 on, `warn` when it was degraded, else `info`. */
+  request(record: AccessRecord): void {
+    const { prompt, output, degraded, error, durationMs, queuedMs, firstTokenMs, ...plain } = record;
+    const line = {
+      ...shortened(plain),
+      durationMs: rounded(durationMs),
+      queuedMs: rounded(queuedMs),
+      firstTokenMs: rounded(firstTokenMs),
+      ...(degraded === undefined ? {} : { degraded: this.#logPrompts ? text(degraded) : true }),
+      ...(error === undefined
+        ? {}
+        : { error: error.code, ...(this.#logPrompts ? { message: text(error.message) } : {}) }),
+      ...(this.#logPrompts ? { prompt: text(prompt), output: text(output) } : {}),
+    };
+    const level = record.status >= 500 ? "error" : degraded === undefined ? "info" : "warn";
+    this.#pino[level](line, "request");
+  }
+
+  /**
+   * An engine came or went; attempts that change nothing are left out. So is what it said to a request, like the request itself.
+   */
+  engine(engine: Author, health: EngineHealth, trouble: Trouble | undefined): void {
+    if (health === "recovering") return;
+    const said = trouble === undefined || this.#logPrompts ? trouble?.message : publicTrouble(trouble);
+    const state = `${health} ${said ?? ""}`;
+    if (this.#engines.get(engine) === state) return;
+    this.#engines.set(engine, state);
+    const line = { engine, health, ...(said === undefined ? {} : { trouble: field(said) }) };
+    this.#pino[health === "down" ? "warn" : "info"](line, "engine");
+  }
+
+  /** What happens to the gateway as a whole. */
+  event(
+    level: "info" | "warn" | "error",
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+  ): void {
+    this.#pino[level](shortened(fields), redactCredentials(message));
+  }
+}
+
+const rounded = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : Math.round(ms * 10) / 10;
+const clipped = (value: string, longest: number): string =>
+  value.length <= longest ? value : `${value.slice(0, longest)}… (${value.length} characters)`;
+const text = (value: string | undefined): string | undefined =>
+  value === undefined ? undefined : redactCredentials(clipped(value, LONGEST_TEXT));
+const field = (value: string): string => redactCredentials(clipped(value, LONGEST_FIELD));
+
+/** Clients choose some of these (a model's name, say): bounded, and without what looks like a key. */
+function shortened(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, typeof value === "string" ? field(value) : value]),
+  );
+}

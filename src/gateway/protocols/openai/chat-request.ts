@@ -1,0 +1,88 @@
+/** The body of `POST /v1/chat/completions`. */
+import { z } from "zod";
+
+import type { ChatMessage } from "../../../tokenizer/chat-template.ts";
+import { EMPTY, honouredFields, neutralFields, NOT_OFFERED, only, optional, wireText } from "./fields.ts";
+
+const NO_TOOLS = "tools cannot be honoured here: leave it out";
+
+const textPart = z
+  .object({ type: z.literal("text", { error: "only parts of type text can be read here" }), text: wireText })
+  .strict();
+
+const content = z
+  .union([wireText, z.array(textPart)], {
+    error: 'it must be a text, or an array of parts {"type": "text", "text"}',
+  })
+  .transform((value) => (typeof value === "string" ? value : value.map(({ text }) => text).join("")));
+
+const promptMessage = (role: "system" | "developer" | "user") =>
+  z.object({ role: z.literal(role), content, name: only(EMPTY, NOT_OFFERED) }).strict();
+
+/** An answer of before. What OpenAI's clients put into such a message besides its text must ask for nothing. */
+const assistantMessage = z
+  .object({
+    role: z.literal("assistant"),
+    content,
+    /** Thoughts of earlier turns are not shown to the model again, as the templates of reasoning models have it. */
+    reasoning_content: optional(z.string()),
+    reasoning: optional(z.string()),
+    name: only(EMPTY, NOT_OFFERED),
+    refusal: only([...EMPTY, ""], NOT_OFFERED),
+    audio: only(EMPTY, NOT_OFFERED),
+    annotations: only([...EMPTY, []], NOT_OFFERED),
+    tool_calls: only([...EMPTY, []], NO_TOOLS),
+    function_call: only(EMPTY, NO_TOOLS),
+  })
+  .strict();
+
+const message = z.discriminatedUnion(
+  "role",
+  [promptMessage("system"), promptMessage("developer"), promptMessage("user"), assistantMessage],
+  { error: "the role must be system, developer, user or assistant" },
+);
+
+export const chatRequestSchema = z
+  .object({
+    ...honouredFields,
+    ...neutralFields,
+    messages: z.array(message).min(1, "at least one message is needed").max(10_000),
+    max_completion_tokens: optional(z.number().int().positive()),
+    logprobs: only([...EMPTY, false], "log-probabilities are not given here: leave it out or send false"),
+    top_logprobs: only([...EMPTY, 0], "log-probabilities are not given here: leave it out"),
+    response_format: only([...EMPTY, { type: "text" }], 'only {"type": "text"} can be honoured here'),
+    tools: only([...EMPTY, []], NO_TOOLS),
+    tool_choice: only([...EMPTY, "none", "auto"], NO_TOOLS),
+    parallel_tool_calls: z.boolean().nullish(),
+    functions: only([...EMPTY, []], NO_TOOLS),
+    function_call: only([...EMPTY, "none", "auto"], NO_TOOLS),
+    modalities: only([...EMPTY, ["text"]], 'only ["text"] can be honoured here'),
+    audio: only(EMPTY, NOT_OFFERED),
+    prediction: only(EMPTY, NOT_OFFERED),
+    reasoning_effort: only(
+      EMPTY,
+      "the effort is set with the dial here (splitreason.budget, splitreason.bias): leave it out",
+    ),
+    verbosity: only(EMPTY, NOT_OFFERED),
+    web_search_options: only(EMPTY, NOT_OFFERED),
+  })
+  .strict()
+  .refine(
+    ({ max_tokens: old, max_completion_tokens: current }) =>
+      old === undefined || current === undefined || old === current,
+    { path: ["max_tokens"], message: "it differs from max_completion_tokens; send one of the two" },
+  )
+  .refine(({ messages }) => messages.some(({ content: text }) => text.trim() !== ""), {
+    path: ["messages"],
+    message: "the prompt is empty; at least one message needs text",
+  });
+
+export type ChatRequest = z.output<typeof chatRequestSchema>;
+
+/** As templates know them: a developer's message is a system message. */
+export function chatMessages({ messages }: ChatRequest): ChatMessage[] {
+  return messages.map(({ role, content: text }) => ({
+    role: role === "developer" ? "system" : role,
+    content: text,
+  }));
+}

@@ -1,0 +1,104 @@
+/** What a generation cost and how it went: OpenAI's `usage`, and our own `splitreason`. */
+import type { FinishReason, WrittenSegment } from "../../../decode/index.ts";
+import type { ChoiceResult } from "../../generation/choice.ts";
+
+export interface WireUsage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+  readonly completion_tokens_details: {
+    /** Only where reasoning and answer are told apart. */
+    readonly reasoning_tokens?: number;
+    readonly small_tokens: number;
+    readonly big_tokens: number;
+    readonly discarded_tokens: number;
+    readonly switches: number;
+  };
+}
+
+export interface WireReport {
+  readonly policy: string;
+  readonly seed: number;
+  /** More exact than `finish_reason`. */
+  readonly finish: FinishReason;
+  readonly offload_share: number;
+  readonly switches: number;
+  readonly handoff_ms: { readonly mean: number; readonly max: number } | null;
+  readonly first_token_ms: number | null;
+  readonly total_ms: number;
+  readonly degraded: string | null;
+  readonly segments?: readonly Pick<WrittenSegment, "author" | "text" | "tokens" | "reason">[];
+}
+
+/** The sum over all choices; the tokens of a prompt count once, however many choices it has. */
+export function wireUsage(results: readonly ChoiceResult[], n: number, reasoningTokens?: number): WireUsage {
+  const sum = (value: (result: ChoiceResult) => number): number =>
+    results.reduce((total, result) => total + value(result), 0);
+  const prompt = sum(({ index, finish }) => (index % n === 0 ? finish.usage.promptTokens : 0));
+  const small = sum(({ finish }) => finish.usage.smallTokens);
+  const big = sum(({ finish }) => finish.usage.bigTokens);
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: small + big,
+    total_tokens: prompt + small + big,
+    completion_tokens_details: {
+      ...(reasoningTokens === undefined ? {} : { reasoning_tokens: reasoningTokens }),
+      small_tokens: small,
+      big_tokens: big,
+      discarded_tokens: sum(({ finish }) => finish.usage.discardedTokens),
+      switches: sum(({ finish }) => finish.usage.switches),
+    },
+  };
+}
+
+export function wireReport(result: ChoiceResult, withSegments: boolean): WireReport {
+  const { policy, seed, degraded, segments } = result;
+  const { reason, usage, timing } = result.finish;
+  const { handoffsMs, firstTokenMs } = timing;
+  return {
+    policy,
+    seed,
+    finish: reason,
+    offload_share: usage.offloadShare,
+    switches: usage.switches,
+    handoff_ms:
+      handoffsMs.length === 0
+        ? null
+        : {
+            mean: rounded(handoffsMs.reduce((sum, ms) => sum + ms, 0) / handoffsMs.length),
+            max: rounded(Math.max(...handoffsMs)),
+          },
+    first_token_ms: firstTokenMs === undefined ? null : rounded(firstTokenMs),
+    total_ms: rounded(timing.totalMs),
+    degraded: degraded ?? null,
+    ...(withSegments
+      ? {
+          segments: segments.map(({ author, text, tokens, reason: why }) => ({
+            author,
+            text,
+            tokens,
+            reason: why,
+          })),
+        }
+      : {}),
+  };
+}
+
+/** OpenAI knows two ways in which a text ends by itself. */
+export function finishReason(finish: FinishReason): "stop" | "length" {
+  switch (finish) {
+    case "end-of-turn":
+    case "stop":
+      return "stop";
+    case "length":
+    case "context-full":
+      return "length";
+    case "aborted":
+    case "error":
+      throw new TypeError(`a generation that ended with ${finish} has no finish_reason`);
+    default:
+      return finish satisfies never;
+  }
+}
+
+const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;

@@ -1,0 +1,166 @@
+/**
+ * The supervised loop behind `train pretrain` and `train sft`: steps, schedule, metrics, checkpoints, resume. The batch of a step
+ * is a pure function of the step, and checkpoints hold everything else, so a run that was stopped anywhere goes on to the same
+ * curve and the same weights as one that was not.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { TrainError } from "../../core/errors.ts";
+import { lockRun } from "../../core/run-lock.ts";
+import { RunFolder } from "../run-folder.ts";
+import type { Datum, Trainer } from "../trainer.ts";
+
+export const loopConfigSchema = z.strictObject({
+  steps: z.int().positive(),
+  seed: z.int().nonnegative().default(1),
+  /** The highest rate, reached after the warm-up. */
+  learningRate: z.number().positive().default(1e-3),
+  warmupSteps: z.int().nonnegative().default(100),
+  schedule: z.enum(["cosine", "linear", "constant"]).default("cosine"),
+  /** The last step's rate as a share of the highest. */
+  finalShare: z.number().min(0).max(1).default(0.03),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.98),
+  epsilon: z.number().positive().default(1e-9),
+  weightDecay: z.number().nonnegative().default(0.01),
+  clipNorm: z.number().nonnegative().default(1),
+  logEvery: z.int().positive().default(10),
+  checkpointEvery: z.int().positive().default(500),
+  evaluateEvery: z.int().positive().default(500),
+});
+
+export type LoopConfig = z.output<typeof loopConfigSchema>;
+
+type RateSchedule = Pick<LoopConfig, "steps" | "learningRate" | "warmupSteps" | "schedule" | "finalShare">;
+
+/** The learning rate of a step (from 0). */
+export function learningRateAt(config: RateSchedule, step: number): number {
+  const { steps, warmupSteps, learningRate, finalShare } = config;
+  if (step < warmupSteps) return (learningRate * (step + 1)) / warmupSteps;
+  const done = (step - warmupSteps) / Math.max(1, steps - warmupSteps);
+  switch (config.schedule) {
+    case "cosine":
+      return learningRate * (finalShare + ((1 - finalShare) * (1 + Math.cos(Math.PI * done))) / 2);
+    case "linear":
+      return learningRate * (finalShare + (1 - finalShare) * (1 - done));
+    case "constant":
+      return learningRate;
+  }
+  return config.schedule satisfies never;
+}
+
+/** What is logged of a step. `loss` is the mean over the batch's weights, nats a token. */
+export interface StepMetrics {
+  readonly step: number;
+  readonly loss: number;
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  readonly tokens: number;
+  /** Since this process began the run. */
+  readonly tokensPerSecond: number;
+  readonly secondsLeft: number;
+}
+
+export interface Evaluation {
+  readonly step: number;
+  readonly scores: Readonly<Record<string, number>>;
+}
+
+export interface LoopOptions {
+  readonly config: LoopConfig;
+  readonly trainer: Trainer;
+  /** The data of a step: must depend on nothing else. */
+  readonly batch: (step: number) => readonly Datum[];
+  /** Where metrics and checkpoints live; a run found here is continued. */
+  readonly folder: string;
+  /** What else made this run (model, data, code): written into the metrics' header; `identity` must be equal to resume. */
+  readonly header: { readonly identity: unknown; readonly provenance: unknown };
+  readonly evaluate?: () => Promise<Readonly<Record<string, number>>>;
+  readonly onStep?: (metrics: StepMetrics) => void;
+  readonly onEvaluation?: (evaluation: Evaluation) => void;
+  readonly signal?: AbortSignal;
+  readonly clock?: Clock;
+}
+
+export interface LoopOutcome {
+  readonly status: "done" | "interrupted";
+  /** Steps that the weights have seen. */
+  readonly step: number;
+  readonly lastLoss: number | undefined;
+  readonly lastEvaluation: Evaluation | undefined;
+}
+
+/**
+ * Runs to the end, or to the step after the signal: the checkpoint of that step is on disk when this returns.
+ * @throws TrainError `train-diverged` when the loss is no longer a number; the last checkpoint stays.
+ */
+export async function runSupervised(options: LoopOptions): Promise<LoopOutcome> {
+  const { config, trainer, clock = systemClock } = options;
+  const stopped = (): boolean => options.signal?.aborted === true;
+  await mkdir(options.folder, { recursive: true });
+  using _lock = lockRun(join(options.folder, "run.lock"));
+  const run = await RunFolder.open(options.folder, { config, ...options.header }, clock);
+  let step = run.step;
+  if (step > 0) await trainer.load(join(options.folder, run.checkpoint));
+  const startedMs = clock.nowMs();
+  const startedStep = step;
+  let tokens = 0;
+  let lastLoss: number | undefined;
+  let lastEvaluation: Evaluation | undefined;
+
+  while (step < config.steps && !stopped()) {
+    const data = normalised(options.batch(step));
+    const learningRate = learningRateAt(config, step);
+    const result = await trainer.trainStep(data, "cross_entropy", { ...config, learningRate });
+    if (!Number.isFinite(result.lossSum) || !Number.isFinite(result.gradientNorm)) {
+      throw new TrainError(
+        `the loss of step ${step} is ${result.lossSum} (gradient norm ${result.gradientNorm}). The checkpoint of step ${run.step} is kept; ` +
+          `lower learningRate (now ${config.learningRate}) or lengthen warmupSteps (now ${config.warmupSteps}).`,
+        { code: "train-diverged" },
+      );
+    }
+    step++;
+    lastLoss = result.lossSum;
+    const batchTokens = data.reduce((sum, datum) => sum + datum.tokens.length, 0);
+    tokens += batchTokens;
+    const seconds = (clock.nowMs() - startedMs) / 1000;
+    const metrics: StepMetrics = {
+      step,
+      loss: result.lossSum,
+      gradientNorm: result.gradientNorm,
+      learningRate,
+      tokens: batchTokens,
+      tokensPerSecond: seconds > 0 ? tokens / seconds : 0,
+      secondsLeft: (seconds / (step - startedStep)) * (config.steps - step),
+    };
+    options.onStep?.(metrics);
+    const last = step === config.steps;
+    if (step % config.logEvery === 0 || last) await run.log({ type: "step", ...metrics });
+    if (options.evaluate !== undefined && (step % config.evaluateEvery === 0 || last)) {
+      lastEvaluation = { step, scores: await options.evaluate() };
+      options.onEvaluation?.(lastEvaluation);
+      await run.log({ type: "evaluation", ...lastEvaluation });
+    }
+    if (step % config.checkpointEvery === 0 || last || stopped()) {
+      await run.save(step, (folder) => trainer.save(folder));
+    }
+  }
+  return { status: step < config.steps ? "interrupted" : "done", step, lastLoss, lastEvaluation };
+}
+
+/** Scales the weights so that the loss is a mean: the learning rate does not depend on how many targets a batch has. */
+function normalised(data: readonly Datum[]): Datum[] {
+  const total = data.reduce(
+    (sum, { weights }) => sum + weights.reduce((inner, weight) => inner + weight, 0),
+    0,
+  );
+  if (total <= 0) {
+    throw new TrainError("a batch has no target to learn: all of its weights are 0.", {
+      code: "train-invalid",
+    });
+  }
+  return data.map((datum) => ({ ...datum, weights: datum.weights.map((weight) => weight / total) }));
+}

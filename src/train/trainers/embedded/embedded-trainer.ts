@@ -1,0 +1,387 @@
+/**
+ * The trainer that runs inside the process, on the CPU: forward and backward in one onnxruntime graph, AdamW here, on flat
+ * buffers. Threads share the micro-batches of a step. The same seed, data, calls and number of threads give the same bytes.
+ */
+import { TrainError } from "../../../core/errors.ts";
+import type { Engine } from "../../../engines/engine.ts";
+import { parseQwen3Config, type Qwen3Config, type Qwen3ConfigInput } from "../../model/config.ts";
+import {
+  flattenWeights,
+  initialWeights,
+  type ParameterSpec,
+  parameterSpecs,
+  type Weights,
+} from "../../model/parameters.ts";
+import {
+  type BatchShape,
+  buildGradientGraph,
+  buildLogitsGraph,
+  buildScoreGraph,
+  LOGITS,
+} from "../../model/qwen3.ts";
+import { GraphSession, type TensorData } from "../../tensor/session.ts";
+import type {
+  AdamParameters,
+  Datum,
+  ForwardResult,
+  LossName,
+  OptimResult,
+  Reference,
+  Trainer,
+} from "../../trainer.ts";
+import { type AdamState, adamwStep, createAdamState, type UpdateRange } from "./adamw.ts";
+import { MicroBatch } from "./batch.ts";
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { type Lane, LocalLane } from "./lane.ts";
+import { type PackedRow, packRows } from "./packing.ts";
+import { createProgram, type Program } from "./program.ts";
+import { WorkerLane } from "./worker-lane.ts";
+
+export interface EmbeddedTrainerOptions {
+  readonly config: Qwen3ConfigInput;
+  /** Initial values from this seed... */
+  readonly seed?: number;
+  /** ... or these, by name. One of the two is given. */
+  readonly weights?: Weights;
+  /** Micro-batches that run at once, each on a thread of its own. Default 1. */
+  readonly threads?: number;
+  /** T: tokens in a row; the longest datum. Default 256, or the model's maxPositions if that is less. */
+  readonly rowLength?: number;
+  /**
+   * Most rows run at once; more data is run in several micro-batches. Default: about 1,024 tokens, which keep what passes
+   * between operators in the processor's caches; larger micro-batches are slower.
+   */
+  readonly rowsPerBatch?: number;
+  /** Writes the model for other programs; `export` calls it. */
+  readonly exporter?: Exporter;
+  /** Opens the model for rollouts; `sampler` calls it. */
+  readonly sampler?: SamplerFactory;
+}
+
+export type Exporter = (folder: string, config: Qwen3Config, weights: Weights) => Promise<void>;
+export type SamplerFactory = (config: Qwen3Config, weights: Weights) => Promise<Engine>;
+
+type Purpose = "gradients" | "scores";
+
+export class EmbeddedTrainer implements Trainer {
+  readonly config: Qwen3Config;
+  readonly rowLength: number;
+  readonly #rowsPerBatch: number;
+  readonly #exporter: Exporter | undefined;
+  readonly #sampler: SamplerFactory | undefined;
+  readonly #specs: ReadonlyMap<string, ParameterSpec>;
+  readonly #ranges: readonly UpdateRange[];
+  readonly #flat: Float32Array;
+  readonly #gradients: Float32Array;
+  /** The weights, while those of a reference stand in their place. */
+  #parked: Float32Array | undefined;
+  #adam: AdamState;
+  readonly #localLane: LocalLane;
+  readonly #lanes: readonly Lane[];
+  #logitsSession: Promise<GraphSession> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  private constructor(options: EmbeddedTrainerOptions) {
+    this.config = parseQwen3Config(options.config);
+    this.rowLength = options.rowLength ?? Math.min(256, this.config.maxPositions);
+    this.#rowsPerBatch = options.rowsPerBatch ?? Math.max(1, Math.floor(1024 / this.rowLength));
+    this.#exporter = options.exporter;
+    this.#sampler = options.sampler;
+    if (this.rowLength > this.config.maxPositions) {
+      throw new TrainError(
+        `rowLength is ${this.rowLength}, but the model has ${this.config.maxPositions} positions (maxPositions).`,
+        { code: "train-invalid" },
+      );
+    }
+    if ((options.seed === undefined) === (options.weights === undefined)) {
+      throw new TrainError("EmbeddedTrainer needs either a seed or weights.", { code: "train-invalid" });
+    }
+    const { threads = 1 } = options;
+    for (const [name, value] of Object.entries({
+      threads,
+      rowLength: this.rowLength,
+      rowsPerBatch: this.#rowsPerBatch,
+    })) {
+      if (!Number.isInteger(value) || value < 1) {
+        throw new TrainError(`${name} is ${value}; it must be a whole number of at least 1.`, {
+          code: "train-invalid",
+        });
+      }
+    }
+    const specs = parameterSpecs(this.config);
+    this.#specs = new Map(specs.map((spec) => [spec.name, spec]));
+    this.#ranges = specs.map(({ offset, size, shape }) => ({
+      start: offset,
+      end: offset + size,
+      decayed: shape.length > 1,
+    }));
+    this.#flat = options.weights
+      ? flattenWeights(this.config, options.weights)
+      : initialWeights(this.config, options.seed ?? 0);
+    this.#gradients = new Float32Array(this.#flat.length);
+    this.#adam = createAdamState(this.#flat.length);
+    this.#localLane = new LocalLane(this.#flat, this.#gradients);
+    const workers = Array.from({ length: threads - 1 }, () => new WorkerLane(this.#flat));
+    this.#lanes = [this.#localLane, ...workers];
+  }
+
+  /** Compiles the main graph, so that a model that cannot run fails here. */
+  static async create(options: EmbeddedTrainerOptions): Promise<EmbeddedTrainer> {
+    const trainer = new EmbeddedTrainer(options);
+    const rows = trainer.#rowsPerBatch;
+    await trainer.#localLane.prepare(`gradients ${rows}`, () => trainer.#createProgram("gradients", rows));
+    return trainer;
+  }
+
+  /** A trainer that goes on from a folder written by {@link save}. */
+  static async open(
+    folder: string,
+    options: Omit<EmbeddedTrainerOptions, "config" | "seed" | "weights"> = {},
+  ): Promise<EmbeddedTrainer> {
+    const checkpoint = await readCheckpoint(folder);
+    const trainer = await EmbeddedTrainer.create({ ...options, config: checkpoint.config, seed: 0 });
+    trainer.#restore(checkpoint);
+    return trainer;
+  }
+
+  /** Updates made so far, over all runs of this model. */
+  get step(): number {
+    return this.#adam.step;
+  }
+
+  /** Copies of the parameters, by their Hugging Face names. */
+  weights(): Map<string, { readonly shape: readonly number[]; readonly data: Float32Array }> {
+    const flat = this.#parked ?? this.#flat;
+    return new Map(
+      [...this.#specs.values()].map(({ name, shape, offset, size }) => [
+        name,
+        { shape, data: flat.slice(offset, offset + size) },
+      ]),
+    );
+  }
+
+  /** Copies of the gradients accumulated since the last {@link optimStep}, by name. */
+  gradients(): Map<string, Float32Array> {
+    return new Map(
+      [...this.#specs.values()].map(({ name, offset, size }) => [
+        name,
+        this.#gradients.slice(offset, offset + size),
+      ]),
+    );
+  }
+
+  forward(data: readonly Datum[]): Promise<ForwardResult> {
+    return this.#exclusive(() => this.#runBatches(data, "scores"));
+  }
+
+  forwardBackward(data: readonly Datum[], loss: LossName): Promise<ForwardResult> {
+    loss satisfies "cross_entropy";
+    return this.#exclusive(() => this.#accumulate(data));
+  }
+
+  optimStep(adam: AdamParameters): Promise<OptimResult> {
+    return this.#exclusive(() => Promise.resolve(this.#update(adam)));
+  }
+
+  trainStep(
+    data: readonly Datum[],
+    loss: LossName,
+    adam: AdamParameters,
+  ): Promise<ForwardResult & OptimResult> {
+    loss satisfies "cross_entropy";
+    return this.#exclusive(async () => ({ ...(await this.#accumulate(data)), ...this.#update(adam) }));
+  }
+
+  /** Logits of one sequence of T tokens, [T, vocabularySize], row-major. */
+  logits(tokens: Datum["tokens"]): Promise<Float32Array> {
+    return this.#exclusive(async () => {
+      const shape: BatchShape = { rows: 1, length: this.rowLength };
+      const datum: Datum = { tokens, targets: tokens, weights: tokens.map(() => 0) };
+      const batch = new MicroBatch(
+        shape,
+        packRows([datum], this.rowLength),
+        [datum],
+        this.config.vocabularySize,
+      );
+      this.#logitsSession ??= GraphSession.create(buildLogitsGraph(this.config, shape), { threads: 1 });
+      const session = await this.#logitsSession;
+      const feeds = new Map<string, TensorData>(batch.feeds);
+      for (const [name, { data }] of this.weights()) feeds.set(name, data);
+      const outputs = await session.run(feeds);
+      const results: Float32Array[] = [];
+      batch.unpack(required(outputs, LOGITS), this.config.vocabularySize, results);
+      return results[0] ?? new Float32Array(0);
+    });
+  }
+
+  save(folder: string): Promise<void> {
+    return this.#exclusive(() =>
+      writeCheckpoint(folder, { config: this.config, weights: this.#flat, adam: this.#adam }),
+    );
+  }
+
+  /** Throws when the checkpoint is of another model. Accumulated gradients are dropped. */
+  load(folder: string): Promise<void> {
+    return this.#exclusive(async () => {
+      this.#restore(await this.#checkpointIn(folder));
+      this.#gradients.fill(0);
+    });
+  }
+
+  /** Takes the memory of the weights only: for the time of a forward pass they stand where this trainer's own stand. */
+  async reference(folder: string): Promise<Reference> {
+    const { weights } = await this.#checkpointIn(folder);
+    return {
+      forward: (data) =>
+        this.#exclusive(() => this.#withWeights(weights, () => this.#runBatches(data, "scores"))),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  }
+
+  export(folder: string): Promise<void> {
+    const exporter = this.#exporter;
+    if (!exporter) {
+      return Promise.reject(
+        new TrainError("this trainer was created without an exporter, so it cannot export.", {
+          code: "train-invalid",
+        }),
+      );
+    }
+    return this.#exclusive(() => exporter(folder, this.config, this.weights()));
+  }
+
+  sampler(): Promise<Engine> {
+    const open = this.#sampler;
+    if (!open) {
+      return Promise.reject(
+        new TrainError("this trainer was created without a sampler, so it makes no rollouts.", {
+          code: "train-invalid",
+        }),
+      );
+    }
+    return this.#exclusive(() => open(this.config, this.weights()));
+  }
+
+  close(): Promise<void> {
+    return this.#exclusive(async () => {
+      this.#closed = true;
+      for (const lane of this.#lanes) await lane.close();
+      await (await this.#logitsSession)?.close();
+      this.#logitsSession = undefined;
+    });
+  }
+
+  async #accumulate(data: readonly Datum[]): Promise<ForwardResult> {
+    try {
+      return await this.#runBatches(data, "gradients");
+    } finally {
+      for (const lane of this.#lanes) lane.collectGradients(this.#gradients);
+    }
+  }
+
+  #update(adam: AdamParameters): OptimResult {
+    try {
+      return { gradientNorm: adamwStep(this.#flat, this.#gradients, this.#adam, this.#ranges, adam) };
+    } finally {
+      // Also when the step is refused: what is not finite would stay so in every sum.
+      this.#gradients.fill(0);
+      for (const lane of this.#lanes) lane.weightsChanged();
+    }
+  }
+
+  async #withWeights<T>(weights: Float32Array, work: () => Promise<T>): Promise<T> {
+    const own = this.#flat.slice();
+    const place = (values: Float32Array): void => {
+      this.#flat.set(values);
+      for (const lane of this.#lanes) lane.weightsChanged();
+    };
+    this.#parked = own;
+    place(weights);
+    try {
+      return await work();
+    } finally {
+      place(own);
+      this.#parked = undefined;
+    }
+  }
+
+  async #checkpointIn(folder: string): Promise<Checkpoint> {
+    const checkpoint = await readCheckpoint(folder);
+    if (JSON.stringify(checkpoint.config) === JSON.stringify(this.config)) return checkpoint;
+    throw new TrainError(
+      `the checkpoint in ${folder} is of another model: ${JSON.stringify(checkpoint.config)}; this one is ${JSON.stringify(this.config)}.`,
+      { code: "train-invalid" },
+    );
+  }
+
+  #restore(checkpoint: Checkpoint): void {
+    this.#flat.set(checkpoint.weights);
+    this.#adam = checkpoint.adam;
+    for (const lane of this.#lanes) lane.weightsChanged();
+  }
+
+  async #runBatches(data: readonly Datum[], purpose: Purpose): Promise<ForwardResult> {
+    const logprobs = data.map(() => new Float32Array(0));
+    const batches = this.#divide(packRows(data, this.rowLength));
+    // Those of other threads are under way before the one of this thread starts, which blocks it.
+    const runs = batches.map(async (rows, index) => {
+      const lane = this.#lanes[(index + 1) % this.#lanes.length] ?? this.#localLane;
+      const shape: BatchShape = { rows: graphRows(rows.length, this.#rowsPerBatch), length: this.rowLength };
+      const batch = new MicroBatch(shape, rows, data, this.config.vocabularySize);
+      const program = () => this.#createProgram(purpose, shape.rows);
+      batch.unpack(await lane.run(`${purpose} ${shape.rows}`, program, batch.feeds), 1, logprobs);
+    });
+    const failed = (await Promise.allSettled(runs)).find((run) => run.status === "rejected");
+    if (failed) throw failed.reason;
+    let lossSum = 0;
+    let weightSum = 0;
+    for (const [index, { weights }] of data.entries()) {
+      for (const [position, weight] of weights.entries()) {
+        lossSum -= weight * (logprobs[index]?.[position] ?? 0);
+        weightSum += weight;
+      }
+    }
+    return { logprobs, lossSum, weightSum };
+  }
+
+  /** Micro-batches of about equal size, as many for each lane where there are rows enough. */
+  #divide(rows: readonly PackedRow[]): PackedRow[][] {
+    const lanes = this.#lanes.length;
+    const count = Math.ceil(rows.length / this.#rowsPerBatch / lanes) * lanes;
+    const size = Math.ceil(rows.length / count);
+    const batches: PackedRow[][] = [];
+    for (let start = 0; start < rows.length; start += size) batches.push(rows.slice(start, start + size));
+    return batches;
+  }
+
+  #createProgram(purpose: Purpose, rows: number): Program {
+    const shape: BatchShape = { rows, length: this.rowLength };
+    if (purpose === "scores") return createProgram(buildScoreGraph(this.config, shape), [], this.#specs);
+    const { graph, gradients } = buildGradientGraph(this.config, shape);
+    return createProgram(graph, gradients, this.#specs);
+  }
+
+  /** Calls run one after another, in the order in which they were made. */
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(() => {
+      if (this.#closed) throw new TrainError("the trainer is closed.", { code: "train-invalid" });
+      return work();
+    });
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** Graphs have fixed shapes: a few sizes serve all micro-batches, with at most a third of the rows as padding. */
+function graphRows(rowCount: number, most: number): number {
+  let rows = 1;
+  while (rows < rowCount) rows = rows % 3 === 0 ? (rows / 3) * 4 : rows === 1 ? 2 : (rows / 2) * 3;
+  return Math.min(rows, most);
+}
+
+function required<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const value = map.get(name);
+  if (value === undefined) throw new TrainError(`the trainer lost track of ${name}.`, { code: "internal" });
+  return value;
+}
