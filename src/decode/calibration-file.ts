@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { readDocument } from "../core/document.ts";
 import { ConfigError, DataError } from "../core/errors.ts";
 import { writeFileAtomic } from "../core/files.ts";
-import { localModelFile, modelFileDigest } from "../engines/open-engine.ts";
+import { localModelFile, modelFileDigest } from "../engines/open/open-engine.ts";
 import { type Calibration, CALIBRATION_FILE, calibrationSchema, dialForShare } from "./calibration.ts";
 import { dialSchema } from "./dial.ts";
 import type { PairConfig } from "./pair-config.ts";

@@ -5,8 +5,8 @@ import { z } from "zod";
 import { explainFault } from "../../../core/connection-faults.ts";
 import { errorMessage } from "../../../core/errors.ts";
 import { BodyTooLargeError, messageInBody, readBody, retryAfterMs } from "../../../core/http-body.ts";
-import type { Secret } from "../../../engines/http/credentials.ts";
-import { addressOf } from "../../../engines/http/transport.ts";
+import type { Secret } from "../../../engines/http/transport/credentials.ts";
+import { addressOf } from "../../../engines/http/transport/transport.ts";
 import { ANSWER_SCHEMA, type AnswerFormat, type PromptMessage } from "./prompt.ts";
 
 export interface ChatEndpoint {

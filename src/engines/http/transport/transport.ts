@@ -1,8 +1,8 @@
 /** Requests to one server over kept-alive connections (undici). Bounded in time and size; leaving a stream closes its connection. */
 import { Agent, type Dispatcher, request } from "undici";
 
-import { errorMessage, WireError } from "../../core/errors.ts";
-import { readBody, readErrorBody } from "../../core/http-body.ts";
+import { errorMessage, WireError } from "../../../core/errors.ts";
+import { readBody, readErrorBody } from "../../../core/http-body.ts";
 import type { Secret } from "./credentials.ts";
 import { errorOfStatus, errorOfTransport, timeoutError } from "./http-errors.ts";
 import { type DocumentParser, documentParser, type StreamFormat } from "./server-events.ts";
