@@ -69,7 +69,7 @@ export function parseDocument<Schema extends z.ZodType>(
 }
 
 /** Parses JSON. @throws the error of `source`. */
-export function parseJson(text: string, { name, source, advice }: DocumentDescription): unknown {
+function parseJson(text: string, { name, source, advice }: DocumentDescription): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
