@@ -1,4 +1,4 @@
-/** What the program says when it is called wrongly, and when it is asked for help; `test/cli.test.ts` starts it as a process. */
+/** What the program says when it is called wrongly, and when it is asked for help; `test/cli/built-program.test.ts` starts it as a process. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 
 import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
 import { readTextFile, writeFileAtomic } from "../core/files.ts";
-import { localModelFile, modelFileDigest } from "../engines/open-engine.ts";
+import { localModelFile, modelFileDigest } from "../engines/open/open-engine.ts";
 import { type Calibration, CALIBRATION_FILE, calibrationSchema, dialForShare } from "./calibration.ts";
 import { dialSchema } from "./dial.ts";
 import type { PairConfig } from "./pair-config.ts";

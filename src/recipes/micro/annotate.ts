@@ -10,7 +10,7 @@ import { readTextFile, writeFileAtomic } from "../../core/files.ts";
 import { readJsonLines } from "../../core/json-lines.ts";
 import { failedPath, journalPath } from "../../data/annotate/run.ts";
 import { annotate, ScoringAnnotator } from "../../data/index.ts";
-import { openEngine } from "../../engines/open-engine.ts";
+import { openEngine } from "../../engines/open/open-engine.ts";
 import { type TraceRow, traceRowSchema } from "../../formats/trace-row.ts";
 import { microExample, type Split } from "../../micro/index.ts";
 import type { MicroLearnConfig } from "./config.ts";
