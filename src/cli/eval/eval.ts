@@ -5,8 +5,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 
 import { ConfigError, EngineError } from "../../core/errors.ts";
-import { expandArms } from "../../eval/arms/all-arms.ts";
-import { ARM_HELP, DEFAULT_ARMS, parseArms, policyNameOf } from "../../eval/arms/arms.ts";
+import { ARM_HELP, DEFAULT_ARMS, expandArms, parseArms, policyNameOf } from "../../eval/arms/arms.ts";
 import { parseParameters } from "../../eval/cost/model-size.ts";
 import { loadRates } from "../../eval/cost/prices.ts";
 import { evaluate, type EvaluationSettings } from "../../eval/run/evaluate.ts";

@@ -6,6 +6,7 @@ import { ConfigError, DataError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";
 import type { PairPrompt } from "../../decode/pair/pair.ts";
+import { taskPrompt } from "../../eval/tasks/prompt.ts";
 import type { Task, TaskProblem } from "../../eval/tasks/task.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import type { ChatMessage } from "../../tokenizer/chat-template.ts";
@@ -152,13 +153,9 @@ async function openProblems(spec: string, options: ProblemOptions): Promise<Open
   };
 }
 
-/** The small model reads the task's hint about tags where there is one; the big one reads the problem without it. */
-function promptOf(task: Task, problem: TaskProblem, render: ProblemOptions["render"]): PairPrompt {
-  const plain = render(task.messages(problem));
-  const hinted = task.hintedMessages?.(problem);
-  if (hinted === undefined) return plain;
-  return { prompt: render(hinted).prompt, promptForBig: plain.promptForBig ?? plain.prompt };
-}
+/** Rollouts are made by a policy that chooses: learned, or self. */
+const promptOf = (task: Task, problem: TaskProblem, render: ProblemOptions["render"]): PairPrompt =>
+  taskPrompt(task, problem, render, { readsHint: true });
 
 /** The remainder of an order that does not fill a step is left for the next one: no problem is twice in a step. */
 function inEpochs(
