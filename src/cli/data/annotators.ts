@@ -1,11 +1,10 @@
 /** From flags to an annotator that is ready to run, with what it says of itself. */
 import { createRng } from "../../core/rng.ts";
 import { ConfigError } from "../../core/errors.ts";
-import type { AnnotatorName } from "../../data/annotate/annotator.ts";
-import type { Annotator } from "../../data/annotate/annotator.ts";
+import type { Annotator, AnnotatorName } from "../../data/annotate/annotator.ts";
 import type { GenerationChoice } from "../../data/readers/open-r1.ts";
-import { loadPairConfig } from "../../decode/pair-config.ts";
-import { Pair } from "../../decode/pair.ts";
+import { loadPairConfig } from "../../decode/pair/pair-config.ts";
+import { Pair } from "../../decode/pair/pair.ts";
 import { readKey } from "../../engines/http/transport/credentials.ts";
 import { parseHttpSpec } from "../../engines/http/http-spec.ts";
 import { modelFileDigest } from "../../engines/open/open-engine.ts";
