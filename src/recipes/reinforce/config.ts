@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 
 import { ConfigError } from "../../core/errors.ts";
-import { TASK_HELP } from "../../eval/tasks/help.ts";
+import { TASKS } from "../../eval/tasks/index.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
 import { REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
 import { loadTrainingConfig } from "../trainer/config-file.ts";
@@ -77,7 +77,7 @@ export function withRewardFlags(reward: unknown, { reward: name, budget }: Rewar
 const nameOf = (reward: unknown): unknown =>
   typeof reward === "object" && reward !== null && "name" in reward ? reward.name : reward;
 
-const TASK_NAMES: ReadonlySet<string> = new Set(TASK_HELP.map(([name]) => name));
+const TASK_NAMES: ReadonlySet<string> = new Set(TASKS.map(({ name }) => name));
 
 /** A task's spec whose file is relative to the configuration, as one relative to where the program was started. */
 function relocateTask(spec: string, configPath: string): string {

@@ -5,7 +5,7 @@
  */
 import { digestOf } from "../../core/digest.ts";
 import { readProvenance } from "../../core/provenance.ts";
-import type { FetchRows } from "../../eval/tasks/rows.ts";
+import type { FetchRows } from "../../eval/tasks/problems.ts";
 import { BUILT_IN_TEMPLATES } from "../../tokenizer/index.ts";
 import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo/loop.ts";
 import { parseReward } from "../../train/grpo/rewards/registry.ts";

@@ -1,9 +1,9 @@
 /** The two models of a run: what must hold between them, and how each reads a prompt. */
 import { ConfigError } from "../../core/errors.ts";
 import type { TokenId } from "../../core/ids.ts";
-import type { PairPrompt } from "../../decode/pair.ts";
+import type { PairPrompt } from "../../decode/pair/pair.ts";
 import type { Engine } from "../../engines/engine.ts";
-import { openEngine } from "../../engines/open-engine.ts";
+import { openEngine } from "../../engines/open/open-engine.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
 import { type ChatMessage, ChatTemplate } from "../../tokenizer/index.ts";
 import type { TagIds } from "../../train/grpo/trajectory.ts";

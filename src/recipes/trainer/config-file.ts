@@ -1,11 +1,9 @@
 /** Reads the configuration of a training run: a JSON file, overridden by flags. */
 import { dirname, isAbsolute, join } from "node:path";
 
-import type { z } from "zod";
+import { z } from "zod";
 
-import { configFaults, faultText } from "../../core/config-faults.ts";
-import { ConfigError, errorMessage } from "../../core/errors.ts";
-import { readTextFile } from "../../core/files.ts";
+import { checkDocument, readDocument } from "../../core/document.ts";
 
 /** Turns a path as the file has it into one that is valid where the program was started. `configPath` is the path of the file. */
 export type Relocate = (value: string, configPath: string) => string;
@@ -30,28 +28,23 @@ export async function loadTrainingConfig<Schema extends z.ZodType>(
   overrides: Readonly<Record<string, unknown>>,
   pathFields: Readonly<Record<string, Relocate>> = PATH_FIELDS,
 ): Promise<z.output<Schema>> {
+  const name = `training configuration${path === undefined ? "" : ` ${path}`}`;
   const file =
     path === undefined
       ? {}
-      : relocated(parseObject(await readTextFile(path, 1024 * 1024), path), path, pathFields);
-  const value = merge(file, overrides);
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [fault = { path: "", text: "invalid", isMissing: false }] = configFaults(parsed.error, schema, value);
-  const { text, isMissing } = fault;
-  // Every field that has a flag is among the overrides, given or not.
-  const hasFlag = isMissing && Object.hasOwn(overrides, fault.path);
-  const advice = hasFlag
-    ? `: give --${fault.path} ${FLAG_VALUES[fault.path] ?? "VALUE"}, or set it in --config FILE`
-    : "";
-  throw new ConfigError(
-    `training configuration${path === undefined ? "" : ` ${path}`}${faultText({ ...fault, text: `${text}${advice}` })}.`,
-    {
-      code: "config-invalid",
-      cause: parsed.error,
-    },
-  );
+      : relocated(await readDocument(path, objectSchema, { name, source: "config" }), path, pathFields);
+  return checkDocument(merge(file, overrides), schema, {
+    name,
+    source: "config",
+    // The overrides have a key for every flag, given or not.
+    advice: ({ isMissing, path: field }) =>
+      isMissing && Object.hasOwn(overrides, field)
+        ? `Give --${field} ${FLAG_VALUES[field] ?? "VALUE"}, or set it in --config FILE.`
+        : undefined,
+  });
 }
+
+const objectSchema = z.record(z.string(), z.unknown(), { error: "it must be a JSON object" });
 
 /** Names of the values of required flags, as help has them. */
 const FLAG_VALUES: Readonly<Record<string, string>> = { model: "FOLDER", data: "FILE", big: "SPEC" };
@@ -77,19 +70,6 @@ function relocated(config: Json, path: string, fields: Readonly<Record<string, R
     ] as const;
   });
   return Object.fromEntries(moved);
-}
-
-function parseObject(text: string, path: string): Json {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (isObject(parsed)) return parsed;
-  } catch (error) {
-    throw new ConfigError(`training configuration ${path} is not valid JSON: ${errorMessage(error)}.`, {
-      code: "config-invalid",
-      cause: error,
-    });
-  }
-  throw new ConfigError(`training configuration ${path} must be a JSON object.`, { code: "config-invalid" });
 }
 
 const isObject = (value: unknown): value is Json =>

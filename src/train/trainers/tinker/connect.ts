@@ -1,6 +1,6 @@
 /** Connects to a trainer server: makes the transport, and chooses who samples the policy model. The trainer itself is `tinker-trainer.ts`. */
 import { createRng } from "../../../core/rng.ts";
-import { readKey } from "../../../engines/http/credentials.ts";
+import { readKey } from "../../../engines/http/transport/credentials.ts";
 import type { ByteLevelTokenizer } from "../../../tokenizer/index.ts";
 import type { Exporter, SamplerFactory } from "../../export/index.ts";
 import { BACKEND_FACTS } from "./backends.ts";

@@ -4,8 +4,9 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
+import { readDocument } from "../../../core/document.ts";
 import { DataError } from "../../../core/errors.ts";
-import { readTextFile } from "../../../core/files.ts";
+import { ifExists } from "../../../core/files.ts";
 import { exportedTokenizer, type StartingModel, trainableTokenizer } from "../../starting-model.ts";
 import type { Trainer } from "../../trainer.ts";
 import type { TrainerKind, TrainerOptions } from "../../trainer-kind.ts";
@@ -35,8 +36,8 @@ const shapeSchema = z.object({
 
 async function readModel(folder: string, spec: TinkerSpec): Promise<StartingModel> {
   const { loadTokenizer } = await import("../../../tokenizer/index.ts");
-  const path = join(folder, "config.json");
-  const shape = shapeSchema.parse(existsSync(path) ? JSON.parse(await readTextFile(path)) : {});
+  const file = await ifExists(readDocument(join(folder, "config.json"), shapeSchema, { source: "file" }));
+  const shape = file ?? shapeSchema.parse({});
   const tokenizer = trainableTokenizer(await loadTokenizer(folder, shape.vocab_size), folder);
   const { base, backend, rank } = spec;
   return {

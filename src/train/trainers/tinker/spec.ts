@@ -1,7 +1,7 @@
 /** `--trainer tinker:URL?parameter=value&...`, without its first word. Parsing only: no server is asked. */
 import { z } from "zod";
 
-import { parseEngineSpec } from "../../../engines/spec.ts";
+import { parseEngineSpec } from "../../../engines/open/spec.ts";
 import { BACKENDS, type BackendName } from "./backends.ts";
 
 /** The parameters are explained in docs/scale.md. */

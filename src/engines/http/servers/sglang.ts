@@ -1,0 +1,226 @@
+/**
+ * SGLang by its native `/generate`: ids in and out, and log-probabilities of chosen tokens at every position of the prompt, so that the
+ * controlling prefill is one request. All sampling is set, since its defaults come from the model's generation_config.
+ */
+import {
+  boundedBias,
+  type Dialect,
+  type GenerationRequest,
+  type PositionScore,
+  type ProbeAnswer,
+  type ProbeRequest,
+  type Scoring,
+  type ScoringRequest,
+  type StreamEnd,
+  type StreamReader,
+} from "./dialect.ts";
+import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
+import type { WireRequest } from "../transport/transport.ts";
+import {
+  isNumber,
+  isObject,
+  listAt,
+  logprobOf,
+  numberAt,
+  objectAt,
+  stringAt,
+} from "../transport/json-fields.ts";
+
+const NEUTRAL_SAMPLING = {
+  top_k: -1,
+  min_p: 0,
+  repetition_penalty: 1,
+  presence_penalty: 0,
+  frequency_penalty: 0,
+  ignore_eos: false,
+  skip_special_tokens: false,
+  spaces_between_special_tokens: false,
+} as const;
+
+export class SglangDialect implements Dialect {
+  readonly name = "sglang";
+  readonly format = "server-sent-events";
+  readonly logitBias = true;
+  /** They are those after bias and temperature. */
+  readonly logprobs = false;
+  readonly mostProbes = 64;
+  readonly scoring: Scoring = { request: scoringRequest, read: readScores };
+
+  generation(request: GenerationRequest): WireRequest {
+    const ids = request.stops.flatMap(({ id }) => (id === undefined ? [] : [id]));
+    return generate({
+      ...inputOf([request.prompt]),
+      stream: true,
+      sampling_params: {
+        ...NEUTRAL_SAMPLING,
+        max_new_tokens: request.maxTokens,
+        temperature: request.temperature,
+        top_p: request.topP,
+        sampling_seed: request.seed,
+        ...(ids.length === 0 ? {} : { stop_token_ids: ids }),
+        ...(request.bias.size === 0 ? {} : { logit_bias: boundedBias(request.bias) }),
+      },
+      ...(request.logprobs ? { return_logprob: true, logprob_start_len: -1 } : {}),
+    });
+  }
+
+  /** Texts and ids are of all tokens so far, or of the new ones only, as the server was started. */
+  reader({ prompt, temperature, bias }: GenerationRequest): StreamReader {
+    const byId = prompt.kind === "ids";
+    // Only then are they what they are at temperature 1 and without bias.
+    const plain = (temperature === 0 || temperature === 1) && bias.size === 0;
+    let seen = 0;
+    let text = "";
+    return (document) => {
+      const meta = objectAt(document, "meta_info");
+      const all = listAt(document, "output_ids").filter(isNumber);
+      const completed = numberAt(meta, "completion_tokens") ?? seen + all.length;
+      const isWhole = all.length >= completed;
+      const ids = isWhole ? all.slice(seen) : all;
+      const logprobs = listAt(meta, "output_token_logprobs");
+      const recent = logprobs.slice(-ids.length);
+      seen = Math.max(completed, seen + ids.length);
+      const said = stringAt(document, "text") ?? "";
+      const added = said.startsWith(text) ? said.slice(text.length) : said;
+      text = said.startsWith(text) ? said : text + said;
+      const arrivals: Arrival[] = byId
+        ? ids.map((id, index) => {
+            const logprob = plain ? firstOfTuple(recent[index]) : undefined;
+            return { id, text: "", ...(logprob === undefined ? {} : { logprob }) };
+          })
+        : added === ""
+          ? []
+          : [{ text: added }];
+      const end = endOf(objectAt(meta, "finish_reason"));
+      return end === undefined ? { arrivals } : { arrivals, end };
+    };
+  }
+
+  warmUp(prompt: Prompt): WireRequest {
+    return generate({
+      ...inputOf([prompt]),
+      sampling_params: { ...NEUTRAL_SAMPLING, max_new_tokens: 0, temperature: 0 },
+    });
+  }
+
+  /** For contexts in text, where positions of the prompt are not known: the next token after each. */
+  probe({ prompts, watch }: ProbeRequest): WireRequest {
+    return generate({
+      ...inputOf(prompts),
+      sampling_params: {
+        ...NEUTRAL_SAMPLING,
+        max_new_tokens: 1,
+        temperature: 0,
+      },
+      return_logprob: true,
+      logprob_start_len: -1,
+      top_logprobs_num: 5,
+      return_text_in_logprobs: true,
+      ...(watch.id === undefined ? {} : { token_ids_logprob: [watch.id] }),
+    });
+  }
+
+  readProbe(document: unknown, { watch }: ProbeRequest): readonly ProbeAnswer[] {
+    const results = Array.isArray(document) ? document : [document];
+    return results.map((result): ProbeAnswer => {
+      const meta = objectAt(result, "meta_info");
+      const tops = tuples(listAt(meta, "output_top_logprobs")[0]);
+      const asked = tuples(listAt(meta, "output_token_ids_logprobs")[0]);
+      const watched =
+        asked.find(({ id }) => id === watch.id) ??
+        tops.find(({ id, text }) => id === watch.id || text === watch.marker);
+      const [top] = tops;
+      return {
+        likeliest: top === undefined ? undefined : { id: top.id, text: top.text ?? "" },
+        watchLogprob: watched?.logprob ?? -Infinity,
+      };
+    });
+  }
+}
+
+const generate = (body: Readonly<Record<string, unknown>>): WireRequest => ({
+  at: "root",
+  path: "/generate",
+  body,
+});
+
+function inputOf(prompts: readonly Prompt[]): Readonly<Record<string, unknown>> {
+  const inputs = prompts.map((prompt) => (prompt.kind === "ids" ? prompt.ids : prompt.text));
+  const input = inputs.length === 1 ? inputs[0] : inputs;
+  return prompts[0]?.kind === "ids" ? { input_ids: input } : { text: input };
+}
+
+function endOf(finish: unknown): StreamEnd | undefined {
+  const type = stringAt(finish, "type");
+  if (type === undefined) return undefined;
+  if (type !== "stop") return { reason: "limit" };
+  const matched = isObject(finish) ? finish["matched"] : undefined;
+  // An end of the turn is reported like a stop that was asked for: who asked decides which it is.
+  if (typeof matched === "number") return { reason: "stop", id: matched };
+  if (typeof matched === "string") return { reason: "stop", marker: matched };
+  return { reason: "turn" };
+}
+
+interface Tuple {
+  readonly logprob: number;
+  readonly id: number;
+  readonly text?: string;
+}
+
+/** `[logprob, id, text or null]`, several of them. */
+function tuples(value: unknown): readonly Tuple[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((tuple): Tuple[] => {
+    if (!Array.isArray(tuple)) return [];
+    const [value0, id, text]: unknown[] = tuple;
+    const logprob = logprobOf(value0);
+    if (logprob === undefined || typeof id !== "number") return [];
+    return [{ logprob, id, ...(typeof text === "string" ? { text } : {}) }];
+  });
+}
+
+const firstOfTuple = (tuple: unknown): number | undefined =>
+  Array.isArray(tuple) ? logprobOf(tuple[0]) : undefined;
+
+/**
+ * The entry at the start position is null, and the entry at a position is about the token there, given those before. So what comes next
+ * after token i is the entry at i + 1, and after the last token that of the one token decoded.
+ */
+function scoringRequest({ ids, from, watch, tokenLogprobs }: ScoringRequest): WireRequest {
+  return generate({
+    input_ids: ids,
+    sampling_params: { ...NEUTRAL_SAMPLING, max_new_tokens: 1, temperature: 0 },
+    return_logprob: true,
+    logprob_start_len: startOf(from, tokenLogprobs),
+    top_logprobs_num: 1,
+    ...(watch.length === 0 ? {} : { token_ids_logprob: watch }),
+  });
+}
+
+const startOf = (from: number, tokenLogprobs: boolean): number =>
+  tokenLogprobs ? Math.max(0, from - 1) : from;
+
+function readScores(
+  document: unknown,
+  { ids, from, watch, tokenLogprobs }: ScoringRequest,
+): readonly PositionScore[] {
+  const meta = objectAt(document, "meta_info");
+  const start = startOf(from, tokenLogprobs);
+  const inputTops = listAt(meta, "input_top_logprobs");
+  const inputWatched = listAt(meta, "input_token_ids_logprobs");
+  const inputTokens = listAt(meta, "input_token_logprobs");
+  const scores: PositionScore[] = [];
+  for (let index = from; index < ids.length; index++) {
+    const next = index + 1 - start;
+    const isLast = index + 1 === ids.length;
+    const [top] = tuples(isLast ? listAt(meta, "output_top_logprobs")[0] : inputTops[next]);
+    const watched = tuples(isLast ? listAt(meta, "output_token_ids_logprobs")[0] : inputWatched[next]);
+    const tokenLogprob = tokenLogprobs && index > 0 ? firstOfTuple(inputTokens[index - start]) : undefined;
+    scores.push({
+      likeliest: top?.id,
+      watchLogprobs: watch.map((id) => watched.find((tuple) => tuple.id === id)?.logprob ?? -Infinity),
+      ...(tokenLogprob === undefined ? {} : { tokenLogprob }),
+    });
+  }
+  return scores;
+}

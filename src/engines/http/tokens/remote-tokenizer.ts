@@ -1,0 +1,211 @@
+/**
+ * Ids on both sides, by llama.cpp's own `/tokenize`: control tokens are recognised in control pieces only (`parse_special`). What was
+ * asked once is remembered, so that a generation asks nothing.
+ */
+import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../../core/ids.ts";
+import type { Piece } from "../../../core/piece.ts";
+import { MarkerMatcher } from "../../../tokenizer/index.ts";
+import { type Arrival, type HttpTokenizer, UNNAMED_TURN_END } from "./http-tokenizer.ts";
+import { markersIn } from "./markers.ts";
+import { receiveIds, ServerIds } from "./server-ids.ts";
+import { isObject, listAt, numberAt, stringAt } from "../transport/json-fields.ts";
+
+/** Asks the server; where it fails, so does what needed it. */
+export type AskServer = (path: string, body: unknown, signal: AbortSignal | undefined) => Promise<unknown>;
+
+/** Of the texts whose tokens are remembered, in UTF-16 code units. */
+const MOST_TEXT = 8 * 1024 * 1024;
+const NOTHING = new Uint8Array();
+/** SentencePiece vocabularies begin every text with a space of their own; behind a line break they do not. */
+const LEAD = "\n";
+const encoder = new TextEncoder();
+
+export class RemoteTokenizer extends ServerIds implements HttpTokenizer {
+  readonly vocabulary: VocabularyId;
+  readonly size = Infinity;
+  readonly knowsAllBytes = false;
+  readonly #ask: AskServer;
+  readonly #bytes = new Map<TokenId, Uint8Array>();
+  readonly #texts = new Map<string, readonly TokenId[]>();
+  #remembered = 0;
+  /** Looked up already: undefined where it is no control token. */
+  readonly #markers = new Map<string, TokenId | undefined>();
+  /** Found by the server in plain text as well. */
+  readonly #eager = new Set<string>();
+  #matcher = new MarkerMatcher<TokenId>(new Map());
+  #lead: readonly TokenId[] | undefined;
+  endOfTurn: TokenId | undefined;
+
+  private constructor(name: string, ask: AskServer) {
+    super(UNNAMED_TURN_END);
+    this.vocabulary = vocabularyId(`remote:${name}`);
+    this.#ask = ask;
+  }
+
+  /** @param endOfTurn The marker that ends a turn, where the server names it. */
+  static async open(
+    name: string,
+    ask: AskServer,
+    options: { readonly markers: readonly string[]; readonly endOfTurn: string | undefined },
+    signal: AbortSignal | undefined,
+  ): Promise<RemoteTokenizer> {
+    const tokenizer = new RemoteTokenizer(name, ask);
+    const { markers, endOfTurn } = options;
+    await tokenizer.#lookUp([...markers, ...(endOfTurn === undefined ? [] : [endOfTurn])], signal);
+    tokenizer.endOfTurn = endOfTurn === undefined ? undefined : tokenizer.controlId(endOfTurn);
+    if (tokenizer.endOfTurn !== undefined) tokenizer.noteTurnEnd(tokenizer.endOfTurn);
+    await tokenizer.#findLead(signal);
+    return tokenizer;
+  }
+
+  get turnEnd(): TokenId {
+    return this.endOfTurn ?? UNNAMED_TURN_END;
+  }
+
+  /** What {@link encode} needs to know of `pieces`. */
+  async prepare(pieces: readonly Piece[], signal?: AbortSignal): Promise<void> {
+    const unknown = pieces
+      .filter(({ control }) => control === true)
+      .flatMap(({ text }) => markersIn(text))
+      .filter((marker) => !this.#markers.has(marker));
+    if (unknown.length > 0) await this.#lookUp(unknown, signal);
+    for (const fragment of this.#matcher.fragments(pieces, this.vocabulary)) {
+      if (fragment.kind !== "text") continue;
+      for (const part of this.#apart(fragment.text))
+        if (!this.#texts.has(part)) await this.#tokenize(part, signal);
+    }
+  }
+
+  encode(pieces: readonly Piece[]): TokenId[] {
+    const ids: TokenId[] = [];
+    for (const fragment of this.#matcher.fragments(pieces, this.vocabulary)) {
+      if (fragment.kind === "control") ids.push(fragment.control);
+      else if (fragment.kind === "tokens") for (const id of fragment.ids) ids.push(id);
+      else for (const part of this.#apart(fragment.text)) for (const id of this.#known(part)) ids.push(id);
+    }
+    return ids;
+  }
+
+  decode(ids: readonly TokenId[]): string {
+    return Buffer.concat(ids.map((id) => this.bytes(id))).toString("utf8");
+  }
+
+  bytes(id: TokenId): Uint8Array {
+    if (id < 0) return NOTHING;
+    const bytes = this.#bytes.get(id);
+    if (bytes === undefined) throw new RangeError(`the text of token ${id} was not asked for`);
+    return bytes;
+  }
+
+  controlId(marker: string): TokenId | undefined {
+    return this.#markers.get(marker);
+  }
+
+  isControl(id: TokenId): boolean {
+    for (const control of this.#markers.values()) if (control === id) return true;
+    return false;
+  }
+
+  receive(
+    arrival: Arrival,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly TokenId[]> | readonly TokenId[] {
+    const { id, missing } = arrival;
+    if (missing === undefined && id !== undefined && this.#bytes.has(tokenId(id))) return [tokenId(id)];
+    return this.#receiveUnknown(arrival, signal);
+  }
+
+  async #receiveUnknown(arrival: Arrival, signal: AbortSignal | undefined): Promise<readonly TokenId[]> {
+    const { id, text, missing } = arrival;
+    if (missing !== undefined) await this.#tokenize(text, signal);
+    else if (id !== undefined) {
+      const answer = await this.#ask("/detokenize", { tokens: [id] }, signal);
+      this.#bytes.set(tokenId(id), encoder.encode(stringAt(answer, "content") ?? ""));
+    }
+    return receiveIds(arrival, (known) => this.#known(known));
+  }
+
+  #known(text: string): readonly TokenId[] {
+    const ids = this.#texts.get(text);
+    if (ids === undefined)
+      throw new RangeError(`the tokens of ${JSON.stringify(text.slice(0, 40))} were not asked for`);
+    return ids;
+  }
+
+  /** Markers are one token when they are parsed, and another or several when they are not. */
+  async #lookUp(markers: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+    for (const marker of new Set(markers)) {
+      if (this.#markers.has(marker)) continue;
+      const parsed = await this.#askTokens(marker, true, signal);
+      const [id] = parsed;
+      const plain = parsed.length === 1 ? await this.#askTokens(marker, false, signal) : [];
+      const isSingle = id !== undefined && parsed.length === 1;
+      const isEager = isSingle && plain.length === 1 && plain[0] === id && markersIn(marker).includes(marker);
+      const isControl = isSingle && (isEager || plain.length !== 1 || plain[0] !== id);
+      this.#markers.set(marker, isControl ? id : undefined);
+      if (!isControl) continue;
+      if (isEager) this.#eager.add(marker);
+      this.#bytes.set(id, encoder.encode(marker));
+    }
+    this.#matcher = new MarkerMatcher(
+      new Map(
+        [...this.#markers].flatMap(([marker, id]) => (id === undefined ? [] : [[marker, id] as const])),
+      ),
+    );
+  }
+
+  /** A plain text cut within every marker that the server would find in it. */
+  #apart(text: string): readonly string[] {
+    let parts: readonly string[] = [text];
+    for (const marker of this.#eager) {
+      parts = parts.flatMap((part) => {
+        const pieces = part.split(marker);
+        return pieces.map(
+          (piece, index) =>
+            `${index === 0 ? "" : marker.slice(1)}${piece}${index === pieces.length - 1 ? "" : marker.charAt(0)}`,
+        );
+      });
+    }
+    return parts.filter((part) => part !== "");
+  }
+
+  async #tokenize(text: string, signal: AbortSignal | undefined): Promise<void> {
+    const withLead = this.#lead === undefined ? text : LEAD + text;
+    const ids = await this.#askTokens(withLead, false, signal);
+    const tokens = this.#lead === undefined ? ids : ids.slice(this.#lead.length);
+    this.#texts.set(text, tokens);
+    this.#remembered += text.length;
+    for (const oldest of this.#texts.keys()) {
+      if (this.#remembered <= MOST_TEXT || oldest === text) break;
+      this.#texts.delete(oldest);
+      this.#remembered -= oldest.length;
+    }
+  }
+
+  async #findLead(signal: AbortSignal | undefined): Promise<void> {
+    const [first] = await this.#askTokens("a", false, signal);
+    const text = first === undefined ? "a" : this.decode([first]);
+    if (text.startsWith("a")) return;
+    this.#lead = await this.#askTokens(LEAD, false, signal);
+  }
+
+  /** Learns the bytes of the tokens as well. */
+  async #askTokens(content: string, special: boolean, signal: AbortSignal | undefined): Promise<TokenId[]> {
+    const body = { content, add_special: false, parse_special: special, with_pieces: true };
+    const answer = await this.#ask("/tokenize", body, signal);
+    return listAt(answer, "tokens").flatMap((token): TokenId[] => {
+      const id = numberAt(token, "id");
+      if (id === undefined || !isObject(token)) return [];
+      const piece = token["piece"];
+      const bytes =
+        typeof piece === "string"
+          ? encoder.encode(piece)
+          : Array.isArray(piece)
+            ? Uint8Array.from(piece)
+            : undefined;
+      // A control token has no piece of its own here.
+      if (bytes !== undefined && !special) this.#bytes.set(tokenId(id), bytes);
+      return [tokenId(id)];
+    });
+  }
+}
