@@ -12,6 +12,8 @@ import type { GatewayMetrics } from "../observability/metrics.ts";
 
 export interface ScopeOptions {
   readonly request: Request;
+  /** The route's pattern. */
+  readonly route: string;
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly metrics: GatewayMetrics;
@@ -68,17 +70,17 @@ export class RequestScope {
     const known = toGatewayError(this.signal.aborted ? this.signal.reason : error);
     const { cause } = known;
     // What a client is not told, the log is.
-    const told = known.code === "internal" && cause instanceof Error ? cause : known;
-    this.facts.error = { code: known.wireCode ?? known.code, message: told.message };
+    const told = known.failure === "internal" && cause instanceof Error ? cause : known;
+    this.facts.error = { code: known.facts.label, message: told.message };
     return known;
   }
 
   /** Only the first call counts. */
-  end(route: string, status: number): void {
+  end(status: number): void {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
-    const { request, clock, metrics, log } = this.#options;
+    const { request, route, clock, metrics, log } = this.#options;
     request.signal.removeEventListener("abort", this.#onLeave);
     const durationMs = clock.nowMs() - this.arrivedMs;
     metrics.observeRequest({ route, status, durationMs });
@@ -88,7 +90,7 @@ export class RequestScope {
 
 function timeoutError(timeoutMs: number): GatewayError {
   return new GatewayError(
+    "request-timeout",
     `the request took longer than ${timeoutMs} ms, the limit of this gateway (limits.requestTimeoutMs); ask for fewer tokens.`,
-    { code: "engine-unavailable", status: 504, type: "server_error", wireCode: "request_timeout" },
   );
 }
