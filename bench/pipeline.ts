@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 
 import { readProvenance } from "../src/core/provenance.ts";
 import type { SplitOptionsInput } from "../src/decode/index.ts";
-import { openEngine } from "../src/engines/open-engine.ts";
+import { openEngine } from "../src/engines/open/open-engine.ts";
 import { OUR_OPTIONS, type Run, runOurs } from "./pipeline/ours.ts";
 import { type Account, PacedServer } from "./pipeline/paced-server.ts";
 import { runAlone, runReference } from "./pipeline/reference.ts";

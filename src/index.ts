@@ -10,7 +10,7 @@ export * from "./decode/index.ts";
 export { Pair } from "./decode/pair.ts";
 export { loadPairConfig, MICRO_PAIR, type PairConfig } from "./decode/pair-config.ts";
 export type * from "./engines/engine.ts";
-export { openEngine, type OpenEngineOptions } from "./engines/open-engine.ts";
+export { openEngine, type OpenEngineOptions } from "./engines/open/open-engine.ts";
 export { ChatTemplate, type ChatMessage } from "./tokenizer/index.ts";
 export {
   type LoopConfig,

@@ -1,7 +1,7 @@
 /** (2) Predicted against measured at the paced servers of `bench:pipeline`: profiles are measured through our HTTP engine, in turns with the runs. */
 import { systemClock } from "../../src/core/clock.ts";
 import { createRng } from "../../src/core/rng.ts";
-import { openEngine } from "../../src/engines/open-engine.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
 import { profileFrom } from "../../src/latency/build-profile.ts";
 import { engineProfileSchema, pairCosts, simulate, type Trace } from "../../src/latency/index.ts";
 import { measureEngine, type Measurement } from "../../src/latency/measure.ts";

@@ -2,7 +2,7 @@
 import { ConfigError } from "../core/errors.ts";
 import type { Piece } from "../core/piece.ts";
 import type { Engine } from "../engines/engine.ts";
-import { openEngine, type OpenEngineOptions } from "../engines/open-engine.ts";
+import { openEngine, type OpenEngineOptions } from "../engines/open/open-engine.ts";
 import { type ChatMessage, ChatTemplate } from "../tokenizer/chat-template.ts";
 import type { PairConfig } from "./pair-config.ts";
 import type { ModelPair } from "./pair-fit.ts";

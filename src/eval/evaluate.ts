@@ -5,7 +5,7 @@ import { readProvenance } from "../core/provenance.ts";
 import { requireFit } from "../decode/index.ts";
 import { Pair } from "../decode/pair.ts";
 import { type PairConfig, pairPolicyOptions } from "../decode/pair-config.ts";
-import { modelFileDigest } from "../engines/open-engine.ts";
+import { modelFileDigest } from "../engines/open/open-engine.ts";
 import type { Arm } from "./arms.ts";
 import { type GivenSizes, sizeFromFile } from "./cost/model-size.ts";
 import { type PricedModels, pricesFor, type Rates } from "./cost/prices.ts";

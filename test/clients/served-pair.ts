@@ -1,7 +1,7 @@
 /** A gateway on a socket, as clients find one: over two scripted models that write a known text, or over the shipped pair. */
 import { expect, vi } from "vitest";
 
-import { openEngine } from "../../src/engines/open-engine.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
 import type { Engine } from "../../src/engines/engine.ts";
 import {
   ScriptedEngine,

@@ -12,7 +12,7 @@ import { microTokenizer } from "../../src/recipes/micro/corpus.ts";
 import { BUILT_IN_TEMPLATES } from "../../src/tokenizer/index.ts";
 import { modelExporter } from "../../src/train/export/index.ts";
 import { grpoConfigSchema } from "../../src/train/grpo/config.ts";
-import type { Reward } from "../../src/train/grpo/rewards/registry.ts";
+import type { Reward } from "../../src/train/grpo/rewards/reward.ts";
 import type { RolloutProblem } from "../../src/train/grpo/rollout.ts";
 import { type GrpoMetrics, type GrpoOptions, runGrpo } from "../../src/train/grpo/loop.ts";
 import { EmbeddedTrainer } from "../../src/train/trainers/embedded/embedded-trainer.ts";

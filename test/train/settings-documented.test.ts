@@ -7,7 +7,7 @@ import type { z } from "zod";
 import { reinforceConfigSchema } from "../../src/recipes/reinforce/config.ts";
 import { sftConfigSchema } from "../../src/recipes/supervised/config.ts";
 import { grpoConfigSchema } from "../../src/train/grpo/config.ts";
-import { rewardConfigSchema } from "../../src/train/grpo/rewards/registry.ts";
+import { REWARDS } from "../../src/train/grpo/rewards/registry.ts";
 import { loopConfigSchema } from "../../src/train/supervised/loop.ts";
 
 const page = readFileSync("docs/training.md", "utf8");
@@ -19,7 +19,7 @@ it.each([
   ["its training", keysOf(loopConfigSchema)],
   ["train grpo", keysOf(reinforceConfigSchema)],
   ["its grpo", keysOf(grpoConfigSchema)],
-  ["rewards", rewardConfigSchema.options.flatMap(keysOf)],
+  ["rewards", REWARDS.flatMap(({ schema }) => keysOf(schema))],
 ])("every setting of %s is in docs/training.md", (_, keys) => {
   expect(keys.filter((key) => !named(key))).toEqual([]);
 });

@@ -6,9 +6,9 @@ import type { Annotator } from "../../data/index.ts";
 import type { GenerationChoice } from "../../data/readers/index.ts";
 import { loadPairConfig } from "../../decode/pair-config.ts";
 import { Pair } from "../../decode/pair.ts";
-import { readKey } from "../../engines/http/credentials.ts";
+import { readKey } from "../../engines/http/transport/credentials.ts";
 import { parseHttpSpec } from "../../engines/http/http-spec.ts";
-import { modelFileDigest } from "../../engines/open-engine.ts";
+import { modelFileDigest } from "../../engines/open/open-engine.ts";
 import { count, percent } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 

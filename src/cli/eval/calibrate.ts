@@ -12,7 +12,7 @@ import {
 } from "../../decode/calibration.ts";
 import { calibrationPath, furtherDial, writeCalibration } from "../../decode/calibration-file.ts";
 import type { PairConfig } from "../../decode/pair-config.ts";
-import { modelFileDigest } from "../../engines/open-engine.ts";
+import { modelFileDigest } from "../../engines/open/open-engine.ts";
 import { calibrate, type CalibrationResult } from "../../eval/calibrate.ts";
 import type { Task } from "../../eval/task.ts";
 import { addPairFlags, filledText, type PairFlags, realNumber, wholeNumber } from "../support/flags.ts";

@@ -4,8 +4,8 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 
 import { pairPolicy } from "../../decode/pair-config.ts";
-import { readKey } from "../../engines/http/credentials.ts";
-import { parseEngineSpec } from "../../engines/spec.ts";
+import { readKey } from "../../engines/http/transport/credentials.ts";
+import { parseEngineSpec } from "../../engines/open/spec.ts";
 import {
   type GatewayConfig,
   isLoopback,

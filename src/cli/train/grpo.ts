@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 
 import { SplitReasonError } from "../../core/errors.ts";
+import { REWARDS, REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
 import type { GrpoEvaluation, GrpoMetrics, GrpoOutcome } from "../../train/grpo/loop.ts";
 import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
 import { grpoFigures, scoresLine } from "./grpo-line.ts";
@@ -10,6 +11,8 @@ import type { CommandContext } from "../support/command.ts";
 import { count, duration } from "../support/table.ts";
 import { hubRows } from "../support/hub-rows.ts";
 import type { Terminal } from "../support/terminal.ts";
+
+const REWARD_NAMES = REWARDS.map(({ name }) => name);
 
 interface GrpoFlags {
   readonly config?: string;
@@ -60,8 +63,12 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
       "how many (default: 200, at most half of the data)",
       wholeNumber(1, 1_000_000),
     )
-    .option("--reward <name>", "paper, cost, relay or latency (default: cost)", filledText)
-    .option("--budget <share>", "with --reward cost: share of the tokens that is free", realNumber(0, 1))
+    .option("--reward <name>", `${REWARD_NAMES.join(", ")} (default: cost)`, filledText)
+    .option(
+      "--budget <share>",
+      `with --reward ${REWARDS_WITH_BUDGET.join(" or ")}: share of the tokens that is free`,
+      realNumber(0, 1),
+    )
     .requiredOption(
       "--out <dir>",
       "metrics, rollouts, checkpoints and the best model; continues a run",
@@ -85,7 +92,7 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
       filledText,
     )
     .option("--json", "one JSON document on standard output, nothing else there")
-    .addHelpText("after", HELP)
+    .addHelpText("after", `${rewardsHelp()}${HELP}`)
     .action((flags: GrpoFlags) => trainGrpo(terminal, flags));
 }
 
@@ -176,6 +183,15 @@ class GrpoDisplay {
   end(): void {
     this.#progress.end();
   }
+}
+
+/** Each reward with its meaning, and the options that a configuration file may set. */
+function rewardsHelp(): string {
+  const lines = REWARDS.map(({ name, help, schema }) => {
+    const options = Object.keys(schema.shape).filter((option) => option !== "name");
+    return `  ${name.padEnd(10)} ${help}${options.length === 0 ? "" : `\n${" ".repeat(13)}options: ${options.join(", ")}`}`;
+  });
+  return `\nRewards:\n${lines.join("\n")}\n`;
 }
 
 const HELP = `

@@ -3,12 +3,17 @@ import type { TokenId } from "../../core/ids.ts";
 import { tokenId } from "../../core/ids.ts";
 import type { Drawer, DrawRequest, ScoreRequest, TokenBackend, TokenScore } from "../token-backend.ts";
 import { Utf8Stream } from "../utf8-stream.ts";
-import type { Dialect, ProbeAnswer, ProbeRequest, StopToken } from "./dialect.ts";
+import type { Dialect, ProbeAnswer, ProbeRequest } from "./servers/dialect.ts";
 import { HttpDrawer } from "./http-drawer.ts";
-import { ContextOverflowError, HttpEngineError } from "./http-errors.ts";
-import { type HttpTokenizer, SOME_OTHER_TOKEN, stopTokenOf } from "./http-tokenizer.ts";
-import { linkSignals } from "./link-signals.ts";
-import type { Route } from "./pool.ts";
+import { linkSignals } from "../../core/async.ts";
+import { ContextOverflowError, HttpEngineError } from "./transport/http-errors.ts";
+import {
+  type StopToken,
+  type HttpTokenizer,
+  SOME_OTHER_TOKEN,
+  stopTokenOf,
+} from "./tokens/http-tokenizer.ts";
+import type { Route } from "./transport/pool.ts";
 import { batches, probePlaces } from "./probes.ts";
 import { WarmUps } from "./warm-up.ts";
 

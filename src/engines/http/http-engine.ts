@@ -4,8 +4,8 @@ import type { Piece } from "../../core/piece.ts";
 import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../engine.ts";
 import { OpenSequences } from "../open-sequences.ts";
 import { HttpBackend, type HttpModel } from "./http-backend.ts";
-import type { HttpTokenizer } from "./http-tokenizer.ts";
-import type { EndpointPool, EndpointState } from "./pool.ts";
+import type { HttpTokenizer } from "./tokens/http-tokenizer.ts";
+import type { EndpointPool, EndpointState } from "./transport/pool.ts";
 
 export interface HttpEngineParts {
   readonly name: string;

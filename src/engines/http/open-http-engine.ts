@@ -1,26 +1,27 @@
 /** From a spec to a running engine: asks the servers what they are, and chooses how contexts go out and tokens come back. */
+import { linkWithLimit } from "../../core/async.ts";
 import { EngineError } from "../../core/errors.ts";
 import type { LoadedTokenizer } from "../../tokenizer/index.ts";
 import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
 import type { Engine } from "../engine.ts";
 import { readTokenizer, templateFor } from "./chat-templates.ts";
-import { readKey } from "./credentials.ts";
-import type { Dialect } from "./dialect.ts";
-import { LlamaCppDialect } from "./dialects/llamacpp.ts";
-import { OllamaDialect } from "./dialects/ollama.ts";
-import { OpenAiDialect } from "./dialects/openai.ts";
-import { SglangDialect } from "./dialects/sglang.ts";
-import { VllmDialect } from "./dialects/vllm.ts";
+import { readKey } from "./transport/credentials.ts";
+import type { Dialect } from "./servers/dialect.ts";
+import { LlamaCppDialect } from "./servers/llamacpp.ts";
+import { OllamaDialect } from "./servers/ollama.ts";
+import { OpenAiDialect } from "./servers/openai.ts";
+import { SglangDialect } from "./servers/sglang.ts";
+import { VllmDialect } from "./servers/vllm.ts";
 import { HttpEngine } from "./http-engine.ts";
 import type { HttpEngineSpec } from "./http-spec.ts";
-import type { HttpTokenizer } from "./http-tokenizer.ts";
-import { LocalTokenizer } from "./local-tokenizer.ts";
-import { markersIn, USUAL_MARKERS } from "./markers.ts";
-import { EndpointPool, type Route } from "./pool.ts";
-import { RemoteTokenizer } from "./remote-tokenizer.ts";
+import type { HttpTokenizer } from "./tokens/http-tokenizer.ts";
+import { LocalTokenizer } from "./tokens/local-tokenizer.ts";
+import { markersIn, USUAL_MARKERS } from "./tokens/markers.ts";
+import { EndpointPool, type Route } from "./transport/pool.ts";
+import { RemoteTokenizer } from "./tokens/remote-tokenizer.ts";
 import { askFacts, askTokenId, takesIds, type ServerFacts } from "./server-facts.ts";
-import { TextTokenizer, type TextVocabulary } from "./text-tokenizer.ts";
-import { Transport } from "./transport.ts";
+import { TextTokenizer, type TextVocabulary } from "./tokens/text-tokenizer.ts";
+import { Transport } from "./transport/transport.ts";
 
 /** Where neither the server nor the spec says. */
 const DEFAULT_CONTEXT = 8192;
@@ -48,15 +49,11 @@ export async function openHttpEngine(
   const tokenizer = spec.tokenizer === undefined ? undefined : await readTokenizer(spec.tokenizer);
   const pool = new EndpointPool(spec.urls, new Transport({ key, timeoutMs: spec.timeoutMs }));
   const route = pool.route();
+  const timeoutError = (): Error =>
+    new DOMException("The operation was aborted due to timeout", "TimeoutError");
+  const link = linkWithLimit(OPEN_TIMEOUT_MS, timeoutError, signal);
   try {
-    const within = AbortSignal.timeout(OPEN_TIMEOUT_MS);
-    const engine = await connect(
-      spec,
-      options,
-      { pool, route, tokenizer },
-      signal === undefined ? within : AbortSignal.any([signal, within]),
-    );
-    return engine;
+    return await connect(spec, options, { pool, route, tokenizer }, link.signal);
   } catch (error) {
     await pool.close();
     if (signal?.aborted === true) {
@@ -68,6 +65,7 @@ export async function openHttpEngine(
     throw error;
   } finally {
     route.release();
+    link.release();
   }
 }
 

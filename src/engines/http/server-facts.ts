@@ -1,12 +1,12 @@
 /** What a server says about itself when an engine opens: models, context, template. Asked once, with a short timeout. */
 import { ConfigError, EngineError, errorMessage } from "../../core/errors.ts";
 import type { HttpEngineSpec } from "./http-spec.ts";
-import type { Route } from "./pool.ts";
-import type { Flavour } from "./dialects/openai.ts";
-import { HttpEngineError } from "./http-errors.ts";
+import type { Route } from "./transport/pool.ts";
+import type { Flavour } from "./servers/openai.ts";
+import { HttpEngineError } from "./transport/http-errors.ts";
 import { controlPiece } from "../../core/piece.ts";
 import type { Tokenizer } from "../../tokenizer/index.ts";
-import { isNumber, listAt, numberAt, objectAt, stringAt } from "./wire.ts";
+import { isNumber, listAt, numberAt, objectAt, stringAt } from "./transport/json-fields.ts";
 
 export interface ServerFacts {
   /** As the server calls it. */

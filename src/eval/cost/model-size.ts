@@ -1,6 +1,6 @@
 /** How large models are, for estimates of their arithmetic. */
 import { ConfigError } from "../../core/errors.ts";
-import { localModelFile } from "../../engines/open-engine.ts";
+import { localModelFile } from "../../engines/open/open-engine.ts";
 import { checkGguf } from "../../formats/gguf/index.ts";
 import type { ModelSize } from "../summary-schema.ts";
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { digestOf } from "../../core/digest.ts";
 import { writeFileAtomic } from "../../core/files.ts";
 import type { Provenance } from "../../core/provenance.ts";
-import { openEngine } from "../../engines/open-engine.ts";
+import { openEngine } from "../../engines/open/open-engine.ts";
 import { microExample, type MicroExample } from "../../micro/index.ts";
 import type { Evaluation } from "../../train/supervised/loop.ts";
 import { modelCard } from "./card.ts";

@@ -29,7 +29,9 @@ describe("withRewardFlags", () => {
   it.each(["relay", { name: "latency" }, [{ reward: { name: "cost" } }]])(
     "refuses a budget for a reward that has none: %j",
     (reward) => {
-      expect(() => withRewardFlags(reward, { budget: 0.03 })).toThrow(/--budget 0.03 is of the reward cost/);
+      expect(() => withRewardFlags(reward, { budget: 0.03 })).toThrow(
+        /--budget 0.03 is an option of the reward cost, and this run's reward is/,
+      );
     },
   );
 });

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { ConfigError } from "../../core/errors.ts";
 import { TASK_HELP } from "../../eval/tasks/help.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
+import { REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
 import { loadTrainingConfig } from "../supervised/config.ts";
 
 export const reinforceConfigSchema = z.strictObject({
@@ -35,10 +36,10 @@ export const reinforceConfigSchema = z.strictObject({
 
 export type ReinforceConfig = z.output<typeof reinforceConfigSchema>;
 
-/** What flags say of the reward; the rest of it is as the file says. */
+/** What flags set of the reward. The configuration file sets the rest. */
 export interface RewardFlags {
   readonly reward?: string | undefined;
-  /** Of the reward `cost`. */
+  /** The option `budget` of a reward that has it. */
   readonly budget?: number | undefined;
 }
 
@@ -63,9 +64,10 @@ export async function loadReinforceConfig(
 export function withRewardFlags(reward: unknown, { reward: name, budget }: RewardFlags): unknown {
   const named = name === undefined || nameOf(reward) === name ? reward : name;
   if (budget === undefined) return named;
-  if (nameOf(named) !== "cost") {
+  if (!REWARDS_WITH_BUDGET.some((one) => one === nameOf(named))) {
+    const names = REWARDS_WITH_BUDGET.join(" or ");
     throw new ConfigError(
-      `--budget ${budget} is of the reward cost, and this run's reward is ${JSON.stringify(named)}: give --reward cost, or set the budget where the reward is configured.`,
+      `--budget ${budget} is an option of the reward ${names}, and this run's reward is ${JSON.stringify(named)}: give --reward ${names}, or set the budget where the reward is configured.`,
       { code: "config-invalid" },
     );
   }

@@ -5,7 +5,7 @@
 import { z } from "zod";
 
 import { type AdvantageConfig, choiceScales, groupAdvantages } from "./advantages.ts";
-import type { ChoicePrices, Reward, RewardMoment, RewardResult } from "./rewards/registry.ts";
+import type { ChoicePrices, Reward, RewardMoment, RewardResult } from "./rewards/reward.ts";
 import type { Rollout, RolloutGroup } from "./rollout.ts";
 import type { Decision, DecisionKind } from "./trajectory.ts";
 

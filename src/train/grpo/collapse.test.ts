@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import { collapseReason, type CollapseSigns } from "./collapse.ts";
 import { grpoConfigSchema } from "./config.ts";
-import { parseReward, type RolloutFacts } from "./rewards/registry.ts";
+import { parseReward } from "./rewards/registry.ts";
+import type { RolloutFacts } from "./rewards/reward.ts";
 
 const { collapse } = grpoConfigSchema.parse({});
 const steps = (count: number, signs: (step: number) => Partial<CollapseSigns>): CollapseSigns[] =>

@@ -1,6 +1,7 @@
 /** What a run of reinforcement learning is, as data. */
 import { z } from "zod";
 
+import { optimiserFields } from "../optimiser.ts";
 import { advantageConfigSchema } from "./advantages.ts";
 import { choicesSchema, truncationSchema } from "./batch.ts";
 import { lossConfigSchema } from "./losses.ts";
@@ -48,16 +49,7 @@ export const grpoConfigSchema = z.strictObject({
     .default({ bias: 0, share: 0.5 }),
   /** Parts that the rollouts of a step are cut into, each followed by an update. */
   updates: positive.default(1),
-  learningRate: z.number().positive().default(1e-4),
-  warmupSteps: z.int().nonnegative().default(5),
-  /** Down to `finalShare` of the rate (Paper 3.3: cosine). At a constant rate the noise of the gradients wears the policy down. */
-  schedule: z.enum(["cosine", "linear", "constant"]).default("cosine"),
-  finalShare: z.number().min(0).max(1).default(0.05),
-  beta1: z.number().min(0).lt(1).default(0.9),
-  beta2: z.number().min(0).lt(1).default(0.98),
-  epsilon: z.number().positive().default(1e-9),
-  weightDecay: z.number().nonnegative().default(0),
-  clipNorm: z.number().nonnegative().default(1),
+  ...optimiserFields({ learningRate: 1e-4, warmupSteps: 5, finalShare: 0.05, weightDecay: 0 }),
   checkpointEvery: positive.default(10),
   evaluateEvery: positive.default(10),
   /** Rollouts of each step that are kept to be read. */

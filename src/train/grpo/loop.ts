@@ -22,7 +22,7 @@ import { type RolloutMetrics, rolloutMetrics } from "./metrics.ts";
 import { choiceDatum } from "./policy-gradient.ts";
 import { KeptRollouts } from "./kept-rollouts.ts";
 import { type Failures, withoutOutage } from "./outage.ts";
-import type { Reward } from "./rewards/registry.ts";
+import type { Reward } from "./rewards/reward.ts";
 import {
   rollOut,
   type Rollout,
@@ -32,7 +32,7 @@ import {
 } from "./rollout.ts";
 import type { TagIds } from "./trajectory.ts";
 import { updatePolicy, type UpdateResult } from "./update.ts";
-import { learningRateAt } from "../supervised/loop.ts";
+import { learningRateAt } from "../optimiser.ts";
 import { RunFolder } from "../run-folder.ts";
 import type { Datum, Reference, Trainer } from "../trainer.ts";
 

@@ -1,6 +1,6 @@
 /** What a step of reinforcement learning is judged by. */
 import { isTruncated, type RolloutBatch, type ScoredRollout } from "./batch.ts";
-import { offloadShare } from "./rewards/registry.ts";
+import { offloadShare } from "./rewards/reward.ts";
 import type { RolloutGroup } from "./rollout.ts";
 import type { DecisionKind } from "./trajectory.ts";
 

@@ -15,7 +15,7 @@ import {
 } from "../../decode/index.ts";
 import type { Ledger } from "../../decode/ledger.ts";
 import type { PairPrompt } from "../../decode/pair.ts";
-import type { RolloutFacts } from "./rewards/registry.ts";
+import type { RolloutFacts } from "./rewards/reward.ts";
 import { type TagIds, type Trajectory, trajectoryFrom } from "./trajectory.ts";
 
 export interface RolloutProblem {

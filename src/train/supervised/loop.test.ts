@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { tokenId } from "../../core/ids.ts";
 import { createRng } from "../../core/rng.ts";
-import { learningRateAt, loopConfigSchema, type LoopOptions, runSupervised } from "./loop.ts";
+import { learningRateAt } from "../optimiser.ts";
+import { loopConfigSchema, type LoopOptions, runSupervised } from "./loop.ts";
 import { METRICS_FILE } from "../run-folder.ts";
 import type { Datum } from "../trainer.ts";
 import { EmbeddedTrainer } from "../trainers/embedded/embedded-trainer.ts";

@@ -10,47 +10,20 @@ import { z } from "zod";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { TrainError } from "../../core/errors.ts";
 import { lockRun } from "../../core/run-lock.ts";
+import { learningRateAt, optimiserFields } from "../optimiser.ts";
 import { RunFolder } from "../run-folder.ts";
 import type { Datum, Trainer } from "../trainer.ts";
 
 export const loopConfigSchema = z.strictObject({
   steps: z.int().positive(),
   seed: z.int().nonnegative().default(1),
-  /** The highest rate, reached after the warm-up. */
-  learningRate: z.number().positive().default(1e-3),
-  warmupSteps: z.int().nonnegative().default(100),
-  schedule: z.enum(["cosine", "linear", "constant"]).default("cosine"),
-  /** The last step's rate as a share of the highest. */
-  finalShare: z.number().min(0).max(1).default(0.03),
-  beta1: z.number().min(0).lt(1).default(0.9),
-  beta2: z.number().min(0).lt(1).default(0.98),
-  epsilon: z.number().positive().default(1e-9),
-  weightDecay: z.number().nonnegative().default(0.01),
-  clipNorm: z.number().nonnegative().default(1),
+  ...optimiserFields({ learningRate: 1e-3, warmupSteps: 100, finalShare: 0.03, weightDecay: 0.01 }),
   logEvery: z.int().positive().default(10),
   checkpointEvery: z.int().positive().default(500),
   evaluateEvery: z.int().positive().default(500),
 });
 
 export type LoopConfig = z.output<typeof loopConfigSchema>;
-
-type RateSchedule = Pick<LoopConfig, "steps" | "learningRate" | "warmupSteps" | "schedule" | "finalShare">;
-
-/** The learning rate of a step (from 0). */
-export function learningRateAt(config: RateSchedule, step: number): number {
-  const { steps, warmupSteps, learningRate, finalShare } = config;
-  if (step < warmupSteps) return (learningRate * (step + 1)) / warmupSteps;
-  const done = (step - warmupSteps) / Math.max(1, steps - warmupSteps);
-  switch (config.schedule) {
-    case "cosine":
-      return learningRate * (finalShare + ((1 - finalShare) * (1 + Math.cos(Math.PI * done))) / 2);
-    case "linear":
-      return learningRate * (finalShare + (1 - finalShare) * (1 - done));
-    case "constant":
-      return learningRate;
-  }
-  return config.schedule satisfies never;
-}
 
 /** What is logged of a step. `loss` is the mean over the batch's weights, nats a token. */
 export interface StepMetrics {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 
 import type { Engine, EngineCapabilities } from "../../../src/engines/engine.ts";
-import { openEngine } from "../../../src/engines/open-engine.ts";
+import { openEngine } from "../../../src/engines/open/open-engine.ts";
 import {
   randomModel,
   type ScriptedModel,

@@ -6,7 +6,7 @@ import { SplitDecoder, collect, learned } from "../../../src/decode/index.ts";
 import { MICRO_PAIR, type PairConfig } from "../../../src/decode/pair-config.ts";
 import { Pair } from "../../../src/decode/pair.ts";
 import type { Engine, GenerateOptions } from "../../../src/engines/engine.ts";
-import { openEngine } from "../../../src/engines/open-engine.ts";
+import { openEngine } from "../../../src/engines/open/open-engine.ts";
 import { microExample } from "../../../src/micro/index.ts";
 import { LLAMA_SERVER_TIMEOUT_MS, type LlamaServer, startLlamaServer } from "../../support/llama-server.ts";
 

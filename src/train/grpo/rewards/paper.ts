@@ -1,18 +1,16 @@
 /**
- * The paper's own reward (3.3 and its released code): accuracy + format + tag_count, equal weights, no large model called. The baseline
- * to beat, kept with its faults: it pays for tags as such.
+ * The paper's own reward (3.3 and its released code): accuracy + format + tag_count with equal weights, and no large model. It is the baseline, and
+ * keeps its fault: tags are paid for as such.
  */
-import { z } from "zod";
-
 import { OFFLOAD_TAGS, parseTagged, THINK_TAGS } from "../../../tags/index.ts";
-import { fromParts, type Reward } from "./reward.ts";
+import { defineReward, fromParts } from "./reward.ts";
 
-export const paperRewardSchema = z.strictObject({ name: z.literal("paper") });
-
-export const paperReward: Reward = {
+export const paper = defineReward({
   name: "paper",
+  help: "the paper's: accuracy + format + tag count; the small model writes its own spans",
   rollouts: "self",
-  score: (groupG) =>
+  options: {},
+  score: () => (groupG) =>
     groupG.map(({ correct, taggedText }) =>
       fromParts({
         accuracy: correct ? 1 : 0,
@@ -20,7 +18,7 @@ export const paperReward: Reward = {
         tagCount: paperTagCount(taggedText),
       }),
     ),
-};
+});
 
 /** +1 for the scaffold `<think>...</think>`, `<answer>...</answer>`; +1 for offload tags that are nested and closed as they should be. */
 export function paperFormat(text: string): number {

@@ -1,62 +1,53 @@
 /**
- * Rewards of reinforcement learning, by name: `paper`, `cost`, `relay`, `latency`. Several can be added up with weights. Not here: whether an
- * answer is right (the task's grader says so).
+ * The rewards there are, by name, and sums of them with weights. Whether an answer is right is not decided here: the task's grader says so. `recipes/`
+ * and the command line call this.
  */
 import { z } from "zod";
 
 import { ConfigError } from "../../../core/errors.ts";
-import { costReward, costRewardSchema } from "./cost.ts";
-import { latencyReward, latencyRewardSchema } from "./latency.ts";
-import { paperReward, paperRewardSchema } from "./paper.ts";
-import { relayReward, relayRewardSchema } from "./relay.ts";
-import type { Reward, RewardResult } from "./reward.ts";
+import { firstFault } from "../../../core/schema-faults.ts";
+import { cost } from "./cost.ts";
+import { latency } from "./latency.ts";
+import { paper } from "./paper.ts";
+import { relay } from "./relay.ts";
+import type { Reward, RewardKind, RewardResult } from "./reward.ts";
 
-export type { ChoicePrices, Reward, RewardMoment, RewardResult, RolloutFacts } from "./reward.ts";
-export { offloadShare } from "./reward.ts";
+export const REWARDS: readonly RewardKind[] = [
+  // In the order in which help lists them.
+  paper,
+  cost,
+  relay,
+  latency,
+];
 
-export const rewardConfigSchema = z.discriminatedUnion("name", [
-  paperRewardSchema,
-  costRewardSchema,
-  relayRewardSchema,
-  latencyRewardSchema,
-]);
+/** Names of the rewards that `--budget` applies to. */
+export const REWARDS_WITH_BUDGET: readonly string[] = REWARDS.filter(
+  ({ schema }) => "budget" in schema.shape,
+).map(({ name }) => name);
 
-const weightedRewardSchema = z.strictObject({
-  reward: rewardConfigSchema,
-  weight: z.number().default(1),
-});
-
-const REWARD_NAMES = ["paper", "cost", "relay", "latency"] as const;
+const weightedSchema = z.strictObject({ reward: z.unknown(), weight: z.number().default(1) });
 
 /**
- * A name, a configuration (`{"name": "cost", "budget": 0.03}`), or an array of `{reward, weight}`.
- * @throws ConfigError that lists the names there are; also when rewards are mixed that need different rollouts.
+ * Makes the reward that a configuration names.
+ * @param input A name, a configuration (`{"name": "cost", "budget": 0.03}`), or an array of `{reward, weight}`.
+ * @throws ConfigError that lists the names there are; also for a sum of rewards that need different rollouts.
  */
 export function parseReward(input: unknown): Reward {
-  if (Array.isArray(input)) return combine(input.map((one) => parseWith(weightedRewardSchema, one)));
-  const named = typeof input === "string" ? { name: input } : input;
-  return create(parseWith(rewardConfigSchema, named));
+  if (Array.isArray(input)) return combine(input.map((one) => parseWith(weightedSchema, one)));
+  return createReward(typeof input === "string" ? { name: input } : input);
 }
 
-function create(config: z.output<typeof rewardConfigSchema>): Reward {
-  switch (config.name) {
-    case "paper":
-      return paperReward;
-    case "cost":
-      return costReward(config);
-    case "relay":
-      return relayReward(config);
-    case "latency":
-      return latencyReward(config);
-    default:
-      return config satisfies never;
-  }
+function createReward(config: unknown): Reward {
+  const { name } = parseWith(z.looseObject({ name: z.string() }), config);
+  const kind = REWARDS.find((one) => one.name === name);
+  if (kind === undefined) throw unusable(config, "there is no such reward");
+  return kind.create(parseWith(kind.schema, config));
 }
 
-function combine(weighted: readonly z.output<typeof weightedRewardSchema>[]): Reward {
-  const rewards = weighted.map(({ reward, weight }) => ({ reward: create(reward), weight }));
+function combine(weighted: readonly z.output<typeof weightedSchema>[]): Reward {
+  const rewards = weighted.map(({ reward, weight }) => ({ reward: createReward(reward), weight }));
   const [first] = rewards;
-  if (first === undefined) throw unknownReward([], "it is an empty list");
+  if (first === undefined) throw unusable([], "it is an empty list");
   const other = rewards.find(({ reward }) => reward.rollouts !== first.reward.rollouts);
   if (other !== undefined) {
     throw new ConfigError(
@@ -73,7 +64,7 @@ function combine(weighted: readonly z.output<typeof weightedRewardSchema>[]): Re
         weight,
         results: reward.score(groupG, moment),
       }));
-      return groupG.map((_, member) => sum(scored, member));
+      return groupG.map((_, rollout) => sum(scored, rollout));
     },
   };
 }
@@ -84,13 +75,13 @@ function sum(
     readonly weight: number;
     readonly results: readonly RewardResult[];
   }[],
-  member: number,
+  rollout: number,
 ): RewardResult {
   const parts: Record<string, number> = {};
   let total = 0;
   let [openPrice, tokenPrice] = [0, 0];
   for (const { name, weight, results } of scored) {
-    const result = results[member];
+    const result = results[rollout];
     if (result === undefined) throw new TypeError(`the reward ${name} scored too few rollouts`);
     for (const [part, value] of Object.entries(result.parts)) {
       const key = `${name}.${part}`;
@@ -106,13 +97,12 @@ function sum(
 function parseWith<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw unknownReward(input, `${issue?.path.join(".") ?? ""} ${issue?.message ?? "invalid"}`.trim());
+  throw unusable(input, firstFault(parsed.error, schema, input));
 }
 
-function unknownReward(input: unknown, what: string): ConfigError {
+function unusable(input: unknown, what: string): ConfigError {
   return new ConfigError(
-    `reward ${JSON.stringify(input)}: ${what}; rewards: ${REWARD_NAMES.join(", ")}, or a list of {"reward": {...}, "weight": x}.`,
+    `reward ${JSON.stringify(input)}: ${what}; rewards: ${REWARDS.map(({ name }) => name).join(", ")}, or a list of {"reward": {...}, "weight": x}.`,
     { code: "config-invalid" },
   );
 }

@@ -1,26 +1,26 @@
 /**
- * Difficulty-aware by group, after RelayLLM (2026): what a call for help is worth depends on whether the problem needs one. Solved by
- * somebody alone: a call is waste. Solved only with help: the help is what is right. Solved by nobody: asking is worth trying.
+ * A reward that knows how hard a problem is, after RelayLLM (2026). If a rollout of the group solved the problem alone, a call for help is waste.
+ * If only rollouts with help solved it, help is right. If none did, asking is worth a try.
  */
 import { z } from "zod";
 
-import { fromParts, type Reward } from "./reward.ts";
+import { defineReward, fromParts } from "./reward.ts";
 
-export const relayRewardSchema = z.strictObject({
-  name: z.literal("relay"),
-  /** Added for a right answer without help to a problem that can be solved so. */
-  aloneBonus: z.number().nonnegative().default(0.5),
-  /** Added for a right answer with help to a problem that nobody solved without. */
-  helpBonus: z.number().nonnegative().default(0.25),
-  /** For having asked where nobody was right. */
-  tryBonus: z.number().nonnegative().default(0.1),
-});
-
-export function relayReward({ aloneBonus, helpBonus, tryBonus }: z.output<typeof relayRewardSchema>): Reward {
-  return {
-    name: "relay",
-    rollouts: "pair",
-    score: (groupG) => {
+export const relay = defineReward({
+  name: "relay",
+  help: "being right; help pays only on problems that the group did not solve without",
+  rollouts: "pair",
+  options: {
+    /** Bonus for a right answer without help. */
+    aloneBonus: z.number().nonnegative().default(0.5),
+    /** Bonus for a right answer with help, to a problem that no rollout of the group solved without. */
+    helpBonus: z.number().nonnegative().default(0.25),
+    /** Bonus for asking where no rollout of the group was right. */
+    tryBonus: z.number().nonnegative().default(0.1),
+  },
+  score:
+    ({ aloneBonus, helpBonus, tryBonus }) =>
+    (groupG) => {
       const alone = groupG.some(({ correct, bigTokens }) => correct && bigTokens === 0);
       const helped = groupG.some(({ correct, bigTokens }) => correct && bigTokens > 0);
       return groupG.map(({ correct, bigTokens }) => {
@@ -32,5 +32,4 @@ export function relayReward({ aloneBonus, helpBonus, tryBonus }: z.output<typeof
         return fromParts({ correct: correct ? 1 : 0, bonus });
       });
     },
-  };
-}
+});

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { costReward, costRewardSchema } from "./cost.ts";
-import { parseReward, type RolloutFacts } from "./registry.ts";
-import { extraSeconds, latencyRewardSchema } from "./latency.ts";
+import { extraSeconds } from "./latency.ts";
 import { paperFormat, paperTagCount } from "./paper.ts";
+import { parseReward } from "./registry.ts";
+import type { RolloutFacts } from "./reward.ts";
 
 const facts = (changes: Partial<RolloutFacts>): RolloutFacts => ({
   correct: true,
@@ -57,7 +57,7 @@ describe("paper", () => {
 });
 
 describe("cost", () => {
-  const reward = (input: object) => costReward(costRewardSchema.parse({ name: "cost", ...input }));
+  const reward = (input: object) => parseReward({ name: "cost", ...input });
 
   it("prices the share above the budget, slowly rising", () => {
     const at = (step: number) =>
@@ -103,7 +103,8 @@ describe("relay", () => {
 
 describe("latency", () => {
   it("prices seconds, by hand: 10 big tokens, 2 hand-offs at the paper's speeds", () => {
-    const config = latencyRewardSchema.parse({ name: "latency" });
+    const profile = { small: { prefill: 28_721, decode: 145 }, big: { prefill: 3045, decode: 16.4 } };
+    const config = { profile, pricePerSecond: 0.1, unreadTokens: 32 };
     const seconds = extraSeconds(facts({}), config);
     expect(seconds).toBeCloseTo(10 / 16.4 - 10 / 145 + 2 * 32 * (1 / 3045 + 1 / 28721));
     expect(parseReward("latency").score([facts({})], moment)[0]?.total).toBeCloseTo(1 - 0.1 * seconds);

@@ -3,7 +3,7 @@
  * trainer itself is `tinker/tinker-trainer.ts`. Callers give a spec and what belongs to the model.
  */
 import { createRng } from "../../../core/rng.ts";
-import { readKey } from "../../../engines/http/credentials.ts";
+import { readKey } from "../../../engines/http/transport/credentials.ts";
 import type { ByteLevelTokenizer } from "../../../tokenizer/index.ts";
 import type { Exporter, SamplerFactory } from "../embedded/embedded-trainer.ts";
 import { BACKEND_FACTS } from "./backends.ts";

@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 import { ConfigError } from "../../../core/errors.ts";
-import { parseEngineSpec } from "../../../engines/spec.ts";
+import { parseEngineSpec } from "../../../engines/open/spec.ts";
 import { BACKENDS, type BackendName } from "./backends.ts";
 
 interface EmbeddedTrainerSpec {

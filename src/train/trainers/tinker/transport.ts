@@ -11,7 +11,7 @@ import { explainFault, isConnectionFault, systemCode } from "../../../core/conne
 import { DataError, errorMessage, SplitReasonError, TrainError, WireError } from "../../../core/errors.ts";
 import { messageInBody, readBody, readErrorBody, retryAfterMs } from "../../../core/http-body.ts";
 import type { Rng } from "../../../core/rng.ts";
-import type { Secret } from "../../../engines/http/credentials.ts";
+import type { Secret } from "../../../engines/http/transport/credentials.ts";
 import { LongWork, type OutageNews } from "./outage.ts";
 import { type Attempt, Patience } from "./patience.ts";
 import { PROTOBUF } from "./wire/protobuf.ts";

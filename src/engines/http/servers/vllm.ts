@@ -3,19 +3,18 @@
  * shown in texts (`skip_special_tokens: false`); `stop_reason` names the token that stopped a stream.
  */
 import {
-  type Arrival,
   boundedBias,
   type Dialect,
   FORCING_BIAS,
   type GenerationRequest,
   type ProbeAnswer,
   type ProbeRequest,
-  type Prompt,
   type StreamReader,
   wirePrompt,
-} from "../dialect.ts";
-import type { WireRequest } from "../transport.ts";
-import { stringAt } from "../wire.ts";
+} from "./dialect.ts";
+import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
+import type { WireRequest } from "../transport/transport.ts";
+import { stringAt } from "../transport/json-fields.ts";
 import { endOfChoice, firstChoice, probeAnswers, reportedTokens, tokenIdsOf } from "./completions.ts";
 
 /** Off by default, but a model's generation_config may set them. */

@@ -2,13 +2,9 @@
  * What differs between servers: how a continuation, a warm-up, a probe and a scoring are asked for, and how the answers read. A
  * dialect builds requests and reads documents; it neither sends nor waits.
  */
-import type { StreamFormat } from "./server-events.ts";
-import type { WireRequest } from "./transport.ts";
-
-/** The whole context: always all of it, the server's prefix cache makes that cheap. */
-export type Prompt =
-  | { readonly kind: "ids"; readonly ids: readonly number[] }
-  | { readonly kind: "text"; readonly text: string };
+import type { StreamFormat } from "../transport/server-events.ts";
+import type { Arrival, Prompt, StopToken } from "../tokens/http-tokenizer.ts";
+import type { WireRequest } from "../transport/transport.ts";
 
 export interface GenerationRequest {
   readonly prompt: Prompt;
@@ -24,24 +20,6 @@ export interface GenerationRequest {
   /** Control tokens after which the server need not go on: by id where known, and their texts. */
   readonly stops: readonly StopToken[];
   readonly logprobs: boolean;
-}
-
-export interface StopToken {
-  readonly id: number | undefined;
-  readonly marker: string;
-}
-
-/** A token as a server reports it. */
-export interface Arrival {
-  readonly id?: number;
-  /** As the server wrote it, its control tokens included where it shows them. */
-  readonly text: string;
-  readonly logprob?: number;
-  /** Tokens before this one that the server did not report, because a code point was not complete; `text` is theirs as well. */
-  readonly missing?: {
-    readonly count: number;
-    /** Tokens of the stream so far, this one included. */ readonly of: number;
-  };
 }
 
 export type StreamEnd =

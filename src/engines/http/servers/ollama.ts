@@ -2,17 +2,10 @@
  * Ollama by its own `/api/generate` in raw mode: its `/v1/completions` would put the prompt into the model's chat template. Text in
  * and out, a document a line, no ids and no logit bias.
  */
-import type {
-  Arrival,
-  Dialect,
-  GenerationRequest,
-  ProbeAnswer,
-  ProbeRequest,
-  Prompt,
-  StreamReader,
-} from "../dialect.ts";
-import type { WireRequest } from "../transport.ts";
-import { isObject, listAt, logprobOf, numberAt, stringAt } from "../wire.ts";
+import type { Dialect, GenerationRequest, ProbeAnswer, ProbeRequest, StreamReader } from "./dialect.ts";
+import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
+import type { WireRequest } from "../transport/transport.ts";
+import { isObject, listAt, logprobOf, numberAt, stringAt } from "../transport/json-fields.ts";
 
 const NEUTRAL_OPTIONS = {
   top_k: 0,

@@ -2,7 +2,7 @@
  * Several servers of the same model: a sequence stays with the one that has its prefix cached, new ones go to the least loaded that
  * is well, and one that fails is asked again from time to time until it answers.
  */
-import { type Clock, systemClock } from "../../core/clock.ts";
+import { type Clock, systemClock } from "../../../core/clock.ts";
 import { errorOfTransport, HttpEngineError, wasStale } from "./http-errors.ts";
 import type { StreamFormat } from "./server-events.ts";
 import type { DocumentStream, Transport, WireRequest } from "./transport.ts";

@@ -1,5 +1,5 @@
 /** Texts that may be control tokens of a vocabulary that is not at hand, and how to keep what people wrote from being taken for one. */
-import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/grammar.ts";
+import { OFFLOAD_TAGS, THINK_TAGS } from "../../../tags/grammar.ts";
 
 /** Asked about at every server; those of the chat template and of the spec are added. */
 export const USUAL_MARKERS: readonly string[] = [

@@ -3,13 +3,12 @@
  * is cut as tokenisers cut (at words, or by the model's own tokenizer.json if it is given), what the server writes as it comes. Numbers
  * stand for the stretches within one sequence and its forks, and mean nothing elsewhere.
  */
-import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../core/ids.ts";
-import { controlPiece, textPiece, type Piece } from "../../core/piece.ts";
-import { findMarker } from "../../tags/partial.ts";
-import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
-import { Utf8Stream } from "../utf8-stream.ts";
-import type { Arrival, Prompt } from "./dialect.ts";
-import { type HttpTokenizer, UNNAMED_TURN_END } from "./http-tokenizer.ts";
+import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../../core/ids.ts";
+import { controlPiece, textPiece, type Piece } from "../../../core/piece.ts";
+import { findMarker } from "../../../tags/partial.ts";
+import type { ByteLevelTokenizer } from "../../../tokenizer/index.ts";
+import { Utf8Stream } from "../../utf8-stream.ts";
+import { type Arrival, type Prompt, type HttpTokenizer, UNNAMED_TURN_END } from "./http-tokenizer.ts";
 import { beginsText, neutralised } from "./markers.ts";
 
 export interface TextVocabulary {

@@ -1,7 +1,29 @@
 /** What a sequence over HTTP needs to know of a vocabulary, beyond the EngineTokenizer: how contexts go out and tokens come back. */
-import { tokenId, type TokenId } from "../../core/ids.ts";
-import type { EngineTokenizer } from "../token-backend.ts";
-import type { Arrival, Prompt, StopToken } from "./dialect.ts";
+import { tokenId, type TokenId } from "../../../core/ids.ts";
+import type { EngineTokenizer } from "../../token-backend.ts";
+
+/** The whole context: always all of it, the server's prefix cache makes that cheap. */
+export type Prompt =
+  | { readonly kind: "ids"; readonly ids: readonly number[] }
+  | { readonly kind: "text"; readonly text: string };
+
+export interface StopToken {
+  readonly id: number | undefined;
+  readonly marker: string;
+}
+
+/** A token as a server reports it. */
+export interface Arrival {
+  readonly id?: number;
+  /** As the server wrote it, its control tokens included where it shows them. */
+  readonly text: string;
+  readonly logprob?: number;
+  /** Tokens before this one that the server did not report, because a code point was not complete; `text` is theirs as well. */
+  readonly missing?: {
+    readonly count: number;
+    /** Tokens of the stream so far, this one included. */ readonly of: number;
+  };
+}
 
 export interface HttpTokenizer extends EngineTokenizer {
   /** Stands for the end of the turn where the server does not name the token. */

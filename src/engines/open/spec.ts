@@ -1,6 +1,6 @@
 /** Engine specs: how flags, configuration files and the API name a model. Parsing only; `open-engine.ts` opens. */
-import { ConfigError } from "../core/errors.ts";
-import { type HttpEngineSpec, parseHttpSpec } from "./http/http-spec.ts";
+import { ConfigError } from "../../core/errors.ts";
+import { type HttpEngineSpec, parseHttpSpec } from "../http/http-spec.ts";
 
 export type EngineSpec =
   /** A model that ships with this package: `models/micro/NAME/model.gguf`. */

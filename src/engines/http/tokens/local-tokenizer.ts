@@ -1,9 +1,8 @@
 /** Ids on both sides, by the model's own tokenizer.json on this side. */
-import type { TokenId, VocabularyId } from "../../core/ids.ts";
-import { textPiece, type Piece } from "../../core/piece.ts";
-import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
-import type { Arrival } from "./dialect.ts";
-import { type HttpTokenizer, UNNAMED_TURN_END } from "./http-tokenizer.ts";
+import type { TokenId, VocabularyId } from "../../../core/ids.ts";
+import { textPiece, type Piece } from "../../../core/piece.ts";
+import type { ByteLevelTokenizer } from "../../../tokenizer/index.ts";
+import { type Arrival, type HttpTokenizer, UNNAMED_TURN_END } from "./http-tokenizer.ts";
 import { receiveIds, ServerIds } from "./server-ids.ts";
 
 const NOTHING = new Uint8Array();

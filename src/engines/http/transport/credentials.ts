@@ -1,7 +1,6 @@
 /** API keys: from the environment or a file, never from a spec, and never in a message. */
-import { ConfigError } from "../../core/errors.ts";
-import { readTextFile } from "../../core/files.ts";
-import type { HttpEngineSpec } from "./http-spec.ts";
+import { ConfigError } from "../../../core/errors.ts";
+import { readTextFile } from "../../../core/files.ts";
 
 const MOST_KEY_BYTES = 8192;
 
@@ -34,15 +33,20 @@ export class Secret {
   }
 }
 
+/** Where a key is: an environment variable or a file. Neither: no key is sent. */
+interface KeyPlace {
+  readonly keyEnv: string | undefined;
+  readonly keyFile: string | undefined;
+}
+
 /** @throws ConfigError, DataError that name the variable or the file, never what is in it. */
 export async function readKey(
-  spec: Pick<HttpEngineSpec, "keyEnv" | "keyFile">,
+  { keyEnv, keyFile }: KeyPlace,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Secret | undefined> {
-  if (spec.keyEnv !== undefined)
-    return checked(environment[spec.keyEnv] ?? "", `the environment variable ${spec.keyEnv}`);
-  if (spec.keyFile !== undefined)
-    return checked(await readTextFile(spec.keyFile, MOST_KEY_BYTES), `the file ${spec.keyFile}`);
+  if (keyEnv !== undefined) return checked(environment[keyEnv] ?? "", `the environment variable ${keyEnv}`);
+  if (keyFile !== undefined)
+    return checked(await readTextFile(keyFile, MOST_KEY_BYTES), `the file ${keyFile}`);
   return undefined;
 }
 

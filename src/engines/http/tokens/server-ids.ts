@@ -1,6 +1,6 @@
 /** What tokenizers share whose ids are the server's own: contexts go out as ids, and what comes back is named by its id. */
-import { tokenId, type TokenId } from "../../core/ids.ts";
-import type { Arrival, Prompt } from "./dialect.ts";
+import { tokenId, type TokenId } from "../../../core/ids.ts";
+import type { Arrival, Prompt } from "./http-tokenizer.ts";
 
 export abstract class ServerIds {
   readonly #turnEnds: Set<TokenId>;

@@ -2,14 +2,13 @@
  * Ids on both sides, by llama.cpp's own `/tokenize`: control tokens are recognised in control pieces only (`parse_special`). What was
  * asked once is remembered, so that a generation asks nothing.
  */
-import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../core/ids.ts";
-import type { Piece } from "../../core/piece.ts";
-import { MarkerMatcher } from "../../tokenizer/index.ts";
-import type { Arrival } from "./dialect.ts";
-import { type HttpTokenizer, UNNAMED_TURN_END } from "./http-tokenizer.ts";
+import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../../core/ids.ts";
+import type { Piece } from "../../../core/piece.ts";
+import { MarkerMatcher } from "../../../tokenizer/index.ts";
+import { type Arrival, type HttpTokenizer, UNNAMED_TURN_END } from "./http-tokenizer.ts";
 import { markersIn } from "./markers.ts";
 import { receiveIds, ServerIds } from "./server-ids.ts";
-import { isObject, listAt, numberAt, stringAt } from "./wire.ts";
+import { isObject, listAt, numberAt, stringAt } from "../transport/json-fields.ts";
 
 /** Asks the server; where it fails, so does what needed it. */
 export type AskServer = (path: string, body: unknown, signal: AbortSignal | undefined) => Promise<unknown>;

@@ -5,11 +5,11 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { ConfigError, DataError, EngineError, errorMessage } from "../core/errors.ts";
-import { modelId } from "../core/ids.ts";
-import { throwIfAborted } from "./cancellation.ts";
-import type { Engine } from "./engine.ts";
-import type { LlamaEngineOptions } from "./llama/index.ts";
+import { ConfigError, DataError, EngineError, errorMessage } from "../../core/errors.ts";
+import { modelId } from "../../core/ids.ts";
+import { throwIfAborted } from "../cancellation.ts";
+import type { Engine } from "../engine.ts";
+import type { LlamaEngineOptions } from "../llama/index.ts";
 import { parseEngineSpec, type EngineSpec } from "./spec.ts";
 
 export interface OpenEngineOptions extends Omit<LlamaEngineOptions, "name"> {
@@ -39,13 +39,13 @@ export async function openEngine(
   throwIfAborted(modelId(spec), signal);
   if (parsed.kind === "http") {
     const { contextSize } = llamaOptions;
-    const { openHttpEngine } = await import("./http/index.ts");
+    const { openHttpEngine } = await import("../http/index.ts");
     return openHttpEngine(parsed, contextSize === undefined ? {} : { contextSize }, signal);
   }
   const path = await modelPath(spec, parsed, modelsFolder, signal);
   // The library takes half a second to load: a program that opens no model does not wait for it.
-  if (verify === "child-process") await (await import("./llama/trial-load.ts")).trialLoad(path, signal);
-  const { LlamaEngine } = await import("./llama/index.ts");
+  if (verify === "child-process") await (await import("../llama/trial-load.ts")).trialLoad(path, signal);
+  const { LlamaEngine } = await import("../llama/index.ts");
   return LlamaEngine.load(path, { ...llamaOptions, name: spec }, signal);
 }
 
@@ -76,8 +76,8 @@ export function localModelFile(spec: string): string | undefined {
 
 const defaultModelsFolder = () => join(homedir(), ".cache", "splitreason", "models");
 
-/** The package's own folder, from `src/engines` as from `dist/engines`. */
-const packageFolder = fileURLToPath(new URL("../..", import.meta.url));
+/** The package's own folder, from `src/engines/open` as from `dist/engines/open`. */
+const packageFolder = fileURLToPath(new URL("../../..", import.meta.url));
 
 async function modelPath(
   spec: string,
@@ -87,7 +87,7 @@ async function modelPath(
 ): Promise<string> {
   if (parsed.kind !== "gguf-hf") return localPath(spec, parsed);
   try {
-    const { downloadModel } = await import("./llama/download.ts");
+    const { downloadModel } = await import("../llama/download.ts");
     return await downloadModel(parsed.repository, parsed.quantization, modelsFolder, signal);
   } catch (error) {
     throwIfAborted(modelId(spec), signal);

@@ -5,18 +5,25 @@
  * Tokens that end within a code point are not reported: the count in `tokens_predicted` shows that they are missing.
  */
 import type {
-  Arrival,
   Dialect,
   GenerationRequest,
   ProbeAnswer,
   ProbeRequest,
-  Prompt,
   StreamEnd,
   StreamReader,
-} from "../dialect.ts";
-import { wirePrompt } from "../dialect.ts";
-import type { WireRequest } from "../transport.ts";
-import { isNumber, isObject, type JsonObject, listAt, logprobOf, numberAt, stringAt } from "../wire.ts";
+} from "./dialect.ts";
+import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
+import { wirePrompt } from "./dialect.ts";
+import type { WireRequest } from "../transport/transport.ts";
+import {
+  isNumber,
+  isObject,
+  type JsonObject,
+  listAt,
+  logprobOf,
+  numberAt,
+  stringAt,
+} from "../transport/json-fields.ts";
 
 /** The only ones that do anything, in the server's own order; everything else is off. */
 const NEUTRAL_SAMPLING = {

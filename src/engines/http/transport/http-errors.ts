@@ -1,7 +1,7 @@
 /** What went wrong on the way to a server, as an EngineError: whether it may work later, and what to do. */
-import { explainFault, systemCode } from "../../core/connection-faults.ts";
-import { EngineError, SplitReasonError } from "../../core/errors.ts";
-import { messageInBody } from "../../core/http-body.ts";
+import { explainFault, systemCode } from "../../../core/connection-faults.ts";
+import { EngineError, SplitReasonError } from "../../../core/errors.ts";
+import { messageInBody } from "../../../core/http-body.ts";
 
 export class HttpEngineError extends EngineError {
   /** The server's own status, where it answered. */

@@ -3,21 +3,28 @@
  * controlling prefill is one request. All sampling is set, since its defaults come from the model's generation_config.
  */
 import {
-  type Arrival,
   boundedBias,
   type Dialect,
   type GenerationRequest,
   type PositionScore,
   type ProbeAnswer,
   type ProbeRequest,
-  type Prompt,
   type Scoring,
   type ScoringRequest,
   type StreamEnd,
   type StreamReader,
-} from "../dialect.ts";
-import type { WireRequest } from "../transport.ts";
-import { isNumber, isObject, listAt, logprobOf, numberAt, objectAt, stringAt } from "../wire.ts";
+} from "./dialect.ts";
+import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
+import type { WireRequest } from "../transport/transport.ts";
+import {
+  isNumber,
+  isObject,
+  listAt,
+  logprobOf,
+  numberAt,
+  objectAt,
+  stringAt,
+} from "../transport/json-fields.ts";
 
 const NEUTRAL_SAMPLING = {
   top_k: -1,

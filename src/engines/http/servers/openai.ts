@@ -4,19 +4,18 @@
  * text matched; so stops are looked for on this side and the connection is closed.
  */
 import {
-  type Arrival,
   boundedBias,
   type Dialect,
   FORCING_BIAS,
   type GenerationRequest,
   type ProbeAnswer,
   type ProbeRequest,
-  type Prompt,
   type StreamReader,
   wirePrompt,
-} from "../dialect.ts";
-import type { WireRequest } from "../transport.ts";
-import { stringAt } from "../wire.ts";
+} from "./dialect.ts";
+import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
+import type { WireRequest } from "../transport/transport.ts";
+import { stringAt } from "../transport/json-fields.ts";
 import { endOfChoice, firstChoice, probeAnswers, reportedTokens } from "./completions.ts";
 import { VLLM_NEUTRAL } from "./vllm.ts";
 

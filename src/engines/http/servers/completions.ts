@@ -1,6 +1,15 @@
 /** The shape of OpenAI's `/v1/completions`, as vLLM, llama.cpp and others speak it: what the dialects openai and vllm share. */
-import type { Arrival, ProbeAnswer, ProbeRequest, StreamEnd } from "../dialect.ts";
-import { isNumber, isObject, listAt, logprobOf, numberAt, objectAt, stringAt } from "../wire.ts";
+import type { ProbeAnswer, ProbeRequest, StreamEnd } from "./dialect.ts";
+import type { Arrival } from "../tokens/http-tokenizer.ts";
+import {
+  isNumber,
+  isObject,
+  listAt,
+  logprobOf,
+  numberAt,
+  objectAt,
+  stringAt,
+} from "../transport/json-fields.ts";
 
 /** The first choice of a chunk; undefined in a chunk of usage only. */
 export const firstChoice = (document: unknown): unknown => listAt(document, "choices")[0];

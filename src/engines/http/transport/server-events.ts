@@ -4,9 +4,9 @@
  */
 import { createParser } from "eventsource-parser";
 
-import { EngineError, errorMessage, WireError } from "../../core/errors.ts";
-import { messageInDocument } from "../../core/http-body.ts";
-import { isObject } from "./wire.ts";
+import { EngineError, errorMessage, WireError } from "../../../core/errors.ts";
+import { messageInDocument } from "../../../core/http-body.ts";
+import { isObject } from "./json-fields.ts";
 
 export type StreamFormat = "server-sent-events" | "json-lines";
 

@@ -10,8 +10,8 @@ import {
   tinyGgufContent,
   tinyModel,
   writeTinyModel,
-} from "../../test/support/tiny-models.ts";
-import { encodeGguf } from "../formats/gguf/index.ts";
+} from "../../../test/support/tiny-models.ts";
+import { encodeGguf } from "../../formats/gguf/index.ts";
 import { modelFileDigest, openEngine } from "./open-engine.ts";
 import { parseEngineSpec } from "./spec.ts";
 
