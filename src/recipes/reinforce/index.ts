@@ -9,7 +9,7 @@ import { learned, SplitDecoder } from "../../decode/index.ts";
 import type { PairPrompt } from "../../decode/pair.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine } from "../../engines/open/open-engine.ts";
-import type { FetchRows } from "../../eval/tasks/rows.ts";
+import type { FetchRows } from "../../eval/tasks/problems.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
 import { BUILT_IN_TEMPLATES, type ChatMessage, ChatTemplate } from "../../tokenizer/index.ts";
 import { modelExporter, type ModelTokenizer } from "../../train/export/index.ts";

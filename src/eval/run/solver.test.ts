@@ -1,18 +1,18 @@
 import { afterEach, describe, expect, it } from "vitest";
 
-import { pairConfigSchema } from "../decode/pair-config.ts";
-import { Pair } from "../decode/pair.ts";
+import { pairConfigSchema } from "../../decode/pair-config.ts";
+import { Pair } from "../../decode/pair.ts";
 import {
   failAfter,
   ScriptedEngine,
   type ScriptedHook,
   type ScriptedModel,
   scriptModel,
-} from "../engines/scripted/index.ts";
-import { type Arm, parseArms } from "./arms.ts";
+} from "../../engines/scripted/index.ts";
+import { type Arm, parseArms } from "../arms/arms.ts";
 import { createSolver, type SolverOptions } from "./solver.ts";
-import type { TaskProblem } from "./task.ts";
-import { microTask } from "./tasks/micro.ts";
+import type { TaskProblem } from "../tasks/task.ts";
+import { microTask } from "../tasks/micro.ts";
 
 const config = pairConfigSchema.parse({ small: "micro:small", big: "micro:big", template: "chatml" });
 const problem: TaskProblem = { id: "p", problem: "What is 4 times 4?", gold: "16" };

@@ -3,8 +3,8 @@
  * model. Controls matter as much as the method: tuning costs a small model skill at the spans it hands over, so that an honest
  * gain is one over the best of `small`, `never` and `self`.
  */
-import { ConfigError, errorMessage } from "../core/errors.ts";
-import { parsePolicy, parsePolicySpec } from "../decode/index.ts";
+import { ConfigError, errorMessage } from "../../core/errors.ts";
+import { parsePolicy, parsePolicySpec } from "../../decode/index.ts";
 
 export type ArmPolicy =
   | { readonly kind: "never" }

@@ -1,5 +1,5 @@
-/** The Task contract: problems with known answers, how to ask them, and how to judge what was written. Implementations: `tasks/`. */
-import type { ChatMessage } from "../tokenizer/chat-template.ts";
+/** The Task contract: problems with known answers, how to ask them, and how to judge what was written. The tasks there are: `index.ts`. */
+import type { ChatMessage } from "../../tokenizer/chat-template.ts";
 
 export interface TaskProblem {
   /** Unique within the task; names the problem in results and seeds its samples. */
@@ -18,8 +18,6 @@ export interface Task {
   readonly name: string;
   /** Changes when problems, prompts or grading change: results of different versions are not comparable. */
   readonly version: string;
-  /** One line for people. */
-  readonly description: string;
   /** Limit on generated tokens that leaves ample room for a whole solution. */
   readonly maxTokens: number;
   /** How many problems there are; absent when there is no end of them. */

@@ -4,7 +4,7 @@
  * are corrected for: what earlier blocks were off by, and that a policy asked for a share s yields s only about (spans have whole
  * lengths, texts end). The remaining difference is the chance of one block; both measured shares are reported.
  */
-import type { RowFigures } from "./row.ts";
+import type { RowFigures } from "../row.ts";
 
 /** Tokens of an arm over the blocks done so far. */
 export interface TokenTotals {

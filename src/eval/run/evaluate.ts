@@ -1,20 +1,21 @@
 /** A whole evaluation: opens what the arms need, runs them, and writes what was asked for. */
-import type { Clock } from "../core/clock.ts";
-import { digestOf } from "../core/digest.ts";
-import { readProvenance } from "../core/provenance.ts";
-import { requireFit } from "../decode/index.ts";
-import { Pair } from "../decode/pair.ts";
-import { type PairConfig, pairPolicyOptions } from "../decode/pair-config.ts";
-import { modelFileDigest } from "../engines/open/open-engine.ts";
-import type { Arm } from "./arms.ts";
-import { type GivenSizes, sizeFromFile } from "./cost/model-size.ts";
-import { type PricedModels, pricesFor, type Rates } from "./cost/prices.ts";
+import type { Clock } from "../../core/clock.ts";
+import { digestOf } from "../../core/digest.ts";
+import { readProvenance } from "../../core/provenance.ts";
+import { requireFit } from "../../decode/index.ts";
+import { Pair } from "../../decode/pair.ts";
+import { type PairConfig, pairPolicyOptions } from "../../decode/pair-config.ts";
+import { modelFileDigest } from "../../engines/open/open-engine.ts";
+import type { Arm } from "../arms/arms.ts";
+import { type GivenSizes, sizeFromFile } from "../cost/model-size.ts";
+import { type PricedModels, pricesFor } from "../cost/prices.ts";
 import { Journal } from "./journal.ts";
-import type { Row, RowFigures } from "./row.ts";
+import type { Row, RowFigures } from "../row.ts";
 import { type EvaluationPlan, runEvaluation } from "./runner.ts";
 import { createSolver, policyOf } from "./solver.ts";
-import { type EvaluationSummary, type RunFacts, summarize } from "./summary.ts";
-import type { Task } from "./task.ts";
+import { type RunFacts, summarize } from "./summary.ts";
+import type { EvaluationSummary, Rates } from "../summary-schema.ts";
+import type { Task } from "../tasks/task.ts";
 
 export interface EvaluationSettings {
   readonly pair: PairConfig;

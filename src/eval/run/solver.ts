@@ -1,5 +1,5 @@
 /** Solves samples with a pair of models, through the same decoder that serves chats. */
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError } from "../../core/errors.ts";
 import {
   always,
   type DialInput,
@@ -12,12 +12,12 @@ import {
   SplitDecoder,
   type SplitOptionsInput,
   type SplitRequest,
-} from "../decode/index.ts";
-import type { Pair } from "../decode/pair.ts";
-import { type PairConfig, pairPolicy } from "../decode/pair-config.ts";
-import type { ArmPolicy } from "./arms.ts";
+} from "../../decode/index.ts";
+import type { Pair } from "../../decode/pair.ts";
+import { type PairConfig, pairPolicy } from "../../decode/pair-config.ts";
+import type { ArmPolicy } from "../arms/arms.ts";
 import type { SampleOutcome, SampleRequest, SolveSample } from "./runner.ts";
-import type { Task, TaskProblem } from "./task.ts";
+import type { Task, TaskProblem } from "../tasks/task.ts";
 
 export interface SolverOptions {
   readonly task: Task;

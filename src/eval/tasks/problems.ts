@@ -6,15 +6,8 @@ import { z } from "zod";
 import { DataError, errorMessage } from "../../core/errors.ts";
 import { parseJsonLines } from "../../core/json-lines.ts";
 import { firstFault } from "../../core/schema-faults.ts";
-import type { TaskProblem } from "../task.ts";
-
-/** A data set as the hub names it. */
-export interface HubDataset {
-  /** `OWNER/NAME`. */
-  readonly repository: string;
-  readonly config?: string;
-  readonly split: string;
-}
+import type { HubDataset } from "./benchmark.ts";
+import type { TaskProblem } from "./task.ts";
 
 /** Hands in the rows of a data set of the hub; the caller's, since `data` and `eval` do not know each other. */
 export type FetchRows = (dataset: HubDataset, signal: AbortSignal) => Promise<readonly unknown[]>;

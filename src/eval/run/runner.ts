@@ -1,12 +1,12 @@
 /** Runs every sample of every arm, several at a time, and gives the rows in a fixed order. */
 import { setMaxListeners } from "node:events";
 
-import { linkSignals } from "../core/async.ts";
-import type { Clock } from "../core/clock.ts";
-import { ConfigError, errorMessage, SplitReasonError } from "../core/errors.ts";
-import { hash32 } from "../core/rng.ts";
-import type { Author, SegmentReason } from "../decode/events.ts";
-import type { Arm } from "./arms.ts";
+import { linkSignals } from "../../core/async.ts";
+import type { Clock } from "../../core/clock.ts";
+import { ConfigError, errorMessage, SplitReasonError } from "../../core/errors.ts";
+import { hash32 } from "../../core/rng.ts";
+import type { Author, SegmentReason } from "../../decode/events.ts";
+import type { Arm } from "../arms/arms.ts";
 import type { Journal } from "./journal.ts";
 import { shareToRequest, tokenTotals } from "./matching.ts";
 import {
@@ -17,9 +17,9 @@ import {
   rowKey,
   type RowUsage,
   type RowWork,
-} from "./row.ts";
+} from "../row.ts";
 import { type Job, type Phase, schedule } from "./schedule.ts";
-import type { Task, TaskProblem } from "./task.ts";
+import type { Task, TaskProblem } from "../tasks/task.ts";
 
 /** Solves one problem once, under an arm. */
 export type SolveSample = (request: SampleRequest, signal: AbortSignal) => Promise<SampleOutcome>;

@@ -2,24 +2,24 @@
  * Measures what the dial buys on held-out problems: the big model's share and accuracy at several settings, among them one at which the share is the
  * wanted one. Every sample is kept until the whole is done, so that a run that was stopped goes on to the same table.
  */
-import type { Clock } from "../core/clock.ts";
-import { digestOf } from "../core/digest.ts";
-import { EngineError } from "../core/errors.ts";
-import { readProvenance } from "../core/provenance.ts";
-import { createRng } from "../core/rng.ts";
-import type { CalibrationPoint, ShareDial } from "../decode/calibration.ts";
-import { learned, requireFit } from "../decode/index.ts";
-import { Pair } from "../decode/pair.ts";
-import type { PairConfig } from "../decode/pair-config.ts";
-import type { Arm } from "./arms.ts";
-import { searchShares, type SearchResult } from "./calibration-search.ts";
-import { describeSettings } from "./evaluate.ts";
-import { Journal } from "./journal.ts";
-import type { RowFigures } from "./row.ts";
-import { runEvaluation } from "./runner.ts";
-import { createSolver } from "./solver.ts";
-import { bootstrapRatio, wilsonInterval } from "./statistics/accuracy.ts";
-import type { Task } from "./task.ts";
+import type { Clock } from "../../core/clock.ts";
+import { digestOf } from "../../core/digest.ts";
+import { EngineError } from "../../core/errors.ts";
+import { readProvenance } from "../../core/provenance.ts";
+import { createRng } from "../../core/rng.ts";
+import type { CalibrationPoint, ShareDial } from "../../decode/calibration.ts";
+import { learned, requireFit } from "../../decode/index.ts";
+import { Pair } from "../../decode/pair.ts";
+import type { PairConfig } from "../../decode/pair-config.ts";
+import type { Arm } from "../arms/arms.ts";
+import { searchShares, type SearchResult } from "./search.ts";
+import { describeSettings } from "../run/evaluate.ts";
+import { Journal } from "../run/journal.ts";
+import type { RowFigures } from "../row.ts";
+import { runEvaluation } from "../run/runner.ts";
+import { createSolver } from "../run/solver.ts";
+import { bootstrapRatio, wilsonInterval } from "../statistics/accuracy.ts";
+import type { Task } from "../tasks/task.ts";
 
 export interface CalibrationSettings {
   readonly pair: PairConfig;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { CalibrationPoint, ShareDial } from "../decode/calibration.ts";
-import { searchShares } from "./calibration-search.ts";
+import type { CalibrationPoint, ShareDial } from "../../decode/calibration.ts";
+import { searchShares } from "./search.ts";
 
 /** A model whose share at a bias is known, and which asks again after one refusal in five. */
 function measured(shareAt: (bias: number) => number) {

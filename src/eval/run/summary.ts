@@ -1,24 +1,17 @@
 /** From rows to the document that `eval --json` prints. */
-import type { Provenance } from "../core/provenance.ts";
-import { createRng, type Rng } from "../core/rng.ts";
-import type { Arm } from "./arms.ts";
-import { comparedPairs, bestControl } from "./compared-pairs.ts";
-import { type ArmSizes, computeOf } from "./cost/compute.ts";
-import { costOf } from "./cost/dollars.ts";
-import { type PricedModels, pricesFor, type Rates } from "./cost/prices.ts";
-import { type EngineWorkCounts, type RowFigures, rowsDigest } from "./row.ts";
+import type { Provenance } from "../../core/provenance.ts";
+import { createRng, type Rng } from "../../core/rng.ts";
+import type { Arm } from "../arms/arms.ts";
+import { comparedPairs, bestControl } from "../arms/compared-pairs.ts";
+import { type ArmSizes, computeOf } from "../cost/compute.ts";
+import { costOf } from "../cost/dollars.ts";
+import { type PricedModels, pricesFor } from "../cost/prices.ts";
+import { type EngineWorkCounts, type RowFigures, rowsDigest } from "../row.ts";
 import type { EvaluationPlan } from "./runner.ts";
-import { accuracyOf, meanOverProblems, type OutcomesPS, spreadOf } from "./statistics/accuracy.ts";
-import { compareArms, holmAdjusted } from "./statistics/comparison.ts";
-import { coverageAt, majorityAt, passAt, sampleCounts } from "./statistics/pass-at.ts";
-import type { ArmComparison, ArmSummary, EvaluationSummary } from "./summary-schema.ts";
-
-export {
-  type ArmComparison,
-  type ArmSummary,
-  type EvaluationSummary,
-  summarySchema,
-} from "./summary-schema.ts";
+import { accuracyOf, meanOverProblems, type OutcomesPS, spreadOf } from "../statistics/accuracy.ts";
+import { compareArms, holmAdjusted } from "../statistics/comparison.ts";
+import { coverageAt, majorityAt, passAt, sampleCounts } from "../statistics/pass-at.ts";
+import type { ArmComparison, ArmSummary, EvaluationSummary, Rates } from "../summary-schema.ts";
 
 export interface RunFacts {
   readonly configHash: string;

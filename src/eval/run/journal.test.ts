@@ -4,11 +4,11 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { fakeSolve, makePlan, runOptions } from "../../test/support/fake-evaluation.ts";
-import { createRng } from "../core/rng.ts";
+import { fakeSolve, makePlan, runOptions } from "../../../test/support/fake-evaluation.ts";
+import { createRng } from "../../core/rng.ts";
 import { Journal } from "./journal.ts";
-import { figuresOf, type Row, type RowFigures, rowsDigest } from "./row.ts";
-import { readRunRows } from "./run-folder.ts";
+import { figuresOf, type Row, type RowFigures, rowsDigest } from "../row.ts";
+import { readRunRows } from "../run-folder.ts";
 import { type EvaluationPlan, runEvaluation, type SampleOutcome, type SampleRequest } from "./runner.ts";
 
 let folder: string;

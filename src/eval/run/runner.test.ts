@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { fakeSolve, makePlan, provenance, runOptions } from "../../test/support/fake-evaluation.ts";
-import { ConfigError, EngineError } from "../core/errors.ts";
-import { createRng } from "../core/rng.ts";
+import { fakeSolve, makePlan, provenance, runOptions } from "../../../test/support/fake-evaluation.ts";
+import { ConfigError, EngineError } from "../../core/errors.ts";
+import { createRng } from "../../core/rng.ts";
 import { runEvaluation, type SampleOutcome } from "./runner.ts";
 import { schedule } from "./schedule.ts";
 import { summarize } from "./summary.ts";

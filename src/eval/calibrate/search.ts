@@ -3,8 +3,8 @@
  * noise; a model that is sure of its tags moves only at biases far out, and may then move all at once. Where the bias takes a step over the wanted
  * share, requests are refused instead.
  */
-import { ConfigError } from "../core/errors.ts";
-import { type CalibrationPoint, dialForShare, type ShareDial } from "../decode/calibration.ts";
+import { ConfigError } from "../../core/errors.ts";
+import { type CalibrationPoint, dialForShare, type ShareDial } from "../../decode/calibration.ts";
 
 export interface SearchOptions {
   /** @param left About how many measurements come behind this one. */

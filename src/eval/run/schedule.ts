@@ -2,8 +2,8 @@
  * In which order samples run. Arms are interleaved problem by problem, so that no arm has the machine in a state that another
  * has not. A matched arm is one block of problems behind the others, because its share follows from what its target did there.
  */
-import type { Arm } from "./arms.ts";
-import type { TaskProblem } from "./task.ts";
+import type { Arm } from "../arms/arms.ts";
+import type { TaskProblem } from "../tasks/task.ts";
 
 export interface Job {
   readonly arm: Arm;

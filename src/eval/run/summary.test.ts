@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { fakeSolve, makePlan, provenance, runOptions } from "../../test/support/fake-evaluation.ts";
+import { fakeSolve, makePlan, provenance, runOptions } from "../../../test/support/fake-evaluation.ts";
 import { runEvaluation, type SampleOutcome, type SampleRequest } from "./runner.ts";
-import { summarize, summarySchema } from "./summary.ts";
+import { summarySchema } from "../summary-schema.ts";
+import { summarize } from "./summary.ts";
 
 describe("summarize", () => {
   it("has everything the contract names, the best control, and learned against the others", async () => {

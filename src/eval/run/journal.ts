@@ -14,14 +14,14 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-import { AppendLog, type LinePlace } from "../core/append-log.ts";
-import { differences } from "../core/differences.ts";
-import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
-import { makeFolder, readTextFile, writeFileAtomic } from "../core/files.ts";
-import { parseJsonLine, toJsonLines } from "../core/json-lines.ts";
-import { lockRun } from "../core/run-lock.ts";
-import { figuresOf, measuredOf, outcomeOf, type Row, type RowFigures, rowKey, rowSchema } from "./row.ts";
-import { keepsApart, MEASURED_FILE, readRunRows, ROWS_FILE, SUMMARY_FILE } from "./run-folder.ts";
+import { AppendLog, type LinePlace } from "../../core/append-log.ts";
+import { differences } from "../../core/differences.ts";
+import { ConfigError, DataError, errorMessage } from "../../core/errors.ts";
+import { makeFolder, readTextFile, writeFileAtomic } from "../../core/files.ts";
+import { parseJsonLine, toJsonLines } from "../../core/json-lines.ts";
+import { lockRun } from "../../core/run-lock.ts";
+import { figuresOf, measuredOf, outcomeOf, type Row, type RowFigures, rowKey, rowSchema } from "../row.ts";
+import { keepsApart, MEASURED_FILE, readRunRows, ROWS_FILE, SUMMARY_FILE } from "../run-folder.ts";
 
 const headerSchema = z.object({ configHash: z.string(), config: z.unknown() });
 
