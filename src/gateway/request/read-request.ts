@@ -1,5 +1,5 @@
 /** From bytes to a checked request: bounded in size, and each fault is told with the field that has it. */
-import { z } from "zod";
+import type { z } from "zod";
 
 import { unlessAborted } from "../../core/async.ts";
 import { errorMessage } from "../../core/errors.ts";
