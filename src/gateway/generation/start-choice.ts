@@ -1,7 +1,7 @@
 /** Starts one choice, with the model that is there: when the small one is down, the big one may stand in for both. */
 import type { Clock } from "../../core/clock.ts";
 import { always, type Policy, SplitDecoder, type SplitEvent } from "../../decode/index.ts";
-import type { Pair, PairPrompt } from "../../decode/pair.ts";
+import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
 import { isModelFailure } from "../failures/gateway-error.ts";
 import { healthOf } from "../guard/guarded-engine.ts";
 import type { GenerationRequest } from "../request/generation-request.ts";

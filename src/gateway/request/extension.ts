@@ -1,7 +1,7 @@
 /** The field `splitreason` of a request, whatever the protocol: the dial, and what to report. */
 import { z } from "zod";
 
-import { dialSchema } from "../../decode/dial.ts";
+import { dialSchema } from "../../decode/dial/dial.ts";
 import { optional } from "./read-request.ts";
 
 const { bias, budget, maxSegmentTokens, maxSegments, reject } = dialSchema.shape;
