@@ -68,3 +68,13 @@ export async function readTextFile(path: string, maxBytes = 64 * 1024 * 1024): P
     });
   }
 }
+
+/** What was read, or undefined when there is no such file. Any other error stays one. */
+export async function ifExists<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof DataError && error.code === "file-missing") return undefined;
+    throw error;
+  }
+}

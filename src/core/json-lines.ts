@@ -1,7 +1,7 @@
 /** JSON Lines: one document a line, each checked against a schema. Errors name the file, the line and the field. */
 import type { z } from "zod";
 
-import { DataError, errorMessage } from "./errors.ts";
+import { parseDocument } from "./document.ts";
 import { readTextFile } from "./files.ts";
 
 /** Blank lines are skipped. @throws DataError when the file cannot be read or a line is not what the schema says. */
@@ -27,31 +27,11 @@ export function parseJsonLines<Schema extends z.ZodType>(
 }
 
 /** One line. `at` is what an error calls it, e.g. `FILE:LINE`. @throws DataError when it is not what the schema says. */
-export function parseJsonLine<Schema extends z.ZodType>(
+export const parseJsonLine = <Schema extends z.ZodType>(
   line: string,
   schema: Schema,
   at: string,
-): z.output<Schema> {
-  const parsed = schema.safeParse(parseJson(line, at));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const field = issue === undefined || issue.path.length === 0 ? "" : `field ${issue.path.join(".")}: `;
-  throw new DataError(`${at} cannot be used: ${field}${issue?.message ?? "invalid"}.`, {
-    code: "file-invalid",
-    cause: parsed.error,
-  });
-}
-
-function parseJson(text: string, at: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new DataError(`${at} is not valid JSON: ${errorMessage(error)}.`, {
-      code: "file-invalid",
-      cause: error,
-    });
-  }
-}
+): z.output<Schema> => parseDocument(line, schema, { name: at, source: "file" });
 
 /** The text of a file of rows: a line each, the last one ended too. */
 export const toJsonLines = (rows: readonly unknown[]): string =>

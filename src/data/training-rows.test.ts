@@ -37,8 +37,8 @@ it("reads the three forms, tags as spans", async () => {
 });
 
 it.each([
-  [[{ prompt: "x" }], "rows.jsonl:1 cannot be used"],
-  [[{ prompt: "a", completion: "b" }, { problem: 1 }], "rows.jsonl:2 cannot be used"],
+  [[{ prompt: "x" }], "rows.jsonl:1, field "],
+  [[{ prompt: "a", completion: "b" }, { problem: 1 }], "rows.jsonl:2, field "],
   [
     [
       {

@@ -1,9 +1,9 @@
 /** Reads the big model's tokens in chunks, so that one chunk can be decoded while the small model reads the one before. */
+import { type LinkedSignal, linkSignals, settle } from "../core/async.ts";
 import type { Clock } from "../core/clock.ts";
 import type { GenerateEnd, GenerateEvent, GenerateOptions } from "../engines/engine.ts";
 import type { SegmentToken } from "./events.ts";
 import type { ModelContext } from "./model-context.ts";
-import { type LinkedController, linkController, settle, withTimeout } from "./waiting.ts";
 
 export interface BigToken extends SegmentToken {
   /** Length of the big model's sequence up to and including this token. */
@@ -27,26 +27,20 @@ export class BigReader {
   firstTokenAtMs: number | undefined;
   readonly #context: ModelContext;
   readonly #clock: Clock;
-  readonly #timeoutMs: number | undefined;
   readonly #iterator: AsyncIterator<GenerateEvent>;
-  readonly #link: LinkedController;
+  readonly #link: LinkedSignal;
   #filling: Promise<unknown> = Promise.resolve();
   /** Asked for, and not taken by a chunk yet. */
   #next: Promise<IteratorResult<GenerateEvent>> | undefined;
   #hurry = new Hurry();
   #stopped = false;
 
-  constructor(
-    context: ModelContext,
-    options: GenerateOptions,
-    limits: { readonly clock: Clock; readonly timeoutMs?: number | undefined },
-  ) {
+  constructor(context: ModelContext, options: GenerateOptions, clock: Clock) {
     this.#context = context;
-    this.#clock = limits.clock;
-    this.#timeoutMs = limits.timeoutMs;
-    this.#link = linkController(context.signal);
+    this.#clock = clock;
+    this.#link = linkSignals(context.signal);
     this.startPosition = context.sequence.position;
-    const events = context.sequence.generate(options, this.#link.controller.signal);
+    const events = context.sequence.generate(options, this.#link.signal);
     this.#iterator = events[Symbol.asyncIterator]();
   }
 
@@ -67,14 +61,14 @@ export class BigReader {
 
   async #fill(count: number, hurry: Hurry): Promise<BigChunk> {
     const tokens: BigToken[] = [];
-    const what = `${this.#context.engine.model}: the next token`;
     try {
       while (tokens.length < count && !this.#stopped) {
-        this.#next ??= withTimeout(this.#iterator.next(), this.#timeoutMs, what);
+        this.#next ??= this.#context.inTime(this.#iterator.next(), "the next token");
         const step = await (tokens.length === 0 ? this.#next : hurry.orNothing(this.#next));
         if (step === undefined) break;
         this.#next = undefined;
         if (step.done === true) {
+          const what = `${this.#context.engine.model}: the next token`;
           return { tokens, end: { type: "failed", error: new Error(`${what} never came, nor an end`) } };
         }
         if (step.value.type === "end") return { tokens, end: step.value };
@@ -94,7 +88,7 @@ export class BigReader {
   /** Stops the big model; afterwards `tokensRead` is final and the sequence ends with the last token read. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#link.controller.abort();
+    this.#link.abort();
     this.#link.release();
     await settle(this.#filling, STOP_LIMIT_MS);
     if (this.#next !== undefined) await settle(this.#countLate(this.#next), STOP_LIMIT_MS);

@@ -37,7 +37,7 @@ export function openReader(session: Session, big: BigModel, maxTokens: number): 
       ? { bias: tags.map((marker) => ({ marker, nats: -Infinity })) }
       : {}),
   };
-  return new BigReader(big.context, generate, { clock: session.clock, timeoutMs: options.bigTimeoutMs });
+  return new BigReader(big.context, generate, session.clock);
 }
 
 /** Notes the time from the decision to the first token, once a segment. */

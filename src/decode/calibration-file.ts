@@ -1,8 +1,9 @@
 /** The calibration beside a model's file, where there is one. */
 import { dirname, join } from "node:path";
 
-import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
-import { readTextFile, writeFileAtomic } from "../core/files.ts";
+import { readDocument } from "../core/document.ts";
+import { ConfigError, DataError } from "../core/errors.ts";
+import { writeFileAtomic } from "../core/files.ts";
 import { localModelFile, modelFileDigest } from "../engines/open/open-engine.ts";
 import { type Calibration, CALIBRATION_FILE, calibrationSchema, dialForShare } from "./calibration.ts";
 import { dialSchema } from "./dial.ts";
@@ -15,20 +16,12 @@ export function calibrationPath(small: string): string | undefined {
 }
 
 /** @throws DataError when the file is no calibration, or one of an earlier format. */
-export async function readCalibration(path: string): Promise<Calibration> {
-  const text = await readTextFile(path, 1024 * 1024);
-  try {
-    return calibrationSchema.parse(JSON.parse(text));
-  } catch (error) {
-    throw new DataError(
-      `${path} is not a calibration of this version: make it again with splitreason calibrate (${errorMessage(error)})`,
-      {
-        code: "file-invalid",
-        cause: error,
-      },
-    );
-  }
-}
+export const readCalibration = (path: string): Promise<Calibration> =>
+  readDocument(path, calibrationSchema, {
+    name: `calibration ${path}`,
+    source: "file",
+    advice: "Make it again with splitreason calibrate.",
+  });
 
 export async function writeCalibration(path: string, calibration: Calibration): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify(calibration, null, 2)}\n`);

@@ -3,13 +3,13 @@
  * when it must ({@link ModelContext.sync}) or, with streaming prefill, in chunks in the background while the other one writes
  * (Paper 3.1). Everything that touches the sequence runs in order, one at a time.
  */
+import { type LinkedSignal, linkSignals, settle, withTimeout } from "../core/async.ts";
 import { EngineError, errorMessage } from "../core/errors.ts";
 import type { TokenId } from "../core/ids.ts";
 import type { Piece } from "../core/piece.ts";
 import type { Engine, ScoreEntry, Sequence } from "../engines/engine.ts";
 import type { EngineWork } from "./events.ts";
 import type { LedgerBuilder, LedgerLabel } from "./ledger.ts";
-import { type LinkedController, linkController, settle, withTimeout } from "./waiting.ts";
 
 export interface ModelContextOptions {
   /** Tokens written after which the model starts to read in the background; undefined: it reads only when it must. */
@@ -43,7 +43,7 @@ export class ModelContext {
   readonly engine: Engine;
   readonly #options: ModelContextOptions;
   #sequence: Sequence | undefined;
-  #life: LinkedController;
+  #life: LinkedSignal;
   #pending: Write[] = [];
   #pendingTokens = 0;
   #log: Piece[] = [];
@@ -59,12 +59,12 @@ export class ModelContext {
   constructor(engine: Engine, options: ModelContextOptions) {
     this.engine = engine;
     this.#options = options;
-    this.#life = linkController(options.signal);
+    this.#life = linkSignals(options.signal);
   }
 
   /** Aborted when the request is, when this context fails and when it is closed. */
   get signal(): AbortSignal {
-    return this.#life.controller.signal;
+    return this.#life.signal;
   }
 
   /** The open sequence; {@link sync} first. */
@@ -160,7 +160,7 @@ export class ModelContext {
   /** Gives the sequence up after a failure and stops what runs in it. {@link replace} starts over. */
   fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#life.controller.abort(error);
+    this.#life.abort(error);
   }
 
   /** A new sequence with the same content, read when it must be. */
@@ -169,7 +169,7 @@ export class ModelContext {
     this.#failure = undefined;
     this.#full = false;
     this.#drainQueued = false;
-    this.#life = linkController(this.#options.signal);
+    this.#life = linkSignals(this.#options.signal);
     this.#pending = [{ pieces: this.#log, tokens: 0, label: undefined }];
     this.#pendingTokens = 0;
     this.#log = [...this.#log];
@@ -179,11 +179,23 @@ export class ModelContext {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#life.controller.abort(new EngineError("the request is over.", { code: "aborted" }));
+    this.#life.abort(new EngineError("the request is over.", { code: "aborted" }));
     await settle(this.#tail, CLOSE_LIMIT_MS);
     await settle(Promise.all(this.#tracked), CLOSE_LIMIT_MS);
     this.#retire();
     await settle(Promise.all(this.#tracked), CLOSE_LIMIT_MS);
+  }
+
+  /** The result of one call into the engine. @throws a retryable EngineError `engine-unavailable` when it takes longer than this context's limit. */
+  inTime<T>(work: Promise<T>, what: string): Promise<T> {
+    const { timeoutMs } = this.#options;
+    return withTimeout(work, timeoutMs, () => {
+      const late = `${this.engine.model}: ${what} took longer than ${timeoutMs} ms`;
+      return new EngineError(`${late}; raise bigTimeoutMs or look at its load.`, {
+        code: "engine-unavailable",
+        retryable: true,
+      });
+    });
   }
 
   /** Work that {@link close} waits for, and that never rejects. */
@@ -204,7 +216,7 @@ export class ModelContext {
     if (this.#sequence !== undefined) return;
     const opening = this.engine.open(undefined, this.signal);
     try {
-      this.#sequence = await this.#withTimeout(opening, "opening a sequence");
+      this.#sequence = await this.inTime(opening, "opening a sequence");
     } catch (error) {
       // Given up on; should it open after all, it must not stay open.
       opening.then((sequence) => sequence.close()).catch(() => {});
@@ -223,10 +235,7 @@ export class ModelContext {
       : runsWithKnownIds(writes, this.engine)) {
       const pieces = mergeIds(group.flatMap(({ pieces }) => pieces));
       if (pieces.length === 0) continue;
-      const outcome = await this.#withTimeout(
-        this.sequence.append(pieces, this.signal),
-        "reading the context",
-      );
+      const outcome = await this.inTime(this.sequence.append(pieces, this.signal), "reading the context");
       if (outcome.status === "context-full") {
         this.#full = true;
         return;
@@ -255,10 +264,6 @@ export class ModelContext {
   #remember(pieces: readonly Piece[]): void {
     if (this.#options.replaceable !== true) return;
     for (const piece of pieces) this.#log.push(piece);
-  }
-
-  #withTimeout<T>(work: Promise<T>, what: string): Promise<T> {
-    return withTimeout(work, this.#options.timeoutMs, `${this.engine.model}: ${what}`);
   }
 }
 

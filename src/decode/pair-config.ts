@@ -3,9 +3,7 @@ import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
 
-import { configFaults, faultText } from "../core/config-faults.ts";
-import { ConfigError, errorMessage } from "../core/errors.ts";
-import { readTextFile } from "../core/files.ts";
+import { readDocument } from "../core/document.ts";
 import { dialSchema } from "./dial.ts";
 import { parsePolicy, parsePolicySpec } from "./policies/index.ts";
 import type { Policy } from "./policy.ts";
@@ -104,18 +102,12 @@ export function pairPolicyOptions(
  */
 export async function loadPairConfig(nameOrPath: string): Promise<PairConfig> {
   if (nameOrPath === "micro") return MICRO_PAIR;
-  const text = await readTextFile(nameOrPath, 1024 * 1024);
-  const value = parseJson(text, nameOrPath);
-  const parsed = pairConfigSchema.safeParse(value);
-  if (parsed.success) {
-    requireHonoured(parsed.data.policy, parsed.data.dial, `pair file ${nameOrPath}, field dial`);
-    return withFolder(parsed.data, dirname(nameOrPath));
-  }
-  const [fault = { path: "", text: "invalid" }] = configFaults(parsed.error, pairConfigSchema, value);
-  throw new ConfigError(`pair file ${nameOrPath}${faultText(fault)}.`, {
-    code: "config-invalid",
-    cause: parsed.error,
+  const config = await readDocument(nameOrPath, pairConfigSchema, {
+    name: `pair file ${nameOrPath}`,
+    source: "config",
   });
+  requireHonoured(config.policy, config.dial, `pair file ${nameOrPath}, field dial`);
+  return withFolder(config, dirname(nameOrPath));
 }
 
 /** Makes paths in specs independent of where the program was started. */
@@ -135,15 +127,4 @@ function withFolder(config: PairConfig, folder: string): PairConfig {
 function specIn(folder: string, spec: string): string {
   const path = /^gguf:(?!hf:)(.+)$/u.exec(spec)?.[1];
   return path === undefined || isAbsolute(path) ? spec : `gguf:${join(folder, path)}`;
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ConfigError(`pair file ${path} is not valid JSON: ${errorMessage(error)}.`, {
-      code: "config-invalid",
-      cause: error,
-    });
-  }
 }

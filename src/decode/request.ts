@@ -1,6 +1,7 @@
 /** What a split decode is asked for, checked and with defaults filled in. */
 import { z } from "zod";
 
+import { checkDocument } from "../core/document.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { Piece } from "../core/piece.ts";
 import type { Sampling } from "../engines/engine.ts";
@@ -82,11 +83,6 @@ export function checkRequest(request: SplitRequest): CheckedRequest {
     });
   }
   const { limits, sampling, dial, options, stop } = request;
-  const checked = requestSchema.safeParse({ limits, sampling, dial, options, stop });
-  if (checked.success) return { ...checked.data, sampling };
-  const issue = checked.error.issues[0];
-  throw new ConfigError(`${issue?.path.join(".") ?? "request"}: ${issue?.message ?? "invalid"}.`, {
-    code: "config-invalid",
-    cause: checked.error,
-  });
+  const value = { limits, sampling, dial, options, stop };
+  return { ...checkDocument(value, requestSchema, { name: "request", source: "config" }), sampling };
 }

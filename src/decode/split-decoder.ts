@@ -3,6 +3,7 @@
  * that one writes, and takes the pen back where it predicts the close tag. A policy decides who writes next; this file keeps the
  * loop and the life of a request, the segments are in `small-segment`, `controlled-segment`, `scheduled-segment` and `steps/`.
  */
+import { linkSignals } from "../core/async.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { createRng } from "../core/rng.ts";
 import { writeControlled } from "./controlled-segment.ts";
@@ -20,7 +21,6 @@ import { writeSmall } from "./small-segment.ts";
 import { writeDrafted } from "./steps/drafted-segment.ts";
 import { writeGlimpsed } from "./steps/glimpsed-segment.ts";
 import { StopFound, StopScanner } from "./stop-scanner.ts";
-import { linkController } from "./waiting.ts";
 
 export class SplitDecoder {
   readonly #pair: ModelPair;
@@ -58,8 +58,8 @@ export class SplitDecoder {
     events: EventChannel<SplitEvent>,
     left: AbortSignal,
   ): Promise<void> {
-    const link = linkController(request.signal, left);
-    const { signal } = link.controller;
+    const link = linkSignals(request.signal, left);
+    const { signal } = link;
     const scanner = settings.stop.length === 0 ? undefined : new StopScanner(settings.stop);
     const emit =
       scanner === undefined ? (event: SplitEvent) => events.emit(event) : scanInto(scanner, events);

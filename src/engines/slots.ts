@@ -1,4 +1,5 @@
 /** A fixed number of places for sequences, given out in the order of asking. */
+import { onAbort } from "../core/async.ts";
 import type { ModelId } from "../core/ids.ts";
 import { abortedError, closedError, throwIfAborted } from "./cancellation.ts";
 
@@ -33,7 +34,7 @@ export class Slots {
     await new Promise<void>((resolve, reject) => {
       const leave = () => {
         this.#waiters.delete(waiter);
-        signal?.removeEventListener("abort", onAbort);
+        release();
       };
       const waiter: Waiter = {
         accept: () => {
@@ -45,10 +46,9 @@ export class Slots {
           reject(error);
         },
       };
-      const onAbort = () => {
+      const release = onAbort(signal, () => {
         if (signal !== undefined) waiter.refuse(abortedError(this.#model, signal));
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
+      });
       this.#waiters.add(waiter);
     });
   }

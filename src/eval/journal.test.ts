@@ -165,7 +165,7 @@ describe("a run with a journal", () => {
     );
     await writeFile(join(folder, "run.json"), JSON.stringify(header));
     await appendFile(join(folder, "rows.partial.jsonl"), "{}\n");
-    await expect(Journal.open(folder, header)).rejects.toThrow("rows.partial.jsonl:3 cannot be used");
+    await expect(Journal.open(folder, header)).rejects.toThrow("rows.partial.jsonl:3, field ");
     await rm(join(folder, "run.json"));
     await expect(Journal.open(folder, header)).rejects.toThrow("no run.json");
   });

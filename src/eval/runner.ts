@@ -1,6 +1,7 @@
 /** Runs every sample of every arm, several at a time, and gives the rows in a fixed order. */
 import { setMaxListeners } from "node:events";
 
+import { linkSignals } from "../core/async.ts";
 import type { Clock } from "../core/clock.ts";
 import { ConfigError, errorMessage, SplitReasonError } from "../core/errors.ts";
 import { hash32 } from "../core/rng.ts";
@@ -201,26 +202,26 @@ async function forEachConcurrent<T>(
   signal: AbortSignal,
   action: (item: T, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const stop = new AbortController();
-  const either = AbortSignal.any([signal, stop.signal]);
+  const link = linkSignals(signal);
   // One listener for each sample in flight is no leak.
-  setMaxListeners(0, either);
+  setMaxListeners(0, link.signal);
   const queue = items.values();
   const work = async (): Promise<void> => {
     for (const item of queue) {
-      either.throwIfAborted();
+      link.signal.throwIfAborted();
       try {
-        await action(item, either);
+        await action(item, link.signal);
       } catch (error) {
-        stop.abort(error);
+        link.abort(error);
         throw error;
       }
     }
   };
   const ended = await Promise.allSettled(Array.from({ length: concurrency }, work));
+  link.release();
   signal.throwIfAborted();
   const failed = ended.find((result) => result.status === "rejected");
-  if (failed !== undefined) throw stop.signal.reason;
+  if (failed !== undefined) throw link.signal.reason;
 }
 
 /** To a hundredth. */

@@ -4,8 +4,7 @@
  */
 import { z } from "zod";
 
-import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
-import { readTextFile } from "../core/files.ts";
+import { readDocument } from "../core/document.ts";
 
 const PROFILE_FORMAT = "splitreason-profile-1";
 
@@ -80,27 +79,10 @@ export const engineProfileSchema = z.strictObject({
 export type EngineProfile = z.output<typeof engineProfileSchema>;
 export type EngineProfileInput = z.input<typeof engineProfileSchema>;
 
-/** A profile's file has a few kilobytes. */
-const MOST_BYTES = 1024 * 1024;
-
 /** @throws DataError when the file cannot be read, ConfigError naming the field that is wrong. */
-export async function readProfile(path: string): Promise<EngineProfile> {
-  const text = await readTextFile(path, MOST_BYTES);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new DataError(`profile ${path} is not valid JSON: ${errorMessage(error)}`, {
-      code: "file-invalid",
-      cause: error,
-    });
-  }
-  const parsed = engineProfileSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? "" : `, field ${issue.path.join(".")}`;
-  throw new ConfigError(
-    `profile ${path}${where}: ${issue?.message ?? "invalid"}. The least a profile has is {"prefill": 3000, "decode": 16}, in tokens a second.`,
-    { code: "config-invalid", cause: parsed.error },
-  );
-}
+export const readProfile = (path: string): Promise<EngineProfile> =>
+  readDocument(path, engineProfileSchema, {
+    name: `profile ${path}`,
+    source: "config",
+    advice: 'The least a profile has is {"prefill": 3000, "decode": 16}, in tokens a second.',
+  });

@@ -110,7 +110,7 @@ describe("tokenizer.json", () => {
       await write([["tokenizer.json", content]]);
       return loadTokenizer(folder);
     };
-    await expect(load("{")).rejects.toThrow(/tokenizer\.json is not JSON/u);
+    await expect(load("{")).rejects.toThrow(/tokenizer\.json is not valid JSON/u);
     await expect(load(foreign({ type: "Metaspace" }, []))).rejects.toThrow(/Metaspace is not byte-level/u);
     await expect(load(foreign(byteLevel, ["a missing"]))).rejects.toThrow(/no token "missing"/u);
     await expect(load(foreign(byteLevel, [], { model: { type: "Unigram", vocab: [] } }))).rejects.toThrow(

@@ -9,8 +9,9 @@ import { z } from "zod";
 import { AppendLog } from "../core/append-log.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { digestOf } from "../core/digest.ts";
-import { DataError, TrainError } from "../core/errors.ts";
-import { readTextFile, writeFileAtomic } from "../core/files.ts";
+import { readDocument } from "../core/document.ts";
+import { TrainError } from "../core/errors.ts";
+import { ifExists, writeFileAtomic } from "../core/files.ts";
 import { EventFile, scalarsOf } from "./tensorboard/event-file.ts";
 
 const STATE_FILE = "state.json";
@@ -131,17 +132,10 @@ function parseJson(line: string): unknown {
   }
 }
 
-async function readState(folder: string): Promise<State | undefined> {
-  try {
-    return stateSchema.parse(JSON.parse(await readTextFile(join(folder, STATE_FILE))));
-  } catch (error) {
-    if (error instanceof DataError && error.code === "file-missing") return undefined;
-    throw new TrainError(
-      `${join(folder, STATE_FILE)} is not the state of a training run. Delete the folder or give another --out.`,
-      {
-        code: "train-invalid",
-        cause: error,
-      },
-    );
-  }
-}
+const readState = (folder: string): Promise<State | undefined> =>
+  ifExists(
+    readDocument(join(folder, STATE_FILE), stateSchema, {
+      source: "training",
+      advice: "It holds the state of a training run: delete the folder or give another --out.",
+    }),
+  );

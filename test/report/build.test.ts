@@ -173,7 +173,7 @@ describe("one run", () => {
     await writeFile(join(at("unfinished"), "run.json"), "{}");
     await expect(buildReport([at("unfinished")])).rejects.toThrow("has not ended");
     await writeRun(at("odd"), sampleRows(1), { summary: { arms: [] } });
-    await expect(buildReport([at("odd")])).rejects.toThrow(/not the summary of an evaluation: field task/u);
+    await expect(buildReport([at("odd")])).rejects.toThrow(/evaluation summary .*summary\.json, field task/u);
     const summary = summaryOf(sampleRows(1));
     const [arm] = summary.arms;
     await writeRun(at("many"), [], {

@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 
 import { DataError, errorMessage } from "../../core/errors.ts";
+import { firstFault } from "../../core/schema-faults.ts";
 import type { CommandContext } from "../support/command.ts";
 import { count } from "../support/table.ts";
 
@@ -67,8 +68,7 @@ function readPair(line: string): z.output<typeof pairSchema> | string {
   }
   const parsed = pairSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  return `field ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}`;
+  return firstFault(parsed.error, pairSchema, value);
 }
 
 async function* linesOf(file: string): AsyncGenerator<string> {

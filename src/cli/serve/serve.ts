@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 
 import { type Command, Option } from "commander";
 
+import { onAbort } from "../../core/async.ts";
 import { parsePolicySpec } from "../../decode/index.ts";
 import { type PairConfig, pairPolicyOptions } from "../../decode/pair-config.ts";
 import {
@@ -177,8 +178,7 @@ function given<T extends object>(fields: T): { [Name in keyof T]?: Exclude<T[Nam
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
+    onAbort(signal, resolve);
   });
 }
 

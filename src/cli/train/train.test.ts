@@ -183,10 +183,10 @@ it.each<[string, readonly string[], string]>([
   [
     "a missing model",
     ["train", "grpo", "--big", "micro:big"],
-    "field model: it is missing: give --model FOLDER, or set it in --config FILE.",
+    "field model: it is missing. Give --model FOLDER, or set it in --config FILE.",
   ],
-  ["a missing big model", ["train", "grpo", "--model", "m"], "field big: it is missing: give --big SPEC"],
-  ["missing data", ["train", "sft", "--model", "m"], "field data: it is missing: give --data FILE"],
+  ["a missing big model", ["train", "grpo", "--model", "m"], "field big: it is missing. Give --big SPEC"],
+  ["missing data", ["train", "sft", "--model", "m"], "field data: it is missing. Give --data FILE"],
   [
     "steps and epochs",
     ["train", "sft", "--model", "m", "--data", "d", "--steps", "1", "--epochs", "2"],

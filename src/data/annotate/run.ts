@@ -7,6 +7,7 @@ import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { onAbort } from "../../core/async.ts";
 import { digestOf } from "../../core/digest.ts";
 import { ConfigError, DataError, SplitReasonError } from "../../core/errors.ts";
 import { makeFolder } from "../../core/files.ts";
@@ -141,7 +142,7 @@ class AnnotationRun {
       stopping(this.#signal.reason);
     };
     if (this.#signal.aborted) stopping(this.#signal.reason);
-    this.#signal.addEventListener("abort", told, { once: true });
+    const release = onAbort(this.#signal.aborted ? undefined : this.#signal, told);
     const work = async (): Promise<void> => {
       while (!outOfBudget && !stop.signal.aborted) {
         const { value: item, done } = await source.next();
@@ -163,7 +164,7 @@ class AnnotationRun {
     try {
       await Promise.all(Array.from({ length: Math.max(1, this.#options.annotator.concurrency) }, work));
     } finally {
-      this.#signal.removeEventListener("abort", told);
+      release();
       await source.return?.(undefined);
     }
     if (this.#signal.aborted) throw this.#stopped();

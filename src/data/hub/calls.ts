@@ -21,8 +21,8 @@ export function hubParameters(
 
 function withSignal(inner: typeof fetch, signal: AbortSignal | undefined): typeof fetch {
   if (signal === undefined) return inner;
-  return (input, init) =>
-    inner(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, signal]) : signal });
+  // The library gives none of its own.
+  return (input, init) => inner(input, { ...init, signal });
 }
 
 /** A failed call as an error that says what was wanted and what to do; the token is never part of it. */

@@ -1,8 +1,7 @@
 /** A data set on the hub as files: which files make a split, and their bytes by range, so that nothing is stored and memory stays flat. */
-import { setTimeout as sleep } from "node:timers/promises";
-
 import { downloadFile, fileDownloadInfo, listFiles } from "@huggingface/hub";
 
+import { sleep } from "../../core/async.ts";
 import { DataError } from "../../core/errors.ts";
 import type { DataFile } from "../readers/data-file.ts";
 import { formatOf, type HubSource } from "../readers/source.ts";
@@ -101,7 +100,7 @@ async function attempt<Result>(
       const failure = hubError(what, error, access);
       const passing = error instanceof DataError ? error.retryable : failure.retryable;
       if (!passing || tried === ATTEMPTS) throw failure;
-      await sleep(FIRST_WAIT_MS * 2 ** (tried - 1), undefined, signal === undefined ? {} : { signal });
+      await sleep(FIRST_WAIT_MS * 2 ** (tried - 1), signal);
     }
   }
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 
 import { z } from "zod";
 
+import { firstFault } from "../../core/schema-faults.ts";
 import { type TraceRow, traceRowSchema } from "../../formats/trace-row.ts";
 import { OFFLOAD_TAGS, parseTagged, type TagFault } from "../../tags/index.ts";
 import { afterThinkTag, type GenerationChoice, openR1Schema, openR1Traces } from "./open-r1.ts";
@@ -69,11 +70,13 @@ export function rowsOf(record: RawRecord, choice: GenerationChoice): ReadOutcome
 
   if ("trace" in value) {
     const parsed = traceRowSchema.safeParse(value);
-    return parsed.success ? [fromTraceRow(parsed.data, place)] : skipped("invalid", issueOf(parsed.error));
+    return parsed.success
+      ? [fromTraceRow(parsed.data, place)]
+      : skipped("invalid", firstFault(parsed.error, traceRowSchema, value));
   }
   if ("generations" in value) {
     const parsed = openR1Schema.safeParse(value);
-    if (!parsed.success) return skipped("invalid", issueOf(parsed.error));
+    if (!parsed.success) return skipped("invalid", firstFault(parsed.error, openR1Schema, value));
     const traces = openR1Traces(parsed.data, choice, () => digestId([parsed.data.problem]));
     if (traces.length > 0) return traces.map((row) => fromTraceRow(row, place));
     return choice.endsWith("correct")
@@ -152,10 +155,4 @@ function digestId(parts: readonly string[]): string {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(`${part.length}:${part}`);
   return hash.digest("hex").slice(0, 16);
-}
-
-function issueOf(error: z.ZodError): string {
-  const issue = error.issues[0];
-  const field = issue === undefined || issue.path.length === 0 ? "" : `field ${issue.path.join(".")}: `;
-  return `${field}${issue?.message ?? "invalid"}`;
 }

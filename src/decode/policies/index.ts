@@ -1,7 +1,7 @@
 /** The offload policies by name. Each is one small file; the interface is `../policy.ts`. */
 import { z } from "zod";
 
-import { configFaults } from "../../core/config-faults.ts";
+import { schemaFaults } from "../../core/schema-faults.ts";
 import { ConfigError } from "../../core/errors.ts";
 import type { Policy } from "../policy.ts";
 import { always } from "./always.ts";
@@ -76,7 +76,7 @@ export function parsePolicy(spec: string, options: Readonly<Record<string, unkno
     return policy.create(given);
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
-    const [fault = { path: "", text: "invalid options" }] = configFaults(
+    const [fault = { path: "", text: "invalid options" }] = schemaFaults(
       error,
       policy.options,
       given,

@@ -5,7 +5,6 @@ import { mergeIds } from "../model-context.ts";
 import type { DraftJudge } from "../policy.ts";
 import type { Session } from "../session.ts";
 import type { UntaggedToken } from "../untagged-tokens.ts";
-import { withTimeout } from "../waiting.ts";
 
 interface Reading {
   /** Tokens of the draft that stay, from its first one on. */
@@ -26,7 +25,7 @@ export async function readDraft(
   try {
     const reading =
       judge.by === "likelihood"
-        ? await readByLikelihood(session, big, tokens, judge)
+        ? await readByLikelihood(big, tokens, judge)
         : await readByQuestion(session, big, tokens, judge);
     session.signal.throwIfAborted();
     return reading === "full" ? { loss: big.runFull() } : { reading };
@@ -51,7 +50,7 @@ export async function keepRead(
   const position = isAll ? undefined : big.sharesTokens ? start + keep : start;
   try {
     const { sequence } = big.context;
-    if (position !== undefined) await timed(session, big, sequence.truncate(position), "forgetting a draft");
+    if (position !== undefined) await big.context.inTime(sequence.truncate(position), "forgetting a draft");
   } catch (error) {
     session.signal.throwIfAborted();
     return { inBig: false, loss: big.fail(error) };
@@ -62,7 +61,6 @@ export async function keepRead(
 }
 
 async function readByLikelihood(
-  session: Session,
   big: BigModel,
   tokens: readonly UntaggedToken[],
   judge: Extract<DraftJudge, { readonly by: "likelihood" }>,
@@ -70,7 +68,7 @@ async function readByLikelihood(
   const { sequence, signal } = big.context;
   const pieces = mergeIds(big.piecesOf(tokens));
   const options = { watch: [], tokenLogprobs: true };
-  const outcome = await timed(session, big, sequence.score(pieces, options, signal), "reading a draft");
+  const outcome = await big.context.inTime(sequence.score(pieces, options, signal), "reading a draft");
   if (outcome.status === "context-full") return "full";
   const { entries } = outcome;
   // Unknown for the first token of a sequence only, which no draft is.
@@ -89,23 +87,19 @@ async function readByQuestion(
   judge: Extract<DraftJudge, { readonly by: "question" }>,
 ): Promise<Reading | "full"> {
   const { sequence, signal } = big.context;
-  const read = await timed(
-    session,
-    big,
+  const read = await big.context.inTime(
     sequence.append(mergeIds(big.piecesOf(tokens)), signal),
     "reading a draft",
   );
   if (read.status === "context-full") return "full";
   const behindDraft = sequence.position;
-  const asked = await timed(
-    session,
-    big,
+  const asked = await big.context.inTime(
     sequence.append([controlPiece(judge.question)], signal),
     "reading a question",
   );
   if (asked.status === "context-full") return "full";
-  const answer = await timed(session, big, readAnswer(session, big, judge.answerTokens), "an answer");
-  await timed(session, big, sequence.truncate(behindDraft), "forgetting a question");
+  const answer = await big.context.inTime(readAnswer(session, big, judge.answerTokens), "an answer");
+  await big.context.inTime(sequence.truncate(behindDraft), "forgetting a question");
   return { keep: judge.accepts(answer) ? tokens.length : 0, value: 0 };
 }
 
@@ -123,10 +117,6 @@ async function readAnswer(session: Session, big: BigModel, maxTokens: number): P
     big.context.countDiscarded(1);
   }
   return answer;
-}
-
-function timed<T>(session: Session, big: BigModel, work: Promise<T>, what: string): Promise<T> {
-  return withTimeout(work, session.settings.options.bigTimeoutMs, `${big.context.engine.model}: ${what}`);
 }
 
 /** The most of the first `count` tokens that does not end within a code point. */

@@ -3,7 +3,8 @@ import { dirname, join } from "node:path";
 
 import { z } from "zod";
 
-import { ConfigError, errorMessage } from "../../core/errors.ts";
+import { readDocument } from "../../core/document.ts";
+import { ConfigError } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
 import { BUILT_IN_TEMPLATES, loadTokenizer, type LoadedTokenizer } from "../../tokenizer/index.ts";
 import type { HttpEngineSpec } from "./http-spec.ts";
@@ -24,17 +25,12 @@ const configSchema = z.object({
 export async function readTemplate(name: string): Promise<string> {
   const builtIn = Object.entries(BUILT_IN_TEMPLATES).find(([known]) => known === name)?.[1];
   if (builtIn !== undefined) return builtIn;
-  const content = await readTextFile(name, MOST_TEMPLATE_BYTES);
-  if (!name.endsWith(".json")) return content;
-  try {
-    const template = configSchema.parse(JSON.parse(content)).chat_template;
-    if (template !== undefined) return template;
-  } catch (error) {
-    throw new ConfigError(`${name} holds no chat_template: ${errorMessage(error)}`, {
-      code: "config-invalid",
-      cause: error,
-    });
-  }
+  if (!name.endsWith(".json")) return readTextFile(name, MOST_TEMPLATE_BYTES);
+  const { chat_template: template } = await readDocument(name, configSchema, {
+    source: "config",
+    maxBytes: MOST_TEMPLATE_BYTES,
+  });
+  if (template !== undefined) return template;
   throw new ConfigError(`${name} holds no chat_template.`, { code: "config-invalid" });
 }
 

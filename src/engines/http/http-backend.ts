@@ -5,6 +5,7 @@ import type { Drawer, DrawRequest, ScoreRequest, TokenBackend, TokenScore } from
 import { Utf8Stream } from "../utf8-stream.ts";
 import type { Dialect, ProbeAnswer, ProbeRequest } from "./servers/dialect.ts";
 import { HttpDrawer } from "./http-drawer.ts";
+import { linkSignals } from "../../core/async.ts";
 import { ContextOverflowError, HttpEngineError } from "./transport/http-errors.ts";
 import {
   type StopToken,
@@ -12,7 +13,6 @@ import {
   SOME_OTHER_TOKEN,
   stopTokenOf,
 } from "./tokens/http-tokenizer.ts";
-import { linkSignals } from "./link-signals.ts";
 import type { Route } from "./transport/pool.ts";
 import { batches, probePlaces } from "./probes.ts";
 import { WarmUps } from "./warm-up.ts";

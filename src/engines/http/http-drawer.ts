@@ -7,9 +7,9 @@ import { hash32 } from "../../core/rng.ts";
 import type { Drawer, DrawnToken, DrawRequest } from "../token-backend.ts";
 import type { GenerationRequest, StreamEnd, StreamReader } from "./servers/dialect.ts";
 import type { HttpBackend } from "./http-backend.ts";
+import { type LinkedSignal, linkSignals } from "../../core/async.ts";
 import { ContextOverflowError, HttpEngineError } from "./transport/http-errors.ts";
 import { type Arrival, stopTokenOf } from "./tokens/http-tokenizer.ts";
-import { linkSignals } from "./link-signals.ts";
 import type { RoutedStream } from "./transport/pool.ts";
 
 interface Run {
@@ -36,7 +36,7 @@ const PARTS_OF_CODE_POINT = 4;
 export class HttpDrawer implements Drawer {
   readonly #backend: HttpBackend;
   readonly #request: DrawRequest;
-  readonly #link: ReturnType<typeof linkSignals>;
+  readonly #link: LinkedSignal;
   #run: Run | undefined;
   #last: TokenId | undefined;
   #left: number;

@@ -1,4 +1,5 @@
 /** From a spec to a running engine: asks the servers what they are, and chooses how contexts go out and tokens come back. */
+import { linkWithLimit } from "../../core/async.ts";
 import { EngineError } from "../../core/errors.ts";
 import type { LoadedTokenizer } from "../../tokenizer/index.ts";
 import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
@@ -39,15 +40,11 @@ export async function openHttpEngine(
   const tokenizer = spec.tokenizer === undefined ? undefined : await readTokenizer(spec.tokenizer);
   const pool = new EndpointPool(spec.urls, new Transport({ key, timeoutMs: spec.timeoutMs }));
   const route = pool.route();
+  const timeoutError = (): Error =>
+    new DOMException("The operation was aborted due to timeout", "TimeoutError");
+  const link = linkWithLimit(OPEN_TIMEOUT_MS, timeoutError, signal);
   try {
-    const within = AbortSignal.timeout(OPEN_TIMEOUT_MS);
-    const engine = await connect(
-      spec,
-      options,
-      { pool, route, tokenizer },
-      signal === undefined ? within : AbortSignal.any([signal, within]),
-    );
-    return engine;
+    return await connect(spec, options, { pool, route, tokenizer }, link.signal);
   } catch (error) {
     await pool.close();
     if (signal?.aborted === true) {
@@ -59,6 +56,7 @@ export async function openHttpEngine(
     throw error;
   } finally {
     route.release();
+    link.release();
   }
 }
 

@@ -2,6 +2,7 @@
  * Sequences of one context that begin alike (the rollouts of a problem, requests with one system prompt) read the beginning once: a sequence that
  * is still empty copies it from one that has it, or waits for one that is reading it.
  */
+import { unlessAborted } from "../../core/async.ts";
 import type { ModelId, TokenId } from "../../core/ids.ts";
 import { abortedError } from "../cancellation.ts";
 
@@ -48,7 +49,7 @@ export class SharedPrefixes<Holder extends PrefixHolder> {
   ): Promise<Found<Holder> | undefined> {
     const promising = this.#best(target, ids, false);
     if (promising?.holder.reading === undefined) return promising;
-    await this.#unlessAborted(promising.holder.reading, signal);
+    await unlessAborted(promising.holder.reading, signal, (by) => abortedError(this.#model, by));
     // That may have failed. To wait twice would be to wait for those that wait for this one.
     return this.#best(target, ids, true);
   }
@@ -64,20 +65,6 @@ export class SharedPrefixes<Holder extends PrefixHolder> {
       if (length >= SHORTEST && (isMore || isThere)) best = { holder, length };
     }
     return best;
-  }
-
-  async #unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-    if (signal === undefined) return work;
-    let stop = (): void => {};
-    const aborted = new Promise<never>((_, reject) => {
-      stop = () => reject(abortedError(this.#model, signal));
-    });
-    signal.addEventListener("abort", stop, { once: true });
-    try {
-      await Promise.race([work, aborted]);
-    } finally {
-      signal.removeEventListener("abort", stop);
-    }
   }
 }
 

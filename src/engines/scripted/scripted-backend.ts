@@ -1,4 +1,5 @@
 /** The cache of a scripted sequence: nothing but a length. Calls, delays and failures are what a test looks at. */
+import { linkSignals } from "../../core/async.ts";
 import { tokenId, type TokenId } from "../../core/ids.ts";
 import { createRng, hash32 } from "../../core/rng.ts";
 import { argmax, drawToken, entropyOf, logSumExp } from "../sampling.ts";
@@ -118,7 +119,7 @@ export class ScriptedBackend implements TokenBackend {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { hook, log, drawn } = this.#shared;
-    const link = linked(this.closing.signal, signal);
+    const link = linkSignals(this.closing.signal, signal);
     const call: ScriptedCall = { kind, sequence: this.#number, position, tokens, drawn, signal: link.signal };
     log.push(call);
     this.calls++;
@@ -130,22 +131,4 @@ export class ScriptedBackend implements TokenBackend {
       link.release();
     }
   }
-}
-
-/** A signal that follows both, until released. */
-function linked(
-  first: AbortSignal,
-  second: AbortSignal | undefined,
-): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const sources = second === undefined ? [first] : [first, second];
-  const follow = () => controller.abort(sources.find((source) => source.aborted)?.reason);
-  for (const source of sources) source.addEventListener("abort", follow, { once: true });
-  if (sources.some((source) => source.aborted)) follow();
-  return {
-    signal: controller.signal,
-    release: () => {
-      for (const source of sources) source.removeEventListener("abort", follow);
-    },
-  };
 }

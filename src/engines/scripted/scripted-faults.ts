@@ -1,4 +1,5 @@
 /** Delays and failures to inject into a scripted engine: a hook that runs before each call into the model. */
+import { sleep, unlessAborted } from "../../core/async.ts";
 import { EngineError, type ErrorCode } from "../../core/errors.ts";
 
 export interface ScriptedCall {
@@ -20,19 +21,9 @@ export type ScriptedHook = (call: ScriptedCall) => void | Promise<void>;
 
 /** Every call takes `milliseconds`, or ends early when aborted. */
 export function slow(milliseconds: number): ScriptedHook {
-  return ({ signal }) =>
-    new Promise((resolve, reject) => {
-      const stop = () => {
-        clearTimeout(timer);
-        reject(abortReason(signal));
-      };
-      const timer = setTimeout(() => {
-        signal.removeEventListener("abort", stop);
-        resolve();
-      }, milliseconds);
-      if (signal.aborted) stop();
-      else signal.addEventListener("abort", stop, { once: true });
-    });
+  return async ({ signal }) => {
+    await unlessAborted(sleep(milliseconds, signal), signal, abortReason);
+  };
 }
 
 /** After `draws` tokens every further draw fails. */
@@ -53,11 +44,7 @@ export function failAfter(
 export function hangAfter(draws: number): ScriptedHook {
   return ({ kind, drawn, signal }) => {
     if (kind !== "draw" || drawn < draws) return undefined;
-    return new Promise((_, reject) => {
-      const stop = () => reject(abortReason(signal));
-      if (signal.aborted) stop();
-      else signal.addEventListener("abort", stop, { once: true });
-    });
+    return unlessAborted(new Promise<never>(() => {}), signal, abortReason);
   };
 }
 

@@ -1,6 +1,7 @@
 /** Prices and energy, as the user states them: nothing here is a default, since no figure would be true for everybody. */
 import { z } from "zod";
 
+import { checkDocument } from "../../core/document.ts";
 import { ConfigError, errorMessage } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
 
@@ -57,15 +58,12 @@ export async function loadRates(path: string): Promise<Rates> {
       cause: error,
     });
   }
-  const parsed = ratesSchema.safeParse(document);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? "" : `, field ${issue.path.join(".")}`;
-  throw new ConfigError(
-    `price table ${path}${where}: ${issue?.message ?? "invalid"}. It has "models" with prompt, cachedPrompt and completion for small and ` +
-      `big, in dollars for a million tokens, and may have "joulesPerFlop".`,
-    { code: "config-invalid", cause: parsed.error },
-  );
+  return checkDocument(document, ratesSchema, {
+    name: `price table ${path}`,
+    source: "config",
+    advice:
+      'It has "models" with prompt, cachedPrompt and completion for small and big, in dollars for a million tokens, and may have "joulesPerFlop".',
+  });
 }
 
 /**

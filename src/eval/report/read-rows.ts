@@ -7,6 +7,7 @@ import type { z } from "zod";
 
 import { byteLines } from "../../core/byte-lines.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
+import { firstFault } from "../../core/schema-faults.ts";
 import { type MeasuredLine, measuredLineSchema, type ReportRow, reportRowSchema } from "./report-row.ts";
 
 /** Longest line that is read. A trace of a million tokens has about 4 MB. */
@@ -105,9 +106,7 @@ async function* parsedLines<Schema extends z.ZodType>(
     if (parsed.success) {
       yield { value: parsed.data, raw };
     } else {
-      const issue = parsed.error.issues[0];
-      const field = issue === undefined || issue.path.length === 0 ? "" : `field ${issue.path.join(".")}: `;
-      yield { fault: `line ${number}: ${field}${issue?.message ?? "invalid"}` };
+      yield { fault: `line ${number}: ${firstFault(parsed.error, schema, raw)}` };
     }
   }
 }

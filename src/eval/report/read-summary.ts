@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { DataError, errorMessage } from "../../core/errors.ts";
-import { readTextFile } from "../../core/files.ts";
+import { readDocument } from "../../core/document.ts";
+import { DataError } from "../../core/errors.ts";
 import { type EvaluationSummary, summarySchema } from "../summary-schema.ts";
 
 const MAX_BYTES = 64 * 1024 ** 2;
@@ -26,31 +26,18 @@ export async function readSummary(folder: string): Promise<EvaluationSummary> {
       { code: "file-missing" },
     );
   }
-  const parsed = summarySchema.safeParse(parseJson(await readTextFile(path, MAX_BYTES), path));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw invalid(path, `field ${issue?.path.join(".")}: ${issue?.message}`, parsed.error);
-  }
-  const { arms } = parsed.data;
+  const name = `evaluation summary ${path}`;
+  const summary = await readDocument(path, summarySchema, { name, source: "file", maxBytes: MAX_BYTES });
+  const invalid = (what: string): DataError => new DataError(`${name}: ${what}.`, { code: "file-invalid" });
+  const { arms } = summary;
   if (arms.length === 0 || arms.length > MAX_ARMS) {
-    throw invalid(path, `it has ${arms.length} arms; a report can show 1 to ${MAX_ARMS}`);
+    throw invalid(`it has ${arms.length} arms; a report can show 1 to ${MAX_ARMS}`);
   }
   for (const [index, { name }] of arms.entries()) {
-    if (name.length > MAX_NAME_UNITS) throw invalid(path, `the name of an arm has ${name.length} characters`);
+    if (name.length > MAX_NAME_UNITS) throw invalid(`the name of an arm has ${name.length} characters`);
     if (arms.findIndex((arm) => arm.name === name) !== index) {
-      throw invalid(path, `arm ${JSON.stringify(name)} is in it twice`);
+      throw invalid(`arm ${JSON.stringify(name)} is in it twice`);
     }
   }
-  return parsed.data;
+  return summary;
 }
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw invalid(path, `not valid JSON: ${errorMessage(error)}`, error);
-  }
-}
-
-const invalid = (path: string, what: string, cause?: unknown): DataError =>
-  new DataError(`${path} is not the summary of an evaluation: ${what}.`, { code: "file-invalid", cause });

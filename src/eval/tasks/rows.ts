@@ -5,6 +5,7 @@ import { z } from "zod";
 
 import { DataError, errorMessage } from "../../core/errors.ts";
 import { parseJsonLines } from "../../core/json-lines.ts";
+import { firstFault } from "../../core/schema-faults.ts";
 import type { TaskProblem } from "../task.ts";
 
 /** A data set as the hub names it. */
@@ -110,7 +111,7 @@ export function problemsOfRows(
   const parsed = rows.map((row, index) => {
     const result = schema.safeParse(row);
     if (result.success) return result.data;
-    throw new DataError(`${where}, row ${index + 1}: ${result.error.issues[0]?.message ?? "invalid"}.`, {
+    throw new DataError(`${where}, row ${index + 1}: ${firstFault(result.error, schema, row)}.`, {
       code: "data-invalid",
       cause: result.error,
     });

@@ -51,7 +51,7 @@ describe("the configuration", () => {
     [{ pair: 7 }, /field pair: /u],
   ])("refuses %j and says where", (value, message) => {
     expect(() => parseGatewayConfig(value, "x.json")).toThrow(message);
-    expect(() => parseGatewayConfig(value, "x.json")).toThrow(/^x\.json: /u);
+    expect(() => parseGatewayConfig(value, "x.json")).toThrow(/^x\.json[:,] /u);
   });
 
   it("takes presets, without filling in what they leave out", () => {

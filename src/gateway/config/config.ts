@@ -6,8 +6,8 @@ import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
 
-import { configFaults } from "../../core/config-faults.ts";
-import { ConfigError, DataError, errorMessage } from "../../core/errors.ts";
+import { checkDocument, readDocument } from "../../core/document.ts";
+import { ConfigError, DataError } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
 import { type PairConfig, loadPairConfig, pairConfigSchema } from "../../decode/pair-config.ts";
 import { requireHonoured } from "../../decode/policy-dial.ts";
@@ -104,34 +104,17 @@ export type GatewayConfig = z.output<typeof gatewayConfigSchema>;
  * @param where what the message calls them, e.g. the path of a file.
  * @throws ConfigError that names every field that is wrong (at most 5).
  */
-export function parseGatewayConfig(value: unknown, where: string): GatewayConfig {
-  const parsed = gatewayConfigSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const faults = configFaults(parsed.error, gatewayConfigSchema, value);
-  const issues = faults.slice(0, 5).map(({ path, text }) => (path === "" ? text : `field ${path}: ${text}`));
-  const more = faults.length - issues.length;
-  throw new ConfigError(`${where}: ${issues.join("; ")}${more > 0 ? `; and ${more} more` : ""}.`, {
-    code: "config-invalid",
-    cause: parsed.error,
-  });
-}
+export const parseGatewayConfig = (value: unknown, where: string): GatewayConfig =>
+  checkDocument(value, gatewayConfigSchema, { name: where, source: "config", maxFaults: MAX_FAULTS });
+
+const MAX_FAULTS = 5;
 
 /**
  * Reads a configuration file; paths in it are made relative to its folder.
  * @throws ConfigError for what is wrong in it; DataError when it cannot be read.
  */
 export async function loadGatewayConfig(path: string): Promise<GatewayConfig> {
-  const text = await readTextFile(path, 1024 * 1024);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new ConfigError(`${path} is not valid JSON: ${errorMessage(error)}.`, {
-      code: "config-invalid",
-      cause: error,
-    });
-  }
-  const config = parseGatewayConfig(value, path);
+  const config = await readDocument(path, gatewayConfigSchema, { source: "config", maxFaults: MAX_FAULTS });
   if (typeof config.pair !== "string") {
     requireHonoured(config.pair.policy, config.pair.dial, `${path}, field pair.dial`);
   }

@@ -2,6 +2,7 @@
  * Who may start now, who waits, who is refused. A fixed number of places; a queue in the order of arrival, bounded in length and in
  * time. The refusal says when to come back.
  */
+import { onAbort } from "../../core/async.ts";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { EngineError } from "../../core/errors.ts";
 import { GatewayError } from "../failures/gateway-error.ts";
@@ -95,7 +96,7 @@ export class Admission {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
+        release();
         this.#waiters.delete(waiter);
       };
       const waiter: Waiter = {
@@ -112,9 +113,8 @@ export class Admission {
           this.#next();
         },
       };
-      const onAbort = (): void => waiter.refuse(abortedError(signal));
       const timer = setTimeout(() => waiter.refuse(this.#tooLongError()), queueTimeoutMs);
-      signal?.addEventListener("abort", onAbort, { once: true });
+      const release = onAbort(signal, () => waiter.refuse(abortedError(signal)));
       this.#waiters.add(waiter);
     });
   }

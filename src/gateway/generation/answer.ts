@@ -1,7 +1,7 @@
 /** From a {@link GenerationRequest} to a Response: admitted, started, and written at once or as a stream. */
 import type { Clock } from "../../core/clock.ts";
 import type { Piece } from "../../core/piece.ts";
-import { linkController } from "../../decode/waiting.ts";
+import { type LinkedSignal, linkSignals, onAbort } from "../../core/async.ts";
 import type { Pair } from "../../decode/pair.ts";
 import { THINK_TAGS } from "../../tags/grammar.ts";
 import type { Admission, Ticket } from "./admission.ts";
@@ -64,7 +64,7 @@ class Generation {
   readonly #context: AnswerContext;
   readonly #ticket: Ticket;
   readonly #head: AnswerHead;
-  readonly #link: ReturnType<typeof linkController>;
+  readonly #link: LinkedSignal;
   readonly #results: ChoiceResult[] = [];
   #reasoningTokens = 0;
 
@@ -80,7 +80,7 @@ class Generation {
     this.#scope = scope;
     this.#context = context;
     this.#ticket = ticket;
-    this.#link = linkController(scope.signal);
+    this.#link = linkSignals(scope.signal);
     this.#head = {
       id: `${format.idPrefix}${scope.id}`,
       created: Math.floor(Date.parse(context.clock.isoNow()) / 1000),
@@ -130,9 +130,8 @@ class Generation {
     let status = 200;
     const format = this.#format.stream(this.#head, { includeUsage });
     const chunks = new ChunkWriter(stream, format);
-    const { signal } = this.#link.controller;
-    signal.addEventListener("abort", () => stream.release(), { once: true });
-    if (signal.aborted) stream.release();
+    const { signal } = this.#link;
+    onAbort(signal, () => stream.release());
     try {
       await this.#all(async (index) => {
         const choice = index === 0 ? first : await this.#start(index);
@@ -175,7 +174,7 @@ class Generation {
       pair,
       clock,
       whenSmallIsDown: config.whenSmallIsDown,
-      signal: this.#link.controller.signal,
+      signal: this.#link.signal,
     };
     return startChoice(request, prompt, index, context);
   }
@@ -201,7 +200,7 @@ class Generation {
       onFinish: (finished) => this.#note(finished),
     });
     if (isLogged) facts.output = `${facts.output ?? ""}${output}`;
-    if (result.finish.reason === "aborted") throw this.#link.controller.signal.reason;
+    if (result.finish.reason === "aborted") throw this.#link.signal.reason;
     return result;
   }
 
@@ -215,7 +214,7 @@ class Generation {
           return { value: await work(index) };
         } catch (error) {
           failed ??= { error };
-          this.#link.controller.abort(error);
+          this.#link.abort(error);
           return undefined;
         }
       }),

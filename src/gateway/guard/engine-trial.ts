@@ -1,4 +1,5 @@
 /** The smallest proof that an engine works: it opens a sequence, reads a few words and writes one token. */
+import { linkWithLimit, unlessAborted } from "../../core/async.ts";
 import { EngineError } from "../../core/errors.ts";
 import { textPiece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
@@ -25,32 +26,15 @@ export async function withinLimit<T>(
   parent: AbortSignal,
   what: string,
 ): Promise<T> {
-  const controller = new AbortController();
-  let onParent: (() => void) | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  const given = new Promise<never>((_, reject) => {
-    const give = (error: unknown): void => {
-      controller.abort(error);
-      reject(error);
-    };
-    onParent = () => give(parent.reason);
-    if (parent.aborted) onParent();
-    parent.addEventListener("abort", onParent, { once: true });
-    timer = setTimeout(
-      () =>
-        give(
-          new EngineError(`${what} took longer than ${limitMs} ms.`, {
-            code: "engine-unavailable",
-            retryable: true,
-          }),
-        ),
-      limitMs,
-    );
-  });
+  const timeoutError = (): EngineError =>
+    new EngineError(`${what} took longer than ${limitMs} ms.`, {
+      code: "engine-unavailable",
+      retryable: true,
+    });
+  const link = linkWithLimit(limitMs, timeoutError, parent);
   try {
-    return await Promise.race([work(controller.signal), given]);
+    return await unlessAborted(work(link.signal), link.signal);
   } finally {
-    clearTimeout(timer);
-    if (onParent !== undefined) parent.removeEventListener("abort", onParent);
+    link.release();
   }
 }

@@ -3,10 +3,10 @@
  * asking it after several failures in a row. While it is away, opening a sequence fails at once, so that a split decode goes on
  * without waiting. It is brought back by attempts of the guard's own, of one token each, never at the cost of a request.
  */
+import { onAbort, settle } from "../../core/async.ts";
 import { ConfigError, EngineError, SplitReasonError } from "../../core/errors.ts";
 import { modelId, type ModelId, type VocabularyId, vocabularyId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
-import { settle } from "../../decode/waiting.ts";
 import { closedError } from "../../engines/cancellation.ts";
 import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../../engines/engine.ts";
 import { EngineBreaker, publicTrouble, type Trouble } from "./engine-breaker.ts";
@@ -138,8 +138,7 @@ export class GuardedEngine implements Engine {
    * @throws what waiting does not cure: a wrong spec, a missing file, an engine that `accept` refuses.
    */
   async start(signal?: AbortSignal): Promise<void> {
-    const stop = (): void => this.#closing.abort(signal?.reason);
-    signal?.addEventListener("abort", stop, { once: true });
+    const release = onAbort(signal, () => this.#closing.abort(signal?.reason));
     try {
       const opening = this.#reopen(this.#closing.signal);
       this.#working = opening.catch(() => {});
@@ -149,7 +148,7 @@ export class GuardedEngine implements Engine {
       if (!isAway(error)) throw error;
       this.#breaker.trip(error);
     } finally {
-      signal?.removeEventListener("abort", stop);
+      release();
     }
   }
 

@@ -2,6 +2,7 @@
  * A sequence whose calls tell the breaker how they went, as one verdict: a failure at once, a success when it is closed. So an engine
  * that dies on its way at every request never counts as sound, however well each of them began. Answers are passed on as they are.
  */
+import { onAbort } from "../../core/async.ts";
 import type { Piece } from "../../core/piece.ts";
 import type {
   AppendOutcome,
@@ -124,35 +125,36 @@ export class GuardedSequence implements Sequence {
  * decoder aborts with the error that says which limit of time was passed.
  */
 export async function watchCall<T>(judge: Judge, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  const onAbort = (): void => judge.failByAbort(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const release = onLaterAbort(signal, () => judge.failByAbort(signal?.reason));
   try {
     return await call();
   } catch (error) {
     if (signal?.aborted !== true) judge.fail(error);
     throw error;
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    release();
   }
 }
+
+/** What was aborted before the engine was asked says nothing of the engine. */
+const onLaterAbort = (signal: AbortSignal | undefined, listener: () => void): (() => void) =>
+  onAbort(signal?.aborted === true ? undefined : signal, listener);
 
 /** One generation: it worked when it ends, or is left, after at least one event. */
 class WatchedGeneration implements AsyncIterator<GenerateEvent, undefined> {
   readonly #events: AsyncIterator<GenerateEvent>;
   readonly #verdict: Verdict;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = (): void => {
-    this.#over = true;
-    this.#verdict.failByAbort(this.#signal?.reason);
-  };
+  readonly #unlisten: () => void;
   #received = false;
   #over = false;
 
   constructor(events: AsyncIterator<GenerateEvent>, verdict: Verdict, signal: AbortSignal | undefined) {
     this.#events = events;
     this.#verdict = verdict;
-    this.#signal = signal;
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#unlisten = onLaterAbort(signal, () => {
+      this.#over = true;
+      verdict.failByAbort(signal?.reason);
+    });
   }
 
   async next(): Promise<IteratorResult<GenerateEvent, undefined>> {
@@ -185,6 +187,6 @@ class WatchedGeneration implements AsyncIterator<GenerateEvent, undefined> {
 
   #release(): void {
     this.#over = true;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#unlisten();
   }
 }

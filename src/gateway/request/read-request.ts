@@ -1,6 +1,7 @@
 /** From bytes to a checked request: bounded in size, and each fault is told with the field that has it. */
 import type { z } from "zod";
 
+import { unlessAborted } from "../../core/async.ts";
 import { errorMessage } from "../../core/errors.ts";
 import { BodyTooLargeError, readBody } from "../../core/http-body.ts";
 import { type GatewayError, invalidRequest } from "../failures/gateway-error.ts";
@@ -64,7 +65,7 @@ async function readBytes(request: Request, maxBytes: number, signal: AbortSignal
   }
   if (!(Number(declared) <= maxBytes)) throw tooLarge(maxBytes);
   // Node's parser lets no more bytes through than were declared.
-  return new Uint8Array(await untilAborted(request.arrayBuffer(), signal));
+  return new Uint8Array(await unlessAborted(request.arrayBuffer(), signal));
 }
 
 /** The body's chunks until the signal aborts. Leaving the loop stops the sender. */
@@ -73,27 +74,12 @@ async function* chunksOf(request: Request, signal: AbortSignal): AsyncGenerator<
   if (reader === undefined) return;
   try {
     for (;;) {
-      const { done, value } = await untilAborted(reader.read(), signal);
+      const { done, value } = await unlessAborted(reader.read(), signal);
       if (done) return;
       yield value;
     }
   } finally {
     reader.cancel().catch(() => {});
-  }
-}
-
-/** @throws the signal's reason when it comes first. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 
+import { type LinkedSignal, linkWithLimit, onAbort } from "../../core/async.ts";
 import type { Clock } from "../../core/clock.ts";
 import { EngineError } from "../../core/errors.ts";
 import type { AccessLog, AccessRecord } from "../observability/access-log.ts";
@@ -32,26 +33,20 @@ export class RequestScope {
   /** Whether the end will be told by a stream. */
   isStream = false;
   readonly #options: ScopeOptions;
-  readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
-  readonly #onLeave = (): void => this.leave();
+  readonly #link: LinkedSignal;
+  readonly #unlisten: () => void;
   #ended = false;
 
   constructor(options: ScopeOptions) {
     this.#options = options;
     this.arrivedMs = options.clock.nowMs();
-    this.#timer = setTimeout(
-      () => this.#controller.abort(timeoutError(options.timeoutMs)),
-      options.timeoutMs,
-    );
-    const { signal } = options.request;
-    if (signal.aborted) this.leave();
-    else signal.addEventListener("abort", this.#onLeave, { once: true });
+    this.#link = linkWithLimit(options.timeoutMs, () => timeoutError(options.timeoutMs));
+    this.#unlisten = onAbort(options.request.signal, () => this.leave());
   }
 
   /** Aborted when the client leaves and when the request took too long; the reason is an error that says which. */
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    return this.#link.signal;
   }
 
   /** The client has left: whatever works for it stops. */
@@ -60,7 +55,7 @@ export class RequestScope {
   }
 
   abort(reason: Error): void {
-    if (!this.#ended) this.#controller.abort(reason);
+    if (!this.#ended) this.#link.abort(reason);
   }
 
   /** Notes an error for the log. What made a signal abort is the cause, not what the abort led to. */
@@ -77,9 +72,9 @@ export class RequestScope {
   end(route: string, status: number): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#timer);
+    this.#link.release();
+    this.#unlisten();
     const { request, clock, metrics, log } = this.#options;
-    request.signal.removeEventListener("abort", this.#onLeave);
     const durationMs = clock.nowMs() - this.arrivedMs;
     metrics.observeRequest({ route, status, durationMs });
     log.request({ requestId: this.id, method: request.method, route, status, durationMs, ...this.facts });

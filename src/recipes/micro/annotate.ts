@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { z } from "zod";
 
 import { digestOf, digestOfBytes } from "../../core/digest.ts";
+import { readDocument } from "../../core/document.ts";
 import { DataError } from "../../core/errors.ts";
-import { readTextFile, writeFileAtomic } from "../../core/files.ts";
+import { ifExists, writeFileAtomic } from "../../core/files.ts";
 import { readJsonLines } from "../../core/json-lines.ts";
 import { failedPath, journalPath } from "../../data/annotate/run.ts";
 import { annotate, ScoringAnnotator } from "../../data/index.ts";
@@ -153,10 +154,10 @@ const weightsDigest = ({ weights }: TrainedModel): string =>
 
 /** Undefined when there is none, or one of other models or another configuration. */
 async function readSummary(folder: string, identity: string): Promise<Omit<Summary, "identity"> | undefined> {
-  const text = await readTextFile(join(folder, SUMMARY_FILE)).catch(() => undefined);
-  if (text === undefined) return undefined;
-  const parsed = summarySchema.safeParse(JSON.parse(text));
-  if (!parsed.success || parsed.data.identity !== identity) return undefined;
-  const { share, threshold, spans } = parsed.data;
+  const summary = await ifExists(
+    readDocument(join(folder, SUMMARY_FILE), summarySchema, { source: "file" }),
+  ).catch(() => undefined);
+  if (summary?.identity !== identity) return undefined;
+  const { share, threshold, spans } = summary;
   return { share, threshold, spans };
 }

@@ -111,9 +111,9 @@ describe("problems of a file", () => {
 
 it("names the line that cannot be used, and what stands there", async () => {
   for (const [row, message] of [
-    [{ problem: "p" }, /:1 cannot be used: needs "problem" .* and "answer"; it has problem/u],
-    [{ problem: "p", answer: "yes" }, /:1 .*field answer: .*"yes" is no answer of this task/u],
-    [{ problem: "", answer: 1 }, /:1 .*field problem: it is empty/u],
+    [{ problem: "p" }, /:1: needs "problem" .* and "answer"; it has problem/u],
+    [{ problem: "p", answer: "yes" }, /:1, field answer: .*"yes" is no answer of this task/u],
+    [{ problem: "", answer: 1 }, /:1, field problem: it is empty/u],
   ] as const) {
     const data = `micro:${fileOf("bad.jsonl", [row])}`;
     await expect(open({ data }), JSON.stringify(row)).rejects.toThrow(message);

@@ -3,9 +3,7 @@ import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
 
-import { configFaults, faultText } from "../../core/config-faults.ts";
-import { ConfigError, errorMessage } from "../../core/errors.ts";
-import { readTextFile } from "../../core/files.ts";
+import { checkDocument, readDocument } from "../../core/document.ts";
 import { loopConfigSchema } from "../../train/supervised/loop.ts";
 import { qwen3ConfigSchema } from "../../train/model/config.ts";
 
@@ -76,28 +74,23 @@ export async function loadTrainingConfig<Schema extends z.ZodType>(
   overrides: Readonly<Record<string, unknown>>,
   pathFields: Readonly<Record<string, Relocate>> = PATH_FIELDS,
 ): Promise<z.output<Schema>> {
+  const name = `training configuration${path === undefined ? "" : ` ${path}`}`;
   const file =
     path === undefined
       ? {}
-      : relocated(parseObject(await readTextFile(path, 1024 * 1024), path), path, pathFields);
-  const value = merge(file, overrides);
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [fault = { path: "", text: "invalid", isMissing: false }] = configFaults(parsed.error, schema, value);
-  const { text, isMissing } = fault;
-  // What a flag may say is among the overrides, given or not.
-  const hasFlag = isMissing && Object.hasOwn(overrides, fault.path);
-  const advice = hasFlag
-    ? `: give --${fault.path} ${FLAG_VALUES[fault.path] ?? "VALUE"}, or set it in --config FILE`
-    : "";
-  throw new ConfigError(
-    `training configuration${path === undefined ? "" : ` ${path}`}${faultText({ ...fault, text: `${text}${advice}` })}.`,
-    {
-      code: "config-invalid",
-      cause: parsed.error,
-    },
-  );
+      : relocated(await readDocument(path, objectSchema, { name, source: "config" }), path, pathFields);
+  return checkDocument(merge(file, overrides), schema, {
+    name,
+    source: "config",
+    // The overrides have a key for every flag, given or not.
+    advice: ({ isMissing, path: field }) =>
+      isMissing && Object.hasOwn(overrides, field)
+        ? `Give --${field} ${FLAG_VALUES[field] ?? "VALUE"}, or set it in --config FILE.`
+        : undefined,
+  });
 }
+
+const objectSchema = z.record(z.string(), z.unknown(), { error: "it must be a JSON object" });
 
 /** What help calls the values of the flags that give required fields. */
 const FLAG_VALUES: Readonly<Record<string, string>> = { model: "FOLDER", data: "FILE", big: "SPEC" };
@@ -123,19 +116,6 @@ function relocated(config: Json, path: string, fields: Readonly<Record<string, R
     ] as const;
   });
   return Object.fromEntries(moved);
-}
-
-function parseObject(text: string, path: string): Json {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (isObject(parsed)) return parsed;
-  } catch (error) {
-    throw new ConfigError(`training configuration ${path} is not valid JSON: ${errorMessage(error)}.`, {
-      code: "config-invalid",
-      cause: error,
-    });
-  }
-  throw new ConfigError(`training configuration ${path} must be a JSON object.`, { code: "config-invalid" });
 }
 
 const isObject = (value: unknown): value is Json =>

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { z } from "zod";
 
 import { digestOfBytes } from "../../core/digest.ts";
+import { readDocument } from "../../core/document.ts";
 import { DataError } from "../../core/errors.ts";
-import { readTextFile } from "../../core/files.ts";
+import { ifExists } from "../../core/files.ts";
 import { type ByteLevelTokenizer, loadTokenizer, type LoadedTokenizer } from "../../tokenizer/index.ts";
 import { importHuggingFace, type ImportedModel } from "../../train/export/index.ts";
 import type { Weights } from "../../train/model/parameters.ts";
@@ -45,10 +46,8 @@ export async function readPolicyModel(folder: string, spec: TrainerSpec): Promis
       identity: digestOfWeights(imported.weights),
     };
   }
-  const path = join(folder, "config.json");
-  const shape = existsSync(path)
-    ? shapeSchema.parse(JSON.parse(await readTextFile(path)))
-    : { max_position_embeddings: 32_768 };
+  const file = await ifExists(readDocument(join(folder, "config.json"), shapeSchema, { source: "file" }));
+  const shape = file ?? shapeSchema.parse({});
   const tokenizer = await loadTokenizer(folder, shape.vocab_size);
   return {
     loaded: withEnd(tokenizer, folder),

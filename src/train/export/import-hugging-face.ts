@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
+import { readDocument } from "../../core/document.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
-import { readTextFile } from "../../core/files.ts";
 import { decodeSafetensors } from "../../formats/safetensors.ts";
 import { loadTokenizer, type LoadedTokenizer } from "../../tokenizer/tokenizer-json.ts";
 import { parseQwen3Config, type Qwen3Config } from "../model/config.ts";
@@ -75,23 +75,13 @@ export async function importHuggingFace(folder: string): Promise<ImportedModel> 
 }
 
 async function readConfig(path: string): Promise<Qwen3Config> {
-  const text = await readTextFile(path);
-  const invalid = (what: string, cause: unknown) =>
-    new DataError(`${path} is not a model that can be used here: ${what}`, { code: "file-invalid", cause });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw invalid(errorMessage(error), error);
-  }
-  const parsed = configSchema.safeParse(json);
-  if (!parsed.success) {
-    throw invalid(
-      `only dense Qwen3 without extensions is supported.\n${z.prettifyError(parsed.error)}`,
-      parsed.error,
-    );
-  }
-  const config = parsed.data;
+  const name = `model configuration ${path}`;
+  const config = await readDocument(path, configSchema, {
+    name,
+    source: "file",
+    advice: "Only dense Qwen3 without extensions is supported.",
+    maxFaults: 5,
+  });
   try {
     return parseQwen3Config({
       vocabularySize: config.vocab_size,
@@ -107,7 +97,10 @@ async function readConfig(path: string): Promise<Qwen3Config> {
       maxPositions: config.max_position_embeddings,
     });
   } catch (error) {
-    throw invalid(errorMessage(error), error);
+    throw new DataError(`${name} is not a model that can be used here: ${errorMessage(error)}`, {
+      code: "file-invalid",
+      cause: error,
+    });
   }
 }
 

@@ -9,8 +9,9 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-import { ConfigError, DataError, errorMessage } from "../../core/errors.ts";
-import { readTextFile, writeFileAtomic } from "../../core/files.ts";
+import { readDocument, type ReadDocumentOptions } from "../../core/document.ts";
+import { ConfigError, DataError } from "../../core/errors.ts";
+import { writeFileAtomic } from "../../core/files.ts";
 import { textPiece } from "../../core/piece.ts";
 import { TensorRows } from "../../formats/safetensors-rows.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
@@ -21,6 +22,8 @@ const INDEX_FILE = `${WEIGHTS_FILE}.index.json`;
 const EMBEDDING = "model.embed_tokens.weight";
 const OUTPUT = "lm_head.weight";
 const MOST_TOKENIZER_BYTES = 256 * 1024 * 1024;
+
+const MODEL_FILE: ReadDocumentOptions = { source: "file", maxBytes: MOST_TOKENIZER_BYTES };
 
 const addedSchema = z.looseObject({ id: z.int().nonnegative(), content: z.string() });
 const tokenizerSchema = z.looseObject({
@@ -53,8 +56,8 @@ export interface TaggedCopy {
 export async function copyWithTags(from: string, to: string, signal?: AbortSignal): Promise<TaggedCopy> {
   if (existsSync(to))
     throw new ConfigError(`${to} exists: give --out a folder that does not.`, { code: "config-invalid" });
-  const { vocab_size: rows } = await readJson(join(from, "config.json"), shapeSchema);
-  const tokenizer = await readJson(join(from, "tokenizer.json"), tokenizerSchema);
+  const { vocab_size: rows } = await readDocument(join(from, "config.json"), shapeSchema, MODEL_FILE);
+  const tokenizer = await readDocument(join(from, "tokenizer.json"), tokenizerSchema, MODEL_FILE);
   const tags = placeTags(tokenizer, rows, from);
   const partial = `${to}.partial`;
   await rm(partial, { recursive: true, force: true });
@@ -113,7 +116,7 @@ async function writeTokenizer(
   await writeJson(join(folder, "tokenizer.json"), { ...tokenizer, added_tokens: tokens });
   const path = join(folder, "tokenizer_config.json");
   if (!existsSync(path)) return;
-  const config = await readJson(path, tokenizerConfigSchema);
+  const config = await readDocument(path, tokenizerConfigSchema, MODEL_FILE);
   if (config.added_tokens_decoder === undefined) return;
   const decoder = {
     ...config.added_tokens_decoder,
@@ -148,12 +151,13 @@ async function writeRows(from: string, folder: string, added: readonly TaggedTag
 /** Where a matrix lies; undefined where the folder has no weights, or the output shares the embedding. */
 async function fileOf(folder: string, matrix: string): Promise<string | undefined> {
   const index = join(folder, INDEX_FILE);
-  if (existsSync(index)) return (await readJson(index, indexSchema)).weight_map[matrix];
+  if (existsSync(index)) return (await readDocument(index, indexSchema, MODEL_FILE)).weight_map[matrix];
   if (!existsSync(join(folder, WEIGHTS_FILE))) return undefined;
   if (matrix === EMBEDDING) return WEIGHTS_FILE;
-  const { tie_word_embeddings: isTied } = await readJson(
+  const { tie_word_embeddings: isTied } = await readDocument(
     join(folder, "config.json"),
     z.looseObject({ tie_word_embeddings: z.boolean().default(false) }),
+    MODEL_FILE,
   );
   return isTied ? undefined : WEIGHTS_FILE;
 }
@@ -165,18 +169,6 @@ async function requireTags(folder: string, rows: number): Promise<void> {
       throw new DataError(`${folder}: ${tag} is in tokenizer.json, and is no control token there.`, {
         code: "file-invalid",
       });
-}
-
-async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>> {
-  const text = await readTextFile(path, MOST_TOKENIZER_BYTES);
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (error) {
-    throw new DataError(`${path} is not what it should be: ${errorMessage(error).slice(0, 400)}`, {
-      code: "file-invalid",
-      cause: error,
-    });
-  }
 }
 
 const writeJson = (path: string, document: unknown): Promise<void> =>

@@ -59,6 +59,6 @@ describe("BestPolicy", () => {
   it("says what is wrong with a file that is no evaluation", async () => {
     await mkdir(join(run, "best"));
     await writeFile(join(run, "best", "evaluation.json"), "{}");
-    await expect(BestPolicy.open(run)).rejects.toThrow(/evaluation.json is not the evaluation/);
+    await expect(BestPolicy.open(run)).rejects.toThrow(/evaluation.json, field step: it is missing/);
   });
 });

@@ -8,8 +8,8 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-import { DataError, TrainError } from "../../core/errors.ts";
-import { readTextFile, writeFileAtomic } from "../../core/files.ts";
+import { readDocument } from "../../core/document.ts";
+import { ifExists, writeFileAtomic } from "../../core/files.ts";
 
 export interface GrpoEvaluation {
   readonly step: number;
@@ -41,7 +41,13 @@ export class BestPolicy {
     const folder = join(runFolder, BEST_FOLDER);
     // Killed between two renamings: the one before is whole.
     if (!existsSync(folder) && existsSync(replacedOf(folder))) await rename(replacedOf(folder), folder);
-    return new BestPolicy(folder, await readEvaluation(join(folder, EVALUATION_FILE)));
+    const evaluation = await ifExists(
+      readDocument(join(folder, EVALUATION_FILE), evaluationSchema, {
+        source: "training",
+        advice: "It holds the evaluation of the best policy so far: delete its folder.",
+      }),
+    );
+    return new BestPolicy(folder, evaluation);
   }
 
   /** Undefined before the first. */
@@ -66,18 +72,3 @@ export class BestPolicy {
 }
 
 const replacedOf = (folder: string): string => `${folder}.replaced`;
-
-async function readEvaluation(path: string): Promise<GrpoEvaluation | undefined> {
-  try {
-    return evaluationSchema.parse(JSON.parse(await readTextFile(path)));
-  } catch (error) {
-    if (error instanceof DataError && error.code === "file-missing") return undefined;
-    throw new TrainError(
-      `${path} is not the evaluation of a run's best policy. Delete the folder that it is in.`,
-      {
-        code: "train-invalid",
-        cause: error,
-      },
-    );
-  }
-}

@@ -2,8 +2,7 @@
  * A model server that is away for a minute must not cost a night, and what is left of rollouts that lost it must not be trained on or judged by: it
  * is those that did not ask. What failed for the most part is made again a few times, and then the run stops where it can go on.
  */
-import { setTimeout as pause } from "node:timers/promises";
-
+import { sleep } from "../../core/async.ts";
 import { EngineError } from "../../core/errors.ts";
 
 export interface Failures {
@@ -47,6 +46,6 @@ export async function withoutOutage<Made>(
       );
     }
     onNotice?.(`${found}. They are made again in ${seconds} s.`);
-    await pause(seconds * 1000, undefined, signal === undefined ? {} : { signal });
+    await sleep(seconds * 1000, signal);
   }
 }

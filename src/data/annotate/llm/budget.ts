@@ -2,6 +2,7 @@
  * What a run may spend. A request goes only when the most that it can cost still fits; what it really cost is settled when its answer
  * is there. So the limit holds also when many requests are under way.
  */
+import { unlessAborted } from "../../../core/async.ts";
 import type { TokenUsage } from "./chat-client.ts";
 
 export interface Prices {
@@ -69,10 +70,8 @@ export class Budget {
         };
       }
       if (this.#reserved.size === 0) return undefined;
-      await new Promise<void>((resolve) => {
-        this.#wakers.push(resolve);
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      const settled = new Promise<void>((resolve) => this.#wakers.push(resolve));
+      await unlessAborted(settled, signal);
     }
   }
 

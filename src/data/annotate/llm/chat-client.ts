@@ -2,6 +2,7 @@
 import { Agent, request } from "undici";
 import { z } from "zod";
 
+import { linkWithLimit } from "../../../core/async.ts";
 import { explainFault } from "../../../core/connection-faults.ts";
 import { errorMessage } from "../../../core/errors.ts";
 import { BodyTooLargeError, messageInBody, readBody, retryAfterMs } from "../../../core/http-body.ts";
@@ -85,7 +86,7 @@ export class ChatClient implements AsyncDisposable {
   /** @throws the reason of `signal` when that aborts; nothing else. */
   async ask(question: ChatQuestion, signal: AbortSignal): Promise<ChatOutcome> {
     const { url, model, key, timeoutMs } = this.#endpoint;
-    const timer = AbortSignal.timeout(timeoutMs);
+    const link = linkWithLimit(timeoutMs, () => new Error("timeout"), signal);
     try {
       const answer = await request(addressOf(url, { at: "api", path: "/chat/completions" }), {
         dispatcher: this.#agent,
@@ -105,7 +106,7 @@ export class ChatClient implements AsyncDisposable {
             ? { response_format: { type: "json_schema", json_schema: ANSWER_SCHEMA } }
             : {}),
         }),
-        signal: AbortSignal.any([signal, timer]),
+        signal: link.signal,
       });
       const text = (await readBody(answer.body, MOST_ANSWER_BYTES, url)).toString("utf8");
       const said = key?.removeFrom(text) ?? text;
@@ -114,13 +115,15 @@ export class ChatClient implements AsyncDisposable {
         : readRefusal(answer.statusCode, said, answer.headers["retry-after"]);
     } catch (error) {
       signal.throwIfAborted();
-      const timedOut = timer.aborted;
+      const timedOut = link.signal.aborted;
       return {
         status: "unavailable",
         kind: timedOut ? "timeout" : error instanceof BodyTooLargeError ? "malformed" : "connection",
         reason: timedOut ? `no whole answer within ${timeoutMs / 1000} s` : explainFault(error),
         retryAfterMs: undefined,
       };
+    } finally {
+      link.release();
     }
   }
 

@@ -5,9 +5,9 @@
 import type { Rng } from "../../../core/rng.ts";
 import { type Budget, type Reservation } from "./budget.ts";
 import type { ChatClient, ChatOutcome, ChatQuestion, TokenUsage } from "./chat-client.ts";
-import type { Pacer } from "./pacer.ts";
+import { type Pacer, type Sleep } from "./pacer.ts";
 import type { AnswerFormat } from "./prompt.ts";
-import { interruptible, type Sleep } from "./sleep.ts";
+import { sleep } from "../../../core/async.ts";
 
 export interface ChatOptions {
   readonly client: Pick<ChatClient, "ask">;
@@ -99,7 +99,7 @@ export class Chat {
   }
 
   async #askRepeatedly(question: Question, format: AnswerFormat, signals: AskSignals): Promise<AskOutcome> {
-    const { client, pacer, budget, rng, tries, sleep = interruptible } = this.#options;
+    const { client, pacer, budget, rng, tries, sleep: sleepFor = sleep } = this.#options;
     const messages = question.messages(format);
     const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
     const most = {
@@ -131,7 +131,7 @@ export class Chat {
       // Between half and all of it: those that failed together do not come back together.
       const waitMs = Math.max(outcome.retryAfterMs ?? 0, grown * (0.5 + rng.next() / 2));
       if (outcome.retryAfterMs !== undefined) pacer.pause(outcome.retryAfterMs);
-      await sleep(waitMs, signals.stop);
+      await sleepFor(waitMs, signals.stop);
     }
   }
 

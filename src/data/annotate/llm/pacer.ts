@@ -1,6 +1,9 @@
 /** When the next request may go: so many a minute, and not before a server's Retry-After is over. */
+import { sleep } from "../../../core/async.ts";
 import type { Clock } from "../../../core/clock.ts";
-import { interruptible, type Sleep } from "./sleep.ts";
+
+/** Injected, so that tests need not wait. @throws the signal's reason when that is aborted first. */
+export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
 export class Pacer {
   readonly #intervalMs: number;
@@ -9,10 +12,10 @@ export class Pacer {
   #nextMs = 0;
 
   /** @param requestsPerMinute Evenly spaced; undefined: no limit. */
-  constructor(requestsPerMinute: number | undefined, clock: Clock, sleep: Sleep = interruptible) {
+  constructor(requestsPerMinute: number | undefined, clock: Clock, sleeping: Sleep = sleep) {
     this.#intervalMs = requestsPerMinute === undefined ? 0 : 60_000 / requestsPerMinute;
     this.#clock = clock;
-    this.#sleep = sleep;
+    this.#sleep = sleeping;
   }
 
   /** Waits for a turn. @throws the signal's reason when that aborts first. */

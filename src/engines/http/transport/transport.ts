@@ -1,6 +1,7 @@
 /** Requests to one server over kept-alive connections (undici). Bounded in time and size; leaving a stream closes its connection. */
 import { Agent, type Dispatcher, request } from "undici";
 
+import { linkWithLimit } from "../../../core/async.ts";
 import { errorMessage, WireError } from "../../../core/errors.ts";
 import { readBody, readErrorBody } from "../../../core/http-body.ts";
 import type { Secret } from "./credentials.ts";
@@ -53,13 +54,9 @@ export class Transport {
   /** @param timeoutMs Until the whole answer is there. */
   async json(base: string, wire: WireRequest, signal?: AbortSignal, timeoutMs?: number): Promise<unknown> {
     const limit = timeoutMs ?? this.#options.timeoutMs;
-    const timer = new AbortController();
-    const clock = setTimeout(() => timer.abort(timeoutError(base, limit)), limit);
-    const follow = () => timer.abort(signal?.reason);
-    signal?.addEventListener("abort", follow, { once: true });
-    if (signal?.aborted === true) follow();
+    const link = linkWithLimit(limit, () => timeoutError(base, limit), signal);
     try {
-      const { body } = await this.#send(base, wire, timer.signal);
+      const { body } = await this.#send(base, wire, link.signal);
       const text = (await readBody(body, MOST_ANSWER_BYTES, base)).toString("utf8");
       try {
         return JSON.parse(text);
@@ -70,10 +67,9 @@ export class Transport {
         });
       }
     } catch (error) {
-      throw errorOfTransport(base, timer.signal.aborted ? timer.signal.reason : error);
+      throw errorOfTransport(base, link.signal.aborted ? link.signal.reason : error);
     } finally {
-      clearTimeout(clock);
-      signal?.removeEventListener("abort", follow);
+      link.release();
     }
   }
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
+import { readDocument } from "../../../core/document.ts";
 import { DataError } from "../../../core/errors.ts";
-import { readTextFile } from "../../../core/files.ts";
 import { decodeSafetensors } from "../../../formats/safetensors.ts";
 import type { Weights } from "../../model/parameters.ts";
 
@@ -23,11 +23,10 @@ const configSchema = z.object({
 /** @param folder With the two files of an adapter. @throws DataError when it is not for these weights. */
 export async function mergeAdapters(folder: string, base: Weights): Promise<Weights> {
   const path = join(folder, ADAPTER_FILE);
-  const config = configSchema.safeParse(JSON.parse(await readTextFile(join(folder, ADAPTER_CONFIG))));
+  const config = await readDocument(join(folder, ADAPTER_CONFIG), configSchema, { source: "file" });
   const invalid = (what: string) =>
     new DataError(`the adapters in ${path} do not fit the model: ${what}.`, { code: "data-invalid" });
-  if (!config.success) throw invalid(`${ADAPTER_CONFIG}: ${z.prettifyError(config.error)}`);
-  const scale = config.data.lora_alpha / config.data.r;
+  const scale = config.lora_alpha / config.r;
   const { tensors } = decodeSafetensors(await readFile(path), path);
   const merged = new Map(base);
   for (const [name, down] of tensors) {

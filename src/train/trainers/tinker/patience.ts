@@ -1,6 +1,5 @@
 /** Asking again what may work later, with pauses that grow and vary, as long as patience lasts; and saying so meanwhile. */
-import { setTimeout as pause } from "node:timers/promises";
-
+import { linkSignals, sleep } from "../../../core/async.ts";
 import type { Clock } from "../../../core/clock.ts";
 import { TrainError } from "../../../core/errors.ts";
 import type { Rng } from "../../../core/rng.ts";
@@ -77,14 +76,16 @@ export class Patience {
   }
 
   async #pause(waitMs: number): Promise<void> {
-    const signal = AbortSignal.any([...this.#options.signals]);
+    const link = linkSignals(...this.#options.signals);
     try {
-      await pause(waitMs, undefined, { signal });
+      await sleep(waitMs, link.signal);
     } catch {
       throw new TrainError(
         `stopped while the trainer server at ${this.#options.name} was away; the same command goes on from the last checkpoint.`,
-        { code: "aborted", cause: signal.reason },
+        { code: "aborted", cause: link.signal.reason },
       );
+    } finally {
+      link.release();
     }
   }
 

@@ -1,4 +1,8 @@
-/** A sequence on a trainer server: nothing is kept there between requests, so what was read is a count here. */
+/**
+ * A sequence on a trainer server: nothing is kept there between requests, so what was read is a count here. The server continues with what it
+ * was asked after an abort; nobody waits for it.
+ */
+import { unlessAborted } from "../../../../core/async.ts";
 import { EngineError } from "../../../../core/errors.ts";
 import { type TokenId, tokenId } from "../../../../core/ids.ts";
 import { hash32 } from "../../../../core/rng.ts";
@@ -58,9 +62,9 @@ export class SamplingBackend implements TokenBackend {
       sample: (ids, most) => this.#sample(ids, most, request, signal),
       biased: async (ids, forbidden) => {
         this.calls++;
-        return await this.#unlessAborted(
-          signal,
+        return await unlessAborted(
           drawBiased(this.#source, ids, request, forbidden, seedOf(request, ids)),
+          signal,
         );
       },
       reached: (length) => {
@@ -78,7 +82,7 @@ export class SamplingBackend implements TokenBackend {
     const isAsked = request.watch.length > 0 || request.tokenLogprobs;
     if (isAsked) this.calls++;
     const scores = isAsked
-      ? await this.#unlessAborted(signal, scoreTargets(this.#source, ids, from, request, SOME_OTHER_TOKEN))
+      ? await unlessAborted(scoreTargets(this.#source, ids, from, request, SOME_OTHER_TOKEN), signal)
       : ids.slice(from).map(() => ({ argmax: SOME_OTHER_TOKEN, watchLogprobs: [] }));
     this.#length = ids.length;
     return scores;
@@ -102,8 +106,7 @@ export class SamplingBackend implements TokenBackend {
   ): Promise<readonly DrawnToken[]> {
     this.calls++;
     const stops = new Set([...request.stops, ...this.#limits.turnEnds]);
-    const [sequence] = await this.#unlessAborted(
-      signal,
+    const [sequence] = await unlessAborted(
       this.#source.sample({
         prompt: ids,
         maxTokens: requestLength(most, this.#limits.contextSize - ids.length),
@@ -113,6 +116,7 @@ export class SamplingBackend implements TokenBackend {
         seed: seedOf(request, ids),
         stops: [...stops],
       }),
+      signal,
     );
     const tokens = sequence?.tokens ?? [];
     const last = tokens.at(-1);
@@ -128,23 +132,6 @@ export class SamplingBackend implements TokenBackend {
       const logprob = sequence?.logprobs?.[index];
       return { id: tokenId(id), ...(logprob === undefined ? {} : { logprob }) };
     });
-  }
-
-  /** The server goes on with what it was asked; nobody waits for it. */
-  async #unlessAborted<Result>(signal: AbortSignal | undefined, work: Promise<Result>): Promise<Result> {
-    if (signal === undefined) return await work;
-    signal.throwIfAborted();
-    let stop = (): void => {};
-    const aborted = new Promise<never>((_, reject) => {
-      stop = () => reject(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
-      signal.addEventListener("abort", stop, { once: true });
-    });
-    try {
-      return await Promise.race([work, aborted]);
-    } finally {
-      signal.removeEventListener("abort", stop);
-      work.catch(() => undefined);
-    }
   }
 }
 

@@ -1,8 +1,11 @@
-/** What is wrong in a configuration, for people: zod's issues with the fields that there are, and with what is missing called missing. */
+/**
+ * Explains in plain words why a value does not fit its schema. It is for people: an unknown field is listed with the known ones, and a
+ * field that is absent is called missing.
+ */
 import { z } from "zod";
 
-export interface ConfigFault {
-  /** The place, with dots; empty for the whole. */
+export interface SchemaFault {
+  /** The field, with dots: `dial.bias`. Empty for the whole value. */
   readonly path: string;
   /** What is wrong there, without a full stop. */
   readonly text: string;
@@ -10,15 +13,15 @@ export interface ConfigFault {
 }
 
 /**
- * Fields that are not known come first: a field that is missing is often one of these, misspelt.
- * @param noun What a field is called, e.g. `option`.
+ * Lists what is wrong, unknown fields first: a field that seems missing is often one of them, misspelt.
+ * @param noun The word for a field, e.g. `option`.
  */
-export function configFaults(
+export function schemaFaults(
   error: z.ZodError,
   schema: z.ZodType,
   value: unknown,
   noun = "field",
-): readonly ConfigFault[] {
+): readonly SchemaFault[] {
   const issues = error.issues.map((issue) => innermost(issue));
   const isUnknown = ({ issue }: Placed): boolean => issue.code === "unrecognized_keys";
   const ordered = [...issues.filter(isUnknown), ...issues.filter((placed) => !isUnknown(placed))];
@@ -34,11 +37,15 @@ export function configFaults(
   });
 }
 
-/** `, field a.b: text` or `: text`, behind the name of what holds the fields. */
-export const faultText = ({ path, text }: Pick<ConfigFault, "path" | "text">, noun = "field"): string =>
-  `${path === "" ? "" : `, ${noun} ${path}`}: ${text}`;
+/** `field a.b: text`, or only the text where the whole value is wrong. */
+export const faultText = ({ path, text }: Pick<SchemaFault, "path" | "text">): string =>
+  path === "" ? text : `field ${path}: ${text}`;
 
-/** What zod calls a value that is not there. */
+/** The first fault in words, without a full stop: for readers that report a bad row and read on. */
+export const firstFault = (error: z.ZodError, schema: z.ZodType, value: unknown): string =>
+  faultText(schemaFaults(error, schema, value)[0] ?? { path: "", text: "invalid" });
+
+/** zod's codes for a value that is absent. */
 const ABSENT: ReadonlySet<string> = new Set(["invalid_type", "invalid_value", "invalid_union"]);
 
 interface Placed {
@@ -46,13 +53,13 @@ interface Placed {
   readonly path: readonly PropertyKey[];
 }
 
-/** zod says "invalid" of a key and of a union; what is wrong with it lies below. */
+/** Finds the issue that explains: for a key or a union zod says only "invalid", and keeps the reason inside. */
 function innermost(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): Placed {
   const path = [...above, ...issue.path];
   if (issue.code === "invalid_key" && issue.issues[0] !== undefined) {
     return { issue: { ...issue.issues[0], path: [] }, path };
   }
-  // Of a union's branches, the one that has the right type and a fault within; what it does not know before what it lacks.
+  // The branch of the union that has the right type and a fault inside. An unknown field says more than a missing one.
   const within =
     issue.code === "invalid_union"
       ? issue.errors
