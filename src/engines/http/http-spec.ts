@@ -4,6 +4,8 @@ import { z } from "zod";
 import { ConfigError } from "../../core/errors.ts";
 import { ANY_SERVER, SERVER_KINDS } from "./servers/index.ts";
 
+/** The values of `dialect`, for help texts. */
+export const DIALECTS = SERVER_KINDS.map(({ name }) => name).join("|");
 const isKind = (name: string): boolean => SERVER_KINDS.some((kind) => kind.name === name);
 const KNOWN_KINDS = SERVER_KINDS.map(({ name, title }) => `${name} (${title})`).join(", ");
 

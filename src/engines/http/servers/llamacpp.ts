@@ -61,7 +61,6 @@ const FINAL_FIELDS = [
 const PROBE_FIELDS = ["index", "completion_probabilities", "id_slot"];
 
 class LlamaCppDialect implements Dialect {
-  readonly name = "llamacpp";
   readonly format = "server-sent-events";
   readonly logitBias = true;
   readonly logprobs = true;

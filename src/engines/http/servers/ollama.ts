@@ -22,7 +22,6 @@ const NEUTRAL_OPTIONS = {
 const MOST_TOP = 20;
 
 class OllamaDialect implements Dialect {
-  readonly name = "ollama";
   readonly format = "json-lines";
   readonly logitBias = false;
   readonly logprobs = true;

@@ -37,7 +37,6 @@ export const completionsRoutes = (extensions: CompletionsExtensions = {}): Route
 const MOST_TOP = 5;
 
 class OpenAiDialect implements Dialect {
-  readonly name = "openai";
   readonly format = "server-sent-events";
   readonly logitBias: boolean;
   readonly logprobs = true;

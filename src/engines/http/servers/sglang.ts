@@ -41,7 +41,6 @@ const NEUTRAL_SAMPLING = {
 } as const;
 
 class SglangDialect implements Dialect {
-  readonly name = "sglang";
   readonly format = "server-sent-events";
   readonly logitBias = true;
   /** They are those after bias and temperature. */

@@ -41,7 +41,6 @@ const NEUTRAL_FIELDS = {
 } as const;
 
 class VllmDialect implements Dialect {
-  readonly name = "vllm";
   readonly format = "server-sent-events";
   readonly logitBias = true;
   readonly logprobs = true;
