@@ -13,11 +13,11 @@ import { writeFileAtomic } from "../src/core/files.ts";
 import { toJsonLines } from "../src/core/json-lines.ts";
 import { readProvenance } from "../src/core/provenance.ts";
 import { createRng } from "../src/core/rng.ts";
-import { MICRO_PAIR } from "../src/decode/pair-config.ts";
-import { evaluate } from "../src/eval/evaluate.ts";
-import { parseArms } from "../src/eval/arms.ts";
+import { MICRO_PAIR } from "../src/decode/pair/pair-config.ts";
+import { evaluate } from "../src/eval/run/evaluate.ts";
+import { parseArms } from "../src/eval/arms/arms.ts";
 import { compareArms } from "../src/eval/statistics/comparison.ts";
-import { taskByName } from "../src/eval/tasks/index.ts";
+import { microTask } from "../src/eval/tasks/micro.ts";
 import type { TraceRow } from "../src/formats/trace-row.ts";
 import { sft, sftConfigSchema } from "../src/recipes/supervised/index.ts";
 import { annotateMicroTraces, type MicroAnnotations } from "./annotation-quality/annotations.ts";
@@ -132,7 +132,7 @@ async function solved(name: string, small: string) {
   const { rows, summary } = await evaluate(
     {
       pair: { ...MICRO_PAIR, small, big: BIG },
-      task: taskByName("micro"),
+      task: microTask,
       arms: parseArms("learned"),
       problems,
       samples: 1,

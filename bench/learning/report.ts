@@ -1,6 +1,7 @@
 /** Figures over seeds: each problem once a seed, intervals clustered by problem. */
 import { createRng } from "../../src/core/rng.ts";
-import { accuracyOf, type Interval, type OutcomesPS } from "../../src/eval/statistics/accuracy.ts";
+import type { Interval } from "../../src/core/statistics.ts";
+import { accuracyOf, type OutcomesPS } from "../../src/eval/statistics/accuracy.ts";
 import { compareArms } from "../../src/eval/statistics/comparison.ts";
 import type { ArmOutcome, SeedFigures } from "./evaluate.ts";
 

@@ -4,7 +4,6 @@
  */
 import { z } from "zod";
 
-import { ratesSchema } from "./cost/prices.ts";
 import { engineWorkSchema } from "./row.ts";
 
 const intervalSchema = z.tuple([z.number(), z.number()]).readonly();
@@ -124,6 +123,28 @@ const modelSizeSchema = z.object({
   source: z.enum(["file", "given"]),
 });
 
+const dollarsPerMillion = z.number().nonnegative().finite();
+
+const modelPriceSchema = z
+  .object({
+    /** Dollars for a million tokens that the model reads for the first time. */
+    prompt: dollarsPerMillion,
+    /** For a million tokens that a server has read already and is sent again. Default: the price of the prompt, no discount. */
+    cachedPrompt: dollarsPerMillion.optional(),
+    /** For a million tokens that it draws. */
+    completion: dollarsPerMillion,
+  })
+  .strict();
+
+export const ratesSchema = z
+  .object({
+    /** By author, `small` or `big`, or by the spec of a model, which counts first. */
+    models: z.record(z.string(), modelPriceSchema).optional(),
+    /** Of a floating-point operation on the user's machine. */
+    joulesPerFlop: z.number().positive().finite().optional(),
+  })
+  .strict();
+
 export const summarySchema = z.object({
   task: z.object({ name: z.string(), version: z.string(), problems: z.number() }),
   arms: z.array(armSummarySchema),
@@ -159,6 +180,8 @@ export const summarySchema = z.object({
   }),
 });
 
+export type ModelPrice = z.infer<typeof modelPriceSchema>;
+export type Rates = z.infer<typeof ratesSchema>;
 export type ArmCost = z.infer<typeof costSchema>;
 export type ArmCompute = z.infer<typeof computeSchema>;
 export type ArmSummary = z.infer<typeof armSummarySchema>;

@@ -1,6 +1,6 @@
 /** From timings to a profile: speeds with intervals, and what calls cost whatever their tokens. */
 import type { Rng } from "../core/rng.ts";
-import { mean } from "../eval/statistics/accuracy.ts";
+import { mean } from "../core/statistics.ts";
 import { estimate, type Line, lineThrough, type Timing } from "./estimates.ts";
 import type { Measurement, Visit } from "./measure.ts";
 import type { EngineProfileInput } from "./profile.ts";

@@ -1,6 +1,6 @@
 /** Estimates with intervals from repeated timings. The unit of resampling is the round: what was timed together shares its disturbances. */
 import type { Rng } from "../core/rng.ts";
-import { type Interval, quantile } from "../eval/statistics/accuracy.ts";
+import { type Interval, quantile } from "../core/statistics.ts";
 
 export interface Estimate {
   readonly value: number;

@@ -1,5 +1,5 @@
 /** Traces under every mode, added up by arm, and against what was measured where the recording says. */
-import { mean, quantile } from "../eval/statistics/accuracy.ts";
+import { mean, quantile } from "../core/statistics.ts";
 import type { Mode } from "./modes.ts";
 import type { EngineProfile } from "./profile.ts";
 import type { DecoderTiming, PairCosts, Simulation } from "./simulate-decoder.ts";

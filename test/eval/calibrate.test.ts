@@ -6,9 +6,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../src/core/clock.ts";
-import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
-import { calibrate, type CalibrationHooks, type CalibrationResult } from "../../src/eval/calibrate.ts";
-import { taskByName } from "../../src/eval/tasks/index.ts";
+import { MICRO_PAIR } from "../../src/decode/pair/pair-config.ts";
+import {
+  calibrate,
+  type CalibrationHooks,
+  type CalibrationResult,
+} from "../../src/eval/calibrate/calibrate.ts";
+import { microTask } from "../../src/eval/tasks/micro.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-calibrate-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -19,7 +23,7 @@ function run(name: string, hooks: Partial<CalibrationHooks> = {}): Promise<Calib
   return calibrate(
     {
       pair: MICRO_PAIR,
-      task: taskByName("micro"),
+      task: microTask,
       problems: PROBLEMS,
       seed: 3,
       concurrency: 5,

@@ -5,10 +5,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createRng } from "../../dist/core/rng.js";
-import { parseArms } from "../../dist/eval/arms.js";
-import { Journal } from "../../dist/eval/journal.js";
+import { parseArms } from "../../dist/eval/arms/arms.js";
+import { Journal } from "../../dist/eval/run/journal.js";
 import { rowsDigest } from "../../dist/eval/row.js";
-import { runEvaluation } from "../../dist/eval/runner.js";
+import { runEvaluation } from "../../dist/eval/run/runner.js";
 import { microTask } from "../../dist/eval/tasks/micro.js";
 
 const [folder, concurrency, hangAt] = process.argv.slice(2);

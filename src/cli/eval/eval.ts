@@ -5,14 +5,14 @@ import { join } from "node:path";
 import type { Command } from "commander";
 
 import { ConfigError, EngineError } from "../../core/errors.ts";
-import { expandArms } from "../../eval/all-arms.ts";
-import { ARM_HELP, DEFAULT_ARMS, parseArms, policyNameOf } from "../../eval/arms.ts";
+import { expandArms } from "../../eval/arms/all-arms.ts";
+import { ARM_HELP, DEFAULT_ARMS, parseArms, policyNameOf } from "../../eval/arms/arms.ts";
 import { parseParameters } from "../../eval/cost/model-size.ts";
 import { loadRates } from "../../eval/cost/prices.ts";
-import { evaluate, type EvaluationSettings } from "../../eval/evaluate.ts";
-import { PARTIAL_ROWS_FILE } from "../../eval/journal.ts";
-import type { EvaluationSummary } from "../../eval/summary.ts";
-import { TASK_HELP } from "../../eval/tasks/help.ts";
+import { evaluate, type EvaluationSettings } from "../../eval/run/evaluate.ts";
+import { PARTIAL_ROWS_FILE } from "../../eval/run/journal.ts";
+import type { EvaluationSummary } from "../../eval/summary-schema.ts";
+import { TASKS } from "../../eval/tasks/index.ts";
 import { evaluationReport } from "./summary-text.ts";
 import {
   addPairFlags,
@@ -197,7 +197,7 @@ const noteOf = (right: ReadonlyMap<string, { readonly right: number; readonly al
 
 const HELP = `
 Tasks:
-${TASK_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}
+${TASKS.map(({ name, description }) => `  ${name.padEnd(14)} ${description}`).join("\n")}
 Without a file a benchmark is read from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN), save gpqa-diamond, which needs one. A file has a line {"problem", "answer"} for each problem.
 
 Arms:

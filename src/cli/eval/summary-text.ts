@@ -1,5 +1,5 @@
 /** An evaluation for people: a table of the arms, and what the comparison says. */
-import type { ArmComparison, ArmSummary, EvaluationSummary } from "../../eval/summary.ts";
+import type { ArmComparison, ArmSummary, EvaluationSummary } from "../../eval/summary-schema.ts";
 import { dollars, finePercent, operations } from "../../core/figures.ts";
 import { type Column, count, duration, percent, points, pValueText, renderTable } from "../support/table.ts";
 import { type Paint, printableLine } from "../support/terminal.ts";

@@ -4,7 +4,7 @@ import { hubAccessFrom } from "../../data/hub/access.ts";
 import { bytesOf } from "../../data/readers/data-file.ts";
 import { jsonLineRecords } from "../../data/readers/json-lines.ts";
 import { parquetRecords } from "../../data/readers/parquet.ts";
-import type { FetchRows } from "../../eval/tasks/rows.ts";
+import type { FetchRows } from "../../eval/tasks/problems.ts";
 import type { Terminal } from "./terminal.ts";
 
 const COLUMNS: ReadonlySet<string> = new Set(["id", "problem", "question", "Problem", "answer", "Answer"]);

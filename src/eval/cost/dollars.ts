@@ -3,10 +3,11 @@
  * draws beyond the place where the other takes the pen back, and a server without memory is sent the whole context each time.
  */
 import type { Rng } from "../../core/rng.ts";
+import { mean } from "../../core/statistics.ts";
 import type { EngineWorkCounts, RowFigures } from "../row.ts";
-import { bootstrapMean, mean } from "../statistics/accuracy.ts";
-import type { ArmCost } from "../summary-schema.ts";
-import type { ArmPrices, ModelPrice } from "./prices.ts";
+import { bootstrapMean } from "../statistics/accuracy.ts";
+import type { ArmCost, ModelPrice } from "../summary-schema.ts";
+import type { ArmPrices } from "./prices.ts";
 
 type Dollars = ArmCost["small"];
 

@@ -1,34 +1,8 @@
 /** Prices and energy, as the user states them: nothing here is a default, since no figure would be true for everybody. */
-import { z } from "zod";
-
 import { checkDocument } from "../../core/document.ts";
 import { ConfigError, errorMessage } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
-
-const dollarsPerMillion = z.number().nonnegative().finite();
-
-const modelPriceSchema = z
-  .object({
-    /** Dollars for a million tokens that the model reads for the first time. */
-    prompt: dollarsPerMillion,
-    /** For a million tokens that a server has read already and is sent again. Default: the price of the prompt, no discount. */
-    cachedPrompt: dollarsPerMillion.optional(),
-    /** For a million tokens that it draws. */
-    completion: dollarsPerMillion,
-  })
-  .strict();
-
-export const ratesSchema = z
-  .object({
-    /** By author, `small` or `big`, or by the spec of a model, which counts first. */
-    models: z.record(z.string(), modelPriceSchema).optional(),
-    /** Of a floating-point operation on the user's machine. */
-    joulesPerFlop: z.number().positive().finite().optional(),
-  })
-  .strict();
-
-export type ModelPrice = z.infer<typeof modelPriceSchema>;
-export type Rates = z.infer<typeof ratesSchema>;
+import { type ModelPrice, type Rates, ratesSchema } from "../summary-schema.ts";
 
 /** The specs of the models of an evaluation; `big` is absent where no arm uses it. */
 export interface PricedModels {

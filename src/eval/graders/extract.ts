@@ -1,5 +1,5 @@
 /** Which words of a text are its answer. The text is what was generated: a prompt, and a box in it, is never looked at. */
-import { boxAt } from "../boxed.ts";
+import { boxAt } from "./boxed.ts";
 
 /** Boxes, from the last one back, that are looked at. */
 const MAX_BOXES = 50;

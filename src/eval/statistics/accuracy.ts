@@ -3,9 +3,7 @@
  * not independent, so problems are what is resampled.
  */
 import type { Rng } from "../../core/rng.ts";
-
-/** Lower and upper end. */
-export type Interval = readonly [low: number, high: number];
+import { type Interval, mean, quantile } from "../../core/statistics.ts";
 
 /** Whether each sample is right: one row a problem, one column a sample. */
 export type OutcomesPS = readonly (readonly boolean[])[];
@@ -80,20 +78,6 @@ export function bootstrapRatio(partsP: readonly (readonly [number, number])[], r
   ratios.sort();
   const sum = (index: 0 | 1): number => partsP.reduce((total, parts) => total + parts[index], 0);
   return { value: ratio(sum(0), sum(1)), ci95: [quantile(ratios, 0.025), quantile(ratios, 0.975)] };
-}
-
-/** Linear interpolation between order statistics (type 7). `sorted` ascends and is not empty. */
-export function quantile(sorted: ArrayLike<number>, probability: number): number {
-  const position = (sorted.length - 1) * probability;
-  const below = Math.floor(position);
-  const low = sorted[below] ?? Number.NaN;
-  const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? Number.NaN;
-  return low + (high - low) * (position - below);
-}
-
-export function mean(values: readonly number[]): number {
-  if (values.length === 0) throw new RangeError("mean: no values");
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 export function shareRight(samples: readonly boolean[]): number {

@@ -1,13 +1,7 @@
 /** The difference between two arms on the same problems, paired by problem. */
 import type { Rng } from "../../core/rng.ts";
-import {
-  bootstrapMean,
-  type Interval,
-  mean,
-  type OutcomesPS,
-  shareRight,
-  wilsonInterval,
-} from "./accuracy.ts";
+import { type Interval, mean } from "../../core/statistics.ts";
+import { bootstrapMean, type OutcomesPS, shareRight, wilsonInterval } from "./accuracy.ts";
 
 export interface Comparison {
   /** Accuracy of the first arm minus that of the second. */

@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 
 import { ConfigError } from "../../core/errors.ts";
-import { TASK_HELP } from "../../eval/tasks/help.ts";
+import { TASKS } from "../../eval/tasks/index.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
 import { REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
 import { loadTrainingConfig } from "../supervised/config.ts";
@@ -77,7 +77,7 @@ export function withRewardFlags(reward: unknown, { reward: name, budget }: Rewar
 const nameOf = (reward: unknown): unknown =>
   typeof reward === "object" && reward !== null && "name" in reward ? reward.name : reward;
 
-const TASK_NAMES: ReadonlySet<string> = new Set(TASK_HELP.map(([name]) => name));
+const TASK_NAMES: ReadonlySet<string> = new Set(TASKS.map(({ name }) => name));
 
 /** The file in a task's spec, as seen from the configuration. */
 function relocateTask(spec: string, configPath: string): string {

@@ -5,9 +5,9 @@
 import { ConfigError, DataError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";
-import type { PairPrompt } from "../../decode/pair.ts";
-import type { Task, TaskProblem } from "../../eval/task.ts";
-import type { FetchRows } from "../../eval/tasks/rows.ts";
+import type { PairPrompt } from "../../decode/pair/pair.ts";
+import type { Task, TaskProblem } from "../../eval/tasks/task.ts";
+import type { FetchRows } from "../../eval/tasks/problems.ts";
 import type { ChatMessage } from "../../tokenizer/chat-template.ts";
 import type { RolloutProblem } from "../../train/grpo/rollout.ts";
 import type { ReinforceConfig } from "./config.ts";

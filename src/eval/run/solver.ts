@@ -1,0 +1,130 @@
+/** Solves samples with a pair of models, through the same decoder that serves chats. */
+import { ConfigError } from "../../core/errors.ts";
+import {
+  always,
+  type DialInput,
+  collect,
+  learned,
+  never,
+  type Policy,
+  random,
+  self,
+  SplitDecoder,
+  type SplitOptionsInput,
+  type SplitRequest,
+} from "../../decode/index.ts";
+import type { Pair } from "../../decode/pair/pair.ts";
+import { type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
+import type { ArmPolicy } from "../arms/arms.ts";
+import type { SampleOutcome, SampleRequest, SolveSample } from "./runner.ts";
+import type { Task, TaskProblem } from "../tasks/task.ts";
+
+export interface SolverOptions {
+  readonly task: Task;
+  /** The tuned small model with the big one. */
+  readonly tuned: Pair;
+  /** The small model before tuning, alone; needed by arms on the checkpoint `base`. */
+  readonly base?: Pair;
+  readonly maxTokens: number;
+  readonly sampling: { readonly temperature: number; readonly topP?: number | undefined };
+  readonly dial: DialInput;
+  readonly options: SplitOptionsInput;
+  /** Tokens in a row by one author in random arms. */
+  readonly randomChunk: number;
+}
+
+/** Rejects on what every sample would fail of (ConfigError); any other failure is in the outcome. */
+export function createSolver(solver: SolverOptions): SolveSample {
+  const decoders = { tuned: new SplitDecoder(solver.tuned) };
+  const baseDecoder = solver.base === undefined ? undefined : new SplitDecoder(solver.base);
+  return async (request, signal) => {
+    const onBase = request.arm.checkpoint === "base";
+    const pair = onBase ? solver.base : solver.tuned;
+    const decoder = onBase ? baseDecoder : decoders.tuned;
+    if (pair === undefined || decoder === undefined) {
+      throw new ConfigError(
+        `arm ${request.arm.name} needs the small model before tuning: give --small-base SPEC, name it as "smallBase" in the pair file, or leave the arm out of --arms.`,
+        { code: "config-invalid" },
+      );
+    }
+    const policy = policyOf(request.arm.policy, pair.config, request.share, solver.randomChunk);
+    return solveOnce(solver, pair, decoder, policy, request, signal);
+  };
+}
+
+async function solveOnce(
+  { task, maxTokens, sampling: { temperature, topP }, dial, options }: SolverOptions,
+  pair: Pair,
+  decoder: SplitDecoder,
+  policy: Policy,
+  { problem, seed }: SampleRequest,
+  signal: AbortSignal,
+): Promise<SampleOutcome> {
+  const result = await collect(
+    decoder.decode({
+      ...promptFor(task, pair, problem, policy),
+      policy,
+      limits: { maxTokens },
+      sampling: { temperature, seed, ...(topP === undefined ? {} : { topP }) },
+      dial,
+      options,
+      signal,
+    }),
+  );
+  const { promptTokens, smallTokens, bigTokens, tagTokens, discardedTokens, switches, offloadShare } =
+    result.usage;
+  const { message, degraded, timing } = result;
+  return {
+    text: result.text,
+    segments: result.segments.map(({ author, text, tokens, reason }) => ({ author, text, tokens, reason })),
+    usage: { promptTokens, smallTokens, bigTokens, tagTokens, discardedTokens, switches, offloadShare },
+    work: result.usage.work,
+    handoffsMs: timing.handoffsMs,
+    ...(timing.firstTokenMs === undefined ? {} : { firstTokenMs: timing.firstTokenMs }),
+    finishReason: result.finishReason,
+    ...(degraded.length === 0 ? {} : { degraded: degraded.join("; ") }),
+    ...(result.finishReason === "error" ? { error: message ?? "failed without a message" } : {}),
+  };
+}
+
+/** Where the small model chooses (learned, self, call-n) it reads the task's hint about tags; the big one reads the problem without it. */
+function promptFor(
+  task: Task,
+  pair: Pair,
+  problem: TaskProblem,
+  policy: Policy,
+): Pick<SplitRequest, "prompt" | "promptForBig"> {
+  const plain = pair.render(task.messages(problem));
+  const hinted =
+    policy.name === "learned" || policy.name === "self" || policy.name === "call-n"
+      ? task.hintedMessages?.(problem)
+      : undefined;
+  if (hinted === undefined) return plain;
+  return { prompt: pair.render(hinted).prompt, promptForBig: plain.promptForBig ?? plain.prompt };
+}
+
+/** The decoder's policy for an arm of this pair; `share` and `chunk` are for random ones. */
+export function policyOf(
+  policy: ArmPolicy,
+  config: PairConfig,
+  share: number | undefined,
+  chunk: number,
+): Policy {
+  switch (policy.kind) {
+    case "never":
+      return never();
+    case "self":
+      return self();
+    case "learned":
+      return learned();
+    case "always":
+      return always();
+    case "policy":
+      return pairPolicy(config, policy.name, policy.options);
+    case "random":
+    case "random-matched":
+      return random({ share: share ?? 0, chunk });
+    default:
+      return policy satisfies never;
+  }
+}
