@@ -1,7 +1,7 @@
 /** Rows of a benchmark from the hub, for tasks: `eval` knows no hub and `data` no tasks. */
 import { DataError } from "../../core/errors.ts";
 import { hubAccessFrom } from "../../data/hub/access.ts";
-import { bytesOf } from "../../data/readers/data-file.ts";
+import { bytesOf } from "../../data/files/data-file.ts";
 import { jsonLineRecords } from "../../data/readers/json-lines.ts";
 import { parquetRecords } from "../../data/readers/parquet.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";

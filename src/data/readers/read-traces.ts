@@ -1,14 +1,17 @@
-/** Rows from a source, as a stream. */
+/**
+ * Reads rows from JSON Lines, parquet, folders of them and the Hugging Face hub, as streams with flat memory. Other folders judge the rows (`check`)
+ * and choose spans (`annotate`).
+ */
 import { DataError } from "../../core/errors.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import type { HubAccess } from "../hub/access.ts";
-import { bytesOf, type DataFile, listLocalFolder, openLocalFile } from "./data-file.ts";
+import { bytesOf, type DataFile, listLocalFolder, openLocalFile } from "../files/data-file.ts";
 import { jsonLineRecords } from "./json-lines.ts";
 import type { GenerationChoice } from "./open-r1.ts";
 import { parquetRecords } from "./parquet.ts";
 import type { RawRecord } from "./raw-record.ts";
 import { KNOWN_COLUMNS, type ReadOutcome, rowsOf } from "./rows.ts";
-import { parseSource, type RowSource } from "./source.ts";
+import { parseSource, type RowSource } from "../files/source.ts";
 
 export interface ReadOptions {
   readonly signal?: AbortSignal;
