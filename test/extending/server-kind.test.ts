@@ -114,7 +114,11 @@ describe("a server kind", () => {
     const { status, stdout, stderr } = await project.run([
       "solve",
       "1 + 1",
-      ...["--big", spec, "--policy", "always", "--json"],
+      "--big",
+      spec,
+      "--policy",
+      "always",
+      "--json",
     ]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: expect.any(String) });
     expect(JSON.parse(stdout)).toMatchObject({
