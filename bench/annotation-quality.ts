@@ -13,7 +13,7 @@ import { writeFileAtomic } from "../src/core/files.ts";
 import { toJsonLines } from "../src/core/json-lines.ts";
 import { readProvenance } from "../src/core/provenance.ts";
 import { createRng } from "../src/core/rng.ts";
-import { MICRO_PAIR } from "../src/decode/pair-config.ts";
+import { MICRO_PAIR } from "../src/decode/pair/pair-config.ts";
 import { evaluate } from "../src/eval/run/evaluate.ts";
 import { parseArms } from "../src/eval/arms/arms.ts";
 import { compareArms } from "../src/eval/statistics/comparison.ts";

@@ -6,8 +6,8 @@ import { parseArgs } from "node:util";
 
 import { readProvenance } from "../src/core/provenance.ts";
 import { learned, SplitDecoder } from "../src/decode/index.ts";
-import { MICRO_PAIR } from "../src/decode/pair-config.ts";
-import { Pair } from "../src/decode/pair.ts";
+import { MICRO_PAIR } from "../src/decode/pair/pair-config.ts";
+import { Pair } from "../src/decode/pair/pair.ts";
 import type { Engine } from "../src/engines/engine.ts";
 import { microProblems } from "../src/recipes/reinforce/problems.ts";
 import { rollOut, type RolloutProblem } from "../src/train/grpo/rollout.ts";

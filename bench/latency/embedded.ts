@@ -7,8 +7,8 @@
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { createRng } from "../../src/core/rng.ts";
 import type { SplitOptionsInput } from "../../src/decode/index.ts";
-import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
-import { Pair } from "../../src/decode/pair.ts";
+import { MICRO_PAIR } from "../../src/decode/pair/pair-config.ts";
+import { Pair } from "../../src/decode/pair/pair.ts";
 import { parseArms } from "../../src/eval/arms/arms.ts";
 import { profileFrom, type Typical, typicalOf } from "../../src/latency/build-profile.ts";
 import {

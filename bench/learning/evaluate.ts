@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { systemClock } from "../../src/core/clock.ts";
-import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
+import { MICRO_PAIR } from "../../src/decode/pair/pair-config.ts";
 import { parseArms } from "../../src/eval/arms/arms.ts";
 import { evaluate } from "../../src/eval/run/evaluate.ts";
 import type { RowFigures } from "../../src/eval/row.ts";

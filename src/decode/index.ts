@@ -3,12 +3,11 @@
  * The same decoder serves chats, evaluations and training rollouts. Not here: prompts and templates (tokenizer), models
  * (engines), protocols (gateway).
  */
-export { type ChunkSizes, DEFAULT_CHUNKS } from "./chunks.ts";
-export { temperedProbability } from "./close-rule.ts";
-export { type SplitResult, collect } from "./collect.ts";
-export { type Dial, type DialInput, dialSchema } from "./dial.ts";
-export type * from "./events.ts";
-export type { Ledger, LedgerAuthor, LedgerToken } from "./ledger.ts";
+export { temperedProbability } from "./session/close-rule.ts";
+export { type SplitResult, collect } from "./events/collect.ts";
+export { type Dial, type DialInput, dialSchema } from "./dial/dial.ts";
+export type * from "./events/events.ts";
+export type { Ledger, LedgerAuthor, LedgerToken } from "./events/ledger.ts";
 export {
   type CallNOptions,
   type CueOptions,
@@ -46,15 +45,10 @@ export type {
   PolicyRun,
   SegmentPlan,
   SmallPlan,
+  StepKind,
   Until,
-  WrittenSegment,
-} from "./policy.ts";
-export {
-  type SplitOptions,
-  type SplitOptionsInput,
-  type SplitRequest,
-  splitOptionsSchema,
-} from "./request.ts";
-export { type ModelPair, requireFit } from "./pair-fit.ts";
-export type { StepKind } from "./steps/boundaries.ts";
+} from "./policies/policy.ts";
+export { type ModelPair, requireFit } from "./pair/pair-fit.ts";
+export { type SplitOptions, type SplitOptionsInput, splitOptionsSchema } from "./pair/split-options.ts";
+export type { SplitRequest } from "./session/request.ts";
 export { SplitDecoder } from "./split-decoder.ts";

@@ -6,21 +6,21 @@
 import { linkSignals } from "../core/async.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { createRng } from "../core/rng.ts";
-import { writeControlled } from "./controlled-segment.ts";
-import { EventChannel } from "./event-channel.ts";
-import type { FinishReason, SplitEvent } from "./events.ts";
-import { finishEvent } from "./finish-event.ts";
-import { closeSession, createSession, hasTags, readPrompt } from "./open-session.ts";
-import type { ModelContext } from "./model-context.ts";
-import { type ModelPair, requireFit } from "./pair-fit.ts";
-import type { PolicyRun, SegmentPlan } from "./policy.ts";
-import { type CheckedRequest, type SplitRequest, checkRequest } from "./request.ts";
-import { writeScheduled } from "./scheduled-segment.ts";
-import type { SegmentRun, Session } from "./session.ts";
-import { writeSmall } from "./small-segment.ts";
+import { writeControlled } from "./segments/controlled-segment.ts";
+import { EventChannel } from "./events/event-channel.ts";
+import type { FinishReason, SplitEvent } from "./events/events.ts";
+import { finishEvent } from "./session/finish-event.ts";
+import { closeSession, createSession, hasTags, readPrompt } from "./session/open-session.ts";
+import type { ModelContext } from "./contexts/model-context.ts";
+import { type ModelPair, requireFit } from "./pair/pair-fit.ts";
+import type { PolicyRun, SegmentPlan } from "./policies/policy.ts";
+import { type CheckedRequest, type SplitRequest, checkRequest } from "./session/request.ts";
+import { writeScheduled } from "./segments/scheduled-segment.ts";
+import type { SegmentRun, Session } from "./session/session.ts";
+import { writeSmall } from "./segments/small-segment.ts";
 import { writeDrafted } from "./steps/drafted-segment.ts";
 import { writeGlimpsed } from "./steps/glimpsed-segment.ts";
-import { StopFound, StopScanner } from "./stop-scanner.ts";
+import { StopFound, StopScanner } from "./events/stop-scanner.ts";
 
 export class SplitDecoder {
   readonly #pair: ModelPair;

@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 import { Hono, type MiddlewareHandler } from "hono";
 
 import { type Clock, systemClock } from "../core/clock.ts";
-import type { Pair } from "../decode/pair.ts";
+import type { Pair } from "../decode/pair/pair.ts";
 import type { AccessLog } from "./observability/access-log.ts";
 import type { Admission } from "./generation/admission.ts";
 import { requireApiKey } from "./http/auth.ts";

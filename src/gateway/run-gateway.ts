@@ -2,8 +2,8 @@
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ConfigError, EngineError } from "../core/errors.ts";
 import type { Author } from "../decode/index.ts";
-import { Pair } from "../decode/pair.ts";
-import type { PairConfig } from "../decode/pair-config.ts";
+import { Pair } from "../decode/pair/pair.ts";
+import type { PairConfig } from "../decode/pair/pair-config.ts";
 import type { Engine } from "../engines/engine.ts";
 import { openEngine } from "../engines/open/open-engine.ts";
 import { parseEngineSpec } from "../engines/open/spec.ts";

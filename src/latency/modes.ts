@@ -1,5 +1,5 @@
 /** Ways to run a recorded trace, of which the simulator predicts each. */
-import { splitOptionsSchema } from "../decode/request.ts";
+import { splitOptionsSchema } from "../decode/pair/split-options.ts";
 import type { DecoderTiming } from "./simulate-decoder.ts";
 
 export const MODES = [

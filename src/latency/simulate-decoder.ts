@@ -2,7 +2,7 @@
  * The split decoder in virtual time: what `SplitDecoder` does with both models, call by call, for a trace whose tokens are known (docs/decoding.md;
  * Paper 3.1 for the two prefills). Left out: retries, engines that probe instead of scoring, other requests on the same machines.
  */
-import { chunkSize, patienceMs } from "../decode/chunks.ts";
+import { chunkSize, patienceMs } from "../decode/segments/chunks.ts";
 import { BigStream } from "./big-stream.ts";
 import { type EngineCosts, EngineModel, type SimulatedWork } from "./engine-model.ts";
 import type { Trace, TraceSegment } from "./trace.ts";
@@ -138,7 +138,7 @@ class DecoderRun {
   #writeAsked(segment: TraceSegment): void {
     const time = this.#time;
     const { chunks, eagerChunks } = this.#timing;
-    const sizeOf = (index: number): number => chunkSize({ growth: chunks }, index);
+    const sizeOf = (index: number): number => chunkSize(chunks, index);
     const hurryFrom = (): number => (eagerChunks ? time.nowMs + patienceMs(this.#confirmMs) : Infinity);
     const startMs = time.nowMs;
     this.#big.sync("handoffPrefill");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../src/core/clock.ts";
-import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
+import { MICRO_PAIR } from "../../src/decode/pair/pair-config.ts";
 import {
   calibrate,
   type CalibrationHooks,

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
+import { MICRO_PAIR } from "../../src/decode/pair/pair-config.ts";
 import { openEngine } from "../../src/engines/open/open-engine.ts";
 import { AccessLog } from "../../src/gateway/observability/access-log.ts";
 import { parseGatewayConfig } from "../../src/gateway/config/config.ts";

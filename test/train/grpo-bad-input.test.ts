@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { EngineError } from "../../src/core/errors.ts";
 import { learned, SplitDecoder } from "../../src/decode/index.ts";
-import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
-import { Pair } from "../../src/decode/pair.ts";
+import { MICRO_PAIR } from "../../src/decode/pair/pair-config.ts";
+import { Pair } from "../../src/decode/pair/pair.ts";
 import type { Engine, Sequence } from "../../src/engines/engine.ts";
 import { reinforce, reinforceConfigSchema } from "../../src/recipes/reinforce/index.ts";
 import { microProblems } from "../../src/recipes/reinforce/problems.ts";

@@ -9,9 +9,9 @@ import {
   CALIBRATION_FILE,
   type CalibrationPoint,
   type ShareDial,
-} from "../../decode/calibration.ts";
-import { calibrationPath, furtherDial, writeCalibration } from "../../decode/calibration-file.ts";
-import type { PairConfig } from "../../decode/pair-config.ts";
+} from "../../decode/dial/calibration.ts";
+import { calibrationPath, furtherDial, writeCalibration } from "../../decode/pair/calibration-file.ts";
+import type { PairConfig } from "../../decode/pair/pair-config.ts";
 import { modelFileDigest } from "../../engines/open/open-engine.ts";
 import { calibrate, type CalibrationResult } from "../../eval/calibrate/calibrate.ts";
 import type { Task } from "../../eval/tasks/task.ts";

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 
 import { learned } from "../../decode/index.ts";
-import { MICRO_PAIR } from "../../decode/pair-config.ts";
+import { MICRO_PAIR } from "../../decode/pair/pair-config.ts";
 import { DEFAULT_ARMS, parseArms } from "../../eval/arms/arms.ts";
 import { microTask } from "../../eval/tasks/micro.ts";
 import { evaluationReport } from "../eval/summary-text.ts";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 
 import type { Command } from "commander";
 
-import { pairPolicy } from "../../decode/pair-config.ts";
+import { pairPolicy } from "../../decode/pair/pair-config.ts";
 import { readKey } from "../../engines/http/transport/credentials.ts";
 import { parseEngineSpec } from "../../engines/open/spec.ts";
 import {

@@ -5,7 +5,7 @@ import { type Command, Option } from "commander";
 
 import { onAbort } from "../../core/async.ts";
 import { parsePolicySpec } from "../../decode/index.ts";
-import { type PairConfig, pairPolicyOptions } from "../../decode/pair-config.ts";
+import { type PairConfig, pairPolicyOptions } from "../../decode/pair/pair-config.ts";
 import {
   type GatewayConfig,
   type GatewayConfigInput,

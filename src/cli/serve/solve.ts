@@ -3,8 +3,8 @@ import type { Command } from "commander";
 
 import { ConfigError, EngineError, SplitReasonError } from "../../core/errors.ts";
 import { collect, type Policy, type SplitEvent, SplitDecoder, type SplitResult } from "../../decode/index.ts";
-import { Pair } from "../../decode/pair.ts";
-import type { PairConfig } from "../../decode/pair-config.ts";
+import { Pair } from "../../decode/pair/pair.ts";
+import type { PairConfig } from "../../decode/pair/pair-config.ts";
 import { lastBoxed } from "../../eval/graders/boxed.ts";
 import { addPairFlags, addPolicyFlags, type PairFlags, type PolicyFlags } from "../support/flags.ts";
 import type { CommandContext } from "../support/command.ts";

@@ -1,9 +1,9 @@
 /** From flags to what is opened and how it decodes: flags first, then the pair's own settings. */
 import { ConfigError } from "../../core/errors.ts";
-import { quoted, withShare } from "../../decode/calibration-file.ts";
+import { quoted, withShare } from "../../decode/pair/calibration-file.ts";
 import { parsePolicySpec, type Policy, POLICY_NAMES } from "../../decode/index.ts";
-import { loadPairConfig, type PairConfig, pairPolicy } from "../../decode/pair-config.ts";
-import { type AskedDial, unhonoured } from "../../decode/policy-dial.ts";
+import { loadPairConfig, type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
+import { type AskedDial, unhonoured } from "../../decode/policies/honoured-dial.ts";
 import type { PairFlags, PolicyFlags } from "./flags.ts";
 
 /** What of the flags a pair's configuration takes. */

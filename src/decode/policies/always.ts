@@ -1,4 +1,4 @@
-import type { Policy } from "../policy.ts";
+import type { Policy } from "./policy.ts";
 
 /** The big model writes everything; the small one does no work at all. */
 export function always(): Policy {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-import type { Policy } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
+import type { Policy } from "./policy.ts";
+import { resumeReason } from "./policy.ts";
 
 export const callNOptionsSchema = z
   .object({

@@ -1,8 +1,8 @@
 import { z } from "zod";
 
-import type { Policy } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
-import { currentStep, TAIL_LENGTH } from "../steps/boundaries.ts";
+import type { Policy } from "./policy.ts";
+import { resumeReason } from "./policy.ts";
+import { currentStep, TAIL_LENGTH } from "./step-boundaries.ts";
 import { stepFields } from "./step-options.ts";
 
 /** Words of affirmation, reflection and verification, as reasoning models begin a step with. */

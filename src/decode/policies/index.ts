@@ -1,9 +1,9 @@
-/** The offload policies by name. Each is one small file; the interface is `../policy.ts`. */
+/** The offload policies by name. Each is one small file; the interface is `./policy.ts`. */
 import { z } from "zod";
 
 import { schemaFaults } from "../../core/schema-faults.ts";
 import { ConfigError } from "../../core/errors.ts";
-import type { Policy } from "../policy.ts";
+import type { Policy } from "./policy.ts";
 import { always } from "./always.ts";
 import { callN, callNOptionsSchema } from "./call-n.ts";
 import { cue, cueOptionsSchema } from "./cue.ts";

@@ -1,5 +1,5 @@
-import type { Policy } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
+import type { Policy } from "./policy.ts";
+import { resumeReason } from "./policy.ts";
 
 /** The method (Paper 3.1): the small model asks with the open tag, and takes the pen back where it predicts the close tag. */
 export function learned(): Policy {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-import type { Policy } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
+import type { Policy } from "./policy.ts";
+import { resumeReason } from "./policy.ts";
 import { stepFields } from "./step-options.ts";
 import { likelihoodScore } from "./step-score.ts";
 

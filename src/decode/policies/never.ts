@@ -1,4 +1,4 @@
-import type { Policy } from "../policy.ts";
+import type { Policy } from "./policy.ts";
 
 /** The small model alone, with the tags forbidden: the same-checkpoint control. */
 export function never(): Policy {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { Policy } from "../policy.ts";
+import type { Policy } from "./policy.ts";
 import { judgedSteps, stepFields } from "./step-options.ts";
 
 export const rewriteOptionsSchema = z

@@ -1,5 +1,5 @@
-import type { Policy } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
+import type { Policy } from "./policy.ts";
+import { resumeReason } from "./policy.ts";
 
 /**
  * The small model writes its own spans between the tags: the control that keeps the tuned checkpoint's form and takes only the

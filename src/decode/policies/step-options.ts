@@ -1,9 +1,9 @@
 /** What policies that go step by step have in common. */
 import { z } from "zod";
 
-import type { BigPlan, DraftJudge, History, PolicyRun } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
-import { STEP_KINDS, type StepKind, untilStepEnds } from "../steps/boundaries.ts";
+import type { BigPlan, DraftJudge, History, PolicyRun, StepKind } from "./policy.ts";
+import { resumeReason } from "./policy.ts";
+import { STEP_KINDS, untilStepEnds } from "./step-boundaries.ts";
 
 export const stepFields = {
   /** Where a step ends. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { DraftJudge, Policy } from "../policy.ts";
+import type { DraftJudge, Policy } from "./policy.ts";
 import { judgedSteps, stepFields } from "./step-options.ts";
 
 /** Put behind a draft; the next token is the score. */

@@ -1,10 +1,10 @@
 /** The big model reads a draft on trial: what it thinks of it, and what of it stays in its context. */
 import { controlPiece } from "../../core/piece.ts";
-import type { BigModel, Loss } from "../big-model.ts";
-import { mergeIds } from "../model-context.ts";
-import type { DraftJudge } from "../policy.ts";
-import type { Session } from "../session.ts";
-import type { UntaggedToken } from "../untagged-tokens.ts";
+import type { BigModel, Loss } from "../contexts/big-model.ts";
+import { mergeIds } from "../contexts/model-context.ts";
+import type { DraftJudge } from "../policies/policy.ts";
+import type { Session } from "../session/session.ts";
+import type { UntaggedToken } from "../segments/untagged-tokens.ts";
 
 interface Reading {
   /** Tokens of the draft that stay, from its first one on. */

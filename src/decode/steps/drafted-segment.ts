@@ -1,10 +1,10 @@
 /** The small model drafts steps, the big one reads each: what it agrees with becomes output. */
-import type { BigModel, Loss } from "../big-model.ts";
-import type { ModelContext } from "../model-context.ts";
-import type { DraftPlan } from "../policy.ts";
-import { type SegmentRun, type Session, canHandOver } from "../session.ts";
-import { SmallOutput } from "../small-output.ts";
-import type { UntaggedToken } from "../untagged-tokens.ts";
+import type { BigModel, Loss } from "../contexts/big-model.ts";
+import type { ModelContext } from "../contexts/model-context.ts";
+import type { DraftPlan } from "../policies/policy.ts";
+import { type SegmentRun, type Session, canHandOver } from "../session/session.ts";
+import { SmallOutput } from "../segments/small-output.ts";
+import type { UntaggedToken } from "../segments/untagged-tokens.ts";
 import { keepRead, readDraft } from "./draft-reading.ts";
 import { type Draft, StepDrafts } from "./step-drafts.ts";
 

@@ -1,12 +1,12 @@
 /** The small model writes step by step, and hands a step over whose first token it is unsure of. */
 import { EngineError } from "../../core/errors.ts";
 import type { GenerateEnd } from "../../engines/engine.ts";
-import type { ModelContext } from "../model-context.ts";
-import type { GlimpsePlan } from "../policy.ts";
-import { type SegmentRun, type Session, canHandOver } from "../session.ts";
-import { SmallOutput } from "../small-output.ts";
-import { untaggedTokens } from "../untagged-tokens.ts";
-import { beginsStep, stepStart } from "./boundaries.ts";
+import type { ModelContext } from "../contexts/model-context.ts";
+import type { GlimpsePlan } from "../policies/policy.ts";
+import { type SegmentRun, type Session, canHandOver } from "../session/session.ts";
+import { SmallOutput } from "../segments/small-output.ts";
+import { untaggedTokens } from "../segments/untagged-tokens.ts";
+import { beginsStep, stepStart } from "../policies/step-boundaries.ts";
 
 export async function writeGlimpsed(session: Session, small: ModelContext, plan: GlimpsePlan): SegmentRun {
   const { transcript, ledger } = session;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { CalibrationPoint, ShareDial } from "../../decode/calibration.ts";
+import type { CalibrationPoint, ShareDial } from "../../decode/dial/calibration.ts";
 import { searchShares } from "./search.ts";
 
 /** A model whose share at a bias is known, and which asks again after one refusal in five. */

@@ -4,7 +4,7 @@
  * share, requests are refused instead.
  */
 import { ConfigError } from "../../core/errors.ts";
-import { type CalibrationPoint, dialForShare, type ShareDial } from "../../decode/calibration.ts";
+import { type CalibrationPoint, dialForShare, type ShareDial } from "../../decode/dial/calibration.ts";
 
 export interface SearchOptions {
   /** @param left About how many measurements come behind this one. */

@@ -11,7 +11,7 @@ import {
   pairConfigSchema,
   pairPolicyOptions,
   type PairConfig,
-} from "../../decode/pair-config.ts";
+} from "../../decode/pair/pair-config.ts";
 import type { EvaluationSummary } from "../summary-schema.ts";
 import type { ReportModel, ReportRun } from "./document.ts";
 

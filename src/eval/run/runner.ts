@@ -5,7 +5,7 @@ import { linkSignals } from "../../core/async.ts";
 import type { Clock } from "../../core/clock.ts";
 import { ConfigError, errorMessage, SplitReasonError } from "../../core/errors.ts";
 import { hash32 } from "../../core/rng.ts";
-import type { Author, SegmentReason } from "../../decode/events.ts";
+import type { Author, SegmentReason } from "../../decode/events/events.ts";
 import type { Arm } from "../arms/arms.ts";
 import type { Journal } from "./journal.ts";
 import { shareToRequest, tokenTotals } from "./matching.ts";

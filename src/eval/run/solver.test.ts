@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 
-import { pairConfigSchema } from "../../decode/pair-config.ts";
-import { Pair } from "../../decode/pair.ts";
+import { pairConfigSchema } from "../../decode/pair/pair-config.ts";
+import { Pair } from "../../decode/pair/pair.ts";
 import {
   failAfter,
   ScriptedEngine,

@@ -13,8 +13,8 @@ import {
   type SplitOptionsInput,
   type SplitRequest,
 } from "../../decode/index.ts";
-import type { Pair } from "../../decode/pair.ts";
-import { type PairConfig, pairPolicy } from "../../decode/pair-config.ts";
+import type { Pair } from "../../decode/pair/pair.ts";
+import { type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
 import type { ArmPolicy } from "../arms/arms.ts";
 import type { SampleOutcome, SampleRequest, SolveSample } from "./runner.ts";
 import type { Task, TaskProblem } from "../tasks/task.ts";

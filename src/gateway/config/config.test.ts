@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
-import { MICRO_PAIR } from "../../decode/pair-config.ts";
+import { MICRO_PAIR } from "../../decode/pair/pair-config.ts";
 import { loadGatewayConfig, pairOf, parseGatewayConfig, readApiKey } from "./config.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-config-"));

@@ -9,8 +9,8 @@ import { z } from "zod";
 import { checkDocument, readDocument } from "../../core/document.ts";
 import { ConfigError, DataError } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
-import { type PairConfig, loadPairConfig, pairConfigSchema } from "../../decode/pair-config.ts";
-import { requireHonoured } from "../../decode/policy-dial.ts";
+import { type PairConfig, loadPairConfig, pairConfigSchema } from "../../decode/pair/pair-config.ts";
+import { requireHonoured } from "../../decode/policies/honoured-dial.ts";
 import { dialPresetSchema, presetNameSchema } from "./model-presets.ts";
 
 /** Node's timers hold no more than this; longer waits would end at once. */

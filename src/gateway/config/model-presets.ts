@@ -1,9 +1,9 @@
 /** Model names of the operator's own: each stands for a policy and a setting of the dial. */
 import { z } from "zod";
 
-import { dialSchema } from "../../decode/dial.ts";
+import { dialSchema } from "../../decode/dial/dial.ts";
 import { parsePolicy } from "../../decode/policies/index.ts";
-import { unhonoured, unhonouredText } from "../../decode/policy-dial.ts";
+import { unhonoured, unhonouredText } from "../../decode/policies/honoured-dial.ts";
 
 /** Without defaults: what a preset leaves out is the pair's. */
 export const dialPresetSchema = z

@@ -2,7 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Piece } from "../../core/piece.ts";
 import { type LinkedSignal, linkSignals, onAbort } from "../../core/async.ts";
-import type { Pair } from "../../decode/pair.ts";
+import type { Pair } from "../../decode/pair/pair.ts";
 import { THINK_TAGS } from "../../tags/grammar.ts";
 import type { Admission, Ticket } from "./admission.ts";
 import type { GatewayConfig } from "../config/config.ts";

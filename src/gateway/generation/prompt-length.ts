@@ -1,5 +1,5 @@
 /** The operator's limit on prompts; the models' own limit is theirs to tell. */
-import type { Pair } from "../../decode/pair.ts";
+import type { Pair } from "../../decode/pair/pair.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { invalidRequest } from "../failures/gateway-error.ts";
 import { healthOf } from "../guard/guarded-engine.ts";

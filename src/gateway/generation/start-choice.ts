@@ -2,7 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { SplitReasonError } from "../../core/errors.ts";
 import { always, type Policy, SplitDecoder, type SplitEvent } from "../../decode/index.ts";
-import type { Pair, PairPrompt } from "../../decode/pair.ts";
+import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
 import { healthOf } from "../guard/guarded-engine.ts";
 import type { GenerationRequest } from "../request/generation-request.ts";
 import { choiceSeed } from "../request/plan.ts";

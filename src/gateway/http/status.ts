@@ -1,6 +1,6 @@
 /** What is there and how it is: models, health, readiness, metrics, and what the playground needs to know. */
 import type { Engine } from "../../engines/engine.ts";
-import type { Pair } from "../../decode/pair.ts";
+import type { Pair } from "../../decode/pair/pair.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { type EngineHealth, healthOf, troubleOf } from "../guard/guarded-engine.ts";
 import { MODEL_NAMES, resolveModel } from "../request/model-names.ts";

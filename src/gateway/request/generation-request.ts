@@ -1,6 +1,6 @@
 /** What a client asked for, in the terms of the decoder: every field decided, nothing of the wire left. */
 import type { Dial, Policy } from "../../decode/index.ts";
-import type { PairPrompt } from "../../decode/pair.ts";
+import type { PairPrompt } from "../../decode/pair/pair.ts";
 
 export interface GenerationRequest {
   /** As the client wrote it. */

@@ -12,9 +12,9 @@ import {
   type PolicySpec,
   requireFit,
 } from "../../decode/index.ts";
-import type { Pair, PairPrompt } from "../../decode/pair.ts";
-import { type PairConfig, pairPolicy } from "../../decode/pair-config.ts";
-import { unhonoured, unhonouredText } from "../../decode/policy-dial.ts";
+import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
+import { type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
+import { unhonoured, unhonouredText } from "../../decode/policies/honoured-dial.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { invalidRequest } from "../failures/gateway-error.ts";
 import type { DialPreset } from "../config/model-presets.ts";

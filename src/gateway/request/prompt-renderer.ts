@@ -1,5 +1,5 @@
 /** Chats are rendered with the templates that the engines have now: one that was away may bring its own when it comes. */
-import { Pair } from "../../decode/pair.ts";
+import { Pair } from "../../decode/pair/pair.ts";
 
 export class PromptRenderer {
   #pair: Pair;

@@ -6,7 +6,7 @@ import { digestOf } from "../../core/digest.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { learned, SplitDecoder } from "../../decode/index.ts";
-import type { PairPrompt } from "../../decode/pair.ts";
+import type { PairPrompt } from "../../decode/pair/pair.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine } from "../../engines/open/open-engine.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";

@@ -1,6 +1,6 @@
 /** Problems of the micro domain for rollouts: unlimited, and never those of an evaluation. */
 import { microExample, isCorrectAnswer, parseAnswer, type Split } from "../../micro/index.ts";
-import type { Pair } from "../../decode/pair.ts";
+import type { Pair } from "../../decode/pair/pair.ts";
 import type { RolloutProblem } from "../../train/grpo/rollout.ts";
 
 export interface ProblemSource {

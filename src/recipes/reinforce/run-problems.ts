@@ -5,7 +5,7 @@
 import { ConfigError, DataError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";
-import type { PairPrompt } from "../../decode/pair.ts";
+import type { PairPrompt } from "../../decode/pair/pair.ts";
 import type { Task, TaskProblem } from "../../eval/tasks/task.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import type { ChatMessage } from "../../tokenizer/chat-template.ts";

@@ -1,5 +1,5 @@
 /** A rollout as a line of JSON: kept beside the metrics, to be read by people (`splitreason trace`). */
-import type { SegmentReason } from "../../decode/events.ts";
+import type { SegmentReason } from "../../decode/events/events.ts";
 import type { RolloutGroup } from "./rollout.ts";
 
 export interface RolloutRecord {

@@ -13,8 +13,8 @@ import {
   type SplitDecoder,
   type SplitResult,
 } from "../../decode/index.ts";
-import type { Ledger } from "../../decode/ledger.ts";
-import type { PairPrompt } from "../../decode/pair.ts";
+import type { Ledger } from "../../decode/events/ledger.ts";
+import type { PairPrompt } from "../../decode/pair/pair.ts";
 import type { RolloutFacts } from "./rewards/reward.ts";
 import { type TagIds, type Trajectory, trajectoryFrom } from "./trajectory.ts";
 

@@ -6,7 +6,7 @@
  */
 import { DataError } from "../../core/errors.ts";
 import type { TokenId } from "../../core/ids.ts";
-import type { Ledger, LedgerToken } from "../../decode/ledger.ts";
+import type { Ledger, LedgerToken } from "../../decode/events/ledger.ts";
 
 export type DecisionKind = "token" | "open" | "close" | "read-on" | "end";
 

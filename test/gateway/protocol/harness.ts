@@ -7,8 +7,8 @@ import {
   parseGatewayConfig,
 } from "../../../src/gateway/index.ts";
 import type { GatewayConfigInput, GatewayOptions } from "../../../src/gateway/index.ts";
-import { Pair } from "../../../src/decode/pair.ts";
-import { MICRO_PAIR, type PairConfig, pairConfigSchema } from "../../../src/decode/pair-config.ts";
+import { Pair } from "../../../src/decode/pair/pair.ts";
+import { MICRO_PAIR, type PairConfig, pairConfigSchema } from "../../../src/decode/pair/pair-config.ts";
 import type { Engine } from "../../../src/engines/engine.ts";
 
 export interface TestGateway {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 
 import { EngineError } from "../../../src/core/errors.ts";
-import { Pair } from "../../../src/decode/pair.ts";
+import { Pair } from "../../../src/decode/pair/pair.ts";
 import type { ScriptedModel } from "../../../src/testing.ts";
 import { BUILT_IN_TEMPLATES } from "../../../src/tokenizer/built-in-templates.ts";
 import { answerOf, errorOf, gatewayOver, streamOf } from "./harness.ts";

@@ -1,7 +1,7 @@
 /** A pair of scripted models that write one known text, letter by letter: every token is a byte. */
 import { tokenId, type TokenId } from "../../../src/core/ids.ts";
-import type { Pair } from "../../../src/decode/pair.ts";
-import type { PairConfig } from "../../../src/decode/pair-config.ts";
+import type { Pair } from "../../../src/decode/pair/pair.ts";
+import type { PairConfig } from "../../../src/decode/pair/pair-config.ts";
 import {
   type ScriptedCall,
   ScriptedEngine,

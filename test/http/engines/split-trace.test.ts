@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { SplitDecoder, learned } from "../../../src/decode/index.ts";
-import { MICRO_PAIR, type PairConfig } from "../../../src/decode/pair-config.ts";
-import { Pair } from "../../../src/decode/pair.ts";
+import { MICRO_PAIR, type PairConfig } from "../../../src/decode/pair/pair-config.ts";
+import { Pair } from "../../../src/decode/pair/pair.ts";
 import { microExample } from "../../../src/micro/index.ts";
 import {
   type DialectName,

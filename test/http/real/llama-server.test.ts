@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { textPiece } from "../../../src/core/piece.ts";
 import { SplitDecoder, collect, learned } from "../../../src/decode/index.ts";
-import { MICRO_PAIR, type PairConfig } from "../../../src/decode/pair-config.ts";
-import { Pair } from "../../../src/decode/pair.ts";
+import { MICRO_PAIR, type PairConfig } from "../../../src/decode/pair/pair-config.ts";
+import { Pair } from "../../../src/decode/pair/pair.ts";
 import type { Engine, GenerateOptions } from "../../../src/engines/engine.ts";
 import { openEngine } from "../../../src/engines/open/open-engine.ts";
 import { microExample } from "../../../src/micro/index.ts";

@@ -1,7 +1,7 @@
 /** `POST /v1/chat/completions` and `POST /v1/completions`: from a body to a checked request to an answer. */
 import { ConfigError } from "../../../core/errors.ts";
 import { textPiece } from "../../../core/piece.ts";
-import type { PairPrompt } from "../../../decode/pair.ts";
+import type { PairPrompt } from "../../../decode/pair/pair.ts";
 import { invalidRequest, toGatewayError } from "../../failures/gateway-error.ts";
 import { type AnswerContext, answer } from "../../generation/answer.ts";
 import { chatFormat } from "./chat-format.ts";

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 
-import type { FinishReason } from "../../../decode/events.ts";
+import type { FinishReason } from "../../../decode/events/events.ts";
 
 export interface RolloutFacts {
   /** Whether the answer is right, by the task's own grader. */

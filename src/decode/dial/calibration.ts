@@ -1,0 +1,79 @@
+/**
+ * What the dial buys: the big model's share of the tokens, and accuracy, measured at several settings on held-out problems. Kept beside the
+ * small model, so that a share can be asked for instead of nats (`splitreason calibrate` makes it).
+ */
+import { z } from "zod";
+
+import { ConfigError } from "../../core/errors.ts";
+
+const share = z.number().min(0).max(1);
+const interval = z.tuple([share, share]).readonly();
+const model = z.strictObject({ spec: z.string(), digest: z.string().optional() });
+
+export const CALIBRATION_FILE = "calibration.json";
+
+export const calibrationSchema = z.strictObject({
+  format: z.literal("splitreason-calibration-2"),
+  small: model,
+  big: model,
+  task: z.strictObject({ name: z.string(), version: z.string(), problems: z.int().positive() }),
+  seed: z.int(),
+  temperature: z.number().nonnegative(),
+  /** What else of the dial was in force, where it was not the default: a budget, a longest segment, ... */
+  dial: z.record(z.string(), z.number()).optional(),
+  git: z.string().nullable(),
+  /** In the order of the share. */
+  points: z
+    .array(
+      z.strictObject({
+        /** Nats on the open tag's logit. */
+        bias: z.number(),
+        /** Probability of refusing a request. */
+        reject: share,
+        share,
+        /** Bootstrap over problems. */
+        shareCi95: interval,
+        accuracy: share,
+        ci95: interval,
+      }),
+    )
+    .min(1)
+    .readonly(),
+});
+
+export type Calibration = z.output<typeof calibrationSchema>;
+export type CalibrationPoint = Calibration["points"][number];
+/** The part of the dial that a share is reached by. */
+export type ShareDial = Pick<CalibrationPoint, "bias" | "reject">;
+
+/** Above this ratio of the shares of two neighbours the bias between them is a guess: the share is a step there. */
+const STEEPEST = 2.5;
+
+/**
+ * The setting at which the big model writes this share. Between two points that differ in the bias alone: the bias between them, linearly. Else,
+ * and below the smallest share that was measured, the next point above with so many more requests refused: the share follows the part that is
+ * granted (docs/results.md compares the two).
+ * @throws ConfigError with the largest share that was measured, when this one is larger.
+ */
+export function dialForShare(points: readonly CalibrationPoint[], target: number): ShareDial {
+  const rising = [...points].sort((a, b) => a.share - b.share);
+  const upperIndex = rising.findIndex((point) => point.share >= target);
+  const upper = rising[upperIndex];
+  if (upper === undefined) {
+    const percent = (value = 0): string => `${(value * 100).toFixed(1)}%`;
+    throw new ConfigError(
+      `a share of ${percent(target)} is more than was measured for this pair (up to ${percent(rising.at(-1)?.share)}): ` +
+        "measure it with splitreason calibrate --target-share, or set --bias or --budget.",
+      { code: "config-invalid" },
+    );
+  }
+  const { bias, reject } = upper;
+  if (upper.share === target) return { bias, reject };
+  const lower = rising[upperIndex - 1];
+  const isSmooth = lower !== undefined && lower.reject === 0 && reject === 0;
+  if (isSmooth && lower.share * STEEPEST >= upper.share) {
+    const part = (target - lower.share) / (upper.share - lower.share);
+    return { bias: lower.bias + (bias - lower.bias) * part, reject: 0 };
+  }
+  return { bias, reject: 1 - ((1 - reject) * target) / upper.share };
+}

@@ -1,0 +1,71 @@
+/** Folds a stream of events into one result. */
+import type { ErrorCode } from "../../core/errors.ts";
+import { OFFLOAD_TAGS, type TagPair } from "../../tags/grammar.ts";
+import type { FinishReason, SplitEvent, Timing, Usage, WrittenSegment } from "./events.ts";
+import type { Ledger } from "./ledger.ts";
+
+export interface SplitResult {
+  /** The output, without tags. */
+  readonly text: string;
+  /** The output as the small model saw it, with the tags in place. */
+  readonly taggedText: string;
+  /** In order; segments in which nothing was written are left out. Their texts concatenate to `text`. */
+  readonly segments: readonly WrittenSegment[];
+  /** Requests that were refused. */
+  readonly refusals: number;
+  /** What took the big model away, if anything did. */
+  readonly degraded: readonly string[];
+  readonly usage: Usage;
+  readonly timing: Timing;
+  readonly finishReason: FinishReason;
+  readonly message?: string;
+  readonly code?: ErrorCode;
+  readonly ledger?: Ledger;
+}
+
+/** Consumes the stream. Throws what it throws; a stream that ends without `finish` is a TypeError. */
+export async function collect(
+  stream: AsyncIterable<SplitEvent>,
+  tags: TagPair = OFFLOAD_TAGS,
+): Promise<SplitResult> {
+  const segments: WrittenSegment[] = [];
+  const degraded: string[] = [];
+  let taggedText = "";
+  let refusals = 0;
+  let current: Omit<WrittenSegment, "end"> | undefined;
+  for await (const event of stream) {
+    switch (event.type) {
+      case "segment-start":
+        current = { author: event.author, reason: event.reason, tokens: 0, text: "" };
+        break;
+      case "segment-delta":
+        taggedText += event.text;
+        if (current === undefined) break;
+        current = {
+          ...current,
+          tokens: current.tokens + event.tokens.length,
+          text: current.text + event.text,
+        };
+        break;
+      case "segment-end":
+        if (current !== undefined && current.tokens > 0) segments.push({ ...current, end: event.reason });
+        current = undefined;
+        break;
+      case "tag":
+        if (event.by === "refused") refusals++;
+        else taggedText += event.text ?? tags[event.tag];
+        break;
+      case "degraded":
+        degraded.push(event.message);
+        break;
+      case "finish": {
+        const { type: _, reason, ...rest } = event;
+        const text = segments.map((segment) => segment.text).join("");
+        return { text, taggedText, segments, refusals, degraded, finishReason: reason, ...rest };
+      }
+      default:
+        event satisfies never;
+    }
+  }
+  throw new TypeError("collect: the stream ended without a finish event");
+}

@@ -1,0 +1,106 @@
+/** For training: every token in the small model's context, with who decided it and how likely that was. */
+import type { TokenId } from "../../core/ids.ts";
+
+/**
+ * `prompt`: given. `policy`: decided by the small model, tags included. `big`: written by the big model. `template`: put in by
+ * the decoder (a forced close).
+ */
+export type LedgerAuthor = "prompt" | "policy" | "big" | "template";
+
+export interface LedgerToken {
+  /** In the small model's vocabulary; undefined when its engine reports no ids. */
+  readonly id?: TokenId;
+  /** Empty for the prompt, and where the engine reports none. */
+  readonly text: string;
+  readonly author: LedgerAuthor;
+  /**
+   * Nats, at temperature 1 and without bias, under its author; undefined for prompt and template, and for big tokens that crossed
+   * between vocabularies. A tag of several tokens has the log-probability of the whole tag on its first token.
+   */
+  readonly logprob?: number;
+  /**
+   * 1 where the small model decided on its own distribution: those are the tokens a policy gradient may touch. 0 for all
+   * others, also for the token or tag that took the place of a refused one (it was drawn with that tag forbidden).
+   */
+  readonly mask: 0 | 1;
+  /**
+   * Big tokens only: log P(close) under the small model just before this token. The small model decided *not* to close there, with
+   * log-probability log(1 - exp(closeLogprob)). Undefined where a close is not allowed (at a segment's first token, within a code point) and
+   * where no controlling prefill ran.
+   */
+  readonly closeLogprob?: number;
+}
+
+export interface EndOfTurn {
+  /** Which of the tokens that end a turn, where ids are known. */
+  readonly id?: TokenId;
+  readonly logprob?: number;
+  /** As for tokens: 0 when it took the place of a refused tag. */
+  readonly mask: 0 | 1;
+}
+
+export interface Ledger {
+  readonly tokens: readonly LedgerToken[];
+  /** Whether the small model ended its turn, which is a decision of its own after the last token. */
+  readonly endOfTurn?: EndOfTurn;
+}
+
+/** What is the same for all tokens of one write; `logprob` goes to the first. */
+export interface LedgerLabel {
+  readonly author: LedgerAuthor;
+  readonly text?: string;
+  readonly logprob?: number;
+  readonly mask: 0 | 1;
+}
+
+/** Collects the tokens in the order of the small model's context. */
+export class LedgerBuilder {
+  readonly #tokens: LedgerToken[] = [];
+  #endOfTurn: EndOfTurn | undefined;
+
+  add(token: LedgerToken): void {
+    this.#tokens.push(token);
+  }
+
+  /** Adds tokens that were written together. Without ids (a remote engine) the write is one entry. */
+  addWrite(ids: readonly TokenId[], label: LedgerLabel): void {
+    const first = {
+      text: label.text ?? "",
+      author: label.author,
+      mask: label.mask,
+      ...(label.logprob === undefined ? {} : { logprob: label.logprob }),
+    };
+    const [id, ...rest] = ids;
+    this.add(id === undefined ? first : { id, ...first });
+    for (const id of rest) this.add({ id, text: "", author: label.author, mask: label.mask });
+  }
+
+  get length(): number {
+    return this.#tokens.length;
+  }
+
+  /** Forgets what was added behind the first `length` tokens. */
+  rewind(length: number): void {
+    this.#tokens.length = Math.min(length, this.#tokens.length);
+  }
+
+  endTurn({
+    id,
+    logprob,
+    mask,
+  }: {
+    readonly id?: TokenId | undefined;
+    readonly logprob?: number | undefined;
+    readonly mask: 0 | 1;
+  }): void {
+    this.#endOfTurn = {
+      ...(id === undefined ? {} : { id }),
+      ...(logprob === undefined ? {} : { logprob }),
+      mask,
+    };
+  }
+
+  build(): Ledger {
+    return { tokens: this.#tokens, ...(this.#endOfTurn === undefined ? {} : { endOfTurn: this.#endOfTurn }) };
+  }
+}

@@ -1,0 +1,51 @@
+/** Which settings of the dial a policy has no use for: to ask for one of them there is a mistake, and is said to be one. */
+import { ConfigError } from "../../core/errors.ts";
+import type { Dial } from "../dial/dial.ts";
+import { parsePolicySpec } from "./index.ts";
+
+/** What was asked for; undefined where nothing was. */
+export type AskedDial = { readonly [Field in keyof Dial]?: Dial[Field] | undefined };
+
+export interface Unhonoured {
+  readonly field: keyof Dial;
+  readonly value: number;
+}
+
+/** docs/decoding.md says why. Caps on a model that writes nothing are kept by themselves. */
+const WITHOUT: Readonly<Record<string, readonly (keyof Dial)[]>> = {
+  never: ["bias"],
+  random: ["bias", "reject"],
+  entropy: ["bias", "reject"],
+  "step-score": ["bias", "reject"],
+  cue: ["bias", "reject"],
+  "logprob-select": ["bias", "reject"],
+  rewrite: ["bias", "reject"],
+  always: ["bias", "reject", "budget", "maxSegmentTokens", "maxSegments"],
+};
+
+/** Asks for nothing, whatever the policy. */
+const NEUTRAL: AskedDial = { bias: 0, reject: 0, budget: 1 };
+
+/** The first setting that the policy of this name cannot honour. */
+export function unhonoured(policyName: string, asked: AskedDial): Unhonoured | undefined {
+  for (const field of WITHOUT[policyName] ?? []) {
+    const value = asked[field];
+    if (value !== undefined && value !== NEUTRAL[field]) return { field, value };
+  }
+  return undefined;
+}
+
+/** What is wrong, as the end of a sentence that begins with the place of the setting. */
+export const unhonouredText = (policyName: string, { field, value }: Unhonoured): string =>
+  `the policy ${policyName} cannot honour ${field} ${value}; leave it out or choose another policy`;
+
+/**
+ * For data in which both stand together: a pair, a preset.
+ * @throws ConfigError on a setting that the policy cannot honour, or on a policy that cannot be read.
+ */
+export function requireHonoured(policySpec: string, asked: AskedDial, where: string): void {
+  const { name } = parsePolicySpec(policySpec);
+  const fault = unhonoured(name, asked);
+  if (fault === undefined) return;
+  throw new ConfigError(`${where}: ${unhonouredText(name, fault)}.`, { code: "config-invalid" });
+}

@@ -1,0 +1,78 @@
+/** What both kinds of the big model's segments are made of. */
+import type { Piece } from "../../core/piece.ts";
+import type { GenerateOptions } from "../../engines/engine.ts";
+import type { BigModel, KeptPart } from "../contexts/big-model.ts";
+import { BigReader, type BigToken } from "../contexts/big-reader.ts";
+import type { SegmentEndReason } from "../events/events.ts";
+import type { BigPlan } from "../policies/policy.ts";
+import { type Session, seedFor } from "../session/session.ts";
+
+/** How many tokens a segment may have, and how it ends when it has them. */
+export interface Cap {
+  readonly tokens: number;
+  readonly reason: SegmentEndReason;
+}
+
+/** The tightest of the whole's limit, the dial and the plan; of equal ones the first. */
+export function capOf({ transcript, gate }: Session, plan: BigPlan): Cap {
+  const caps: readonly Cap[] = [
+    { tokens: transcript.remaining, reason: "length" },
+    gate.allowance(transcript),
+    { tokens: plan.maxTokens ?? Infinity, reason: "scheduled" },
+  ];
+  return caps.reduce((least, cap) => (cap.tokens < least.tokens ? cap : least));
+}
+
+/** Starts the big model. Its context must be up to date. */
+export function openReader(session: Session, big: BigModel, maxTokens: number): BigReader {
+  const { sampling, options } = session.settings;
+  const { capabilities } = big.context.engine;
+  // It never sees a tag; with a shared vocabulary it must not write one either.
+  const tags = [options.tags.open, options.tags.close].filter((tag) => capabilities.isControlToken(tag));
+  const generate: GenerateOptions = {
+    maxTokens,
+    sampling: seedFor("big", sampling),
+    logprobs: session.logprobs,
+    ...(tags.length > 0 && capabilities.logitBias
+      ? { bias: tags.map((marker) => ({ marker, nats: -Infinity })) }
+      : {}),
+  };
+  return new BigReader(big.context, generate, session.clock);
+}
+
+/** Notes the time from the decision to the first token, once a segment. */
+export function noteHandoff(session: Session, reader: BigReader): void {
+  if (session.handoffFromMs === undefined || reader.firstTokenAtMs === undefined) return;
+  session.transcript.countHandoff(session.handoffFromMs, reader.firstTokenAtMs);
+  session.handoffFromMs = undefined;
+}
+
+/** The tokens of a segment that stay. */
+export class KeptTokens {
+  readonly #big: BigModel;
+  readonly #startPosition: number;
+  readonly #tokens: BigToken[] = [];
+
+  constructor(big: BigModel, startPosition: number) {
+    this.#big = big;
+    this.#startPosition = startPosition;
+  }
+
+  push(tokens: readonly BigToken[]): void {
+    for (const token of tokens) this.#tokens.push(token);
+  }
+
+  /** `remainder`: of the last token only this much of the text stays, and is read anew. */
+  part(remainder = ""): KeptPart {
+    const whole = remainder === "" ? this.#tokens : this.#tokens.slice(0, -1);
+    const { vocabulary } = this.#big.context.engine;
+    return {
+      position: whole.at(-1)?.position ?? this.#startPosition,
+      tokens: this.#tokens.length,
+      pieces: whole.map(({ text, id }): Piece =>
+        id === undefined ? { text } : { text, tokens: { vocabulary, ids: [id] } },
+      ),
+      remainder,
+    };
+  }
+}
