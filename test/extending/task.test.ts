@@ -45,9 +45,9 @@ describe("a task that somebody adds", () => {
     expect(without.stderr).toContain("tally:FILE.jsonl");
 
     await writeFile(join(project.folder, "strokes.jsonl"), '{"problem":"|||","answer":3}\n');
-    const run = await project.run([
-      ..."eval tally:strokes.jsonl --arms never --max-tokens 8 --out run --json".split(" "),
-    ]);
+    const run = await project.run(
+      "eval tally:strokes.jsonl --arms never --max-tokens 8 --out run --json".split(" "),
+    );
     expect(run.status, run.stderr).toBe(0);
     const { task } = JSON.parse(run.stdout) as { readonly task: unknown };
     expect(task).toMatchObject({ name: "tally", problems: 1 });
