@@ -1,7 +1,7 @@
 /** The gateway as one Hono app: routes only, so that it can be asked without a socket. */
 import { randomInt } from "node:crypto";
 
-import { Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Pair } from "../decode/pair/pair.ts";
@@ -9,14 +9,10 @@ import type { AccessLog } from "./observability/access-log.ts";
 import type { Admission } from "./generation/admission.ts";
 import { requireApiKey } from "./http/auth.ts";
 import type { GatewayConfig } from "./config/config.ts";
-import { invalidRequest, toErrorResponse } from "./failures/gateway-error.ts";
-import {
-  answerChat,
-  answerCompletion,
-  CHAT_ROUTE,
-  COMPLETION_ROUTE,
-  type GenerationContext,
-} from "./protocols/openai/routes.ts";
+import { GatewayError } from "./failures/gateway-error.ts";
+import { errorResponse } from "./http/error-response.ts";
+import { openai } from "./protocols/openai/routes.ts";
+import type { GenerationContext, Protocol } from "./protocols/protocol.ts";
 import type { GatewayMetrics } from "./observability/metrics.ts";
 import { PromptRenderer } from "./request/prompt-renderer.ts";
 import { RequestScope } from "./request/request-scope.ts";
@@ -45,12 +41,13 @@ interface Environment {
   Variables: { readonly scope: RequestScope };
 }
 
-const GENERATION_ROUTES: ReadonlySet<string> = new Set([CHAT_ROUTE, COMPLETION_ROUTE]);
+/** The protocols that are spoken here. The first one also writes the errors of routes that belong to none. */
+const PROTOCOLS: readonly [Protocol, ...Protocol[]] = [openai];
 
 export function createGateway(options: GatewayOptions): Hono<Environment> {
   const { pair, config, apiKey, metrics, examples = [], clock = systemClock } = options;
   const created = Math.floor(Date.parse(clock.isoNow()) / 1000);
-  const context: GenerationContext = {
+  const generation: GenerationContext = {
     ...options,
     clock,
     drawSeed: options.drawSeed ?? (() => randomInt(2 ** 32)),
@@ -58,16 +55,13 @@ export function createGateway(options: GatewayOptions): Hono<Environment> {
   };
   const app = new Hono<Environment>();
   app.use(observe(options, clock));
-  app.onError((error, { get }) => toErrorResponse(get("scope").fail(error)));
-  app.notFound(({ req, get }) => {
-    const error = invalidRequest(
-      `there is nothing at ${req.method} ${req.path.slice(0, 200)}; docs/api.md lists the routes.`,
-      {
-        status: 404,
-        wireCode: "unknown_url",
-      },
-    );
-    return toErrorResponse(get("scope").fail(error));
+  const refuse = ({ req, get }: Context<Environment>, error: unknown): Response =>
+    errorResponse(get("scope").fail(error), protocolOf(req.path).errorBody);
+  app.onError((error, context) => refuse(context, error));
+  app.notFound((context) => {
+    const { method, path } = context.req;
+    const message = `there is nothing at ${method} ${path.slice(0, 200)}; docs/api.md lists the routes.`;
+    return refuse(context, new GatewayError("unknown-url", message));
   });
 
   const site = options.site === undefined ? findBuiltSite() : options.site;
@@ -75,8 +69,15 @@ export function createGateway(options: GatewayOptions): Hono<Environment> {
   app.get("/healthz", ({ json }) => json({ status: "ok" }));
   app.use(requireApiKey(apiKey));
 
-  app.post(CHAT_ROUTE, ({ req, get }) => answerChat(req.raw, get("scope"), context));
-  app.post(COMPLETION_ROUTE, ({ req, get }) => answerCompletion(req.raw, get("scope"), context));
+  for (const [path, answer] of PROTOCOLS.flatMap(({ routes }) => Object.entries(routes))) {
+    app.post(path, ({ req, get }) => answer(req.raw, get("scope"), generation));
+    app.on(["GET", "PUT", "PATCH", "DELETE"], path, (context) => {
+      const message = `${path} takes POST, not ${context.req.method}.`;
+      const response = refuse(context, new GatewayError("wrong-method", message));
+      response.headers.set("allow", "POST");
+      return response;
+    });
+  }
   app.get("/v1/models", ({ json }) => json(listModels(config, created)));
   // An operator's model name may have a slash in it.
   app.get("/v1/models/:name{.+}", ({ json, req }) => json(findModel(req.param("name"), config, created)));
@@ -90,12 +91,6 @@ export function createGateway(options: GatewayOptions): Hono<Environment> {
   app.get("/playground.json", ({ json }) =>
     json(playgroundFacts(pair, config, examples, apiKey !== undefined)),
   );
-  app.on(["GET", "PUT", "PATCH", "DELETE"], [...GENERATION_ROUTES], ({ req, get }) => {
-    const error = invalidRequest(`${req.path} takes POST, not ${req.method}.`, { status: 405 });
-    const response = toErrorResponse(get("scope").fail(error));
-    response.headers.set("allow", "POST");
-    return response;
-  });
   return app;
 }
 
@@ -105,6 +100,7 @@ function observe({ config, metrics, log }: GatewayOptions, clock: Clock): Middle
   return async (context, next) => {
     const scope = new RequestScope({
       request: context.req.raw,
+      route: routeLabel(context.req.path),
       timeoutMs: requestTimeoutMs,
       clock,
       metrics,
@@ -113,13 +109,16 @@ function observe({ config, metrics, log }: GatewayOptions, clock: Clock): Middle
     context.set("scope", scope);
     await next();
     context.res.headers.set("x-request-id", scope.id);
-    if (!scope.isStream) scope.end(routeLabel(context.req.path), context.res.status);
+    if (!scope.isStream) scope.end(context.res.status);
   };
 }
 
+const protocolOf = (path: string): Protocol =>
+  PROTOCOLS.find(({ routes }) => Object.hasOwn(routes, path)) ?? PROTOCOLS[0];
+
 /** Labels are few, whatever paths are asked for. */
 function routeLabel(path: string): string {
-  if (GENERATION_ROUTES.has(path)) return path;
+  if (PROTOCOLS.some(({ routes }) => Object.hasOwn(routes, path))) return path;
   if (path.startsWith("/v1/models/")) return "/v1/models/:name";
   return PLAIN_ROUTES.has(path) ? path : "other";
 }

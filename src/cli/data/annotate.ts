@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
 import { ANNOTATORS, type AnnotatorName } from "../../data/annotate/annotator.ts";
 import { GAP_DEFAULTS } from "../../data/annotate/gap.ts";
-import type { AnnotationProgress, AnnotationSummary } from "../../data/index.ts";
+import type { AnnotationProgress, AnnotationSummary } from "../../data/annotate/run.ts";
 import { GENERATION_CHOICES } from "../../data/readers/open-r1.ts";
 import { type AnnotateFlags, type OpenedAnnotator, openAnnotator } from "./annotators.ts";
 import { filledText, realNumber, wholeNumber } from "../support/flags.ts";
@@ -137,8 +137,8 @@ function addLlmFlags(command: Command): void {
 
 async function run(terminal: Terminal, source: string, flags: AnnotateFlags): Promise<void> {
   // Loaded here: the other commands start faster without readers, writers and engines.
-  const { annotate } = await import("../../data/index.ts");
-  const { readTraces } = await import("../../data/readers/index.ts");
+  const { annotate } = await import("../../data/annotate/run.ts");
+  const { readTraces } = await import("../../data/readers/read-traces.ts");
   const { hubAccessFrom } = await import("../../data/hub/access.ts");
   const progress = new Progress(terminal, "traces");
   const skips = new Map<string, number>();

@@ -1,9 +1,8 @@
 /** From flags to an annotator that is ready to run, with what it says of itself. */
 import { createRng } from "../../core/rng.ts";
 import { ConfigError } from "../../core/errors.ts";
-import type { AnnotatorName } from "../../data/annotate/annotator.ts";
-import type { Annotator } from "../../data/index.ts";
-import type { GenerationChoice } from "../../data/readers/index.ts";
+import type { Annotator, AnnotatorName } from "../../data/annotate/annotator.ts";
+import type { GenerationChoice } from "../../data/readers/open-r1.ts";
 import { loadPairConfig } from "../../decode/pair/pair-config.ts";
 import { Pair } from "../../decode/pair/pair.ts";
 import { readKey } from "../../engines/http/transport/credentials.ts";
@@ -61,7 +60,7 @@ export async function openAnnotator(flags: AnnotateFlags, terminal: Terminal): P
 }
 
 async function openScoring(flags: AnnotateFlags, terminal: Terminal): Promise<OpenedAnnotator> {
-  const { ScoringAnnotator } = await import("../../data/index.ts");
+  const { ScoringAnnotator } = await import("../../data/annotate/scoring-annotator.ts");
   const { minimumGap, smoothing, mergeDistance, share, threads, concurrency = 1 } = flags;
   const pairConfig = await loadPairConfig(flags.pair);
   const config = { ...pairConfig, small: flags.small ?? pairConfig.small, big: flags.big ?? pairConfig.big };
@@ -119,7 +118,11 @@ const DEFAULT_SHARE = 0.2;
 const DEFAULT_CONCURRENCY = 8;
 
 async function openLlm(flags: AnnotateFlags, terminal: Terminal): Promise<OpenedAnnotator> {
-  const { Budget, Chat, ChatClient, LlmAnnotator, Pacer } = await import("../../data/index.ts");
+  const { Budget } = await import("../../data/annotate/llm/budget.ts");
+  const { ChatClient } = await import("../../data/annotate/llm/chat-client.ts");
+  const { Chat } = await import("../../data/annotate/llm/chat.ts");
+  const { LlmAnnotator } = await import("../../data/annotate/llm/llm-annotator.ts");
+  const { Pacer } = await import("../../data/annotate/llm/pacer.ts");
   const { url, model, key } = await endpointFrom(flags, terminal);
   const prices = pricesFrom(flags);
   const budget = new Budget(

@@ -5,10 +5,11 @@ import { join } from "node:path";
 
 import { type Command, InvalidArgumentError } from "commander";
 
-import { Checker } from "../../data/check/index.ts";
-import { readOutcomes } from "../../data/readers/index.ts";
-import { StatisticsBuilder } from "../../data/stats/index.ts";
-import { openRowWriter, TRACE_COLUMNS } from "../../data/writers/index.ts";
+import { Checker } from "../../data/check/checker.ts";
+import { readOutcomes } from "../../data/readers/read-traces.ts";
+import { StatisticsBuilder } from "../../data/stats/statistics.ts";
+import { openRowWriter } from "../../data/writers/row-writer.ts";
+import { TRACE_COLUMNS } from "../../data/writers/trace-columns.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { SyntheticTraces } from "../../data/synthetic.ts";
 import { megabytes } from "./source.ts";

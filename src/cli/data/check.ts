@@ -1,8 +1,10 @@
 /** `splitreason data check FILE`: whether annotated traces are fit for training. */
 import { type Command } from "commander";
 
-import { CHECK_DEFAULTS, Checker, type CheckReport, isError, SourceTexts } from "../../data/check/index.ts";
-import { readOutcomes, readTraces } from "../../data/readers/index.ts";
+import { CHECK_DEFAULTS, Checker, type CheckReport } from "../../data/check/checker.ts";
+import { isError } from "../../data/check/finding.ts";
+import { SourceTexts } from "../../data/check/texts.ts";
+import { readOutcomes, readTraces } from "../../data/readers/read-traces.ts";
 import { DataError } from "../../core/errors.ts";
 import {
   addSourceFlags,

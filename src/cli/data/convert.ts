@@ -1,8 +1,10 @@
 /** `splitreason data convert SOURCE`: traces from wherever they are into one file of rows. */
 import type { Command } from "commander";
 
-import { readTraces, type ReadOutcome } from "../../data/readers/index.ts";
-import { openRowWriter, TRACE_COLUMNS, writeRows } from "../../data/writers/index.ts";
+import { readTraces } from "../../data/readers/read-traces.ts";
+import type { ReadOutcome } from "../../data/readers/rows.ts";
+import { openRowWriter, writeRows } from "../../data/writers/row-writer.ts";
+import { TRACE_COLUMNS } from "../../data/writers/trace-columns.ts";
 import { addSourceFlags, readOptions, ReadProgress, SOURCE_HELP, type SourceFlags } from "./source.ts";
 import { filledText } from "../support/flags.ts";
 import type { CommandContext } from "../support/command.ts";

@@ -9,15 +9,14 @@ import {
   conversation,
   type ExportForm,
   oncePerProblem,
-  renderedForm,
   skyrlPrompts,
-  tokenForm,
   trlConversation,
   trlPrompts,
-  type TurnTemplate,
-} from "../../data/export/index.ts";
-import { formatOf, readTraces } from "../../data/readers/index.ts";
-import { openRowWriter, writeRows } from "../../data/writers/index.ts";
+} from "../../data/export/formats.ts";
+import { renderedForm, tokenForm, type TurnTemplate } from "../../data/export/rendered.ts";
+import { formatOf } from "../../data/files/source.ts";
+import { readTraces } from "../../data/readers/read-traces.ts";
+import { openRowWriter, writeRows } from "../../data/writers/row-writer.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { BUILT_IN_TEMPLATES, type LoadedTokenizer, loadTokenizer } from "../../tokenizer/index.ts";
 import { addSourceFlags, readOptions, ReadProgress, SOURCE_HELP, type SourceFlags } from "./source.ts";

@@ -2,8 +2,8 @@
 import { type Command, InvalidArgumentError } from "commander";
 
 import { hubAccessFrom } from "../../data/hub/access.ts";
-import type { PushProgress } from "../../data/hub/index.ts";
-import { readTraces } from "../../data/readers/index.ts";
+import type { PushProgress } from "../../data/publish/push.ts";
+import { readTraces } from "../../data/readers/read-traces.ts";
 import { counted } from "./convert.ts";
 import {
   addSourceFlags,
@@ -51,7 +51,7 @@ export function registerDataPush(data: Command, { terminal }: CommandContext): v
     .addHelpText("after", HELP)
     .action(async (file: string, flags: PushFlags) => {
       // The hub's library is loaded by those only who ask for it.
-      const { pushDataset } = await import("../../data/hub/index.ts");
+      const { pushDataset } = await import("../../data/publish/push.ts");
       const reading = new ReadProgress(terminal);
       const sending = new Progress(terminal, "files");
       const { repo, config, split, license, message } = flags;

@@ -2,8 +2,10 @@
 import { type Command, Option } from "commander";
 
 import { hubAccessFrom } from "../../data/hub/access.ts";
-import { GENERATION_CHOICES, type GenerationChoice, type ReadOptions } from "../../data/readers/index.ts";
-import { type TokenStarts, tokenizerStarts, WORD_TOKENS, wordStarts } from "../../data/stats/index.ts";
+import { GENERATION_CHOICES, type GenerationChoice } from "../../data/readers/open-r1.ts";
+import type { ReadOptions } from "../../data/readers/read-traces.ts";
+import { WORD_TOKENS } from "../../data/stats/statistics.ts";
+import { type TokenStarts, tokenizerStarts, wordStarts } from "../../data/stats/tokens.ts";
 import { loadTokenizer } from "../../tokenizer/index.ts";
 import { filledText, wholeNumber } from "../support/flags.ts";
 import { count, duration, percent } from "../support/table.ts";

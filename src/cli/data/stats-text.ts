@@ -1,5 +1,5 @@
 /** Statistics of a data set for people: tables on a terminal. */
-import type { Agreement, DataStatistics, NamedGroup } from "../../data/stats/index.ts";
+import type { Agreement, DataStatistics, NamedGroup } from "../../data/stats/document.ts";
 import { type Column, count, percent, renderTable } from "../support/table.ts";
 import { type Paint, printableLine } from "../support/terminal.ts";
 

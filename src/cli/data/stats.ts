@@ -2,8 +2,10 @@
 import type { Command } from "commander";
 
 import { writeFileAtomic } from "../../core/files.ts";
-import { type DataStatistics, Sample, StatisticsBuilder } from "../../data/stats/index.ts";
-import { readOutcomes } from "../../data/readers/index.ts";
+import type { DataStatistics } from "../../data/stats/document.ts";
+import { Sample } from "../../data/stats/sample.ts";
+import { StatisticsBuilder } from "../../data/stats/statistics.ts";
+import { readOutcomes } from "../../data/readers/read-traces.ts";
 import { pageSample, statisticsPage } from "../../data/stats/page.ts";
 import {
   addSourceFlags,

@@ -1,5 +1,5 @@
 /** Whether a trace ends in its row's answer, by evaluation's grader: put into `data check`, which knows no graders. */
-import type { Verdict } from "../../data/check/index.ts";
+import type { Verdict } from "../../data/check/checker.ts";
 import { boxedAnswer, compareAnswers } from "../../eval/graders/index.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 

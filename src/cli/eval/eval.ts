@@ -199,8 +199,8 @@ Tasks:
 ${TASKS.map(({ name, description }) => `  ${name.padEnd(14)} ${description}`).join("\n")}
 Without a file a benchmark is read from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN), save gpqa-diamond, which needs one. A file has a line {"problem", "answer"} for each problem.
 
-Arms:
-${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}
+Arms (in all but small, the small model is the tuned one):
+${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(15)} ${meaning}`).join("\n")}
 all stands for every arm (random ones with a share are to be named). The control is the best of small, never and self: a gain counts when it
 is one over that. docs/evaluating.md defines every figure. A table of prices, in dollars for a million tokens:
   models:

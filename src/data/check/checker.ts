@@ -1,7 +1,10 @@
-/** Whether a file of annotated traces is fit to be trained on: row by row, in memory that grows by some bytes a row. */
+/**
+ * Checks whether a file of annotated traces is fit for training, row by row; memory grows by a few bytes a row. It changes no row. The caller
+ * supplies the function that verifies an answer.
+ */
 import type { TraceRow } from "../../formats/trace-row.ts";
-import type { ReadOutcome } from "../readers/index.ts";
-import { type TokenStarts, wordStarts } from "../stats/index.ts";
+import type { ReadOutcome } from "../readers/rows.ts";
+import { type TokenStarts, wordStarts } from "../stats/tokens.ts";
 import { type Finding, Findings, isError } from "./finding.ts";
 import { type RowBounds, rowFindings } from "./row-rules.ts";
 import { type SourceTexts, textDigest } from "./texts.ts";

@@ -1,7 +1,7 @@
-/** Trace rows in the forms that other trainers read. What each form keeps of a row is its contract; whatever else a row has is left out, and listed here. */
+/** Trace rows in the forms of TRL and SkyRL. Each form lists what it keeps of a row; the rest of the row is left out. */
 import { THINK_TAGS, wrapSpans } from "../../tags/index.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
-import { booleans, listOf, type ParquetColumn, structOf, texts } from "../writers/index.ts";
+import { booleans, listOf, type ParquetColumn, structOf, texts } from "../writers/parquet-schema.ts";
 
 export interface ExportForm {
   /** The columns of a parquet file; in JSON Lines the same fields. */

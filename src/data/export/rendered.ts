@@ -8,7 +8,7 @@ import type { TraceRow } from "../../formats/trace-row.ts";
 import { OFFLOAD_TAGS, wrapSpans, wrapSpansAsPieces } from "../../tags/index.ts";
 import { ChatTemplate } from "../../tokenizer/chat-template.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
-import { integers, listOf, texts } from "../writers/index.ts";
+import { integers, listOf, texts } from "../writers/parquet-schema.ts";
 import { type ExportForm, kept, KEPT_COLUMNS } from "./formats.ts";
 
 export interface TurnTemplate {

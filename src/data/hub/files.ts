@@ -3,8 +3,8 @@ import { downloadFile, fileDownloadInfo, listFiles } from "@huggingface/hub";
 
 import { sleep } from "../../core/async.ts";
 import { DataError } from "../../core/errors.ts";
-import type { DataFile } from "../readers/data-file.ts";
-import { formatOf, type HubSource } from "../readers/source.ts";
+import type { DataFile } from "../files/data-file.ts";
+import { formatOf, type HubSource } from "../files/source.ts";
 import type { HubAccess } from "./access.ts";
 import { hubError, hubParameters } from "./calls.ts";
 import { splitFiles } from "./split-files.ts";

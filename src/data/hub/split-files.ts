@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 
 import { DataError } from "../../core/errors.ts";
-import { formatOf } from "../readers/source.ts";
+import { formatOf } from "../files/source.ts";
 
 const patternsSchema = z.union([z.string(), z.array(z.string())]);
 const dataFilesSchema = z.union([

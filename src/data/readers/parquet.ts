@@ -12,7 +12,7 @@ import {
 import { compressors } from "hyparquet-compressors";
 
 import { DataError, errorMessage } from "../../core/errors.ts";
-import type { DataFile } from "./data-file.ts";
+import type { DataFile } from "../files/data-file.ts";
 import { plainValue, type RawRecord } from "./raw-record.ts";
 
 /** A row group with more than this, uncompressed, is read in windows of rows. */

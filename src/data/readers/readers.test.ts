@@ -6,7 +6,9 @@ import { parquetWriteFile } from "hyparquet-writer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { DataError } from "../../core/errors.ts";
-import { parseSource, type ReadOutcome, readOutcomes, readTraces, type ReadTracesOptions } from "./index.ts";
+import { parseSource } from "../files/source.ts";
+import { readOutcomes, readTraces, type ReadTracesOptions } from "./read-traces.ts";
+import type { ReadOutcome } from "./rows.ts";
 import { jsonLineRecords } from "./json-lines.ts";
 
 let folder: string;

@@ -1,5 +1,8 @@
-/** Statistics of annotated traces, row by row: memory grows by some bytes a row (for exact medians and for joining annotators), never by the texts. */
-import type { ReadOutcome } from "../readers/index.ts";
+/**
+ * Counts annotated traces: how much is marked, where, how long the spans are, and how far annotators agree. It judges nothing (`check` does). Memory
+ * grows by a few bytes a row, for exact medians and for joining annotators; no text is kept.
+ */
+import type { ReadOutcome } from "../readers/rows.ts";
 import { AgreementCounter } from "./agreement.ts";
 import { countTrace, spansFit } from "./count-trace.ts";
 import type { DataStatistics, NamedGroup } from "./document.ts";

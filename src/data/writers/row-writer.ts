@@ -1,6 +1,9 @@
-/** The writer of rows, and the choice of its format by the name of the file. */
+/**
+ * Writes rows to JSON Lines or parquet, as streams with flat memory. A file gets its name when it is whole; until then, and after a
+ * failure, the old file stays.
+ */
 import { ConfigError } from "../../core/errors.ts";
-import { formatOf } from "../readers/source.ts";
+import { formatOf } from "../files/source.ts";
 import { openJsonLinesWriter } from "./json-lines-writer.ts";
 import type { ParquetColumn } from "./parquet-schema.ts";
 import { openParquetWriter } from "./parquet-writer.ts";

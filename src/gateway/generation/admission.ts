@@ -5,7 +5,7 @@
 import { onAbort } from "../../core/async.ts";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { EngineError } from "../../core/errors.ts";
-import { GatewayError } from "../failures/gateway-error.ts";
+import { GatewayError, invalidRequest } from "../failures/gateway-error.ts";
 
 export interface AdmissionLimits {
   /** Places. */
@@ -73,9 +73,9 @@ export class Admission {
     if (signal?.aborted === true) throw abortedError(signal);
     if (this.#closed) throw closedError();
     if (places > this.#limits.concurrent) {
-      throw new GatewayError(
+      throw invalidRequest(
         `the request needs ${places} places and the gateway has ${this.#limits.concurrent}; ask for fewer choices.`,
-        { code: "usage", status: 400, type: "invalid_request_error", param: "n" },
+        { param: "n" },
       );
     }
     // Nobody overtakes the queue, however few places are asked for.
@@ -154,34 +154,23 @@ export class Admission {
 
   #fullError(): GatewayError {
     return new GatewayError(
+      "queue-full",
       `the gateway is busy: ${this.#running} requests run and ${this.#waiters.size} wait, as many as it takes; try again later.`,
-      {
-        code: "engine-unavailable",
-        status: 429,
-        type: "rate_limit_error",
-        retryAfterSeconds: this.#retryAfterSeconds(),
-      },
+      { retryAfterSeconds: this.#retryAfterSeconds() },
     );
   }
 
   #tooLongError(): GatewayError {
     return new GatewayError(
+      "queue-timeout",
       `the request waited ${this.#limits.queueTimeoutMs} ms for a place and got none; try again later.`,
-      {
-        code: "engine-unavailable",
-        status: 503,
-        type: "server_error",
-        retryAfterSeconds: this.#retryAfterSeconds(),
-      },
+      { retryAfterSeconds: this.#retryAfterSeconds() },
     );
   }
 }
 
 function closedError(): GatewayError {
-  return new GatewayError("the gateway is shutting down; try again in a moment.", {
-    code: "engine-unavailable",
-    status: 503,
-    type: "server_error",
+  return new GatewayError("shutting-down", "the gateway is shutting down; try again in a moment.", {
     retryAfterSeconds: 1,
   });
 }

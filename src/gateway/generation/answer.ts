@@ -1,21 +1,13 @@
 /** From a {@link GenerationRequest} to a Response: admitted, started, and written at once or as a stream. */
 import type { Clock } from "../../core/clock.ts";
 import type { Piece } from "../../core/piece.ts";
+import type { Usage } from "../../decode/index.ts";
 import { type LinkedSignal, linkSignals, onAbort } from "../../core/async.ts";
 import type { Pair } from "../../decode/pair/pair.ts";
 import { THINK_TAGS } from "../../tags/grammar.ts";
 import type { Admission, Ticket } from "./admission.ts";
 import type { GatewayConfig } from "../config/config.ts";
-import { errorBody } from "../failures/gateway-error.ts";
 import type { GatewayMetrics } from "../observability/metrics.ts";
-import { wireUsage } from "../protocols/openai/report.ts";
-import {
-  type AnswerHead,
-  DONE,
-  event,
-  type ResponseFormat,
-  type WrittenChoice,
-} from "../protocols/openai/chunk-text.ts";
 import type { GenerationRequest } from "../request/generation-request.ts";
 import type { RequestScope } from "../request/request-scope.ts";
 import { type ChoiceResult, runChoice, type StartedChoice } from "./choice.ts";
@@ -23,6 +15,7 @@ import { ChunkWriter } from "./chunk-writer.ts";
 import { EventStream } from "./event-stream.ts";
 import { checkPromptLength } from "./prompt-length.ts";
 import { type Emit, ReasoningSplitter } from "./reasoning-splitter.ts";
+import type { AnswerHead, AnswerUsage, ResponseFormat, WrittenChoice } from "./response-format.ts";
 import { type ChoiceContext, startChoice } from "./start-choice.ts";
 
 export interface AnswerContext {
@@ -38,7 +31,6 @@ export async function answer(
   request: GenerationRequest,
   format: ResponseFormat,
   scope: RequestScope,
-  route: string,
   context: AnswerContext,
 ): Promise<Response> {
   const { facts } = scope;
@@ -53,7 +45,7 @@ export async function answer(
   facts.queuedMs = ticket.waitedMs;
   context.metrics.observeQueueWait(ticket.waitedMs);
   const generation = new Generation(request, format, scope, context, ticket);
-  return request.stream === undefined ? generation.complete() : generation.stream(route, request.stream);
+  return request.stream === undefined ? generation.complete() : generation.stream(request.stream);
 }
 
 /** The choices of one request, which live and die together. */
@@ -100,7 +92,7 @@ class Generation {
   }
 
   /** Answers when the first choice has read its prompt: until then a failure has a status of its own. */
-  async stream(route: string, { includeUsage }: { readonly includeUsage: boolean }): Promise<Response> {
+  async stream(options: { readonly includeUsage: boolean }): Promise<Response> {
     let first: StartedChoice;
     try {
       first = await this.#start(0);
@@ -111,7 +103,7 @@ class Generation {
     const scope = this.#scope;
     scope.isStream = true;
     const stream = new EventStream(() => scope.leave());
-    void this.#feed(stream, first, { includeUsage, route });
+    void this.#feed(stream, first, options);
     return new Response(stream.body, {
       headers: {
         "content-type": "text/event-stream",
@@ -125,10 +117,10 @@ class Generation {
   async #feed(
     stream: EventStream,
     first: StartedChoice,
-    { includeUsage, route }: { readonly includeUsage: boolean; readonly route: string },
+    options: { readonly includeUsage: boolean },
   ): Promise<void> {
     let status = 200;
-    const format = this.#format.stream(this.#head, { includeUsage });
+    const format = this.#format.stream(this.#head, options);
     const chunks = new ChunkWriter(stream, format);
     const { signal } = this.#link;
     onAbort(signal, () => stream.release());
@@ -143,15 +135,15 @@ class Generation {
         );
         chunks.write(format.finish(result));
       });
-      chunks.write(`${includeUsage ? format.usage(this.#usage()) : ""}${DONE}`);
+      chunks.write(format.end(this.#usage()));
     } catch (error) {
       const known = this.#scope.fail(error);
-      chunks.write(event(errorBody(known)));
-      status = known.status;
+      chunks.write(format.fail(known));
+      status = known.facts.status;
     }
     stream.end();
     this.#over();
-    this.#scope.end(route, status);
+    this.#scope.end(status);
   }
 
   async #write(index: number): Promise<WrittenChoice> {
@@ -239,17 +231,23 @@ class Generation {
     facts.finish ??= finish.reason;
     facts.degraded ??= degraded;
     facts.firstTokenMs ??= timing.firstTokenMs;
-    facts.promptTokens =
-      (facts.promptTokens ?? 0) + (result.index % this.#request.n === 0 ? usage.promptTokens : 0);
-    facts.smallTokens = (facts.smallTokens ?? 0) + usage.smallTokens;
-    facts.bigTokens = (facts.bigTokens ?? 0) + usage.bigTokens;
-    facts.discardedTokens = (facts.discardedTokens ?? 0) + usage.discardedTokens;
-    facts.switches = (facts.switches ?? 0) + usage.switches;
+    const { reasoningTokens: _, ...tokens } = this.#usage();
+    Object.assign(facts, tokens);
   }
 
-  #usage(): ReturnType<typeof wireUsage> {
+  #usage(): AnswerUsage {
     const { n, reasoning } = this.#request;
-    return wireUsage(this.#results, n, reasoning === "separate" ? this.#reasoningTokens : undefined);
+    const sum = (value: (usage: Usage) => number): number =>
+      this.#results.reduce((total, { finish }) => total + value(finish.usage), 0);
+    const firsts = this.#results.filter(({ index }) => index % n === 0);
+    return {
+      promptTokens: firsts.reduce((total, { finish }) => total + finish.usage.promptTokens, 0),
+      smallTokens: sum(({ smallTokens }) => smallTokens),
+      bigTokens: sum(({ bigTokens }) => bigTokens),
+      discardedTokens: sum(({ discardedTokens }) => discardedTokens),
+      switches: sum(({ switches }) => switches),
+      reasoningTokens: reasoning === "separate" ? this.#reasoningTokens : undefined,
+    };
   }
 
   #over(): void {

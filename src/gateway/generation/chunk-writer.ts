@@ -3,9 +3,9 @@
  * is one event of the stream. It costs no time, since nothing is held back for it, and saves most of the work where tokens come fast.
  */
 import type { Author } from "../../decode/index.ts";
-import type { StreamFormat } from "../protocols/openai/chunk-text.ts";
 import type { EventStream } from "./event-stream.ts";
 import type { Channel } from "./reasoning-splitter.ts";
+import type { StreamFormat } from "./response-format.ts";
 
 export class ChunkWriter {
   readonly #stream: EventStream;

@@ -1,7 +1,7 @@
 /** The operator's limit on prompts; the models' own limit is theirs to tell. */
 import type { Pair } from "../../decode/pair/pair.ts";
 import type { GatewayConfig } from "../config/config.ts";
-import { invalidRequest } from "../failures/gateway-error.ts";
+import { GatewayError } from "../failures/gateway-error.ts";
 import { healthOf } from "../guard/guarded-engine.ts";
 import type { GenerationRequest } from "../request/generation-request.ts";
 
@@ -18,9 +18,10 @@ export async function checkPromptLength(
   for (const { prompt, promptForBig } of prompts) {
     const tokens = await engine.countTokens(engine === pair.small ? prompt : (promptForBig ?? prompt));
     if (tokens <= limit) continue;
-    throw invalidRequest(
+    throw new GatewayError(
+      "prompt-too-long",
       `${promptField}: the prompt has ${tokens} tokens; this gateway reads at most ${limit} (limits.promptTokens).`,
-      { code: "prompt-too-long", param: promptField, wireCode: "context_length_exceeded" },
+      { param: promptField },
     );
   }
 }

@@ -1,8 +1,8 @@
 /** Starts one choice, with the model that is there: when the small one is down, the big one may stand in for both. */
 import type { Clock } from "../../core/clock.ts";
-import { SplitReasonError } from "../../core/errors.ts";
 import { always, type Policy, SplitDecoder, type SplitEvent } from "../../decode/index.ts";
 import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
+import { isModelFailure } from "../failures/gateway-error.ts";
 import { healthOf } from "../guard/guarded-engine.ts";
 import type { GenerationRequest } from "../request/generation-request.ts";
 import { choiceSeed } from "../request/plan.ts";
@@ -74,12 +74,6 @@ async function start(
     events: resumed(first, iterator),
     degraded,
   };
-}
-
-/** Whether the model is what failed: the prompt and the caller are not to blame. */
-function isModelFailure(error: unknown): boolean {
-  if (!(error instanceof SplitReasonError)) return false;
-  return ["engine-unavailable", "engine-failed", "engine-closed", "wire-invalid"].includes(error.code);
 }
 
 /** The rest of a stream whose first event has been taken. */

@@ -11,7 +11,8 @@ import {
   handleAll,
 } from "cockatiel";
 
-import { EngineError, type ErrorCode, errorMessage, SplitReasonError, WireError } from "../../core/errors.ts";
+import { EngineError, errorMessage, SplitReasonError } from "../../core/errors.ts";
+import { isModelFailure } from "../failures/gateway-error.ts";
 
 export interface EngineBreakerOptions {
   /** How the engine's own errors begin, by convention with its name. */
@@ -167,21 +168,7 @@ function troubleOf(error: unknown, seenBy: Trouble["seenBy"]): Trouble {
 
 /** Whether an error says that the engine is away or broken, not that it was called wrongly or told to stop. */
 function isFailure(error: unknown): boolean {
-  if (error instanceof WireError) return true;
-  if (error instanceof EngineError) return FAILURES.has(error.code);
+  if (error instanceof SplitReasonError) return isModelFailure(error);
   // What an engine throws without being an error of ours: nobody expected it. An abort's reason is passed on as it is.
-  return (
-    error instanceof Error &&
-    !(error instanceof SplitReasonError) &&
-    error.name !== "AbortError" &&
-    error.name !== "TimeoutError"
-  );
+  return error instanceof Error && error.name !== "AbortError" && error.name !== "TimeoutError";
 }
-
-const FAILURES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "engine-unavailable",
-  "engine-failed",
-  "engine-closed",
-  "wire-invalid",
-  "internal",
-]);

@@ -21,11 +21,7 @@ export function requireApiKey(key: string | undefined): MiddlewareHandler {
     const given = /^Bearer +(\S+) *$/iu.exec(header ?? "")?.[1];
     if (given !== undefined && isRight(given)) return next();
     const fault = header === undefined ? "the request has no API key" : "the API key is wrong";
-    throw new GatewayError(`${fault}: send the gateway's key as "Authorization: Bearer KEY".`, {
-      code: "usage",
-      status: 401,
-      type: "authentication_error",
-    });
+    throw new GatewayError("wrong-key", `${fault}: send the gateway's key as "Authorization: Bearer KEY".`);
   };
 }
 

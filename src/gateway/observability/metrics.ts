@@ -2,7 +2,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 import type { Author, Usage } from "../../decode/index.ts";
-import type { Admission } from "../generation/admission.ts";
 import type { EngineHealth } from "../guard/guarded-engine.ts";
 
 /** One request, when it is over. */
@@ -120,7 +119,7 @@ export class GatewayMetrics {
   }
 
   /** Reads the number of requests that run and wait whenever metrics are asked for. */
-  watchAdmission(admission: Pick<Admission, "running" | "waiting">): void {
+  watchAdmission(admission: { readonly running: number; readonly waiting: number }): void {
     const registers = [this.#registry];
     const gauge = (name: string, help: string, value: () => number): void => {
       const created: Gauge = new Gauge({ name, help, registers, collect: () => created.set(value()) });

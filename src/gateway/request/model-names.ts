@@ -1,6 +1,6 @@
 /** The dial in a model's name, for clients that can send nothing else. */
 import type { DialPreset } from "../config/model-presets.ts";
-import { type GatewayError, invalidRequest } from "../failures/gateway-error.ts";
+import { GatewayError } from "../failures/gateway-error.ts";
 
 /** The names that every gateway has; `splitreason@SHARE` stands for any budget from 0 to 1. */
 export const MODEL_NAMES = {
@@ -41,8 +41,9 @@ function notFound(name: string, aliases: Readonly<Record<string, DialPreset>>): 
     `${MODEL_NAMES.split}@0.05 (any budget from 0 to 1)`,
     ...Object.keys(aliases),
   ];
-  return invalidRequest(
+  return new GatewayError(
+    "model-not-found",
     `there is no model ${JSON.stringify(name.slice(0, 100))} here; known are ${known.slice(0, 30).join(", ")}.`,
-    { status: 404, param: "model", wireCode: "model_not_found" },
+    { param: "model" },
   );
 }

@@ -18,9 +18,7 @@ import { unhonoured, unhonouredText } from "../../decode/policies/honoured-dial.
 import type { GatewayConfig } from "../config/config.ts";
 import { invalidRequest } from "../failures/gateway-error.ts";
 import type { DialPreset } from "../config/model-presets.ts";
-import type { ChatRequest } from "../protocols/openai/chat-request.ts";
-import type { CompletionRequest } from "../protocols/openai/completion-request.ts";
-import type { ExtensionFields } from "../protocols/openai/fields.ts";
+import type { ExtensionFields } from "./extension.ts";
 import type { GenerationRequest } from "./generation-request.ts";
 import { resolveModel } from "./model-names.ts";
 
@@ -31,44 +29,45 @@ export interface PlanContext {
   readonly drawSeed: () => number;
 }
 
-type CommonRequest = Pick<ChatRequest, keyof ChatRequest & keyof CompletionRequest>;
+/** What a protocol read from a body. Undefined: the client did not say. */
+export interface AskedGeneration {
+  readonly model: string;
+  readonly temperature: number | undefined;
+  readonly topP: number | undefined;
+  readonly seed: number | undefined;
+  readonly stop: readonly string[] | undefined;
+  readonly n: number | undefined;
+  /** With the field's name in this protocol. */
+  readonly maxTokens: { readonly value: number | undefined; readonly field: string };
+  readonly prompts: readonly PairPrompt[];
+  readonly promptField: GenerationRequest["promptField"];
+  readonly reasoning: GenerationRequest["reasoning"];
+  readonly stream: GenerationRequest["stream"];
+  readonly extension: Partial<ExtensionFields> | undefined;
+}
 
 /** @throws GatewayError 400 or 404 naming the field. */
-export function planGeneration(
-  request: CommonRequest,
-  more: {
-    readonly prompts: readonly PairPrompt[];
-    readonly promptField: GenerationRequest["promptField"];
-    readonly maxTokens: { readonly value: number | undefined; readonly field: string };
-    readonly reasoning: GenerationRequest["reasoning"];
-  },
-  context: PlanContext,
-): GenerationRequest {
+export function planGeneration(request: AskedGeneration, context: PlanContext): GenerationRequest {
   const { pair, config } = context;
   const { limits } = config;
-  const extension = request.splitreason ?? NO_EXTENSION;
+  const { prompts, promptField, reasoning, stream, extension = {} } = request;
   const { policy, dial, capsBig, smallOnly } = planDial(request.model, extension, context);
   const n = request.n ?? 1;
-  const choices = n * more.prompts.length;
+  const choices = n * prompts.length;
   if (choices > limits.choices) {
     throw invalidRequest(
       `n: ${choices} choices are more than this gateway gives at once, which is ${limits.choices} (limits.choices).`,
-      { param: more.prompts.length > 1 ? more.promptField : "n" },
+      { param: prompts.length > 1 ? promptField : "n" },
     );
   }
-  const { value: asked, field } = more.maxTokens;
+  const { value: asked, field } = request.maxTokens;
   if (asked !== undefined && asked > limits.maxTokens) {
     throw invalidRequest(
       `${field}: ${asked} tokens are more than this gateway writes, which is ${limits.maxTokens} (limits.maxTokens).`,
       { param: field },
     );
   }
-  if (request.stream_options !== undefined && request.stream !== true) {
-    throw invalidRequest("stream_options: it is for streams only; leave it out or set stream to true.", {
-      param: "stream_options",
-    });
-  }
-  const topP = request.top_p ?? pair.config.sampling.topP;
+  const topP = request.topP ?? pair.config.sampling.topP;
   return {
     model: request.model,
     policy,
@@ -78,13 +77,12 @@ export function planGeneration(
     seed: request.seed ?? context.drawSeed(),
     maxTokens: asked ?? Math.min(pair.config.maxTokens, limits.maxTokens),
     stop: request.stop ?? [],
-    prompts: more.prompts,
-    promptField: more.promptField,
+    prompts,
+    promptField,
     n,
-    stream:
-      request.stream === true ? { includeUsage: request.stream_options?.include_usage === true } : undefined,
+    stream,
     authors: extension.authors === true,
-    reasoning: more.reasoning,
+    reasoning,
     capsBig,
     smallOnly,
   };
@@ -96,7 +94,6 @@ export function choiceSeed(seed: number, choice: number): number {
   return seed >= 0 && seed < 2 ** 32 ? seed : hash32(`seed ${seed}`);
 }
 
-const NO_EXTENSION: Partial<ExtensionFields> = {};
 const LIMITS = ["budget", "maxSegmentTokens", "maxSegments"] as const;
 
 function planDial(

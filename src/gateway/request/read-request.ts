@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { unlessAborted } from "../../core/async.ts";
 import { errorMessage } from "../../core/errors.ts";
 import { BodyTooLargeError, readBody } from "../../core/http-body.ts";
-import { type GatewayError, invalidRequest } from "../failures/gateway-error.ts";
+import { GatewayError, invalidRequest } from "../failures/gateway-error.ts";
 
 /**
  * The JSON value of a body.
@@ -14,9 +14,9 @@ export async function readJson(request: Request, maxBytes: number, signal: Abort
   const type = request.headers.get("content-type") ?? "";
   // A page of another site can send a request of any other type without asking the browser's leave: this refuses it.
   if (!/^application\/(?:[\w.+-]+\+)?json\b/iu.test(type.trim())) {
-    throw invalidRequest(
+    throw new GatewayError(
+      "not-json",
       `the body must be sent as content-type application/json, not ${JSON.stringify(type.slice(0, 100))}.`,
-      { status: 415 },
     );
   }
   const bytes = await readBytes(request, maxBytes, signal);
@@ -33,6 +33,10 @@ export async function readJson(request: Request, maxBytes: number, signal: Abort
   }
 }
 
+/** A field that may be missing. Clients also write `null` for what is not given. */
+export const optional = <T extends z.ZodType>(schema: T) =>
+  schema.nullish().transform((value) => value ?? undefined);
+
 /** @throws GatewayError 400 whose `param` names the first field that is wrong. */
 export function checkFields<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
   const parsed = schema.safeParse(value);
@@ -41,11 +45,11 @@ export function checkFields<T extends z.ZodType>(schema: T, value: unknown): z.o
   if (issue === undefined) throw invalidRequest("the request is not valid.");
   if (issue.code === "unrecognized_keys") {
     const param = fieldName([...issue.path, issue.keys[0] ?? ""]);
-    throw invalidRequest(`${param}: this field is not known here, so it cannot be honoured; leave it out.`, {
-      param,
-      wireCode: "unknown_parameter",
-      cause: parsed.error,
-    });
+    throw new GatewayError(
+      "unknown-parameter",
+      `${param}: this field is not known here, so it cannot be honoured; leave it out.`,
+      { param, cause: parsed.error },
+    );
   }
   const param = fieldName(issue.path);
   const missing = issue.code === "invalid_type" && valueAt(value, issue.path) === undefined;
@@ -58,17 +62,18 @@ export function checkFields<T extends z.ZodType>(schema: T, value: unknown): z.o
 
 async function readBytes(request: Request, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
   const declared = request.headers.get("content-length");
+  if (declared !== null) {
+    if (!(Number(declared) <= maxBytes)) throw tooLarge(maxBytes);
+    // Node's parser lets no more bytes through than were declared.
+    return new Uint8Array(await unlessAborted(request.arrayBuffer(), signal));
+  }
   try {
-    if (declared === null) return await readBody(chunksOf(request, signal), maxBytes, "the client");
+    return await readBody(chunksOf(request, signal), maxBytes, "the client");
   } catch (error) {
     throw error instanceof BodyTooLargeError ? tooLarge(maxBytes) : error;
   }
-  if (!(Number(declared) <= maxBytes)) throw tooLarge(maxBytes);
-  // Node's parser lets no more bytes through than were declared.
-  return new Uint8Array(await unlessAborted(request.arrayBuffer(), signal));
 }
 
-/** The body's chunks until the signal aborts. Leaving the loop stops the sender. */
 async function* chunksOf(request: Request, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = request.body?.getReader();
   if (reader === undefined) return;
@@ -84,12 +89,9 @@ async function* chunksOf(request: Request, signal: AbortSignal): AsyncGenerator<
 }
 
 function tooLarge(maxBytes: number): GatewayError {
-  return invalidRequest(
+  return new GatewayError(
+    "body-too-large",
     `the body is larger than ${maxBytes} bytes, the limit of this gateway (limits.bodyBytes).`,
-    {
-      status: 413,
-      wireCode: "body_too_large",
-    },
   );
 }
 

@@ -13,6 +13,8 @@ import type { GatewayMetrics } from "../observability/metrics.ts";
 
 export interface ScopeOptions {
   readonly request: Request;
+  /** The route's pattern. */
+  readonly route: string;
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly metrics: GatewayMetrics;
@@ -63,18 +65,18 @@ export class RequestScope {
     const known = toGatewayError(this.signal.aborted ? this.signal.reason : error);
     const { cause } = known;
     // What a client is not told, the log is.
-    const told = known.code === "internal" && cause instanceof Error ? cause : known;
-    this.facts.error = { code: known.wireCode ?? known.code, message: told.message };
+    const told = known.failure === "internal" && cause instanceof Error ? cause : known;
+    this.facts.error = { code: known.facts.label, message: told.message };
     return known;
   }
 
   /** Only the first call counts. */
-  end(route: string, status: number): void {
+  end(status: number): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#link.release();
     this.#unlisten();
-    const { request, clock, metrics, log } = this.#options;
+    const { request, route, clock, metrics, log } = this.#options;
     const durationMs = clock.nowMs() - this.arrivedMs;
     metrics.observeRequest({ route, status, durationMs });
     log.request({ requestId: this.id, method: request.method, route, status, durationMs, ...this.facts });
@@ -83,7 +85,7 @@ export class RequestScope {
 
 function timeoutError(timeoutMs: number): GatewayError {
   return new GatewayError(
+    "request-timeout",
     `the request took longer than ${timeoutMs} ms, the limit of this gateway (limits.requestTimeoutMs); ask for fewer tokens.`,
-    { code: "engine-unavailable", status: 504, type: "server_error", wireCode: "request_timeout" },
   );
 }

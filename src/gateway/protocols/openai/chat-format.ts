@@ -1,6 +1,7 @@
 /** Answers of `POST /v1/chat/completions`. */
-import { finishReason, wireReport } from "./report.ts";
-import { ChunkText, type ResponseFormat } from "./chunk-text.ts";
+import type { ResponseFormat } from "../../generation/response-format.ts";
+import { finishReason, wireReport, wireUsage } from "./report.ts";
+import { ChunkText, streamEnd } from "./chunk-text.ts";
 
 const OBJECT = "chat.completion.chunk";
 const OPENING = {
@@ -30,7 +31,7 @@ export function chatFormat(options: { readonly separateReasoning: boolean }): Re
           finish_reason: finishReason(result.finish.reason),
           ...(choices.length > 1 ? { splitreason: wireReport(result, head.authors) } : {}),
         })),
-        usage,
+        usage: wireUsage(usage),
         ...(first === undefined ? {} : { splitreason: wireReport(first.result, head.authors) }),
       };
     },
@@ -47,7 +48,7 @@ export function chatFormat(options: { readonly separateReasoning: boolean }): Re
             { delta: {}, finish_reason: finishReason(result.finish.reason) },
             { splitreason: wireReport(result, false) },
           ),
-        usage: (usage) => ChunkText.usage(head, OBJECT, usage),
+        ...streamEnd(head, OBJECT, streamOptions),
       };
     },
   };

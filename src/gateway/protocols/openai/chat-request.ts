@@ -2,7 +2,8 @@
 import { z } from "zod";
 
 import type { ChatMessage } from "../../../tokenizer/chat-template.ts";
-import { EMPTY, honouredFields, neutralFields, NOT_OFFERED, only, optional, wireText } from "./fields.ts";
+import { optional } from "../../request/read-request.ts";
+import { EMPTY, honouredFields, neutralFields, NOT_OFFERED, only, wireText } from "./fields.ts";
 
 const NO_TOOLS = "tools cannot be honoured here: leave it out";
 

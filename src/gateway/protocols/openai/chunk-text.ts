@@ -1,42 +1,12 @@
-/** How a protocol writes an answer, at once or piece by piece. Implemented by `chat-format.ts` and `completion-format.ts`. */
+/** The text of OpenAI's streams: events of one line of JSON each, put together from constant parts. */
 import type { Author } from "../../../decode/index.ts";
-import type { ChoiceResult } from "../../generation/choice.ts";
-import type { Channel } from "../../generation/reasoning-splitter.ts";
-import type { WireUsage } from "./report.ts";
+import type { GatewayError } from "../../failures/gateway-error.ts";
+import type { AnswerHead, AnswerUsage, StreamFormat } from "../../generation/response-format.ts";
+import { errorBody } from "./error-body.ts";
+import { wireUsage } from "./report.ts";
 
-export interface AnswerHead {
-  /** Without the protocol's prefix. */
-  readonly id: string;
-  /** Seconds since 1970. */
-  readonly created: number;
-  readonly model: string;
-  readonly authors: boolean;
-}
-
-/** A choice that is complete. */
-export interface WrittenChoice {
-  readonly result: ChoiceResult;
-  readonly reasoning: string;
-  readonly content: string;
-}
-
-export interface ResponseFormat {
-  readonly idPrefix: string;
-  /** The whole answer. `reasoning` says whether it was told apart from the content. */
-  complete(head: AnswerHead, choices: readonly WrittenChoice[], usage: WireUsage): object;
-  stream(head: AnswerHead, options: { readonly includeUsage: boolean }): StreamFormat;
-}
-
-/** Each method gives one whole server-sent event, or nothing. */
-export interface StreamFormat {
-  open(choice: number): string;
-  text(choice: number, channel: Channel, author: Author, text: string, tokens: number): string;
-  finish(result: ChoiceResult): string;
-  usage(usage: WireUsage): string;
-}
-
-export const DONE = "data: [DONE]\n\n";
-export const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
+const DONE = "data: [DONE]\n\n";
+const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
 
 /**
  * The constant parts of a stream's events, written out once: a token then costs one small string. `tail` closes the delta,
@@ -75,10 +45,17 @@ export class ChunkText {
     const beside = JSON.stringify(more).slice(1, -1);
     return `${this.#head}${choice},${fields}}]${beside === "" ? "" : `,${beside}`}}\n\n`;
   }
+}
 
-  /** The last event: the usage, and no choice. */
-  static usage(head: AnswerHead, object: string, usage: WireUsage): string {
-    const { id, created, model } = head;
-    return event({ id, object, created, model, choices: [], usage });
-  }
+/** How every stream of OpenAI's ends: the usage where it was asked for, or the error. */
+export function streamEnd(
+  { id, created, model }: AnswerHead,
+  object: string,
+  { includeUsage }: { readonly includeUsage: boolean },
+): Pick<StreamFormat, "end" | "fail"> {
+  return {
+    end: (usage: AnswerUsage) =>
+      `${includeUsage ? event({ id, object, created, model, choices: [], usage: wireUsage(usage) }) : ""}${DONE}`,
+    fail: (error: GatewayError) => event(errorBody(error)),
+  };
 }

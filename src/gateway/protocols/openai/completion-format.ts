@@ -1,6 +1,7 @@
 /** Answers of `POST /v1/completions`: one text, in which the chain of thought is what the model wrote. */
-import { finishReason, wireReport } from "./report.ts";
-import { ChunkText, type ResponseFormat } from "./chunk-text.ts";
+import type { ResponseFormat } from "../../generation/response-format.ts";
+import { finishReason, wireReport, wireUsage } from "./report.ts";
+import { ChunkText, streamEnd } from "./chunk-text.ts";
 
 const OBJECT = "text_completion";
 const OPENING = ',"text":';
@@ -21,7 +22,7 @@ export const completionFormat: ResponseFormat = {
         finish_reason: finishReason(result.finish.reason),
         ...(choices.length > 1 ? { splitreason: wireReport(result, head.authors) } : {}),
       })),
-      usage,
+      usage: wireUsage(usage),
       ...(first === undefined ? {} : { splitreason: wireReport(first.result, head.authors) }),
     };
   },
@@ -36,7 +37,7 @@ export const completionFormat: ResponseFormat = {
           { text: "", logprobs: null, finish_reason: finishReason(result.finish.reason) },
           { splitreason: wireReport(result, false) },
         ),
-      usage: (usage) => ChunkText.usage(head, OBJECT, usage),
+      ...streamEnd(head, OBJECT, options),
     };
   },
 };

@@ -1,7 +1,8 @@
 /** The body of `POST /v1/completions`: raw text, no chat template. */
 import { z } from "zod";
 
-import { EMPTY, honouredFields, neutralFields, NOT_OFFERED, only, optional, textField } from "./fields.ts";
+import { optional } from "../../request/read-request.ts";
+import { EMPTY, honouredFields, neutralFields, NOT_OFFERED, only, textField } from "./fields.ts";
 
 const promptText = textField("it must be text; token ids cannot be read here").min(1, "the prompt is empty");
 

@@ -5,9 +5,8 @@
  */
 import { z } from "zod";
 
-/** OpenAI's clients write `null` for what is not given. */
-const optional = <T extends z.ZodType>(schema: T) =>
-  schema.nullish().transform((value) => value ?? undefined);
+import { extensionSchema } from "../../request/extension.ts";
+import { optional } from "../../request/read-request.ts";
 
 /** A lone half of a surrogate pair has no UTF-8 form: models would silently read something else. */
 export const textField = (error?: string) =>
@@ -29,32 +28,8 @@ export const only = (values: readonly unknown[], why: string) =>
 /** A field that changes nothing here. */
 const ignored = z.unknown().optional();
 
-const EMPTY = [undefined, null];
-const NOT_OFFERED = "it cannot be honoured here: leave it out";
-
-/** `splitreason`: the dial and what to report, per request. */
-const extensionSchema = z
-  .object({
-    /** Which policy decides who writes, e.g. `learned`, `random`, `entropy` or `entropy:threshold=1.2`. */
-    policy: optional(z.string().min(1).max(4_096)),
-    /** Its options; those in the policy's own name win. */
-    policyOptions: optional(z.record(z.string().max(64), z.unknown())),
-    /** Nats added to the small model's wish to ask. */
-    bias: optional(z.number().min(-100).max(100)),
-    /** Hard cap on the big model's share of the generated tokens. */
-    budget: optional(z.number().min(0).max(1)),
-    maxSegmentTokens: optional(wholeNumber.positive()),
-    maxSegments: optional(wholeNumber.nonnegative()),
-    /** Probability of refusing a request for the big model. */
-    reject: optional(z.number().min(0).max(1)),
-    /** Report who wrote what. */
-    authors: optional(z.boolean()),
-    /** `inline`: the chain of thought stays in the content, as the model wrote it. */
-    reasoning: optional(z.enum(["separate", "inline"])),
-  })
-  .strict();
-
-export type ExtensionFields = z.output<typeof extensionSchema>;
+export const EMPTY = [undefined, null];
+export const NOT_OFFERED = "it cannot be honoured here: leave it out";
 
 const stopText = wireText.min(1, "a stop text cannot be empty").max(1024);
 
@@ -99,8 +74,6 @@ export const neutralFields = {
   presence_penalty: only([...EMPTY, 0], "penalties cannot be honoured here: leave it out or send 0"),
   logit_bias: only([...EMPTY, {}], "logit biases cannot be honoured here: leave it out"),
 };
-
-export { EMPTY, NOT_OFFERED, optional };
 
 /** Equality for the few shapes that ask for nothing: primitives, `[]`, `{}` and flat objects. */
 function isOneOf(value: unknown, values: readonly unknown[]): boolean {

@@ -1,6 +1,7 @@
 /** What a generation cost and how it went: OpenAI's `usage`, and our own `splitreason`. */
 import type { FinishReason, WrittenSegment } from "../../../decode/index.ts";
 import type { ChoiceResult } from "../../generation/choice.ts";
+import type { AnswerUsage } from "../../generation/response-format.ts";
 
 export interface WireUsage {
   readonly prompt_tokens: number;
@@ -30,23 +31,18 @@ export interface WireReport {
   readonly segments?: readonly Pick<WrittenSegment, "author" | "text" | "tokens" | "reason">[];
 }
 
-/** The sum over all choices; the tokens of a prompt count once, however many choices it has. */
-export function wireUsage(results: readonly ChoiceResult[], n: number, reasoningTokens?: number): WireUsage {
-  const sum = (value: (result: ChoiceResult) => number): number =>
-    results.reduce((total, result) => total + value(result), 0);
-  const prompt = sum(({ index, finish }) => (index % n === 0 ? finish.usage.promptTokens : 0));
-  const small = sum(({ finish }) => finish.usage.smallTokens);
-  const big = sum(({ finish }) => finish.usage.bigTokens);
+export function wireUsage(usage: AnswerUsage): WireUsage {
+  const { promptTokens, smallTokens, bigTokens, reasoningTokens } = usage;
   return {
-    prompt_tokens: prompt,
-    completion_tokens: small + big,
-    total_tokens: prompt + small + big,
+    prompt_tokens: promptTokens,
+    completion_tokens: smallTokens + bigTokens,
+    total_tokens: promptTokens + smallTokens + bigTokens,
     completion_tokens_details: {
       ...(reasoningTokens === undefined ? {} : { reasoning_tokens: reasoningTokens }),
-      small_tokens: small,
-      big_tokens: big,
-      discarded_tokens: sum(({ finish }) => finish.usage.discardedTokens),
-      switches: sum(({ finish }) => finish.usage.switches),
+      small_tokens: smallTokens,
+      big_tokens: bigTokens,
+      discarded_tokens: usage.discardedTokens,
+      switches: usage.switches,
     },
   };
 }

@@ -3,7 +3,7 @@ import { parse, stringify } from "yaml";
 import { z } from "zod";
 
 import { DataError, errorMessage } from "../../core/errors.ts";
-import type { DataStatistics, GroupStatistics, NamedGroup } from "../stats/index.ts";
+import type { DataStatistics, GroupStatistics, NamedGroup } from "../stats/document.ts";
 
 export interface CardOptions {
   readonly repo: string;

@@ -1,4 +1,4 @@
-/** A data set to the hub: rows as parquet, with a card made from their statistics, in one commit. */
+/** Pushes a data set to the hub: rows as parquet and a card made from their statistics, in one commit. */
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,11 +15,13 @@ import {
 
 import { DataError } from "../../core/errors.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
-import { type DataStatistics, StatisticsBuilder, type StatisticsOptions } from "../stats/index.ts";
-import { openRowWriter, type RowWriter, TRACE_COLUMNS } from "../writers/index.ts";
-import type { HubAccess } from "./access.ts";
+import type { DataStatistics } from "../stats/document.ts";
+import { StatisticsBuilder, type StatisticsOptions } from "../stats/statistics.ts";
+import { openRowWriter, type RowWriter } from "../writers/row-writer.ts";
+import { TRACE_COLUMNS } from "../writers/trace-columns.ts";
+import type { HubAccess } from "../hub/access.ts";
 import { type CardOptions, datasetCard } from "./card.ts";
-import { hubError, hubParameters } from "./calls.ts";
+import { hubError, hubParameters } from "../hub/calls.ts";
 
 export interface PushOptions extends Omit<CardOptions, "pattern"> {
   readonly access: HubAccess;
