@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
 import type { RunHooks, RunResult } from "../../recipes/supervised/index.ts";
+import { TRAINER_USAGE } from "../../train/trainers/registry.ts";
 import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import type { CommandContext } from "../support/command.ts";
@@ -65,11 +66,7 @@ export function registerTrainSft(train: Command, { terminal }: CommandContext): 
       )
       .option("--config <file>", "JSON with what the flags say and more", filledText)
       .option("--model <folder>", "a Hugging Face folder with a Qwen3 model to start from", filledText)
-      .option(
-        "--trainer <spec>",
-        "embedded, or tinker:http://HOST:8000?base=MODEL: a SkyRL server (docs/scale.md)",
-        filledText,
-      ),
+      .option("--trainer <spec>", TRAINER_USAGE, filledText),
   )
     .addHelpText("after", SFT_HELP)
     .action(async (flags: TrainFlags) => {
