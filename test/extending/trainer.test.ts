@@ -103,11 +103,10 @@ beforeAll(async () => {
   await writeFile(join(project.folder, "sft.json"), JSON.stringify({ data: "micro:8", rows: 2, training }));
 }, TIMEOUT_MS);
 
+const SFT = ["train", "sft", "--config", "sft.json", "--model", "models/micro/small", "--steps", "4"];
+
 const sft = (trainer: string, ...flags: readonly string[]) =>
-  project.run([
-    ...["train", "sft", "--config", "sft.json", "--model", "models/micro/small"],
-    ...["--trainer", trainer, "--steps", "4", "--out", "run", ...flags],
-  ]);
+  project.run([...SFT, "--trainer", trainer, "--out", "run", ...flags]);
 
 describe("a trainer from outside", { timeout: TIMEOUT_MS }, () => {
   it("touches two files, as CONTRIBUTING says", async () => {
