@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
     concurrency: { type: "string", default: "32" },
   },
 });
-const [rounds, count, members, concurrency] = [
+const [rounds, count, groupSize, concurrency] = [
   options.rounds,
   options.problems,
   options.members,
@@ -48,7 +48,7 @@ async function rollouts(problems: readonly RolloutProblem[], seed: number): Prom
     decoders: [decoder],
     policy: learned(),
     ids: { open: tokenId(-1), close: tokenId(-2), endOfTurn: tokenId(-3) },
-    members,
+    groupSize,
     maxTokens: 320,
     seed,
     concurrency,
@@ -63,8 +63,8 @@ const MOST_ATTEMPTS = 200;
 
 /** The same prompts, as many sequences at once, until as many tokens are written. */
 async function raw(engine: Engine, problems: readonly RolloutProblem[], tokens: number): Promise<number> {
-  const each = Math.ceil(tokens / (problems.length * members));
-  const jobs = problems.flatMap((problem) => Array.from({ length: members }, () => problem));
+  const each = Math.ceil(tokens / (problems.length * groupSize));
+  const jobs = problems.flatMap((problem) => Array.from({ length: groupSize }, () => problem));
   let next = 0;
   let written = 0;
   const startMs = performance.now();
@@ -110,7 +110,7 @@ try {
 }
 const whole = (value: number): string => Math.round(value).toLocaleString("en");
 console.log(
-  `rollouts on the micro pair: ${count} problems x ${members}, ${concurrency} in flight, temperature 1`,
+  `rollouts on the micro pair: ${count} problems x ${groupSize}, ${concurrency} in flight, temperature 1`,
 );
 console.log(
   `  rollouts     ${whole(median(ours))} tokens/s (${(median(shares) * 100).toFixed(1)}% by the big model)`,
@@ -124,7 +124,7 @@ console.log(
     benchmark: "rollout",
     rounds,
     problems: count,
-    members,
+    members: groupSize,
     concurrency,
     rolloutTokensPerSecond: median(ours),
     rawTokensPerSecond: median(theirs),

@@ -1,7 +1,7 @@
 /**
- * Reinforcement learning with the large model in the rollout: groups of attempts through {@link SplitDecoder}, rewards that price the help
- * they used, and an update of the small model's own choices (Paper 3.3, whose training never calls the large model). A step is a pure
- * function of the configuration, the step and the weights: a run that was stopped anywhere goes on to the same curve.
+ * The loop of reinforcement learning: training steps, evaluations, checkpoints, resuming, and noticing a collapse (Paper 3.3, whose
+ * training never calls the large model). A training step is a pure function of the configuration, the step and the weights. So a run that
+ * was stopped anywhere continues to the same curve.
  */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -13,7 +13,7 @@ import { lockRun } from "../../core/run-lock.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { RunFolder } from "../run-folder.ts";
 import type { Reference } from "../trainer.ts";
-import { BestPolicy, type GrpoEvaluation } from "./best-policy.ts";
+import { BestModel, type GrpoEvaluation } from "./best-model.ts";
 import { type CollapseSigns, collapseReason } from "./collapse.ts";
 import { fixedGrpoConfig } from "./config.ts";
 import { KeptRollouts } from "./kept-rollouts.ts";
@@ -25,7 +25,7 @@ export interface GrpoMetrics extends StepMetrics {
   readonly secondsLeft: number;
 }
 
-/** What was found of a policy on held-out problems. */
+/** Result of an evaluation of the policy model on held-out problems. */
 export type Judgement = Omit<GrpoEvaluation, "step"> & { readonly failures?: Failures };
 
 export interface GrpoOptions extends StepOptions {
@@ -41,13 +41,13 @@ export interface GrpoOptions extends StepOptions {
 export interface GrpoOutcome {
   readonly status: "done" | "interrupted" | "collapsed";
   readonly step: number;
-  /** Why it stopped early. */
+  /** Reason for stopping early. */
   readonly reason?: string;
   readonly best?: GrpoEvaluation;
 }
 
-export { BEST_FOLDER, type GrpoEvaluation } from "./best-policy.ts";
-/** The checkpoint that the run started from. */
+export { BEST_FOLDER, type GrpoEvaluation } from "./best-model.ts";
+/** Folder of the checkpoint that the run started from. */
 const START_FOLDER = "start";
 
 export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
@@ -59,10 +59,10 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
   const run = await RunFolder.open(options.folder, header, clock);
   let { step } = run;
   if (step > 0) await trainer.load(join(options.folder, run.checkpoint));
-  await using start = await openStart(options, step);
+  await using reference = await openReference(options, step);
   const kept = await KeptRollouts.open(options.folder, step);
   const history: CollapseSigns[] = run.records.filter(isStepRecord);
-  const best = await BestPolicy.open(options.folder);
+  const best = await BestModel.open(options.folder);
   const startedMs = clock.nowMs();
   const startedStep = step;
 
@@ -75,13 +75,13 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
     if (options.evaluate === undefined || !isUnevaluated()) return;
     const { failures: _, ...judged } = await judge(options, options.evaluate, step);
     const evaluation = { step, ...judged };
-    // A record says that it is done: it comes last.
+    // The record says that the evaluation is done, so it comes last.
     await best.offer(evaluation, (folder) => trainer.export(folder));
     evaluated.add(step);
     options.onEvaluation?.(evaluation);
     await run.log({ type: "evaluation", ...evaluation });
   };
-  /** Undefined when the signal ended it: a step or an evaluation that was stopped half-way is made anew by the next run. */
+  /** Returns undefined when the signal ended the work. The next run makes a half-done step or evaluation again. */
   const unlessStopped = async <Result>(work: () => Promise<Result>): Promise<Result | undefined> => {
     try {
       return await work();
@@ -98,13 +98,13 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
     ...(best.evaluation === undefined ? {} : { best: best.evaluation }),
   });
 
-  // A run that had collapsed goes on only under other thresholds.
+  // A collapsed run continues only with other thresholds.
   let reason = collapseReason(history, config.collapse);
   if (reason !== undefined) return outcome("collapsed", reason);
   try {
     await unlessStopped(evaluateWhenDue);
     while (step < config.steps && !isStopped()) {
-      const made = await unlessStopped(() => trainingStep(options, step, start, clock));
+      const made = await unlessStopped(() => trainingStep(options, step, reference, clock));
       if (made === undefined) break;
       step++;
       const secondsLeft = ((clock.nowMs() - startedMs) / 1000 / (step - startedStep)) * (config.steps - step);
@@ -123,12 +123,12 @@ export async function runGrpo(options: GrpoOptions): Promise<GrpoOutcome> {
     if (error instanceof EngineError && error.code === "engine-unavailable") await save();
     throw error;
   }
-  // Steps since the last checkpoint are not lost.
+  // Saves the steps since the last checkpoint.
   if (isStopped()) await save();
   return outcome(step === config.steps && !isUnevaluated() ? "done" : "interrupted");
 }
 
-/** A larger part of held-out rollouts that failed would change which policy is the best. */
+/** Largest part of the held-out rollouts that may fail. More failures could change which policy model is the best. */
 const MOST_UNJUDGED = 0.02;
 
 function judge(
@@ -139,9 +139,9 @@ function judge(
   return withoutOutage(
     `the held-out rollouts after step ${step}`,
     async () => {
-      await using policy = await trainer.sampler();
-      const judged = await evaluate(policy);
-      // What rollouts without their policy are worth says nothing about it.
+      await using policyModel = await trainer.sampler();
+      const judged = await evaluate(policyModel);
+      // If the policy model was lost, the rollouts say nothing about it.
       if (trainer.lost !== undefined) throw trainer.lost;
       return judged;
     },
@@ -150,8 +150,8 @@ function judge(
   );
 }
 
-/** Written before the first step, so that a run that goes on measures from the same place. */
-async function openStart({ trainer, folder }: GrpoOptions, step: number): Promise<Reference | undefined> {
+/** Opens the reference policy: the checkpoint that is written before the first step, so that a resumed run measures from the same place. */
+async function openReference({ trainer, folder }: GrpoOptions, step: number): Promise<Reference | undefined> {
   const path = join(folder, START_FOLDER);
   if (trainer.reference === undefined) return undefined;
   if (step === 0) await trainer.save(path);
