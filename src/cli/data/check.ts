@@ -11,11 +11,10 @@ import {
   addTokenizerFlag,
   readOptions,
   ReadProgress,
-  SOURCE_HELP,
   type SourceFlags,
   tokenCounting,
 } from "./source.ts";
-import { filledText, jsonFlag, realNumber, wholeNumber } from "../support/flags.ts";
+import { SOURCE_HELP, filledText, jsonFlag, realNumber, wholeNumber } from "../support/flags.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
 import { count, renderTable } from "../support/table.ts";
 import { type Paint, printableLine } from "../support/terminal.ts";

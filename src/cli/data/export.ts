@@ -19,8 +19,8 @@ import { readTraces } from "../../data/readers/read-traces.ts";
 import { openRowWriter, writeRows } from "../../data/writers/row-writer.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { BUILT_IN_TEMPLATES, type LoadedTokenizer, loadTokenizer } from "../../tokenizer/index.ts";
-import { addSourceFlags, readOptions, ReadProgress, SOURCE_HELP, type SourceFlags } from "./source.ts";
-import { filledText, jsonFlag, wholeNumber } from "../support/flags.ts";
+import { addSourceFlags, readOptions, ReadProgress, type SourceFlags } from "./source.ts";
+import { SOURCE_HELP, filledText, jsonFlag, wholeNumber } from "../support/flags.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
 import { count } from "../support/table.ts";
 

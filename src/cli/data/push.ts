@@ -11,11 +11,10 @@ import {
   megabytes,
   readOptions,
   ReadProgress,
-  SOURCE_HELP,
   type SourceFlags,
   tokenCounting,
 } from "./source.ts";
-import { filledText, jsonFlag } from "../support/flags.ts";
+import { SOURCE_HELP, filledText, jsonFlag } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
 import { count, percent } from "../support/table.ts";

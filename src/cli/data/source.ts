@@ -13,9 +13,6 @@ import { Progress } from "../support/progress.ts";
 import { count, duration, percent } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 
-export const SOURCE_HELP =
-  "FILE.jsonl, FILE.parquet, a folder of them, or hf:OWNER/NAME[@REVISION][/CONFIG][:SPLIT]";
-
 export interface SourceFlags {
   readonly generation: GenerationChoice;
   readonly limit?: number;

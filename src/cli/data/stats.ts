@@ -11,12 +11,11 @@ import {
   addTokenizerFlag,
   readOptions,
   ReadProgress,
-  SOURCE_HELP,
   type SourceFlags,
   tokenCounting,
 } from "./source.ts";
 import { statisticsReport } from "./stats-text.ts";
-import { filledText, jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
+import { SOURCE_HELP, filledText, jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
 
 interface StatsFlags extends SourceFlags {

@@ -50,6 +50,10 @@ export interface PolicyFlags {
   readonly calibration?: string;
 }
 
+/** Where rows are read from, for help. */
+export const SOURCE_HELP =
+  "FILE.jsonl, FILE.parquet, a folder of them, or hf:OWNER/NAME[@REVISION][/CONFIG][:SPLIT]";
+
 /** A flag with a value, to be added with `command.addOption`. */
 const flag = <T>(names: string, help: string, parse: Parser<T>): Option =>
   new Option(names, help).argParser<T>(parse);

@@ -2,9 +2,18 @@
 import { type Command, Option } from "commander";
 
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
+import { hubAccessFrom } from "../../data/hub/access.ts";
 import type { RunHooks, RunResult } from "../../recipes/supervised/index.ts";
 import { TRAINER_USAGE } from "../../train/trainers/registry.ts";
-import { filledText, jsonFlag, realNumber, seedFlag, threadsFlag, wholeNumber } from "../support/flags.ts";
+import {
+  filledText,
+  jsonFlag,
+  realNumber,
+  seedFlag,
+  SOURCE_HELP,
+  threadsFlag,
+  wholeNumber,
+} from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
 import { count, duration } from "../support/table.ts";
@@ -86,8 +95,8 @@ const loadTraining = () => import("../../recipes/supervised/index.ts");
 function addRunFlags(command: Command): Command {
   return command
     .option(
-      "--data <file|micro>",
-      "JSON Lines: trace rows, {prompt, completion} or {messages}; or micro, micro:ROWS",
+      "--data <source>",
+      `${SOURCE_HELP}: rows with problem and trace, {prompt, completion}, {messages} or generations; or micro, micro:ROWS`,
       filledText,
     )
     .requiredOption(
@@ -129,6 +138,7 @@ async function report(
   try {
     result = await run({
       signal: terminal.signal,
+      hub: hubAccessFrom(terminal.environment),
       onStart: ({ parameters, examples, tooLong, steps, rowLength }) => {
         const left = tooLong === 0 ? "" : `, ${count(tooLong)} left out as longer than ${rowLength} tokens`;
         const size = parameters === undefined ? "" : `${count(parameters)} parameters, `;

@@ -10,7 +10,7 @@ import type { Arm } from "../arms/arms.ts";
 import { type GivenSizes, sizeFromFile } from "../cost/model-size.ts";
 import { type PricedModels, pricesFor } from "../cost/prices.ts";
 import { Journal } from "./journal.ts";
-import type { Row, RowFigures } from "../row.ts";
+import type { EvaluationRow, RowFigures } from "../row.ts";
 import { type EvaluationPlan, runEvaluation } from "./runner.ts";
 import { createSolver, policyOf } from "./solver.ts";
 import { type RunFacts, summarize } from "./summary.ts";
@@ -47,7 +47,7 @@ export interface EvaluationHooks {
   readonly signal: AbortSignal;
   /** Once, before the first sample: how many rows an earlier run left. */
   readonly onStart?: (kept: number, total: number) => void;
-  readonly onRow?: (row: Row, done: number, total: number) => void;
+  readonly onRow?: (row: EvaluationRow, done: number, total: number) => void;
 }
 
 /**
