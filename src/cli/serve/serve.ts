@@ -25,6 +25,7 @@ import {
   maxTokensFlag,
   pairFlag,
   type PairFlags,
+  POLICY_LIST,
   type PolicyFlags,
   smallFlag,
   temperatureFlag,
@@ -32,7 +33,7 @@ import {
   wholeNumber,
 } from "../support/flags.ts";
 import type { CommandContext } from "../support/command.ts";
-import { pairConfigFrom, policyFrom, withWantedShare } from "../support/settings.ts";
+import { pairConfigFrom, policyFrom, takesShare, withWantedShare } from "../support/settings.ts";
 
 /** Read where the program is started, when no other file is named. */
 export const CONFIG_FILE = "splitreason.config.json";
@@ -137,7 +138,7 @@ async function servedPair(flags: ServeFlags, file: GatewayConfig): Promise<PairC
   const { name } = policyFrom(flags, pair);
   if (flags.policy === undefined && flags.share === undefined) return pair;
   const spec = flags.policy ?? pair.policy;
-  const share = name === "random" && flags.share !== undefined ? { share: flags.share } : {};
+  const share = takesShare(name) && flags.share !== undefined ? { share: flags.share } : {};
   return {
     ...pair,
     policy: name,
@@ -170,6 +171,8 @@ function examples(): { title: string; problem: string }[] {
 }
 
 const HELP = `
+${POLICY_LIST}
+
 Flags override the file; \`splitreason config check FILE\` says what is wrong in one. docs/serving.md explains every field.
 
 Examples:

@@ -1,7 +1,7 @@
 /** Flags that several commands share, and how their values are read. A value that is wrong ends the call with what was expected. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 
-import { POLICY_NAMES } from "../../decode/index.ts";
+import { POLICY_FACTS } from "../../decode/index.ts";
 
 type Parser<T> = (text: string) => T;
 
@@ -101,12 +101,17 @@ export function addPairFlags(command: Command): Command {
     .addOption(jsonFlag());
 }
 
+/** For help texts: each policy in one line. */
+export const POLICY_LIST = `Policies (docs/decoding.md has their options):
+${POLICY_FACTS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join("
+")}`;
+
 /** Which policy, for commands that run one. */
 export function addPolicyFlags(command: Command): Command {
   return command
     .option(
       "--policy <name>",
-      `${POLICY_NAMES.join(", ")}; options after colons, e.g. entropy:threshold=1.2 (default: the pair's own)`,
+      "who decides which model writes (see below), options after colons, e.g. entropy:threshold=1.2 (default: the pair's own)",
       filledText,
     )
     .addOption(
