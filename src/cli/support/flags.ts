@@ -103,8 +103,7 @@ export function addPairFlags(command: Command): Command {
 
 /** For help texts: each policy in one line. */
 export const POLICY_LIST = `Policies (docs/decoding.md has their options):
-${POLICY_FACTS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join("
-")}`;
+${POLICY_FACTS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join("\n")}`;
 
 /** Which policy, for commands that run one. */
 export function addPolicyFlags(command: Command): Command {
