@@ -12,7 +12,7 @@ import type { Engine } from "../src/engines/engine.ts";
 import { microProblems } from "../src/recipes/reinforce/problems.ts";
 import { rollOut, type RolloutProblem } from "../src/train/grpo/rollout.ts";
 import { tokenId } from "../src/core/ids.ts";
-import { median } from "./support/statistics.ts";
+import { median } from "./support/rounds.ts";
 
 const { values: options } = parseArgs({
   options: {

@@ -9,7 +9,8 @@ import { parseArgs } from "node:util";
 import { readProvenance } from "../src/core/provenance.ts";
 import { parameterCount } from "../src/train/model/parameters.ts";
 import { EmbeddedTrainer } from "../src/train/trainers/embedded/embedded-trainer.ts";
-import { median, sleep } from "./support/statistics.ts";
+import { sleep } from "../src/core/async.ts";
+import { median } from "./support/rounds.ts";
 import { createCeiling } from "./train/ceiling.ts";
 import { preparePytorch, Pytorch } from "./train/pytorch.ts";
 import {
