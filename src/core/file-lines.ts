@@ -2,7 +2,8 @@
 import { createReadStream } from "node:fs";
 
 import { byteLines } from "./byte-lines.ts";
-import { DataError, errorMessage } from "./errors.ts";
+import { DataError } from "./errors.ts";
+import { unreadable } from "./files.ts";
 
 export interface FileLine {
   readonly text: string;
@@ -23,7 +24,7 @@ export interface FileLine {
 export async function* fileLines(path: string, maxBytes = 256 * 1024 ** 2): AsyncGenerator<FileLine> {
   let offset = 0;
   let number = 1;
-  for await (const line of byteLines(chunksOf(path), maxBytes)) {
+  for await (const line of byteLines(fileChunks(path), maxBytes)) {
     if ("tooLongBytes" in line) {
       throw new DataError(`${path}:${number} has more than ${maxBytes} bytes, the most a line may have.`, {
         code: "file-invalid",
@@ -42,14 +43,11 @@ export async function* fileLines(path: string, maxBytes = 256 * 1024 ** 2): Asyn
   }
 }
 
-async function* chunksOf(path: string): AsyncGenerator<Buffer> {
+/** A file as chunks of a mebibyte. @throws DataError when it cannot be read. */
+export async function* fileChunks(path: string): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 1024 ** 2 })) yield chunk as Buffer;
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw new DataError(`cannot read ${path}: ${missing ? "no such file" : errorMessage(error)}`, {
-      code: missing ? "file-missing" : "file-unreadable",
-      cause: error,
-    });
+    throw unreadable(path, error);
   }
 }

@@ -61,12 +61,17 @@ export async function readTextFile(path: string, maxBytes = 64 * 1024 * 1024): P
     return content.toString("utf8");
   } catch (error) {
     if (error instanceof DataError) throw error;
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw new DataError(`cannot read ${path}: ${missing ? "no such file" : errorMessage(error)}`, {
-      code: missing ? "file-missing" : "file-unreadable",
-      cause: error,
-    });
+    throw unreadable(path, error);
   }
+}
+
+/** The error for a file that cannot be read: "no such file" has a code of its own. */
+export function unreadable(path: string, error: unknown): DataError {
+  const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+  return new DataError(`cannot read ${path}: ${missing ? "no such file" : errorMessage(error)}`, {
+    code: missing ? "file-missing" : "file-unreadable",
+    cause: error,
+  });
 }
 
 /** What was read, or undefined when there is no such file. Any other error stays one. */

@@ -28,7 +28,7 @@ export const engineWorkSchema = z.object({
   sent: z.number().optional(),
 });
 
-export const rowSchema = z.object({
+export const evaluationRowSchema = z.object({
   problemId: z.string(),
   problem: z.string(),
   gold: z.string(),
@@ -66,9 +66,9 @@ export const rowSchema = z.object({
   error: z.string().optional(),
 });
 
-export type Row = z.infer<typeof rowSchema>;
+export type EvaluationRow = z.infer<typeof evaluationRowSchema>;
 export type RowUsage = z.infer<typeof usageSchema>;
-export type RowWork = NonNullable<Row["work"]>;
+export type RowWork = NonNullable<EvaluationRow["work"]>;
 export type EngineWorkCounts = z.infer<typeof engineWorkSchema>;
 
 export const NO_USAGE: RowUsage = {
@@ -85,12 +85,12 @@ export const NO_USAGE: RowUsage = {
  * What the seed determines of a row. Left out is what is measured: times, and the work of models that run at the same time, of
  * which one reads ahead or writes on until the other has decided.
  */
-export const outcomeSchema = rowSchema
+export const outcomeSchema = evaluationRowSchema
   .omit({ wallMs: true, firstTokenMs: true, handoffsMs: true, work: true })
   .extend({ usage: usageSchema.omit({ discardedTokens: true }) });
 
-/** The rest of a row, with what it belongs to. */
-export const measuredSchema = rowSchema
+/** The rest of a row, with what it belongs to: a line of measured.jsonl. */
+const measuredSchema = evaluationRowSchema
   .pick({
     problemId: true,
     arm: true,
@@ -102,26 +102,59 @@ export const measuredSchema = rowSchema
   })
   .extend({ discardedTokens: usageSchema.shape.discardedTokens });
 
-export type RowOutcome = z.infer<typeof outcomeSchema>;
-export type RowMeasured = z.infer<typeof measuredSchema>;
+type RowOutcome = z.infer<typeof outcomeSchema>;
+type RowMeasured = z.infer<typeof measuredSchema>;
 
-export const outcomeOf = (row: Row): RowOutcome => outcomeSchema.parse(row);
+export const outcomeOf = (row: EvaluationRow): RowOutcome => outcomeSchema.parse(row);
 
-export const measuredOf = (row: Row): RowMeasured =>
+export const measuredOf = (row: EvaluationRow): RowMeasured =>
   measuredSchema.parse({ ...row, discardedTokens: row.usage.discardedTokens });
 
-export function joinRow(outcome: RowOutcome, measured: RowMeasured): Row {
-  const { discardedTokens, ...rest } = measured;
-  return { ...outcome, ...rest, usage: { ...outcome.usage, discardedTokens } };
-}
+/** Longer ids and names are not those of a task. */
+const MAX_ID_UNITS = 1000;
+
+const count = z.number().nonnegative();
+
+/** What may be missing in a file: measures that are kept apart, or that an older version did not take. */
+const measures = {
+  wallMs: count.optional(),
+  firstTokenMs: count.optional(),
+  handoffsMs: z.array(count).optional(),
+  work: evaluationRowSchema.shape.work,
+};
+
+/** A row as a file may have it: times and work may be missing, figures may not be nonsense. */
+export const recordedRowSchema = evaluationRowSchema.extend({
+  ...measures,
+  problemId: z.string().max(MAX_ID_UNITS),
+  sample: z.int().nonnegative(),
+  segments: z.array(
+    z.object({ author: z.enum(["small", "big"]), text: z.string(), tokens: count, reason: z.string() }),
+  ),
+  usage: usageSchema
+    .partial()
+    .extend({ smallTokens: count, bigTokens: count, discardedTokens: count.optional() }),
+});
+
+/** A line of measured.jsonl: what was measured of the row on the same line of rows.jsonl. */
+export const recordedMeasuresSchema = z.object({
+  problemId: z.string(),
+  arm: z.string(),
+  sample: z.number(),
+  ...measures,
+  discardedTokens: count.optional(),
+});
+
+export type RecordedRow = z.infer<typeof recordedRowSchema>;
+export type RecordedMeasures = z.infer<typeof recordedMeasuresSchema>;
 
 /** A row without its texts: what statistics need, and what a long run keeps in memory. */
-export type RowFigures = Omit<Row, "problem" | "gold" | "text" | "segments"> & {
+export type RowFigures = Omit<EvaluationRow, "problem" | "gold" | "text" | "segments"> & {
   /** SHA-256 of the row's outcome as a line of JSON, in hexadecimal digits. */
   readonly digest: string;
 };
 
-export function figuresOf(row: Row): RowFigures {
+export function figuresOf(row: EvaluationRow): RowFigures {
   const { problem: _problem, gold: _gold, text: _text, segments: _segments, ...figures } = row;
   return {
     ...figures,
@@ -139,5 +172,5 @@ export function rowsDigest(rows: readonly RowFigures[]): string {
 }
 
 /** What a row is the result of: no two rows of a run share it. */
-export const rowKey = (row: Pick<Row, "arm" | "problemId" | "sample">): string =>
+export const rowKey = (row: Pick<EvaluationRow, "arm" | "problemId" | "sample">): string =>
   JSON.stringify([row.problemId, row.sample, row.arm]);

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { buildReport } from "../../src/eval/report/build.ts";
-import { rowsOf } from "../../src/eval/report/read-rows.ts";
+import { rowsIn } from "../../src/eval/rows.ts";
 import { TraceSample } from "../../src/eval/report/trace-sample.ts";
 import { ArmTally } from "../../src/eval/report/arm-tally.ts";
 import { figuresOf, outcomeOf, measuredOf, rowsDigest } from "../../src/eval/row.ts";
@@ -277,7 +277,7 @@ describe("bounds", () => {
     globalThis.gc?.();
     const before = process.memoryUsage().heapUsed;
     let read = 0;
-    for await (const each of rowsOf(chunks(), undefined)) {
+    for await (const each of rowsIn(chunks())) {
       if ("fault" in each) throw new Error(each.fault);
       tally.add(each.row, read);
       traces.add(each.row.problemId, "micro", each.row, 0);

@@ -5,8 +5,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 
 import { ConfigError, EngineError } from "../../core/errors.ts";
-import { expandArms } from "../../eval/arms/all-arms.ts";
-import { ARM_HELP, DEFAULT_ARMS, parseArms, policyNameOf } from "../../eval/arms/arms.ts";
+import { ARM_HELP, DEFAULT_ARMS, expandArms, parseArms, policyNameOf } from "../../eval/arms/arms.ts";
 import { parseParameters } from "../../eval/cost/model-size.ts";
 import { loadRates } from "../../eval/cost/prices.ts";
 import { evaluate, type EvaluationSettings } from "../../eval/run/evaluate.ts";
@@ -200,8 +199,8 @@ Tasks:
 ${TASKS.map(({ name, description }) => `  ${name.padEnd(14)} ${description}`).join("\n")}
 Without a file a benchmark is read from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN), save gpqa-diamond, which needs one. A file has a line {"problem", "answer"} for each problem.
 
-Arms:
-${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}
+Arms (in all but small, the small model is the tuned one):
+${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(15)} ${meaning}`).join("\n")}
 all stands for every arm (random ones with a share are to be named). The control is the best of small, never and self: a gain counts when it
 is one over that. docs/evaluating.md defines every figure. A table of prices, in dollars for a million tokens:
   models:

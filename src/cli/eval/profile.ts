@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 
 import { writeFileAtomic } from "../../core/files.ts";
+import { DIALECTS } from "../../engines/http/http-spec.ts";
 import {
   DEFAULT_MEASURE,
   type EngineProfileInput,
@@ -39,7 +40,7 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
     )
     .argument(
       "<spec>",
-      "an engine: micro:small, gguf:PATH, openai:http://HOST:PORT/v1#MODEL?dialect=...",
+      `an engine: micro:small, gguf:PATH, or openai:http://HOST:PORT/v1#MODEL?dialect=${DIALECTS}`,
       filledText,
     )
     .option("--out <file>", "write the profile here", filledText)

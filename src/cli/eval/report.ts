@@ -12,6 +12,7 @@ import type { ReportDocument } from "../../eval/report/document.ts";
 import { reportMarkdown } from "../../eval/report/markdown.ts";
 import type { PageData } from "../../eval/report/page-data.ts";
 import { reportPage } from "../../eval/report/page.ts";
+import { ROWS_FILE } from "../../eval/rows.ts";
 import { filledText, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import type { CommandContext } from "../support/command.ts";
@@ -84,7 +85,7 @@ async function readRuns(
   names: readonly string[] | undefined,
   withTraces: boolean,
 ): Promise<PageData> {
-  const totalBytes = folders.reduce((sum, folder) => sum + sizeOf(join(folder, "rows.jsonl")), 0);
+  const totalBytes = folders.reduce((sum, folder) => sum + sizeOf(join(folder, ROWS_FILE)), 0);
   const progress = new Progress(terminal, "MB of rows");
   let doneBytes = 0;
   progress.start(0);

@@ -20,12 +20,13 @@ import {
   CALIBRATION_HELP,
   filledText,
   POLICY_HELP,
+  POLICY_LIST,
   type PolicyFlags,
   realNumber,
   wholeNumber,
 } from "../support/flags.ts";
 import type { CommandContext } from "../support/command.ts";
-import { pairConfigFrom, policyFrom, withWantedShare } from "../support/settings.ts";
+import { pairConfigFrom, policyFrom, takesShare, withWantedShare } from "../support/settings.ts";
 
 /** Read where the program is started, when no other file is named. */
 export const CONFIG_FILE = "splitreason.config.json";
@@ -162,7 +163,7 @@ async function servedPair(flags: ServeFlags, file: GatewayConfig): Promise<PairC
   const { name } = policyFrom(flags, pair);
   if (flags.policy === undefined && flags.share === undefined) return pair;
   const spec = flags.policy ?? pair.policy;
-  const share = name === "random" && flags.share !== undefined ? { share: flags.share } : {};
+  const share = takesShare(name) && flags.share !== undefined ? { share: flags.share } : {};
   return {
     ...pair,
     policy: name,
@@ -195,6 +196,8 @@ function examples(): { title: string; problem: string }[] {
 }
 
 const HELP = `
+${POLICY_LIST}
+
 Flags override the file; \`splitreason config check FILE\` says what is wrong in one. docs/serving.md explains every field.
 
 Examples:

@@ -1,7 +1,7 @@
 /** Flags that several commands share, and how their values are read. A value that is wrong ends the call with what was expected. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 
-import { POLICY_NAMES } from "../../decode/index.ts";
+import { POLICY_FACTS } from "../../decode/index.ts";
 
 type Parser<T> = (text: string) => T;
 
@@ -80,7 +80,12 @@ export function addPairFlags(command: Command): Command {
     .addOption(new Option("--json", "one JSON document on standard output, nothing else there"));
 }
 
-export const POLICY_HELP = `${POLICY_NAMES.join(", ")}; options behind colons, e.g. entropy:threshold=1.2 (default: the pair's own)`;
+export const POLICY_HELP =
+  "who decides which model writes (see below), options after colons, e.g. entropy:threshold=1.2 (default: the pair's own)";
+
+/** For help texts: each policy in one line. */
+export const POLICY_LIST = `Policies (docs/decoding.md has their options):
+${POLICY_FACTS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join("\n")}`;
 
 /** Who writes when, for commands that run one policy. */
 export function addPolicyFlags(command: Command): Command {

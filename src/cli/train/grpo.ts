@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { SplitReasonError } from "../../core/errors.ts";
 import { REWARDS, REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
 import type { GrpoEvaluation, GrpoMetrics, GrpoOutcome } from "../../train/grpo/loop.ts";
+import { TRAINER_USAGE } from "../../train/trainers/registry.ts";
 import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
 import { grpoFigures, scoresLine } from "./grpo-line.ts";
 import { Progress } from "../support/progress.ts";
@@ -86,11 +87,7 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
     .option("--learning-rate <rate>", "after the warm-up", realNumber(0, 1))
     .option("--seed <n>", "of problems and rollouts", wholeNumber(0, SEED_MAXIMUM))
     .option("--threads <n>", "of the trainer", wholeNumber(1, 256))
-    .option(
-      "--trainer <spec>",
-      "embedded, or tinker:http://HOST:8000?base=MODEL: a SkyRL server (docs/scale.md)",
-      filledText,
-    )
+    .option("--trainer <spec>", TRAINER_USAGE, filledText)
     .option("--json", "one JSON document on standard output, nothing else there")
     .addHelpText("after", `${rewardsHelp()}${HELP}`)
     .action((flags: GrpoFlags) => trainGrpo(terminal, flags));

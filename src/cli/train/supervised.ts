@@ -2,7 +2,10 @@
 import { type Command, Option } from "commander";
 
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
+import { hubAccessFrom } from "../../data/hub/access.ts";
 import type { RunHooks, RunResult } from "../../recipes/supervised/index.ts";
+import { TRAINER_USAGE } from "../../train/trainers/registry.ts";
+import { SOURCE_HELP } from "../data/source.ts";
 import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import type { CommandContext } from "../support/command.ts";
@@ -65,11 +68,7 @@ export function registerTrainSft(train: Command, { terminal }: CommandContext): 
       )
       .option("--config <file>", "JSON with what the flags say and more", filledText)
       .option("--model <folder>", "a Hugging Face folder with a Qwen3 model to start from", filledText)
-      .option(
-        "--trainer <spec>",
-        "embedded, or tinker:http://HOST:8000?base=MODEL: a SkyRL server (docs/scale.md)",
-        filledText,
-      ),
+      .option("--trainer <spec>", TRAINER_USAGE, filledText),
   )
     .addHelpText("after", SFT_HELP)
     .action(async (flags: TrainFlags) => {
@@ -89,8 +88,8 @@ const loadTraining = () => import("../../recipes/supervised/index.ts");
 function addRunFlags(command: Command): Command {
   return command
     .option(
-      "--data <file|micro>",
-      "JSON Lines: trace rows, {prompt, completion} or {messages}; or micro, micro:ROWS",
+      "--data <source>",
+      `${SOURCE_HELP}: rows with problem and trace, {prompt, completion}, {messages} or generations; or micro, micro:ROWS`,
       filledText,
     )
     .requiredOption(
@@ -132,6 +131,7 @@ async function report(
   try {
     result = await run({
       signal: terminal.signal,
+      hub: hubAccessFrom(terminal.environment),
       onStart: ({ parameters, examples, tooLong, steps, rowLength }) => {
         const left = tooLong === 0 ? "" : `, ${count(tooLong)} left out as longer than ${rowLength} tokens`;
         const size = parameters === undefined ? "" : `${count(parameters)} parameters, `;

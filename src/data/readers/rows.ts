@@ -1,11 +1,11 @@
 /** What a record means: trace rows from every form in which people keep reasoning traces. */
 import { createHash } from "node:crypto";
 
-import { z } from "zod";
-
+import { DataError } from "../../core/errors.ts";
 import { firstFault } from "../../core/schema-faults.ts";
 import { type TraceRow, traceRowSchema } from "../../formats/trace-row.ts";
 import { OFFLOAD_TAGS, parseTagged, type TagFault } from "../../tags/index.ts";
+import { CONVERSATION_COLUMNS, conversationOf } from "./conversation.ts";
 import { afterThinkTag, type GenerationChoice, openR1Schema, openR1Traces } from "./open-r1.ts";
 import type { RawRecord } from "./raw-record.ts";
 
@@ -24,6 +24,14 @@ interface RowFault {
   readonly position: number;
 }
 
+/** A record that gave no row. */
+export interface SkippedRecord {
+  readonly type: "skipped";
+  readonly reason: SkipReason;
+  readonly message: string;
+  readonly place: string;
+}
+
 export type ReadOutcome =
   | {
       readonly type: "row";
@@ -32,31 +40,18 @@ export type ReadOutcome =
       readonly faults: readonly RowFault[];
       readonly place: string;
     }
-  | {
-      readonly type: "skipped";
-      readonly reason: SkipReason;
-      readonly message: string;
-      readonly place: string;
-    };
+  | SkippedRecord;
+
+/** A skipped record as an error, for readers that stop at it. */
+export const skippedError = ({ place, message }: SkippedRecord): DataError =>
+  new DataError(`${place} cannot be used: ${message}.`, { code: "data-invalid" });
 
 /** The columns that mean something; of parquet files no others are read. */
 export const KNOWN_COLUMNS: ReadonlySet<string> = new Set([
   ...Object.keys(traceRowSchema.shape),
   ...Object.keys(openR1Schema.shape),
-  "messages",
-  "prompt",
-  "completion",
+  ...CONVERSATION_COLUMNS,
 ]);
-
-const messageSchema = z.object({ role: z.string(), content: z.string() });
-const messagesSchema = z.array(messageSchema).min(1);
-const textOrMessages = z.union([z.string(), messagesSchema]);
-
-/** What the forms of conversation may carry beside the conversation. */
-const besideSchema = traceRowSchema.partial().omit({ problem: true, trace: true, spans: true, scores: true });
-
-const chatSchema = besideSchema.extend({ messages: messagesSchema });
-const completionSchema = besideSchema.extend({ prompt: textOrMessages, completion: textOrMessages });
 
 /** The rows of one record: one, except where a problem comes with several traces. */
 export function rowsOf(record: RawRecord, choice: GenerationChoice): ReadOutcome[] {
@@ -91,24 +86,14 @@ function fromConversation(
   place: string,
   skipped: (reason: SkipReason, message: string) => ReadOutcome[],
 ): ReadOutcome[] {
-  const chat = chatSchema.safeParse(value);
-  const completion = completionSchema.safeParse(value);
-  let turns: z.output<typeof messagesSchema>;
-  let beside: z.output<typeof besideSchema>;
-  if (completion.success) {
-    const { prompt, completion: answer, ...rest } = completion.data;
-    turns = [...asMessages(prompt, "user"), ...asMessages(answer, "assistant")];
-    beside = rest;
-  } else if (chat.success) {
-    const { messages, ...rest } = chat.data;
-    turns = messages;
-    beside = rest;
-  } else {
+  const conversation = conversationOf(value);
+  if (conversation === undefined) {
     return skipped(
       "invalid",
       "a row has problem and trace, problem and generations, prompt and completion, or messages",
     );
   }
+  const { turns, beside } = conversation;
   // A system prompt is how a model is asked, not what it is asked.
   const [user, assistant, more] = turns.filter(({ role }) => role !== "system");
   if (user?.role !== "user" || assistant?.role !== "assistant" || more !== undefined) {
@@ -144,11 +129,6 @@ function firstTag(text: string): number {
   );
   return places.length === 0 ? -1 : Math.min(...places);
 }
-
-const asMessages = (
-  content: z.output<typeof textOrMessages>,
-  role: string,
-): z.output<typeof messagesSchema> => (typeof content === "string" ? [{ role, content }] : content);
 
 /** An id for a row that has none: the same text has the same one in every file. */
 function digestId(parts: readonly string[]): string {

@@ -2,9 +2,12 @@
 import { z } from "zod";
 
 import { ConfigError } from "../../core/errors.ts";
+import { ANY_SERVER, SERVER_KINDS } from "./servers/index.ts";
 
-const DIALECTS = ["vllm", "sglang", "llamacpp", "openai"] as const;
-type DialectName = (typeof DIALECTS)[number];
+/** The values of `dialect`, for help texts. */
+export const DIALECTS = SERVER_KINDS.map(({ name }) => name).join("|");
+const isKind = (name: string): boolean => SERVER_KINDS.some((kind) => kind.name === name);
+const KNOWN_KINDS = SERVER_KINDS.map(({ name, title }) => `${name} (${title})`).join(", ");
 
 const wholeNumber = z
   .string()
@@ -12,7 +15,12 @@ const wholeNumber = z
   .transform(Number);
 
 const parametersSchema = z.strictObject({
-  dialect: z.enum(DIALECTS).default("openai"),
+  dialect: z
+    .string()
+    .refine(isKind, {
+      error: ({ input }) => `${JSON.stringify(input)} is not known; there are ${KNOWN_KINDS}`,
+    })
+    .default(ANY_SERVER),
   template: z.string().min(1).optional(),
   tokenizer: z.string().min(1).optional(),
   "key-env": z
@@ -39,7 +47,8 @@ export interface HttpEngineSpec {
   readonly urls: readonly string[];
   /** Undefined: the only model that the server has. */
   readonly model: string | undefined;
-  readonly dialect: DialectName;
+  /** The name of the kind of server. `openai`: the server is asked. */
+  readonly dialect: string;
   /** A built-in template's name, or the path of a Jinja file or a tokenizer_config.json. */
   readonly template: string | undefined;
   /** Path of a tokenizer.json. */

@@ -6,27 +6,18 @@ import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
 import type { Engine } from "../engine.ts";
 import { readTokenizer, templateFor } from "./chat-templates.ts";
 import { readKey } from "./transport/credentials.ts";
-import type { Dialect } from "./servers/dialect.ts";
-import { LlamaCppDialect } from "./servers/llamacpp.ts";
-import { OllamaDialect } from "./servers/ollama.ts";
-import { OpenAiDialect } from "./servers/openai.ts";
-import { SglangDialect } from "./servers/sglang.ts";
-import { VllmDialect } from "./servers/vllm.ts";
 import { HttpEngine } from "./http-engine.ts";
 import type { HttpEngineSpec } from "./http-spec.ts";
 import type { HttpTokenizer } from "./tokens/http-tokenizer.ts";
 import { LocalTokenizer } from "./tokens/local-tokenizer.ts";
 import { markersIn, USUAL_MARKERS } from "./tokens/markers.ts";
 import { EndpointPool, type Route } from "./transport/pool.ts";
-import { RemoteTokenizer } from "./tokens/remote-tokenizer.ts";
 import { askFacts, askTokenId, takesIds, type ServerFacts } from "./server-facts.ts";
 import { TextTokenizer, type TextVocabulary } from "./tokens/text-tokenizer.ts";
 import { Transport } from "./transport/transport.ts";
 
 /** Where neither the server nor the spec says. */
 const DEFAULT_CONTEXT = 8192;
-/** Ollama's own; a longer one is the user's decision, since it costs memory. */
-const OLLAMA_CONTEXT = 4096;
 /** Contexts in text are counted in words, of which some are several tokens. */
 const WORDS_FOR_TOKEN = 2 / 3;
 const OPEN_TIMEOUT_MS = 10_000;
@@ -87,7 +78,7 @@ async function connect(
   const vocabulary = await vocabularyFor(spec, facts, { pool, route, tokenizer, markers }, signal);
   const known = Math.min(
     facts.contextSize ?? Infinity,
-    spec.contextSize ?? (facts.flavour === "ollama" ? OLLAMA_CONTEXT : Infinity),
+    spec.contextSize ?? facts.kind.contextLimit ?? Infinity,
     options.contextSize ?? Infinity,
   );
   const tokens = known === Infinity ? DEFAULT_CONTEXT : known;
@@ -100,7 +91,12 @@ async function connect(
     knowsIds: vocabulary.knowsIds,
     contextSize: vocabulary.counted === "tokens" ? tokens : Math.max(1, Math.floor(tokens * WORDS_FOR_TOKEN)),
     model: {
-      dialect: dialectFor(spec, facts, vocabulary, tokens),
+      dialect: facts.routes.dialect({
+        model: facts.model,
+        contextSize: tokens,
+        shown: vocabulary.markers,
+        knowsIds: vocabulary.knowsIds,
+      }),
       probe: spec.probe,
       probeTokens: spec.probeTokens,
       batched: true,
@@ -125,13 +121,13 @@ async function vocabularyFor(
   { pool, route, tokenizer, markers }: Connection & { readonly markers: readonly string[] },
   signal: AbortSignal,
 ): Promise<Vocabulary> {
-  const isNative = spec.dialect !== "openai";
-  if (isNative && tokenizer !== undefined) {
+  const { tokenIds, openTokenizer } = facts.routes;
+  if (tokenIds === "both" && tokenizer !== undefined) {
     const local = new LocalTokenizer(tokenizer.tokenizer);
     return { make: () => local, exact: true, counted: "tokens", markers, knowsIds: true };
   }
-  if (spec.dialect === "llamacpp") {
-    const remote = await RemoteTokenizer.open(
+  if (openTokenizer !== undefined) {
+    const remote = await openTokenizer(
       `${spec.urls.join(",")}#${facts.model}`,
       (path, body, aborted) => pool.json({ at: "root", path, body }, aborted),
       { markers, endOfTurn: facts.endOfTurn },
@@ -155,18 +151,19 @@ async function textVocabulary(
   { pool, route, tokenizer, markers }: Connection & { readonly markers: readonly string[] },
   signal: AbortSignal,
 ): Promise<TextVocabulary> {
-  if (tokenizer !== undefined && facts.flavour !== "ollama") {
+  const { addsBegin } = facts.kind;
+  if (tokenizer !== undefined && facts.routes.tokenIds !== "none") {
     return {
       controls: controlsOf(tokenizer.tokenizer),
       endOfTurn: tokenizer.endOfTurn,
       tokenizer: tokenizer.tokenizer,
       ask: undefined,
       sendsIds: await takesIds(route, facts.model, tokenizer.tokenizer, signal),
-      addsBegin: facts.flavour !== "vllm",
+      addsBegin,
     };
   }
   const controls = new Map<string, number | undefined>(spec.markers.map((marker) => [marker, undefined]));
-  const canAsk = facts.flavour !== "other" && facts.flavour !== "ollama";
+  const canAsk = facts.kind.tokenize !== undefined;
   const ask = (text: string, within: AbortSignal | undefined) => askTokenId(pool, facts, text, within);
   for (const marker of canAsk ? markers : []) {
     const id = await ask(marker, signal);
@@ -180,34 +177,11 @@ async function textVocabulary(
     tokenizer: undefined,
     sendsIds: false,
     ask: canAsk ? ask : undefined,
-    // vLLM is told not to, the others do where the model wants it.
-    addsBegin: facts.flavour !== "vllm",
+    addsBegin,
   };
 }
 
 function controlsOf(tokenizer: ByteLevelTokenizer): Map<string, number> {
   const { tokens, controls } = tokenizer.contents;
   return new Map(controls.map((id) => [tokens[id] ?? "", id]));
-}
-
-function dialectFor(
-  spec: HttpEngineSpec,
-  facts: ServerFacts,
-  { markers, knowsIds }: Vocabulary,
-  contextSize: number,
-): Dialect {
-  switch (spec.dialect) {
-    case "llamacpp":
-      return new LlamaCppDialect();
-    case "vllm":
-      return new VllmDialect(facts.model);
-    case "sglang":
-      return new SglangDialect();
-    case "openai":
-      return facts.flavour === "ollama"
-        ? new OllamaDialect(facts.model, contextSize)
-        : new OpenAiDialect({ model: facts.model, flavour: facts.flavour, shown: markers, knowsIds });
-    default:
-      return spec.dialect satisfies never;
-  }
 }

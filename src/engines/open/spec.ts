@@ -1,6 +1,6 @@
 /** Engine specs: how flags, configuration files and the API name a model. Parsing only; `open-engine.ts` opens. */
 import { ConfigError } from "../../core/errors.ts";
-import { type HttpEngineSpec, parseHttpSpec } from "../http/http-spec.ts";
+import { DIALECTS, type HttpEngineSpec, parseHttpSpec } from "../http/http-spec.ts";
 
 export type EngineSpec =
   /** A model that ships with this package: `models/micro/NAME/model.gguf`. */
@@ -13,7 +13,7 @@ export type EngineSpec =
 
 const ACCEPTED =
   "accepted are micro:NAME (micro:small, micro:big), gguf:PATH, gguf:hf:OWNER/REPO:QUANT (e.g. gguf:hf:bartowski/Qwen3-8B-GGUF:Q4_K_M), " +
-  "and openai:http://HOST:PORT/v1#MODEL?dialect=vllm (a model behind HTTP)";
+  `and openai:http://HOST:PORT/v1#MODEL?dialect=${DIALECTS} (a model behind HTTP)`;
 
 /** @throws ConfigError that lists what is accepted. */
 export function parseEngineSpec(text: string): EngineSpec {

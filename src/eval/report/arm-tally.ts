@@ -2,7 +2,7 @@
 import type { ArmSummary } from "../summary-schema.ts";
 import type { Measured, ReportArm } from "./document.ts";
 import { RatioTally } from "./ratio.ts";
-import type { ReportRow } from "./report-row.ts";
+import type { RecordedRow } from "../row.ts";
 import { SpanTally } from "./span-tally.ts";
 
 /** Where the big model writes at least this share of the tokens, there are no spans to speak of. */
@@ -23,7 +23,7 @@ export class ArmTally {
   readonly #spans = new SpanTally();
 
   /** `problem` is the number of the row's problem, from 0. */
-  add(row: ReportRow, problem: number): void {
+  add(row: RecordedRow, problem: number): void {
     const { usage, segments, wallMs, work, correct } = row;
     this.rows += 1;
     this.smallTokens += usage.smallTokens;

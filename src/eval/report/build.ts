@@ -9,7 +9,7 @@ import { methodNotes, type NotedRun, runNotes } from "./notes.ts";
 import type { PageData } from "./page-data.ts";
 import { OutcomesDigest } from "./outcomes-digest.ts";
 import { paretoFront } from "./pareto.ts";
-import { openRows, type ReadRowsOptions } from "./read-rows.ts";
+import { openRows, type ReadRowsOptions } from "../rows.ts";
 import { readSummary } from "./read-summary.ts";
 import { modelsOf, rerunOf, temperatureOf } from "./rerun.ts";
 import { runNames } from "./run-names.ts";
@@ -84,7 +84,7 @@ async function readRun(
       continue;
     }
     read += 1;
-    digest?.add(line.raw);
+    digest?.add(row);
     let number = numbers.get(row.problemId);
     if (number === undefined) {
       number = numbers.size;

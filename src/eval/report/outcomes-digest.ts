@@ -1,15 +1,14 @@
 /** The digest of a run's outcomes, as `rowsDigest` takes it, from rows that are read one at a time and may have no times. */
 import { createHash } from "node:crypto";
 
-import { outcomeSchema } from "../row.ts";
+import { outcomeSchema, type RecordedRow } from "../row.ts";
 
 export class OutcomesDigest {
   readonly #hash = createHash("sha256");
   #whole = true;
 
-  /** `raw` is the row as it was parsed from its line. */
-  add(raw: unknown): void {
-    const outcome = outcomeSchema.safeParse(raw);
+  add(row: RecordedRow): void {
+    const outcome = outcomeSchema.safeParse(row);
     if (!outcome.success) {
       this.#whole = false;
       return;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { readDocument } from "../../core/document.ts";
 import { DataError } from "../../core/errors.ts";
+import { SUMMARY_FILE } from "../rows.ts";
 import { type EvaluationSummary, summarySchema } from "../summary-schema.ts";
 
 const MAX_BYTES = 64 * 1024 ** 2;
@@ -13,7 +14,7 @@ const MAX_NAME_UNITS = 200;
 
 /** @throws DataError when the folder holds no finished run, or its summary is something else. */
 export async function readSummary(folder: string): Promise<EvaluationSummary> {
-  const path = join(folder, "summary.json");
+  const path = join(folder, SUMMARY_FILE);
   if (!existsSync(path) && existsSync(join(folder, "run.json"))) {
     throw new DataError(
       `${folder} holds a run that has not ended: the command that began it, with the same --out, ends it.`,

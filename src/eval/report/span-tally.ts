@@ -1,11 +1,11 @@
 /** Where spans fall in traces, and how long they are, in tokens. */
 import { Distribution, LENGTH_EDGES } from "../../core/distribution.ts";
 import type { ReportSpans } from "./document.ts";
-import type { ReportRow } from "./report-row.ts";
+import type { RecordedRow } from "../row.ts";
 
 const POSITION_BINS = 20;
 
-type Segment = ReportRow["segments"][number];
+type Segment = RecordedRow["segments"][number];
 
 /** Whether the small model wrote it between its own tags, as in the arm `self`. */
 export const isOwnSpan = ({ author, reason }: Segment): boolean =>

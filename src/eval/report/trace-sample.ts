@@ -2,7 +2,7 @@
 import { HashSample } from "../../core/hash-sample.ts";
 import { cutSegments, cutText } from "./cut.ts";
 import type { PageProblem, PageReader, PageTrace } from "./page-data.ts";
-import type { ReportRow } from "./report-row.ts";
+import type { RecordedRow } from "../row.ts";
 import { isOwnSpan } from "./span-tally.ts";
 
 export interface TraceSampleLimits {
@@ -30,7 +30,7 @@ const TRACE_UNITS = 200;
 
 interface Held {
   readonly task: string;
-  readonly row: Pick<ReportRow, "problemId" | "problem" | "gold">;
+  readonly row: Pick<RecordedRow, "problemId" | "problem" | "gold">;
   readonly trace: PageTrace;
 }
 
@@ -47,7 +47,7 @@ export class TraceSample {
   }
 
   /** `key` says which problem it is, over all runs. */
-  add(key: string, task: string, row: ReportRow, arm: number): void {
+  add(key: string, task: string, row: RecordedRow, arm: number): void {
     this.#problems.add(key);
     if (row.sample >= this.#limits.samples) this.#laterSamples += 1;
     else if (this.#sample.takes(key)) this.#sample.add(key, held(task, row, arm, this.#limits.traceUnits));
@@ -84,7 +84,7 @@ export class TraceSample {
   }
 }
 
-function held(task: string, row: ReportRow, arm: number, traceUnits: number): Held {
+function held(task: string, row: RecordedRow, arm: number, traceUnits: number): Held {
   const { problemId, problem, gold, sample, correct, answer, finishReason, error, degraded, usage } = row;
   // Rows of other makers may have a text and no segments.
   const segments: readonly PageTrace["segments"][number][] =

@@ -4,13 +4,14 @@ import { digestOf } from "../../core/digest.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { requireFit } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
+import { policyOptionNames } from "../../decode/index.ts";
 import { type PairConfig, pairPolicyOptions } from "../../decode/pair/pair-config.ts";
 import { modelFileDigest } from "../../engines/open/open-engine.ts";
 import type { Arm } from "../arms/arms.ts";
 import { type GivenSizes, sizeFromFile } from "../cost/model-size.ts";
 import { type PricedModels, pricesFor } from "../cost/prices.ts";
 import { Journal } from "./journal.ts";
-import type { Row, RowFigures } from "../row.ts";
+import type { EvaluationRow, RowFigures } from "../row.ts";
 import { type EvaluationPlan, runEvaluation } from "./runner.ts";
 import { createSolver, policyOf } from "./solver.ts";
 import { type RunFacts, summarize } from "./summary.ts";
@@ -47,7 +48,7 @@ export interface EvaluationHooks {
   readonly signal: AbortSignal;
   /** Once, before the first sample: how many rows an earlier run left. */
   readonly onStart?: (kept: number, total: number) => void;
-  readonly onRow?: (row: Row, done: number, total: number) => void;
+  readonly onRow?: (row: EvaluationRow, done: number, total: number) => void;
 }
 
 /**
@@ -134,7 +135,7 @@ export async function describeSettings(
     sampling: pair.sampling,
     maxTokens: pair.maxTokens,
     policies: policiesOf(arms, pair),
-    randomChunk: arms.some(({ policy }) => policy.kind.startsWith("random")) ? randomChunk : undefined,
+    randomChunk: arms.some(({ policy }) => policy.kind !== "policy") ? randomChunk : undefined,
   };
 }
 
@@ -204,7 +205,9 @@ const needsBig = ({ policy }: Arm, pair: PairConfig): boolean =>
 /** What the pair says about the policies of these arms; what an arm itself says stands in its name. */
 function policiesOf(arms: readonly Arm[], pair: PairConfig): Record<string, unknown> | undefined {
   const named = arms.flatMap(({ name, policy }) =>
-    policy.kind === "policy" ? [[name, pairPolicyOptions(pair, policy.name)] as const] : [],
+    policy.kind === "policy" && policyOptionNames(policy.name).length > 0
+      ? [[name, pairPolicyOptions(pair, policy.name)] as const]
+      : [],
   );
   return named.length === 0 ? undefined : Object.fromEntries(named);
 }

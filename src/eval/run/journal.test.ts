@@ -7,8 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fakeSolve, makePlan, runOptions } from "../../../test/support/fake-evaluation.ts";
 import { createRng } from "../../core/rng.ts";
 import { Journal } from "./journal.ts";
-import { figuresOf, type Row, type RowFigures, rowsDigest } from "../row.ts";
-import { readRunRows } from "../run-folder.ts";
+import { figuresOf, type EvaluationRow, type RowFigures, rowsDigest } from "../row.ts";
+import { readWholeRows } from "../rows.ts";
 import { type EvaluationPlan, runEvaluation, type SampleOutcome, type SampleRequest } from "./runner.ts";
 
 let folder: string;
@@ -19,9 +19,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function wholeRows(from: string): Promise<Row[]> {
-  const rows: Row[] = [];
-  for await (const row of readRunRows(from)) rows.push(row);
+async function wholeRows(from: string): Promise<EvaluationRow[]> {
+  const rows: EvaluationRow[] = [];
+  for await (const row of readWholeRows(from)) rows.push(row);
   return rows;
 }
 
@@ -32,7 +32,7 @@ describe("a run with a journal", () => {
   async function interruptedRun(plan: EvaluationPlan, stopAfter: number): Promise<void> {
     const stop = new AbortController();
     const journal = await Journal.open(folder, header);
-    const onRow = (_: Row, count: number): void => {
+    const onRow = (_: EvaluationRow, count: number): void => {
       if (count === stopAfter) stop.abort(new Error("killed"));
     };
     await expect(
@@ -99,7 +99,8 @@ describe("a run with a journal", () => {
     const rng = createRng(1);
     const run = async (to: string, concurrency: number): Promise<readonly RowFigures[]> => {
       const journal = await Journal.open(to, header);
-      const clock = { nowMs: () => rng.integer(0, 1e6), isoNow: () => "" };
+      let nowMs = 0;
+      const clock = { nowMs: () => (nowMs += rng.integer(0, 1e3)), isoNow: () => "" };
       const solve = async (request: SampleRequest): Promise<SampleOutcome> => {
         await new Promise((resolve) => setTimeout(resolve, rng.integer(0, 3)));
         const outcome = fakeSolve(request);

@@ -20,8 +20,16 @@ import { ConfigError, DataError, errorMessage } from "../../core/errors.ts";
 import { makeFolder, readTextFile, writeFileAtomic } from "../../core/files.ts";
 import { parseJsonLine, toJsonLines } from "../../core/json-lines.ts";
 import { lockRun } from "../../core/run-lock.ts";
-import { figuresOf, measuredOf, outcomeOf, type Row, type RowFigures, rowKey, rowSchema } from "../row.ts";
-import { keepsApart, MEASURED_FILE, readRunRows, ROWS_FILE, SUMMARY_FILE } from "../run-folder.ts";
+import {
+  figuresOf,
+  measuredOf,
+  outcomeOf,
+  type EvaluationRow,
+  type RowFigures,
+  rowKey,
+  evaluationRowSchema,
+} from "../row.ts";
+import { keepsApart, MEASURED_FILE, readWholeRows, ROWS_FILE, SUMMARY_FILE } from "../rows.ts";
 
 const headerSchema = z.object({ configHash: z.string(), config: z.unknown() });
 
@@ -91,16 +99,16 @@ export class Journal {
   }
 
   /** Writes one row through to the operating system before it returns. */
-  append(row: Row): void {
+  append(row: EvaluationRow): void {
     this.#places.set(rowKey(row), this.#log.append(row));
   }
 
   /** Forgets rows of this process and of earlier ones, so that the next run solves them again. Others stay. */
-  async discard(isDiscarded: (row: Row) => boolean): Promise<void> {
+  async discard(isDiscarded: (row: EvaluationRow) => boolean): Promise<void> {
     const keys: string[] = [];
     const lines: string[] = [];
     for (const line of this.#log.read(this.#places.values())) {
-      const row = parseJsonLine(line, rowSchema, this.#log.path);
+      const row = parseJsonLine(line, evaluationRowSchema, this.#log.path);
       if (isDiscarded(row)) continue;
       keys.push(rowKey(row));
       lines.push(line);
@@ -143,16 +151,16 @@ export class Journal {
 
   /** rows.jsonl comes last, or before anything is taken away: where it stands, the run is complete. */
   async #writeRows(rows: readonly RowFigures[], apart: boolean): Promise<void> {
-    const write = (name: string, part: (row: Row) => unknown): Promise<void> =>
+    const write = (name: string, part: (row: EvaluationRow) => unknown): Promise<void> =>
       writeFileAtomic(join(this.folder, name), linesOf(this.#inOrder(rows), part));
     if (apart) await write(MEASURED_FILE, measuredOf);
     await write(ROWS_FILE, apart ? outcomeOf : (row) => row);
     if (!apart) await rm(join(this.folder, MEASURED_FILE), { force: true });
   }
 
-  async *#inOrder(rows: readonly RowFigures[]): AsyncGenerator<Row> {
+  async *#inOrder(rows: readonly RowFigures[]): AsyncGenerator<EvaluationRow> {
     if (this.#wasFinished) {
-      yield* readRunRows(this.folder);
+      yield* readWholeRows(this.folder);
       return;
     }
     const places = rows.map((row) => {
@@ -160,11 +168,14 @@ export class Journal {
       if (place === undefined) throw new TypeError(`Journal: row ${rowKey(row)} was never appended`);
       return place;
     });
-    for (const line of this.#log.read(places)) yield parseJsonLine(line, rowSchema, this.#log.path);
+    for (const line of this.#log.read(places)) yield parseJsonLine(line, evaluationRowSchema, this.#log.path);
   }
 }
 
-async function* linesOf(rows: AsyncIterable<Row>, part: (row: Row) => unknown): AsyncGenerator<string> {
+async function* linesOf(
+  rows: AsyncIterable<EvaluationRow>,
+  part: (row: EvaluationRow) => unknown,
+): AsyncGenerator<string> {
   for await (const row of rows) yield toJsonLines([part(row)]);
 }
 
@@ -220,10 +231,10 @@ async function recover(folder: string): Promise<Earlier & { readonly log: Append
   const rows: RowFigures[] = [];
   const places = new Map<string, LinePlace>();
   const isFinished = existsSync(join(folder, ROWS_FILE));
-  if (isFinished) for await (const row of readRunRows(folder)) rows.push(figuresOf(row));
+  if (isFinished) for await (const row of readWholeRows(folder)) rows.push(figuresOf(row));
   const log = await AppendLog.open(path, ({ text, offset, length, number }) => {
     if (isFinished || text.trim() === "") return;
-    const row = parseJsonLine(text, rowSchema, `${path}:${number}`);
+    const row = parseJsonLine(text, evaluationRowSchema, `${path}:${number}`);
     places.set(rowKey(row), { offset, length });
     rows.push(figuresOf(row));
   });

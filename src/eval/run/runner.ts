@@ -12,7 +12,7 @@ import { shareToRequest, tokenTotals } from "./matching.ts";
 import {
   figuresOf,
   NO_USAGE,
-  type Row,
+  type EvaluationRow,
   type RowFigures,
   rowKey,
   type RowUsage,
@@ -70,7 +70,7 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   readonly journal?: Journal;
   /** Called when a row is there, `rows` of `total`. */
-  readonly onRow?: (row: Row, rows: number, total: number) => void;
+  readonly onRow?: (row: EvaluationRow, rows: number, total: number) => void;
 }
 
 /** The seed of one sample: the same in every arm, so that arms differ in their policy and not in their luck. */
@@ -137,7 +137,7 @@ async function runJob(
   share: number | undefined,
   { solve, clock }: RunOptions,
   signal: AbortSignal,
-): Promise<Row> {
+): Promise<EvaluationRow> {
   const seed = sampleSeed(plan.seed, problem.id, sample);
   const startMs = clock.nowMs();
   const outcome = await solveOrFail(

@@ -1,9 +1,8 @@
 /** Where the problems of a benchmark come from, and what a row of them has to say. */
-import { readFile, stat } from "node:fs/promises";
-
 import { z } from "zod";
 
-import { DataError, errorMessage } from "../../core/errors.ts";
+import { DataError } from "../../core/errors.ts";
+import { readTextFile } from "../../core/files.ts";
 import { parseJsonLines } from "../../core/json-lines.ts";
 import { firstFault } from "../../core/schema-faults.ts";
 import type { HubDataset } from "./benchmark.ts";
@@ -77,19 +76,7 @@ export async function problemsOfFile(
   prefix: string,
   accepts = acceptsAll,
 ): Promise<readonly TaskProblem[]> {
-  const unreadable = (error: unknown): never => {
-    throw new DataError(`cannot read ${path}: ${errorMessage(error)}`, {
-      code: "file-unreadable",
-      cause: error,
-    });
-  };
-  const { size } = await stat(path).catch(unreadable);
-  if (size > MAX_BYTES) {
-    throw new DataError(`${path} has ${size} bytes; at most ${MAX_BYTES} are read.`, {
-      code: "file-invalid",
-    });
-  }
-  const content = await readFile(path, "utf8").catch(unreadable);
+  const content = await readTextFile(path, MAX_BYTES);
   return withIds(parseJsonLines(content, rowSchemaFor(accepts), path), prefix, path);
 }
 

@@ -13,7 +13,7 @@ import { encodeDatum, type WeightedPiece } from "../../train/datum.ts";
 import type { Datum } from "../../train/trainer.ts";
 
 export const END_OF_TURN = "<|im_end|>";
-export const PADDING = "<|endoftext|>";
+const PADDING = "<|endoftext|>";
 const CONTROL_TOKENS = [
   PADDING,
   "<|im_start|>",

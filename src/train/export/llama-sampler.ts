@@ -1,11 +1,13 @@
-/** The policy's weights in llama.cpp, for rollouts: written as a GGUF to a temporary folder and loaded from there. */
+/** The policy model in llama.cpp, for rollouts: written as a GGUF to a temporary folder and loaded from there. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { LlamaEngineOptions } from "../../engines/llama/index.ts";
-import { exportGguf, GGUF_FILE, type ModelTokenizer } from "./index.ts";
-import type { SamplerFactory } from "../trainers/embedded/embedded-trainer.ts";
+import { exportGguf } from "./gguf.ts";
+import type { ModelTokenizer, SamplerFactory } from "./model-files.ts";
+
+export const GGUF_FILE = "model.gguf";
 
 export function llamaSampler(tokenizer: ModelTokenizer, options: LlamaEngineOptions): SamplerFactory {
   return async (config, weights) => {

@@ -1,8 +1,14 @@
 /** What an export needs beside the weights, and the checks that all exports share. */
 import { TrainError } from "../../core/errors.ts";
+import type { Engine } from "../../engines/engine.ts";
 import type { Vocabulary } from "../../tokenizer/vocabulary.ts";
 import type { Qwen3Config } from "../model/config.ts";
 import { flattenWeights, parameterSpecs, type Weights } from "../model/parameters.ts";
+
+/** Writes a model for other programs. */
+export type Exporter = (folder: string, config: Qwen3Config, weights: Weights) => Promise<void>;
+/** Opens a model for rollouts. */
+export type SamplerFactory = (config: Qwen3Config, weights: Weights) => Promise<Engine>;
 
 /** The tokenizer that belongs to the weights. */
 export interface ModelTokenizer {

@@ -1,6 +1,7 @@
 /** The shape of OpenAI's `/v1/completions`, as vLLM, llama.cpp and others speak it: what the dialects openai and vllm share. */
 import type { ProbeAnswer, ProbeRequest, StreamEnd } from "./dialect.ts";
 import type { Arrival } from "../tokens/http-tokenizer.ts";
+import type { WireRequest } from "../transport/transport.ts";
 import {
   isNumber,
   isObject,
@@ -66,10 +67,8 @@ function named(token: string): { readonly id?: number; readonly text: string } {
   return id === undefined ? { text: token } : { id: Number(id), text: token };
 }
 
-const withLogprob = (
-  token: { readonly id?: number; readonly text: string },
-  logprob: number | undefined,
-): Arrival => (logprob === undefined ? token : { ...token, logprob });
+export const withLogprob = (token: Arrival, logprob: number | undefined): Arrival =>
+  logprob === undefined ? token : { ...token, logprob };
 
 export function tokenIdsOf(choice: unknown): readonly number[] {
   return listAt(choice, "token_ids").filter(isNumber);
@@ -126,3 +125,10 @@ function isWatched(token: Arrival, watch: ProbeRequest["watch"]): boolean {
   if (token.id !== undefined && watch.id !== undefined) return token.id === watch.id;
   return token.text === watch.marker;
 }
+
+/** Asks vLLM or SGLang for the ids of a text. */
+export const tokenizeRequest = (model: string, text: string): WireRequest => ({
+  at: "root",
+  path: "/tokenize",
+  body: { model, prompt: text, add_special_tokens: false },
+});

@@ -72,7 +72,6 @@ export interface Scoring {
 }
 
 export interface Dialect {
-  readonly name: string;
   readonly format: StreamFormat;
   /** Whether the server biases tokens by id. */
   readonly logitBias: boolean;

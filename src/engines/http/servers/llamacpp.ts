@@ -14,6 +14,9 @@ import type {
 } from "./dialect.ts";
 import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
 import { wirePrompt } from "./dialect.ts";
+import { LlamaCppTokenizer } from "./llamacpp-tokenizer.ts";
+import { completionsRoutes } from "./openai.ts";
+import { ownedBy, type ServerKind } from "./server-kind.ts";
 import type { WireRequest } from "../transport/transport.ts";
 import {
   isNumber,
@@ -22,6 +25,7 @@ import {
   listAt,
   logprobOf,
   numberAt,
+  objectAt,
   stringAt,
 } from "../transport/json-fields.ts";
 
@@ -56,8 +60,7 @@ const FINAL_FIELDS = [
 ];
 const PROBE_FIELDS = ["index", "completion_probabilities", "id_slot"];
 
-export class LlamaCppDialect implements Dialect {
-  readonly name = "llamacpp";
+class LlamaCppDialect implements Dialect {
   readonly format = "server-sent-events";
   readonly logitBias = true;
   readonly logprobs = true;
@@ -191,3 +194,39 @@ function endOf(document: JsonObject): StreamEnd {
   }
   return { reason: document["truncated"] === true ? "context-full" : "limit" };
 }
+
+export const llamacpp: ServerKind = {
+  name: "llamacpp",
+  title: "llama.cpp's server",
+  recognises: ownedBy("llamacpp"),
+  dialect: () => new LlamaCppDialect(),
+  tokenIds: "both",
+  openTokenizer: (name, post, options, signal) => LlamaCppTokenizer.open(name, post, options, signal),
+  whenRecognised: completionsRoutes({
+    fields: (shown) => ({
+      samplers: ["top_p", "temperature"],
+      top_k: 0,
+      min_p: 0,
+      typical_p: 1,
+      repeat_penalty: 1,
+      cache_prompt: true,
+      preserved_tokens: shown,
+    }),
+    warmUpTokens: 0,
+  }),
+  describe: async ({ ask }) => {
+    const props = await ask("/props");
+    return {
+      contextSize: numberAt(objectAt(props, "default_generation_settings"), "n_ctx"),
+      chatTemplate: stringAt(props, "chat_template"),
+      endOfTurn: stringAt(props, "eos_token"),
+    };
+  },
+  anyModelName: true,
+  tokenize: (_model, text) => ({
+    at: "root",
+    path: "/tokenize",
+    body: { content: text, add_special: false, parse_special: true },
+  }),
+  addsBegin: true,
+};

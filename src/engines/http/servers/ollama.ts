@@ -4,6 +4,7 @@
  */
 import type { Dialect, GenerationRequest, ProbeAnswer, ProbeRequest, StreamReader } from "./dialect.ts";
 import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
+import { ownedBy, type ServerKind } from "./server-kind.ts";
 import type { WireRequest } from "../transport/transport.ts";
 import { isObject, listAt, logprobOf, numberAt, stringAt } from "../transport/json-fields.ts";
 
@@ -20,8 +21,7 @@ const NEUTRAL_OPTIONS = {
 
 const MOST_TOP = 20;
 
-export class OllamaDialect implements Dialect {
-  readonly name = "ollama";
+class OllamaDialect implements Dialect {
   readonly format = "json-lines";
   readonly logitBias = false;
   readonly logprobs = true;
@@ -102,3 +102,14 @@ export class OllamaDialect implements Dialect {
     };
   }
 }
+
+export const ollama: ServerKind = {
+  name: "ollama",
+  title: "Ollama",
+  recognises: ownedBy("library"),
+  dialect: ({ model, contextSize }) => new OllamaDialect(model, contextSize),
+  tokenIds: "none",
+  // Its own default. A longer context costs memory: that is the user's decision.
+  contextLimit: 4096,
+  addsBegin: true,
+};

@@ -1,6 +1,6 @@
 /**
- * Any server with OpenAI's `/v1/completions`. Only fields that OpenAI documents are sent, unless the server says what it is: then
- * those are added without which control tokens stay hidden or sampling is not neutral. Texts come back, no ids, and not which stop
+ * Any server with OpenAI's `/v1/completions`. Only fields that OpenAI documents are sent, unless a kind of server adds
+ * those without which control tokens stay hidden or sampling is not neutral. Texts come back, no ids, and not which stop
  * text matched; so stops are looked for on this side and the connection is closed.
  */
 import {
@@ -17,43 +17,39 @@ import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
 import type { WireRequest } from "../transport/transport.ts";
 import { stringAt } from "../transport/json-fields.ts";
 import { endOfChoice, firstChoice, probeAnswers, reportedTokens } from "./completions.ts";
-import { VLLM_NEUTRAL } from "./vllm.ts";
+import type { Routes, ServedModel, ServerKind } from "./server-kind.ts";
 
-/** What the server said that it is (`owned_by` in its list of models). */
-export type Flavour = "llamacpp" | "vllm" | "sglang" | "ollama" | "other";
-
-export interface OpenAiOptions {
-  readonly model: string;
-  readonly flavour: Flavour;
-  /** Control tokens that are to be shown in texts. */
-  readonly shown: readonly string[];
-  /** Whether ids of tokens are known, so that they can be biased. */
-  readonly knowsIds: boolean;
+/** What a server takes on `/v1/completions` besides OpenAI's fields. */
+export interface CompletionsExtensions {
+  /** Fields that keep sampling neutral and show control tokens. Default: none. */
+  readonly fields?: (shown: readonly string[]) => Readonly<Record<string, unknown>>;
+  /** Fewest tokens that a request may decode. Default 1. */
+  readonly warmUpTokens?: 0 | 1;
 }
 
-const LLAMACPP_NEUTRAL = {
-  samplers: ["top_p", "temperature"],
-  top_k: 0,
-  min_p: 0,
-  typical_p: 1,
-  repeat_penalty: 1,
-  cache_prompt: true,
-} as const;
+/** The routes of a server that is spoken to like OpenAI's. */
+export const completionsRoutes = (extensions: CompletionsExtensions = {}): Routes => ({
+  dialect: (model) => new OpenAiDialect(model, extensions),
+  tokenIds: "maybe-in",
+});
 
 /** OpenAI's own bound on alternatives. */
 const MOST_TOP = 5;
 
-export class OpenAiDialect implements Dialect {
-  readonly name = "openai";
+class OpenAiDialect implements Dialect {
   readonly format = "server-sent-events";
   readonly logitBias: boolean;
   readonly logprobs = true;
   readonly mostProbes = 20;
-  readonly #options: OpenAiOptions;
+  readonly #model: string;
+  readonly #warmUpTokens: number;
+  readonly #fields: Readonly<Record<string, unknown>>;
 
-  constructor(options: OpenAiOptions) {
-    this.#options = options;
-    this.logitBias = options.knowsIds;
+  constructor({ model, shown, knowsIds }: ServedModel, { fields, warmUpTokens = 1 }: CompletionsExtensions) {
+    this.#model = model;
+    this.#warmUpTokens = warmUpTokens;
+    this.#fields = fields?.(shown) ?? {};
+    this.logitBias = knowsIds;
   }
 
   generation(request: GenerationRequest): WireRequest {
@@ -83,10 +79,9 @@ export class OpenAiDialect implements Dialect {
   }
 
   warmUp(prompt: Prompt): WireRequest {
-    const most = this.#options.flavour === "llamacpp" ? 0 : 1;
     return this.#completion({
       prompt: wirePrompt(prompt),
-      max_tokens: most,
+      max_tokens: this.#warmUpTokens,
       stream: false,
       temperature: 0,
       top_p: 1,
@@ -113,28 +108,25 @@ export class OpenAiDialect implements Dialect {
   }
 
   #completion(body: Readonly<Record<string, unknown>>): WireRequest {
-    const { model } = this.#options;
     return {
       at: "api",
       path: "/completions",
-      body: { model, n: 1, frequency_penalty: 0, presence_penalty: 0, ...this.#extensions(), ...body },
+      body: {
+        model: this.#model,
+        n: 1,
+        frequency_penalty: 0,
+        presence_penalty: 0,
+        ...this.#fields,
+        ...body,
+      },
     };
   }
-
-  #extensions(): Readonly<Record<string, unknown>> {
-    const { flavour, shown } = this.#options;
-    switch (flavour) {
-      case "llamacpp":
-        return { ...LLAMACPP_NEUTRAL, preserved_tokens: shown };
-      case "vllm":
-        return VLLM_NEUTRAL;
-      case "sglang":
-        return { top_k: -1, min_p: 0, repetition_penalty: 1, skip_special_tokens: false };
-      case "ollama":
-      case "other":
-        return {};
-      default:
-        return flavour satisfies never;
-    }
-  }
 }
+
+export const openai: ServerKind = {
+  name: "openai",
+  title: "any other server with /v1/completions",
+  recognises: () => true,
+  ...completionsRoutes(),
+  addsBegin: true,
+};

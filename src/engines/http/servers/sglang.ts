@@ -15,6 +15,9 @@ import {
   type StreamReader,
 } from "./dialect.ts";
 import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
+import { tokenizeRequest } from "./completions.ts";
+import { completionsRoutes } from "./openai.ts";
+import { ownedBy, type ServerKind } from "./server-kind.ts";
 import type { WireRequest } from "../transport/transport.ts";
 import {
   isNumber,
@@ -37,8 +40,7 @@ const NEUTRAL_SAMPLING = {
   spaces_between_special_tokens: false,
 } as const;
 
-export class SglangDialect implements Dialect {
-  readonly name = "sglang";
+class SglangDialect implements Dialect {
   readonly format = "server-sent-events";
   readonly logitBias = true;
   /** They are those after bias and temperature. */
@@ -224,3 +226,19 @@ function readScores(
   }
   return scores;
 }
+
+export const sglang: ServerKind = {
+  name: "sglang",
+  title: "SGLang",
+  recognises: ownedBy("sglang"),
+  dialect: () => new SglangDialect(),
+  tokenIds: "both",
+  whenRecognised: completionsRoutes({
+    fields: () => ({ top_k: -1, min_p: 0, repetition_penalty: 1, skip_special_tokens: false }),
+  }),
+  describe: async ({ ask }, listedContext) => ({
+    contextSize: listedContext ?? numberAt(await ask("/get_server_info"), "context_length"),
+  }),
+  tokenize: tokenizeRequest,
+  addsBegin: true,
+};

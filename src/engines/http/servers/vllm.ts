@@ -13,12 +13,22 @@ import {
   wirePrompt,
 } from "./dialect.ts";
 import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
+import { completionsRoutes } from "./openai.ts";
+import { ownedBy, type ServerKind } from "./server-kind.ts";
 import type { WireRequest } from "../transport/transport.ts";
 import { stringAt } from "../transport/json-fields.ts";
-import { endOfChoice, firstChoice, probeAnswers, reportedTokens, tokenIdsOf } from "./completions.ts";
+import {
+  withLogprob,
+  tokenizeRequest,
+  endOfChoice,
+  firstChoice,
+  probeAnswers,
+  reportedTokens,
+  tokenIdsOf,
+} from "./completions.ts";
 
 /** Off by default, but a model's generation_config may set them. */
-export const VLLM_NEUTRAL = {
+const NEUTRAL_FIELDS = {
   top_k: 0,
   min_p: 0,
   repetition_penalty: 1,
@@ -30,8 +40,7 @@ export const VLLM_NEUTRAL = {
   add_special_tokens: false,
 } as const;
 
-export class VllmDialect implements Dialect {
-  readonly name = "vllm";
+class VllmDialect implements Dialect {
   readonly format = "server-sent-events";
   readonly logitBias = true;
   readonly logprobs = true;
@@ -108,7 +117,7 @@ export class VllmDialect implements Dialect {
       body: {
         model: this.#model,
         n: 1,
-        ...VLLM_NEUTRAL,
+        ...NEUTRAL_FIELDS,
         return_token_ids: true,
         return_tokens_as_token_ids: Array.isArray(body["prompt"]),
         ...body,
@@ -120,5 +129,14 @@ export class VllmDialect implements Dialect {
 /** Alternatives listed where the watched token has no known id. */
 const UNFORCED_TOP = 5;
 
-const withLogprob = (arrival: Arrival, logprob: number | undefined): Arrival =>
-  logprob === undefined ? arrival : { ...arrival, logprob };
+export const vllm: ServerKind = {
+  name: "vllm",
+  title: "vLLM",
+  recognises: ownedBy("vllm"),
+  dialect: ({ model }) => new VllmDialect(model),
+  tokenIds: "both",
+  whenRecognised: completionsRoutes({ fields: () => NEUTRAL_FIELDS }),
+  tokenize: tokenizeRequest,
+  // It is told not to.
+  addsBegin: false,
+};

@@ -4,6 +4,7 @@
  */
 import { TrainError } from "../../../core/errors.ts";
 import type { Engine } from "../../../engines/engine.ts";
+import type { Exporter, SamplerFactory } from "../../export/index.ts";
 import { parseQwen3Config, type Qwen3Config, type Qwen3ConfigInput } from "../../model/config.ts";
 import {
   flattenWeights,
@@ -57,9 +58,6 @@ export interface EmbeddedTrainerOptions {
   /** Opens the model for rollouts; `sampler` calls it. */
   readonly sampler?: SamplerFactory;
 }
-
-export type Exporter = (folder: string, config: Qwen3Config, weights: Weights) => Promise<void>;
-export type SamplerFactory = (config: Qwen3Config, weights: Weights) => Promise<Engine>;
 
 type Purpose = "gradients" | "scores";
 

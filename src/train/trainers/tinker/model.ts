@@ -11,6 +11,7 @@ import type { BackendFacts } from "./backends.ts";
 import { binaryOf, lostOr, resultOf, type Submit, submitted } from "./futures.ts";
 import { splitByLimits } from "./limits.ts";
 import type { WireLoss } from "./reduction.ts";
+import type { SampleRequest } from "./sampler/policy-source.ts";
 import type { TinkerSession } from "./session.ts";
 import { StatusError, type TinkerTransport } from "./transport.ts";
 import { modelSchema, optimizedSchema, parseDocument, savedSchema } from "./wire/documents.ts";
@@ -28,16 +29,6 @@ export interface ModelChoice {
   /** Of the adapters that are trained; 0 trains all weights. */
   readonly rank: number;
   readonly seed: number;
-}
-
-export interface SampleRequest {
-  readonly prompt: readonly number[];
-  readonly maxTokens: number;
-  readonly samples: number;
-  readonly temperature: number;
-  readonly topP: number;
-  readonly seed: number;
-  readonly stops: readonly number[];
 }
 
 export interface PassOutcome {

@@ -1,4 +1,4 @@
-/** What people are told while they wait: a server that is away, and one that has been at work for long. Shared by all requests. */
+/** News for people who wait: a server that does not answer, or works for long. All requests share it. */
 import type { Clock } from "../../../core/clock.ts";
 
 export type OutageNews =
@@ -79,5 +79,23 @@ export class LongWork {
     if (forMs < LONG_WORK_MS || nowMs < this.#quietUntilMs) return;
     this.#quietUntilMs = nowMs + forMs;
     this.#tell?.({ type: "at-work", what, forMs });
+  }
+}
+
+/** The news as a sentence. */
+export function newsText(url: string, news: OutageNews): string {
+  const server = `the trainer server at ${url}`;
+  const seconds = (milliseconds: number): string => `${Math.round(milliseconds / 1000)} s`;
+  switch (news.type) {
+    case "back":
+      return `${server} answers again, after ${seconds(news.awayMs)}.`;
+    case "at-work":
+      return `${server} is still at work for ${seconds(news.forMs)} on ${news.what}.`;
+    case "away":
+      return news.isFirst
+        ? `${server} is away (${news.reason}). It is waited for, for ${seconds(news.patienceMs)} at most: patience=SECONDS in --trainer changes that, Ctrl-C ends it.`
+        : `${server} is still away, for ${seconds(news.awayMs)} of ${seconds(news.patienceMs)} (${news.reason}).`;
+    default:
+      return news satisfies never;
   }
 }

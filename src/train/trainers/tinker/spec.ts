@@ -1,17 +1,11 @@
-/** `--trainer`: `embedded`, or `tinker:URL?parameter=value&...`. Parsing only: no server is asked. */
+/** `--trainer tinker:URL?parameter=value&...`, without its first word. Parsing only: no server is asked. */
 import { z } from "zod";
 
-import { ConfigError } from "../../../core/errors.ts";
 import { parseEngineSpec } from "../../../engines/open/spec.ts";
 import { BACKENDS, type BackendName } from "./backends.ts";
 
-interface EmbeddedTrainerSpec {
-  readonly kind: "embedded";
-}
-
 /** The parameters are explained in docs/scale.md. */
-export interface TinkerTrainerSpec {
-  readonly kind: "tinker";
+export interface TinkerSpec {
   readonly url: string;
   /** Undefined: the only model that the server has. */
   readonly base: string | undefined;
@@ -19,15 +13,13 @@ export interface TinkerTrainerSpec {
   readonly rank: number;
   readonly keyEnv: string | undefined;
   readonly patienceMs: number;
-  /** Tokens in a rollout's context. Undefined: what --model says. */
+  /** Tokens in a rollout's context. Undefined: as many as --model says. */
   readonly contextSize: number | undefined;
   /** `server`: the trainer server's own. `local`: in this process. Else an engine spec, whose servers have the same weights. */
   readonly sampler: string;
   /** A folder that the sampler's server reads adapters from; undefined where the trainer server updates it by itself. */
   readonly adapters: string | undefined;
 }
-
-export type TrainerSpec = EmbeddedTrainerSpec | TinkerTrainerSpec;
 
 const wholeNumber = z
   .string()
@@ -50,19 +42,9 @@ const parametersSchema = z.strictObject({
 const NAMES = [...Object.keys(parametersSchema.shape), "sampler (last)"].join(", ");
 const SAMPLER = /[?&]sampler=/u;
 
-/** @throws ConfigError that says what is wrong and how it is written. */
-export function parseTrainerSpec(text: string): TrainerSpec {
-  if (text === "embedded") return { kind: "embedded" };
-  const fail = (what: string): never => {
-    throw new ConfigError(
-      `the trainer ${JSON.stringify(text)} cannot be used: ${what}; it is embedded, or ` +
-        `tinker:http://HOST:PORT?base=MODEL&backend=fsdp&sampler=ENGINE (docs/scale.md).`,
-      { code: "config-invalid" },
-    );
-  };
-  if (!text.startsWith("tinker:")) return fail("there is no such trainer");
+/** @param fail Throws an error that says what is wrong. */
+export function parseTinkerSpec(whole: string, fail: (what: string) => never): TinkerSpec {
   // An engine spec has parameters of its own, so the sampler's is the last one and takes all that follows.
-  const whole = text.slice("tinker:".length);
   const at = whole.search(SAMPLER);
   const sampler = at < 0 ? "server" : whole.slice(at + "?sampler=".length);
   const rest = at < 0 ? whole : whole.slice(0, at);
@@ -87,7 +69,6 @@ export function parseTrainerSpec(text: string): TrainerSpec {
   if (rank === 0 && backend === "jax")
     return fail("rank=0 trains all weights, which the jax backend does not do");
   return {
-    kind: "tinker",
     url,
     base,
     backend,

@@ -1,6 +1,15 @@
 /** What a sampler asks of a trainer server: tokens, and log-probabilities of tokens it names. */
-import type { SampleRequest } from "../model.ts";
 import type { SampledSequence } from "../wire/protobuf.ts";
+
+export interface SampleRequest {
+  readonly prompt: readonly number[];
+  readonly maxTokens: number;
+  readonly samples: number;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly seed: number;
+  readonly stops: readonly number[];
+}
 
 export interface TargetQuestion {
   readonly tokens: readonly number[];

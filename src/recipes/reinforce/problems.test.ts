@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { textPiece } from "../../core/piece.ts";
 import { toJsonLines } from "../../core/json-lines.ts";
 import { loadReinforceConfig } from "./config.ts";
-import { openRunProblems, type ProblemOptions } from "./run-problems.ts";
+import { openRunProblems, type ProblemOptions } from "./problems.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-run-problems-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

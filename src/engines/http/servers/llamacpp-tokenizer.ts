@@ -4,14 +4,12 @@
  */
 import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../../core/ids.ts";
 import type { Piece } from "../../../core/piece.ts";
-import { MarkerMatcher } from "../../../tokenizer/index.ts";
-import { type Arrival, type HttpTokenizer, UNNAMED_TURN_END } from "./http-tokenizer.ts";
-import { markersIn } from "./markers.ts";
-import { receiveIds, ServerIds } from "./server-ids.ts";
+import { cutWithinMarkers, MarkerMatcher } from "../../../tokenizer/index.ts";
+import { type Arrival, type HttpTokenizer, UNNAMED_TURN_END } from "../tokens/http-tokenizer.ts";
+import type { PostToServer } from "./server-kind.ts";
+import { markersIn } from "../tokens/markers.ts";
+import { receiveIds, ServerIds } from "../tokens/server-ids.ts";
 import { isObject, listAt, numberAt, stringAt } from "../transport/json-fields.ts";
-
-/** Asks the server; where it fails, so does what needed it. */
-export type AskServer = (path: string, body: unknown, signal: AbortSignal | undefined) => Promise<unknown>;
 
 /** Of the texts whose tokens are remembered, in UTF-16 code units. */
 const MOST_TEXT = 8 * 1024 * 1024;
@@ -20,11 +18,11 @@ const NOTHING = new Uint8Array();
 const LEAD = "\n";
 const encoder = new TextEncoder();
 
-export class RemoteTokenizer extends ServerIds implements HttpTokenizer {
+export class LlamaCppTokenizer extends ServerIds implements HttpTokenizer {
   readonly vocabulary: VocabularyId;
   readonly size = Infinity;
   readonly knowsAllBytes = false;
-  readonly #ask: AskServer;
+  readonly #post: PostToServer;
   readonly #bytes = new Map<TokenId, Uint8Array>();
   readonly #texts = new Map<string, readonly TokenId[]>();
   #remembered = 0;
@@ -36,20 +34,20 @@ export class RemoteTokenizer extends ServerIds implements HttpTokenizer {
   #lead: readonly TokenId[] | undefined;
   endOfTurn: TokenId | undefined;
 
-  private constructor(name: string, ask: AskServer) {
+  private constructor(name: string, post: PostToServer) {
     super(UNNAMED_TURN_END);
     this.vocabulary = vocabularyId(`remote:${name}`);
-    this.#ask = ask;
+    this.#post = post;
   }
 
   /** @param endOfTurn The marker that ends a turn, where the server names it. */
   static async open(
     name: string,
-    ask: AskServer,
+    post: PostToServer,
     options: { readonly markers: readonly string[]; readonly endOfTurn: string | undefined },
     signal: AbortSignal | undefined,
-  ): Promise<RemoteTokenizer> {
-    const tokenizer = new RemoteTokenizer(name, ask);
+  ): Promise<LlamaCppTokenizer> {
+    const tokenizer = new LlamaCppTokenizer(name, post);
     const { markers, endOfTurn } = options;
     await tokenizer.#lookUp([...markers, ...(endOfTurn === undefined ? [] : [endOfTurn])], signal);
     tokenizer.endOfTurn = endOfTurn === undefined ? undefined : tokenizer.controlId(endOfTurn);
@@ -71,7 +69,7 @@ export class RemoteTokenizer extends ServerIds implements HttpTokenizer {
     if (unknown.length > 0) await this.#lookUp(unknown, signal);
     for (const fragment of this.#matcher.fragments(pieces, this.vocabulary)) {
       if (fragment.kind !== "text") continue;
-      for (const part of this.#apart(fragment.text))
+      for (const part of cutWithinMarkers(fragment.text, this.#eager))
         if (!this.#texts.has(part)) await this.#tokenize(part, signal);
     }
   }
@@ -81,7 +79,9 @@ export class RemoteTokenizer extends ServerIds implements HttpTokenizer {
     for (const fragment of this.#matcher.fragments(pieces, this.vocabulary)) {
       if (fragment.kind === "control") ids.push(fragment.control);
       else if (fragment.kind === "tokens") for (const id of fragment.ids) ids.push(id);
-      else for (const part of this.#apart(fragment.text)) for (const id of this.#known(part)) ids.push(id);
+      else
+        for (const part of cutWithinMarkers(fragment.text, this.#eager))
+          for (const id of this.#known(part)) ids.push(id);
     }
     return ids;
   }
@@ -119,7 +119,7 @@ export class RemoteTokenizer extends ServerIds implements HttpTokenizer {
     const { id, text, missing } = arrival;
     if (missing !== undefined) await this.#tokenize(text, signal);
     else if (id !== undefined) {
-      const answer = await this.#ask("/detokenize", { tokens: [id] }, signal);
+      const answer = await this.#post("/detokenize", { tokens: [id] }, signal);
       this.#bytes.set(tokenId(id), encoder.encode(stringAt(answer, "content") ?? ""));
     }
     return receiveIds(arrival, (known) => this.#known(known));
@@ -154,21 +154,6 @@ export class RemoteTokenizer extends ServerIds implements HttpTokenizer {
     );
   }
 
-  /** A plain text cut within every marker that the server would find in it. */
-  #apart(text: string): readonly string[] {
-    let parts: readonly string[] = [text];
-    for (const marker of this.#eager) {
-      parts = parts.flatMap((part) => {
-        const pieces = part.split(marker);
-        return pieces.map(
-          (piece, index) =>
-            `${index === 0 ? "" : marker.slice(1)}${piece}${index === pieces.length - 1 ? "" : marker.charAt(0)}`,
-        );
-      });
-    }
-    return parts.filter((part) => part !== "");
-  }
-
   async #tokenize(text: string, signal: AbortSignal | undefined): Promise<void> {
     const withLead = this.#lead === undefined ? text : LEAD + text;
     const ids = await this.#askTokens(withLead, false, signal);
@@ -192,7 +177,7 @@ export class RemoteTokenizer extends ServerIds implements HttpTokenizer {
   /** Learns the bytes of the tokens as well. */
   async #askTokens(content: string, special: boolean, signal: AbortSignal | undefined): Promise<TokenId[]> {
     const body = { content, add_special: false, parse_special: special, with_pieces: true };
-    const answer = await this.#ask("/tokenize", body, signal);
+    const answer = await this.#post("/tokenize", body, signal);
     return listAt(answer, "tokens").flatMap((token): TokenId[] => {
       const id = numberAt(token, "id");
       if (id === undefined || !isObject(token)) return [];

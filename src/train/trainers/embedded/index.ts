@@ -1,0 +1,48 @@
+/** `--trainer embedded`: training in this process, on the CPU. Only the registry calls this. */
+import { digestOfBytes } from "../../../core/digest.ts";
+import { exportedTokenizer, type StartingModel, trainableTokenizer } from "../../starting-model.ts";
+import type { Trainer } from "../../trainer.ts";
+import type { TrainerKind, TrainerOptions } from "../../trainer-kind.ts";
+
+export const embedded: TrainerKind = {
+  name: "embedded",
+  usage: "embedded",
+  parse: (parameters, refuse) =>
+    parameters === undefined ? { maxRestarts: 0, readModel, open } : refuse("it takes no parameters"),
+};
+
+async function readModel(folder: string): Promise<StartingModel> {
+  const { importHuggingFace } = await import("../../export/index.ts");
+  const { config, weights, tokenizer } = await importHuggingFace(folder);
+  const bytes = [...weights.values()].map(
+    ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  );
+  return {
+    ...trainableTokenizer(tokenizer, folder),
+    maxPositions: config.maxPositions,
+    config,
+    weights,
+    identity: digestOfBytes(bytes),
+  };
+}
+
+async function open(
+  model: StartingModel,
+  { name, seed, threads, rowLength, chatTemplate, concurrency }: TrainerOptions,
+): Promise<Trainer> {
+  const { config, weights } = model;
+  if (config === undefined) throw new TypeError("the embedded trainer needs the model's shape");
+  const { EmbeddedTrainer } = await import("./embedded-trainer.ts");
+  const { llamaSampler, modelExporter } = await import("../../export/index.ts");
+  const tokenizer = exportedTokenizer(model, chatTemplate);
+  return EmbeddedTrainer.create({
+    config,
+    ...(weights === undefined ? { seed } : { weights }),
+    threads,
+    rowLength,
+    exporter: modelExporter(tokenizer, name),
+    ...(concurrency === undefined
+      ? {}
+      : { sampler: llamaSampler(tokenizer, { threads: 1, sequences: concurrency, contextSize: rowLength }) }),
+  });
+}
