@@ -15,14 +15,15 @@ import { TASKS } from "../../eval/tasks/index.ts";
 import { evaluationReport } from "./summary-text.ts";
 import {
   addPairFlags,
-  CALIBRATION_HELP,
+  calibrationFlag,
+  concurrencyFlag,
   filledText,
   type PairFlags,
-  realNumber,
+  shareFlag,
   wholeNumber,
 } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { pairConfigFrom, requireHonouredFlags, withWantedShare } from "../support/settings.ts";
 import { percent } from "../support/table.ts";
 import { hubRows } from "../support/hub-rows.ts";
@@ -67,15 +68,13 @@ export function registerEval(program: Command, context: CommandContext): void {
       wholeNumber(1, 10_000),
       1,
     )
-    .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 8)
+    .addOption(concurrencyFlag("samples in flight").default(8))
     .option("--random-chunk <tokens>", "tokens in a row by one author in random arms", wholeNumber(1), 32)
     .option("--small-base <spec>", "the small model before tuning, for the arm small", filledText)
-    .option(
-      "--share <share>",
-      "the big model's share of the tokens under learned, by the small model's calibration",
-      realNumber(0, 1),
+    .addOption(
+      shareFlag("the big model's share of the tokens under learned, by the small model's calibration"),
     )
-    .option("--calibration <file>", CALIBRATION_HELP, filledText)
+    .addOption(calibrationFlag())
     .option("--out <dir>", "write rows.jsonl and summary.json; continues a run that was stopped", filledText)
     .option(
       "--reproducible",
@@ -130,11 +129,7 @@ export function registerEval(program: Command, context: CommandContext): void {
         ...(rates === undefined ? {} : { rates }),
         ...(sizes === undefined ? {} : { sizes }),
       });
-      terminal.out(
-        flags.json === true
-          ? `${JSON.stringify(summary, null, 2)}\n`
-          : evaluationReport(summary, context.paint()),
-      );
+      printResult(terminal, flags, summary, () => evaluationReport(summary, context.paint()));
       if (out !== undefined) terminal.log(`wrote rows.jsonl and summary.json to ${out}\n`);
       if (summary.arms.every((arm) => arm.failed === arm.samples)) {
         throw new EngineError(`every sample failed; the first: ${summary.arms[0]?.firstError}`, {

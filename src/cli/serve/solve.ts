@@ -13,7 +13,7 @@ import {
   POLICY_LIST,
   type PolicyFlags,
 } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, jsonText } from "../support/command.ts";
 import { pairConfigFrom, policyFrom, withWantedShare } from "../support/settings.ts";
 import { printable, type Terminal } from "../support/terminal.ts";
 import { figures, TraceView } from "./trace-view.ts";
@@ -39,7 +39,7 @@ export function registerSolve(program: Command, context: CommandContext): void {
       const job: SolveJob = { problem, config, policy, seed: flags.seed, threads: flags.threads };
       if (flags.json === true) {
         const result = await solve(job, terminal.signal, (events) => collect(events));
-        terminal.out(`${JSON.stringify(solveDocument(job, result), null, 2)}\n`);
+        terminal.out(jsonText(solveDocument(job, result)));
         return;
       }
       await solve(job, terminal.signal, (events, pair) => showSolution(events, pair, context));
