@@ -1,9 +1,10 @@
 /**
- * `node scripts/prose.mjs [FILE...]`: checks README.md, CONTRIBUTING.md and docs/*.md. Each finding is one line, FILE:LINE: what is wrong.
- * Exit status 1 when there is a finding.
+ * `node scripts/prose.mjs [FILE...]`: checks README.md, CONTRIBUTING.md and docs/*.md, or the pages and sources given.
+ * Each finding is one line, FILE:LINE: what is wrong. Exit status 1 when there is a finding.
  *
  * Language: no sentence and no table cell over 30 words, no banned phrase, no wrapped paragraph.
  * Truth: links, headings, files of the repository, npm scripts, commands and flags that a page names exist.
+ * Sources (`*.ts`): docstrings keep the rules of language, and begin with a verb or the name of the thing.
  */
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -46,6 +47,24 @@ function check(file) {
   });
 }
 
+/** Docstrings of a source file. A list item, a tag and a paragraph each begin a sentence. */
+function checkSource(file) {
+  const source = readFileSync(join(root, file), "utf8");
+  for (const { 0: comment, index } of source.matchAll(/\/\*\*.*?\*\//gsu)) {
+    const at = source.slice(0, index).split("\n").length - 1;
+    const report = (_, message) => problems.push(`${file}:${at + 1}: ${message}`);
+    const text = comment
+      .replace(/^\/\*\*|\*\/$/gu, "")
+      .replace(/^\s*\* ?/gmu, "")
+      .replace(/\{@\w+ [^}]*\}/gu, "CODE")
+      .trim();
+    if (/^(?:Of|As|What|For) /u.test(text))
+      report(at, `a docstring that begins with "${text.slice(0, 30)} ..."`);
+    for (const part of text.split(/\n\s*\n|\n(?=@|- |\d\. )/u))
+      checkLanguage(plain(part), "text", at, report);
+  }
+}
+
 function kindOf(line, previous, fence) {
   if (/^\s*```/u.test(line)) return "fence";
   if (fence) return "code";
@@ -61,7 +80,10 @@ function kindOf(line, previous, fence) {
 function checkText(file, line, kind, index, report) {
   checkLinks(file, line, index, report);
   for (const [, span] of line.matchAll(/`([^`]+)`/gu)) checkCode(span, index, report);
-  const text = plain(line);
+  checkLanguage(plain(line), kind, index, report);
+}
+
+function checkLanguage(text, kind, index, report) {
   for (const [pattern, instead] of BANNED) {
     const found = pattern.exec(text);
     if (found !== null) report(index, `"${found[0]}": say "${instead}"`);
@@ -164,7 +186,7 @@ const given = process.argv.slice(2);
 const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
 const files =
   given.length > 0 ? given : ["README.md", "CONTRIBUTING.md", ...pages.map((name) => `docs/${name}`)];
-for (const file of files) check(file);
+for (const file of files) (file.endsWith(".ts") ? checkSource : check)(file);
 for (const problem of problems) console.log(problem);
-console.log(`prose: ${files.length} pages, ${problems.length} findings`);
+console.log(`prose: ${files.length} files, ${problems.length} findings`);
 process.exitCode = problems.length > 0 ? 1 : 0;

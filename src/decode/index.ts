@@ -8,30 +8,27 @@ export { type SplitResult, collect } from "./events/collect.ts";
 export { type Dial, type DialInput, dialSchema } from "./dial/dial.ts";
 export type * from "./events/events.ts";
 export type { Ledger, LedgerAuthor, LedgerToken } from "./events/ledger.ts";
+export { always } from "./policies/always.ts";
+export { callN } from "./policies/call-n.ts";
+export { cue } from "./policies/cue.ts";
+export { entropy } from "./policies/entropy.ts";
+export { learned } from "./policies/learned.ts";
+export { logprobSelect } from "./policies/logprob-select.ts";
+export { never } from "./policies/never.ts";
+export { random } from "./policies/random.ts";
+export { rewrite } from "./policies/rewrite.ts";
+export { self } from "./policies/self.ts";
+export { stepScore } from "./policies/step-score.ts";
 export {
-  type CallNOptions,
-  type CueOptions,
-  type EntropyOptions,
-  type LogprobSelectOptions,
-  POLICY_NAMES,
-  type PolicySpec,
-  type RandomOptions,
-  type RewriteOptions,
-  type StepScoreOptions,
-  always,
-  callN,
-  cue,
-  entropy,
-  learned,
-  logprobSelect,
-  never,
   parsePolicy,
   parsePolicySpec,
-  random,
-  rewrite,
-  self,
-  stepScore,
+  POLICY_FACTS,
+  POLICY_NAMES,
+  policyFacts,
+  policyOptionNames,
 } from "./policies/index.ts";
+export type { PolicyFacts, PolicyKind } from "./policies/policy-kind.ts";
+export type { PolicySpec } from "./policies/policy-spec.ts";
 export type {
   BigPlan,
   CallCommand,

@@ -2,6 +2,7 @@
  * Stop texts of several tokens: tokens that may still belong to one are held back until that is decided, so that none of a stop
  * text's tokens is ever given out. Pure.
  */
+import { findMarker, partialMarkerLength } from "../tags/partial.ts";
 
 export interface HeldToken {
   /** What the token added to the text: empty within a code point. */
@@ -43,9 +44,9 @@ export class HeldTokens<Token extends HeldToken> {
   push(token: Token): HoldStep<Token> {
     this.#tokens.push(token);
     this.#text += token.text;
-    const found = this.#find();
+    const found = findMarker(this.#text, this.#markers);
     if (found !== undefined) return this.#cut(found.marker, found.start);
-    return { released: this.#release(this.#text.length - this.#possibleStart()) };
+    return { released: this.#release(this.#text.length - partialMarkerLength(this.#text, this.#markers)) };
   }
 
   /** Everything held, when nothing more comes. */
@@ -54,36 +55,6 @@ export class HeldTokens<Token extends HeldToken> {
     this.#tokens = [];
     this.#text = "";
     return tokens;
-  }
-
-  /** The stop text that starts leftmost; of several the longest. */
-  #find(): { readonly marker: string; readonly start: number } | undefined {
-    let best: { readonly marker: string; readonly start: number } | undefined;
-    for (const marker of this.#markers) {
-      const start = this.#text.indexOf(marker);
-      if (start < 0) continue;
-      const isBetter =
-        best === undefined ||
-        start < best.start ||
-        (start === best.start && marker.length > best.marker.length);
-      if (isBetter) best = { marker, start };
-    }
-    return best;
-  }
-
-  /** Length of the longest end of the text that begins a stop text. */
-  #possibleStart(): number {
-    let longest = 0;
-    for (const marker of this.#markers) {
-      const most = Math.min(marker.length - 1, this.#text.length);
-      for (let length = most; length > longest; length--) {
-        if (this.#text.endsWith(marker.slice(0, length))) {
-          longest = length;
-          break;
-        }
-      }
-    }
-    return longest;
   }
 
   /** Takes out the tokens that lie wholly within the first `length` characters and do not end within a code point. */

@@ -9,8 +9,6 @@ import type { Sampling } from "./engine.ts";
 
 /** A model's own vocabulary. */
 export interface EngineTokenizer extends Tokenizer {
-  /** Whether a model that produces this token has ended its turn. */
-  endsTurn(id: TokenId): boolean;
   /** Finds out what {@link encode} needs to know, for a vocabulary that is elsewhere. */
   prepare?(pieces: readonly Piece[], signal?: AbortSignal): Promise<void>;
 }

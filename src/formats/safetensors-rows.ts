@@ -1,12 +1,8 @@
 /** Single rows of one matrix in a safetensors file of any size, read and replaced in place. */
 import { type FileHandle, open } from "node:fs/promises";
 
-import { z } from "zod";
-
 import { DataError, errorMessage } from "../core/errors.ts";
-import { DTYPE_BYTES, entrySchema, MAX_HEADER_BYTES, toFloats } from "./safetensors.ts";
-
-const headerSchema = z.record(z.string(), z.unknown());
+import { DTYPE_BYTES, entrySchema, headerSchema, MAX_HEADER_BYTES, toFloats } from "./safetensors.ts";
 
 export class TensorRows implements AsyncDisposable {
   readonly rows: number;

@@ -29,7 +29,7 @@ export const entrySchema = z.object({
   shape: z.array(count).max(8),
   data_offsets: z.tuple([count, count]),
 });
-const headerSchema = z.record(z.string(), z.unknown());
+export const headerSchema = z.record(z.string(), z.unknown());
 const metadataSchema = z.record(z.string(), z.string()).default({});
 
 /** The bytes of a file. Tensors and metadata are written in the order given: the same content gives the same bytes. */

@@ -102,6 +102,10 @@ export class ByteLevelTokenizer implements Tokenizer {
     return this.#markers.get(marker);
   }
 
+  endsTurn(id: TokenId): boolean {
+    return id === this.endOfTurn;
+  }
+
   /** Words repeat: a map from the word as it stands in the text saves the detour through byte characters. */
   #encodeWord(word: string): readonly TokenId[] {
     const known = this.#wordIds.get(word);

@@ -59,3 +59,18 @@ export class MarkerMatcher<Control> {
     return fragments;
   }
 }
+
+/** A text cut after the first character of each marker in it, so that no part holds a whole marker. */
+export function cutWithinMarkers(text: string, markers: Iterable<string>): readonly string[] {
+  let parts: readonly string[] = [text];
+  for (const marker of markers) {
+    parts = parts.flatMap((part) => {
+      const pieces = part.split(marker);
+      return pieces.map(
+        (piece, index) =>
+          `${index === 0 ? "" : marker.slice(1)}${piece}${index === pieces.length - 1 ? "" : marker.charAt(0)}`,
+      );
+    });
+  }
+  return parts.filter((part) => part !== "");
+}

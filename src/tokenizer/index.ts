@@ -4,7 +4,7 @@
  */
 export { trainBytePairs } from "./byte-level-bpe.ts";
 export { ByteLevelTokenizer } from "./byte-level-tokenizer.ts";
-export { MarkerMatcher } from "./fragments.ts";
+export { cutWithinMarkers, MarkerMatcher } from "./fragments.ts";
 export { type Tokenizer } from "./tokenizer.ts";
 export { digestVocabulary } from "./vocabulary.ts";
 export { BUILT_IN_TEMPLATES } from "./built-in-templates.ts";

@@ -18,4 +18,6 @@ export interface Tokenizer {
   /** The id of a marker that is one special token, otherwise undefined. */
   controlId(marker: string): TokenId | undefined;
   readonly endOfTurn: TokenId | undefined;
+  /** Whether a model that produces this token has ended its turn. */
+  endsTurn(id: TokenId): boolean;
 }

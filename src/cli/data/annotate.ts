@@ -7,9 +7,21 @@ import { GAP_DEFAULTS } from "../../data/annotate/gap.ts";
 import type { AnnotationProgress, AnnotationSummary } from "../../data/annotate/run.ts";
 import { GENERATION_CHOICES } from "../../data/readers/open-r1.ts";
 import { type AnnotateFlags, type OpenedAnnotator, openAnnotator } from "./annotators.ts";
-import { filledText, realNumber, wholeNumber } from "../support/flags.ts";
+import {
+  bigFlag,
+  concurrencyFlag,
+  filledText,
+  jsonFlag,
+  limitFlag,
+  pairFlag,
+  realNumber,
+  shareFlag,
+  smallFlag,
+  threadsFlag,
+  wholeNumber,
+} from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { count, percent } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 
@@ -32,11 +44,7 @@ export function registerAnnotate(data: Command, { terminal }: CommandContext): v
       filledText,
     )
     .addOption(new Option("--annotator <name>", "who marks").choices(ANNOTATORS).default("gap"))
-    .option(
-      "--share <share>",
-      `wanted share in spans, 0 to 1 (default: ${GAP_DEFAULTS.share}; llm 0.2)`,
-      realNumber(0, 1),
-    )
+    .addOption(shareFlag(`wanted share in spans, 0 to 1 (default: ${GAP_DEFAULTS.share}; llm 0.2)`))
     .option(
       "--merge-distance <chars>",
       `spans at most this far apart become one (default: ${GAP_DEFAULTS.mergeDistance}; llm 10)`,
@@ -48,7 +56,7 @@ export function registerAnnotate(data: Command, { terminal }: CommandContext): v
       wholeNumber(0),
     )
     .option("--retry-failed", "examine the rows that failed anew, and no others")
-    .option("--limit <rows>", "only the first rows", wholeNumber(1))
+    .addOption(limitFlag("only the first rows"))
     .addOption(
       new Option("--generation <which>", "of problems with several traces")
         .choices(GENERATION_CHOICES)
@@ -57,7 +65,7 @@ export function registerAnnotate(data: Command, { terminal }: CommandContext): v
   addScoringFlags(command);
   addLlmFlags(command);
   command
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action((source: string, flags: AnnotateFlags) => {
       refuseFlagsOfOthers(command, flags.annotator);
@@ -94,10 +102,10 @@ function addScoringFlags(command: Command): void {
       GAP_DEFAULTS.smoothing,
     )
     .option("--scores", "gap, entropy: keep the score of each word in the rows")
-    .option("--pair <name|file>", "gap, entropy: the pair: micro, or a JSON file", filledText, "micro")
-    .option("--small <spec>", "gap, entropy: another small model, e.g. gguf:PATH", filledText)
-    .option("--big <spec>", "gap: another big model", filledText)
-    .option("--threads <n>", "gap, entropy: threads of each model", wholeNumber(1, 256));
+    .addOption(pairFlag("gap, entropy: the pair: micro, or a JSON file").default("micro"))
+    .addOption(smallFlag("gap, entropy: another small model, e.g. gguf:PATH"))
+    .addOption(bigFlag("gap: another big model"))
+    .addOption(threadsFlag("gap, entropy: threads of each model"));
 }
 
 function addLlmFlags(command: Command): void {
@@ -105,7 +113,7 @@ function addLlmFlags(command: Command): void {
     .option("--endpoint <url>", "llm: http://HOST:PORT/v1#MODEL", filledText)
     .option("--key-env <name>", "llm: environment variable with the API key", filledText)
     .option("--key-file <file>", "llm: file with the API key", filledText)
-    .option("--concurrency <n>", "rows at once (default: llm 8, others 1)", wholeNumber(1, 1024))
+    .addOption(concurrencyFlag("rows at once (default: llm 8, others 1)"))
     .option("--requests-per-minute <n>", "llm: at most", realNumber(0.01, 1_000_000))
     .option("--tries <n>", "llm: requests for one answer, failures included", wholeNumber(1, 100), 6)
     .option("--timeout <seconds>", "llm: until an answer is whole", realNumber(0.1, 86_400), 300)
@@ -178,11 +186,7 @@ async function run(terminal: Terminal, source: string, flags: AnnotateFlags): Pr
   }
   const report = { ...opened.report(), skipped: Object.fromEntries(skips) };
   const document = { annotator: opened.annotator.name, ...summary, ...report };
-  terminal.out(
-    flags.json === true
-      ? `${JSON.stringify(document, null, 2)}\n`
-      : summaryText(summary, document.skipped, opened),
-  );
+  printResult(terminal, flags, document, () => summaryText(summary, document.skipped, opened));
   if (summary.status === "out-of-budget") {
     throw new SplitReasonError(
       `the budget is spent with ${summary.pending} rows to go; a larger one goes on from there.`,

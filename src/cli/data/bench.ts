@@ -13,9 +13,9 @@ import { TRACE_COLUMNS } from "../../data/writers/trace-columns.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { SyntheticTraces } from "../../data/synthetic.ts";
 import { megabytes } from "./source.ts";
-import { SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import { jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { count, duration, renderTable } from "../support/table.ts";
 
 interface BenchFlags {
@@ -62,8 +62,8 @@ export function registerDataBench(data: Command, { terminal, paint }: CommandCon
     )
     .option("--rows <n,n>", "how many traces, for each size", sizes, [5000, 20_000])
     .option("--tokens <n>", "tokens of each (words, digits and signs)", wholeNumber(10, 1_000_000), 4000)
-    .option("--seed <n>", "of the texts", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(seedFlag("of the texts").default(1))
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (flags: BenchFlags) => {
       const results: SizeResult[] = [];
@@ -81,7 +81,7 @@ export function registerDataBench(data: Command, { terminal, paint }: CommandCon
         peakGrowth: growth,
         sizes: results,
       };
-      terminal.out(flags.json === true ? `${JSON.stringify(document, null, 2)}\n` : report(results, growth));
+      printResult(terminal, flags, document, () => report(results, growth));
     });
 
   async function measure(rows: number, { tokens, seed }: BenchFlags): Promise<SizeResult> {

@@ -11,12 +11,11 @@ import {
   addTokenizerFlag,
   readOptions,
   ReadProgress,
-  SOURCE_HELP,
   type SourceFlags,
   tokenCounting,
 } from "./source.ts";
-import { filledText, realNumber, wholeNumber } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { SOURCE_HELP, filledText, jsonFlag, realNumber, wholeNumber } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { count, renderTable } from "../support/table.ts";
 import { type Paint, printableLine } from "../support/terminal.ts";
 
@@ -61,7 +60,7 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
     .option("--max-tokens <n>", "longest chain of thought", wholeNumber(1), CHECK_DEFAULTS.maxTokens)
     .option("--plain", "a file without a single span is meant");
   addTokenizerFlag(addSourceFlags(command))
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: CheckFlags) => {
       const { tokenStarts } = await tokenCounting(flags.tokenizer);
@@ -89,11 +88,7 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
         progress.end();
       }
       const report = checker.finish();
-      terminal.out(
-        flags.json === true
-          ? `${JSON.stringify({ file, ...report }, null, 2)}\n`
-          : reportText(file, report, paint()),
-      );
+      printResult(terminal, flags, { file, ...report }, () => reportText(file, report, paint()));
       if (report.fit) return;
       const errors = report.findings.filter(isError);
       throw new DataError(

@@ -5,9 +5,9 @@ import { readTraces } from "../../data/readers/read-traces.ts";
 import type { ReadOutcome } from "../../data/readers/rows.ts";
 import { openRowWriter, writeRows } from "../../data/writers/row-writer.ts";
 import { TRACE_COLUMNS } from "../../data/writers/trace-columns.ts";
-import { addSourceFlags, readOptions, ReadProgress, SOURCE_HELP, type SourceFlags } from "./source.ts";
-import { filledText } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { addSourceFlags, readOptions, ReadProgress, type SourceFlags } from "./source.ts";
+import { SOURCE_HELP, filledText, jsonFlag } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { count } from "../support/table.ts";
 import { printableLine, type Terminal } from "../support/terminal.ts";
 
@@ -27,7 +27,7 @@ export function registerDataConvert(data: Command, { terminal }: CommandContext)
       .argument("<source>", SOURCE_HELP)
       .requiredOption("--out <file>", "FILE.jsonl or FILE.parquet", filledText),
   )
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (source: string, flags: ConvertFlags) => {
       const skips = new Skips();
@@ -41,11 +41,7 @@ export function registerDataConvert(data: Command, { terminal }: CommandContext)
       }
       skips.log(terminal);
       const document = { source, rows, skipped: skips.counts, out: flags.out };
-      terminal.out(
-        flags.json === true
-          ? `${JSON.stringify(document, null, 2)}\n`
-          : `${count(rows)} rows written to ${flags.out}\n`,
-      );
+      printResult(terminal, flags, document, () => `${count(rows)} rows written to ${flags.out}\n`);
     });
 }
 

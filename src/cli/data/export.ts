@@ -19,9 +19,9 @@ import { readTraces } from "../../data/readers/read-traces.ts";
 import { openRowWriter, writeRows } from "../../data/writers/row-writer.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { BUILT_IN_TEMPLATES, type LoadedTokenizer, loadTokenizer } from "../../tokenizer/index.ts";
-import { addSourceFlags, readOptions, ReadProgress, SOURCE_HELP, type SourceFlags } from "./source.ts";
-import { filledText, wholeNumber } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { addSourceFlags, readOptions, ReadProgress, type SourceFlags } from "./source.ts";
+import { SOURCE_HELP, filledText, jsonFlag, wholeNumber } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { count } from "../support/table.ts";
 
 interface ExportFlags extends SourceFlags {
@@ -74,7 +74,7 @@ export function registerDataExport(data: Command, { terminal }: CommandContext):
     )
     .option("--out <file>", "where the rows go (default: FILE with the format's name in it)", filledText);
   addSourceFlags(command)
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: ExportFlags) => {
       const out = outputPath(file, flags);
@@ -110,10 +110,12 @@ export function registerDataExport(data: Command, { terminal }: CommandContext):
         read > written
           ? `; ${count(read - written)} rows left out: their problem came before, or they have no answer`
           : "";
-      terminal.out(
-        flags.json === true
-          ? `${JSON.stringify(document, null, 2)}\n`
-          : `${count(written)} rows for ${flags.format === "trl" ? "TRL" : "SkyRL"} written to ${out}${leftOut}\n`,
+      printResult(
+        terminal,
+        flags,
+        document,
+        () =>
+          `${count(written)} rows for ${flags.format === "trl" ? "TRL" : "SkyRL"} written to ${out}${leftOut}\n`,
       );
     });
 }

@@ -11,13 +11,12 @@ import {
   megabytes,
   readOptions,
   ReadProgress,
-  SOURCE_HELP,
   type SourceFlags,
   tokenCounting,
 } from "./source.ts";
-import { filledText } from "../support/flags.ts";
+import { SOURCE_HELP, filledText, jsonFlag } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { count, percent } from "../support/table.ts";
 
 interface PushFlags extends SourceFlags {
@@ -47,7 +46,7 @@ export function registerDataPush(data: Command, { terminal }: CommandContext): v
     .option("--license <id>", "the licence that the card names, e.g. apache-2.0", filledText)
     .option("--message <text>", "title of the commit", filledText, "Annotated traces");
   addTokenizerFlag(addSourceFlags(command))
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: PushFlags) => {
       // The hub's library is loaded by those only who ask for it.
@@ -75,11 +74,13 @@ export function registerDataPush(data: Command, { terminal }: CommandContext): v
         });
         sending.end();
         const { statistics, ...made } = result;
-        terminal.out(
-          flags.json === true
-            ? `${JSON.stringify({ file, repo, ...made, statistics }, null, 2)}\n`
-            : `${count(made.rows)} rows in ${count(made.files.length)} file${made.files.length === 1 ? "" : "s"} ` +
-                `(${megabytes(made.files.reduce((sum, each) => sum + each.sizeBytes, 0))}) pushed to ${repo}: ${made.url}\n`,
+        printResult(
+          terminal,
+          flags,
+          { file, repo, ...made, statistics },
+          () =>
+            `${count(made.rows)} rows in ${count(made.files.length)} file${made.files.length === 1 ? "" : "s"} ` +
+            `(${megabytes(made.files.reduce((sum, each) => sum + each.sizeBytes, 0))}) pushed to ${repo}: ${made.url}\n`,
         );
       } finally {
         reading.end();

@@ -2,7 +2,6 @@
 import type { Command } from "commander";
 
 import { writeFileAtomic } from "../../core/files.ts";
-import type { DataStatistics } from "../../data/stats/document.ts";
 import { Sample } from "../../data/stats/sample.ts";
 import { StatisticsBuilder } from "../../data/stats/statistics.ts";
 import { readOutcomes } from "../../data/readers/read-traces.ts";
@@ -12,13 +11,12 @@ import {
   addTokenizerFlag,
   readOptions,
   ReadProgress,
-  SOURCE_HELP,
   type SourceFlags,
   tokenCounting,
 } from "./source.ts";
 import { statisticsReport } from "./stats-text.ts";
-import { filledText, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { SOURCE_HELP, filledText, jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 
 interface StatsFlags extends SourceFlags {
   readonly html?: string;
@@ -43,9 +41,9 @@ export function registerDataStats(data: Command, { terminal, paint }: CommandCon
       filledText,
     )
     .option("--sample <n>", "traces that the page's reader holds at most", wholeNumber(0, 5000), 200)
-    .option("--seed <n>", "which traces those are", wholeNumber(0, SEED_MAXIMUM), 1);
+    .addOption(seedFlag("which traces those are").default(1));
   addTokenizerFlag(addSourceFlags(command))
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (files: string[], flags: StatsFlags) => {
       const statistics = new StatisticsBuilder(await tokenCounting(flags.tokenizer));
@@ -65,13 +63,9 @@ export function registerDataStats(data: Command, { terminal, paint }: CommandCon
       if (flags.html !== undefined) {
         await writeFileAtomic(flags.html, await statisticsPage(document, pageSample(sample)));
       }
-      terminal.out(output(document, flags));
+      const page = flags.html === undefined ? "" : `\npage written to ${flags.html}\n`;
+      printResult(terminal, flags, document, () => `${statisticsReport(document, paint())}${page}`);
     });
-
-  function output(document: DataStatistics, { json, html }: StatsFlags): string {
-    if (json === true) return `${JSON.stringify(document, null, 2)}\n`;
-    return `${statisticsReport(document, paint())}${html === undefined ? "" : `\npage written to ${html}\n`}`;
-  }
 }
 
 const HELP = `

@@ -15,9 +15,16 @@ import type { PairConfig } from "../../decode/pair/pair-config.ts";
 import { modelFileDigest } from "../../engines/open/open-engine.ts";
 import { calibrate, type CalibrationResult } from "../../eval/calibrate/calibrate.ts";
 import type { Task } from "../../eval/tasks/task.ts";
-import { addPairFlags, filledText, type PairFlags, realNumber, wholeNumber } from "../support/flags.ts";
+import {
+  addPairFlags,
+  concurrencyFlag,
+  filledText,
+  type PairFlags,
+  realNumber,
+  wholeNumber,
+} from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { pairConfigFrom } from "../support/settings.ts";
 import { count, duration, percent, renderTable } from "../support/table.ts";
 import { hubRows } from "../support/hub-rows.ts";
@@ -57,7 +64,7 @@ export function registerCalibrate(program: Command, { terminal }: CommandContext
       "held-out problems for each setting (default: 300, or all of the task where it has fewer)",
       wholeNumber(10, 1_000_000),
     )
-    .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 16)
+    .addOption(concurrencyFlag("samples in flight").default(16))
     .option("--out <file>", "write the table here instead (--calibration takes it)", filledText);
   addPairFlags(command)
     .addHelpText("after", HELP)
@@ -90,16 +97,17 @@ async function runCalibrate(terminal: Terminal, flags: CalibrateFlags): Promise<
   const calibration = await describe(flags, { pair, task, problems }, result);
   await writeCalibration(path, calibration);
   await rm(result.samples, { recursive: true, force: true });
-  if (flags.json === true) {
-    const wanted = chosen === undefined ? {} : { chosen, targetShare: flags.targetShare };
-    terminal.out(`${JSON.stringify({ ...calibration, ...wanted, out: path }, null, 2)}\n`);
-    return;
-  }
+  const wanted = chosen === undefined ? {} : { chosen, targetShare: flags.targetShare };
   const found =
     chosen === undefined
       ? ""
       : `--share ${flags.targetShare} is a ${settingText(chosen)}: ${percent(chosen.share)} of the tokens, ${percent(chosen.accuracy)} right\n`;
-  terminal.out(`${curve(points)}\n${found}written to ${path}\n`);
+  printResult(
+    terminal,
+    flags,
+    { ...calibration, ...wanted, out: path },
+    () => `${curve(points)}\n${found}written to ${path}\n`,
+  );
 }
 
 const DEFAULT_PROBLEMS = 300;

@@ -5,8 +5,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 
 import { ConfigError, EngineError } from "../../core/errors.ts";
-import { expandArms } from "../../eval/arms/all-arms.ts";
-import { ARM_HELP, DEFAULT_ARMS, parseArms, policyNameOf } from "../../eval/arms/arms.ts";
+import { ARM_HELP, DEFAULT_ARMS, expandArms, parseArms, policyNameOf } from "../../eval/arms/arms.ts";
 import { parseParameters } from "../../eval/cost/model-size.ts";
 import { loadRates } from "../../eval/cost/prices.ts";
 import { evaluate, type EvaluationSettings } from "../../eval/run/evaluate.ts";
@@ -16,14 +15,15 @@ import { TASKS } from "../../eval/tasks/index.ts";
 import { evaluationReport } from "./summary-text.ts";
 import {
   addPairFlags,
-  CALIBRATION_HELP,
+  calibrationFlag,
+  concurrencyFlag,
   filledText,
   type PairFlags,
-  realNumber,
+  shareFlag,
   wholeNumber,
 } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { pairConfigFrom, requireHonouredFlags, withWantedShare } from "../support/settings.ts";
 import { percent } from "../support/table.ts";
 import { hubRows } from "../support/hub-rows.ts";
@@ -68,15 +68,13 @@ export function registerEval(program: Command, context: CommandContext): void {
       wholeNumber(1, 10_000),
       1,
     )
-    .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 8)
+    .addOption(concurrencyFlag("samples in flight").default(8))
     .option("--random-chunk <tokens>", "tokens in a row by one author in random arms", wholeNumber(1), 32)
     .option("--small-base <spec>", "the small model before tuning, for the arm small", filledText)
-    .option(
-      "--share <share>",
-      "the big model's share of the tokens under learned, by the small model's calibration",
-      realNumber(0, 1),
+    .addOption(
+      shareFlag("the big model's share of the tokens under learned, by the small model's calibration"),
     )
-    .option("--calibration <file>", CALIBRATION_HELP, filledText)
+    .addOption(calibrationFlag())
     .option("--out <dir>", "write rows.jsonl and summary.json; continues a run that was stopped", filledText)
     .option(
       "--reproducible",
@@ -131,11 +129,7 @@ export function registerEval(program: Command, context: CommandContext): void {
         ...(rates === undefined ? {} : { rates }),
         ...(sizes === undefined ? {} : { sizes }),
       });
-      terminal.out(
-        flags.json === true
-          ? `${JSON.stringify(summary, null, 2)}\n`
-          : evaluationReport(summary, context.paint()),
-      );
+      printResult(terminal, flags, summary, () => evaluationReport(summary, context.paint()));
       if (out !== undefined) terminal.log(`wrote rows.jsonl and summary.json to ${out}\n`);
       if (summary.arms.every((arm) => arm.failed === arm.samples)) {
         throw new EngineError(`every sample failed; the first: ${summary.arms[0]?.firstError}`, {
@@ -200,8 +194,8 @@ Tasks:
 ${TASKS.map(({ name, description }) => `  ${name.padEnd(14)} ${description}`).join("\n")}
 Without a file a benchmark is read from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN), save gpqa-diamond, which needs one. A file has a line {"problem", "answer"} for each problem.
 
-Arms:
-${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}
+Arms (in all but small, the small model is the tuned one):
+${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(15)} ${meaning}`).join("\n")}
 all stands for every arm (random ones with a share are to be named). The control is the best of small, never and self: a gain counts when it
 is one over that. docs/evaluating.md defines every figure. A table of prices, in dollars for a million tokens:
   models:

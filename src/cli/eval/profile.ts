@@ -10,9 +10,16 @@ import {
   type ProfileSettings,
   QUICK_MEASURE,
 } from "../../latency/index.ts";
-import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import {
+  filledText,
+  jsonFlag,
+  seedFlag,
+  temperatureFlag,
+  threadsFlag,
+  wholeNumber,
+} from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, jsonText, printResult } from "../support/command.ts";
 import { count, renderTable } from "../support/table.ts";
 
 interface ProfileFlags {
@@ -70,14 +77,12 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
       "also how much slower it is while this engine works on the same machine",
       filledText,
     )
-    .option("--temperature <t>", "of the decoding, as it will be used", realNumber(0, 10), 0)
-    .option(
-      "--threads <n>",
-      "threads of each model (default: the cores; 1 for a tiny model)",
-      wholeNumber(1, 256),
+    .addOption(
+      temperatureFlag("sampling temperature to measure at; sampling above 0 can be slower").default(0),
     )
-    .option("--seed <n>", "of what is read", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option("--json", "the profile on standard output, nothing else there")
+    .addOption(threadsFlag())
+    .addOption(seedFlag("of what is read").default(1))
+    .addOption(jsonFlag("print the profile on standard output, and nothing else there"))
     .addHelpText("after", HELP)
     .action(async (spec: string, flags: ProfileFlags) => {
       const progress = new Progress(terminal, "timings");
@@ -97,9 +102,8 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
             `left out, since they would not end within ${settings.maxSeconds} s: contexts of ${leftOut.map(count).join(", ")} tokens; --seconds allows more\n`,
           );
         }
-        const text = `${JSON.stringify(document, null, 2)}\n`;
-        if (flags.out !== undefined) await writeFileAtomic(flags.out, text);
-        terminal.out(flags.json === true ? text : report(document));
+        if (flags.out !== undefined) await writeFileAtomic(flags.out, jsonText(document));
+        printResult(terminal, flags, document, () => report(document));
         if (flags.out !== undefined) terminal.log(`written to ${flags.out}\n`);
       } finally {
         progress.end();

@@ -13,9 +13,9 @@ import { reportMarkdown } from "../../eval/report/markdown.ts";
 import type { PageData } from "../../eval/report/page-data.ts";
 import { reportPage } from "../../eval/report/page.ts";
 import { ROWS_FILE } from "../../eval/rows.ts";
-import { filledText, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import { filledText, jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { points, pValueText, renderTable } from "../support/table.ts";
 import { type Paint, printableLine, type Terminal } from "../support/terminal.ts";
 
@@ -52,8 +52,8 @@ export function registerReport(program: Command, { terminal, paint }: CommandCon
       wholeNumber(0, 5000),
       100,
     )
-    .option("--seed <n>", "which problems those are", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(seedFlag("which problems those are").default(1))
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (folders: string[], flags: ReportFlags) => {
       const outputs = (flags.out ?? []).flatMap(outputsOf);
@@ -71,9 +71,7 @@ export function registerReport(program: Command, { terminal, paint }: CommandCon
         await writeFileAtomic(path, text);
         written.push(`wrote ${path} (${size(Buffer.byteLength(text))})\n`);
       }
-      terminal.out(
-        flags.json === true ? `${JSON.stringify(data.document, null, 2)}\n` : tables(data.document, paint()),
-      );
+      printResult(terminal, flags, data.document, () => tables(data.document, paint()));
       for (const line of written) terminal.log(line);
     });
 }

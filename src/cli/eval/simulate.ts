@@ -17,9 +17,9 @@ import {
   readProfile,
   readTraces,
 } from "../../latency/index.ts";
-import { filledText, wholeNumber } from "../support/flags.ts";
+import { filledText, jsonFlag, limitFlag, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { count, duration, percent, renderTable } from "../support/table.ts";
 import { printableLine } from "../support/terminal.ts";
 
@@ -57,7 +57,7 @@ export function registerSimulate(program: Command, { terminal, paint }: CommandC
     .option("--sequential", "only: without the streaming prefill, chunks of 64")
     .option("--reference", "only: the reference's procedure")
     .option("--arm <name>", "traces of this arm only", filledText)
-    .option("--limit <n>", "at most so many traces", wholeNumber(1))
+    .addOption(limitFlag("at most so many traces"))
     .option(
       "--chunks <n,n>",
       "big tokens that the small model reads at once, the last size repeats (default 8,16,32,64)",
@@ -75,7 +75,7 @@ export function registerSimulate(program: Command, { terminal, paint }: CommandC
       modeName,
       "pipelined",
     )
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: SimulateFlags) => {
       const [small, big, read] = [
@@ -105,11 +105,8 @@ export function registerSimulate(program: Command, { terminal, paint }: CommandC
         );
         progress.end();
         noteLimits(read, found);
-        terminal.out(
-          flags.json === true
-            ? `${JSON.stringify(documentOf(file, { small, big }, timing, read, found), null, 2)}\n`
-            : report(found, { small, big }),
-        );
+        const document = documentOf(file, { small, big }, timing, read, found);
+        printResult(terminal, flags, document, () => report(found, { small, big }));
       } finally {
         progress.end();
       }

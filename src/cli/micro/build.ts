@@ -2,12 +2,12 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 
 import { SplitReasonError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
-import { filledText, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { filledText, jsonFlag, seedFlag, threadsFlag } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { RecipeDisplay } from "./recipe-display.ts";
 import { count, duration } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
@@ -40,13 +40,9 @@ export function registerMicroBuild(micro: Command, { terminal }: CommandContext)
       "checkpoints and metrics, to continue from (default: runs/micro-build, with --fast runs/micro-build-fast)",
       filledText,
     )
-    .option("--seed <n>", "of everything", wholeNumber(0, SEED_MAXIMUM), 1)
-    .addOption(
-      new Option("--threads <n>", "for the whole build")
-        .argParser(wholeNumber(1, 256))
-        .default(availableParallelism(), "the cores"),
-    )
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(seedFlag("of everything").default(1))
+    .addOption(threadsFlag("for the whole build").default(availableParallelism(), "the cores"))
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action((flags: BuildFlags) => build(terminal, flags));
 }
@@ -79,14 +75,14 @@ async function build(terminal: Terminal, flags: BuildFlags): Promise<void> {
   if (result === undefined) {
     throw new SplitReasonError(`stopped; the same command goes on from ${work}.`, { code: "aborted" });
   }
-  if (flags.json === true) {
-    terminal.out(`${JSON.stringify({ out, ...result }, null, 2)}\n`);
-    return;
-  }
   const { parameters, seconds } = result;
   const wholeMs = 1000 * Object.values(seconds).reduce((sum, part) => sum + part, 0);
-  terminal.out(
-    `small ${count(parameters.small)} parameters, big ${count(parameters.big)}; ${duration(wholeMs)}\nwritten to ${out}\n`,
+  printResult(
+    terminal,
+    flags,
+    { out, ...result },
+    () =>
+      `small ${count(parameters.small)} parameters, big ${count(parameters.big)}; ${duration(wholeMs)}\nwritten to ${out}\n`,
   );
 }
 

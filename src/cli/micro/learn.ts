@@ -2,13 +2,13 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 
 import { SplitReasonError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
-import { filledText, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import { filledText, jsonFlag, seedFlag, threadsFlag } from "../support/flags.ts";
 import { scoresLine } from "../train/grpo-line.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { RecipeDisplay } from "./recipe-display.ts";
 import { count, duration, percent } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
@@ -44,13 +44,14 @@ export function registerMicroLearn(micro: Command, { terminal }: CommandContext)
       "annotated traces, checkpoints, metrics, rollouts (default: runs/micro-learn, with --fast runs/micro-learn-fast)",
       filledText,
     )
-    .option("--seed <n>", "of everything", wholeNumber(0, SEED_MAXIMUM), 1)
+    .addOption(seedFlag("of everything").default(1))
     .addOption(
-      new Option("--threads <n>", "of the trainer, and pairs that annotate at once")
-        .argParser(wholeNumber(1, 256))
-        .default(availableParallelism(), "the cores"),
+      threadsFlag("of the trainer, and pairs that annotate at once").default(
+        availableParallelism(),
+        "the cores",
+      ),
     )
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action((flags: LearnFlags) => learn(terminal, flags));
 }
@@ -86,12 +87,12 @@ async function learn(terminal: Terminal, flags: LearnFlags): Promise<void> {
   await publishLearnt(out, learnt, { config, threads, provenance });
   const { annotation, best, seconds } = learnt;
   const model = join(out, "small");
-  if (flags.json === true) {
-    terminal.out(`${JSON.stringify({ model, annotation, best, seconds }, null, 2)}\n`);
-    return;
-  }
-  terminal.out(
-    `${count(annotation.spans)} spans with ${percent(annotation.share)} of the tokens (${duration(seconds.annotation * 1000)}), ` +
+  printResult(
+    terminal,
+    flags,
+    { model, annotation, best, seconds },
+    () =>
+      `${count(annotation.spans)} spans with ${percent(annotation.share)} of the tokens (${duration(seconds.annotation * 1000)}), ` +
       `tuned in ${duration(seconds.tuning * 1000)}, reinforced in ${duration(seconds.reinforcement * 1000)}\n` +
       `best after step ${best.step}: ${scoresLine(best)}\nwritten to ${model}\n`,
   );

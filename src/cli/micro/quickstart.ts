@@ -7,7 +7,7 @@ import { DEFAULT_ARMS, parseArms } from "../../eval/arms/arms.ts";
 import { microTask } from "../../eval/tasks/micro.ts";
 import { evaluationReport } from "../eval/summary-text.ts";
 import { evaluateWithProgress } from "../eval/eval.ts";
-import { SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import { seedFlag, threadsFlag, wholeNumber } from "../support/flags.ts";
 import type { CommandContext } from "../support/command.ts";
 import { showSolution, solve } from "../serve/solve.ts";
 import { duration } from "../support/table.ts";
@@ -27,12 +27,8 @@ export function registerQuickstart(program: Command, context: CommandContext): v
         "each model does alone and with random hand-offs. Offline, on the processor.",
     )
     .option("--problems <n>", "how many problems to compare on", wholeNumber(1, 100_000), 100)
-    .option("--seed <n>", "which problems", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option(
-      "--threads <n>",
-      "threads of each model (default: the cores; 1 for a tiny model)",
-      wholeNumber(1, 256),
-    )
+    .addOption(seedFlag("which problems").default(1))
+    .addOption(threadsFlag())
     .action(async (flags: QuickstartFlags) => {
       await showOneProblem(flags, context);
       await compareArms(flags, context);

@@ -14,7 +14,8 @@ import {
   readApiKey,
   requireHonouredPresets,
 } from "../../gateway/config/config.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
+import { jsonFlag } from "../support/flags.ts";
 import { CONFIG_FILE } from "./serve.ts";
 import { printable } from "../support/terminal.ts";
 
@@ -31,16 +32,12 @@ export function registerConfig(program: Command, context: CommandContext): void 
         "Opens no model and no port. Keys are never printed.",
     )
     .argument("[file]", "the file", CONFIG_FILE)
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: { readonly json?: boolean }) => {
       const { terminal } = context;
       const checked = await checkConfig(file, terminal.environment);
-      if (flags.json === true) {
-        terminal.out(`${JSON.stringify(checked, null, 2)}\n`);
-        return;
-      }
-      terminal.out(printable(describe(file, checked)));
+      printResult(terminal, flags, checked, () => printable(describe(file, checked)));
     });
 }
 

@@ -6,8 +6,14 @@ import { collect, type Policy, type SplitEvent, SplitDecoder, type SplitResult }
 import { Pair } from "../../decode/pair/pair.ts";
 import type { PairConfig } from "../../decode/pair/pair-config.ts";
 import { lastBoxed } from "../../eval/graders/boxed.ts";
-import { addPairFlags, addPolicyFlags, type PairFlags, type PolicyFlags } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import {
+  addPairFlags,
+  addPolicyFlags,
+  type PairFlags,
+  POLICY_LIST,
+  type PolicyFlags,
+} from "../support/flags.ts";
+import { type CommandContext, jsonText } from "../support/command.ts";
 import { pairConfigFrom, policyFrom, withWantedShare } from "../support/settings.ts";
 import { printable, type Terminal } from "../support/terminal.ts";
 import { figures, TraceView } from "./trace-view.ts";
@@ -33,7 +39,7 @@ export function registerSolve(program: Command, context: CommandContext): void {
       const job: SolveJob = { problem, config, policy, seed: flags.seed, threads: flags.threads };
       if (flags.json === true) {
         const result = await solve(job, terminal.signal, (events) => collect(events));
-        terminal.out(`${JSON.stringify(solveDocument(job, result), null, 2)}\n`);
+        terminal.out(jsonText(solveDocument(job, result)));
         return;
       }
       await solve(job, terminal.signal, (events, pair) => showSolution(events, pair, context));
@@ -162,6 +168,8 @@ function solveDocument({ problem, policy, seed }: SolveJob, result: SplitResult)
 }
 
 const HELP = `
+${POLICY_LIST}
+
 Examples:
   splitreason solve "Start with 347. First, add 85. Second, multiply the last two digits by 63. What is the result modulo 1000?"
   echo "..." | splitreason solve --json | jq .usage.offloadShare
@@ -170,5 +178,5 @@ Examples:
   splitreason solve "..." --budget 0.05     never let the big model write more than 5% of the tokens
   splitreason solve "..." --policy always   the big model alone
   splitreason solve "..." --policy step-score:threshold=6     the big model redoes steps that score low
-  splitreason solve "..." --policy cue:cues=wait/hmm:tokens=8   (docs/decoding.md has all policies and their options)
+  splitreason solve "..." --policy cue:cues=wait/hmm:tokens=8         the big model writes 8 tokens after "wait" or "hmm"
 `;

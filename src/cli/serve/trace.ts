@@ -7,8 +7,8 @@ import { z } from "zod";
 
 import { ConfigError, DataError } from "../../core/errors.ts";
 import { readJsonLines } from "../../core/json-lines.ts";
-import { filledText, wholeNumber } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { filledText, jsonFlag, limitFlag, wholeNumber } from "../support/flags.ts";
+import { type CommandContext, jsonText } from "../support/command.ts";
 import { count, percent } from "../support/table.ts";
 import { type Paint, printable, printableLine, type Terminal } from "../support/terminal.ts";
 import { TraceView } from "./trace-view.ts";
@@ -46,12 +46,12 @@ export function registerTrace(program: Command, { terminal, paint }: CommandCont
       "Print traces that were recorded: rollouts.jsonl of a training run, or rows.jsonl of an evaluation. Each author in its colour.",
     )
     .argument("<file>", "JSON Lines with problemId and segments", filledText)
-    .option("--limit <n>", "how many traces", wholeNumber(1), 5)
+    .addOption(limitFlag("how many traces").default(5))
     .option("--skip <n>", "of those that match, leave out the first n", wholeNumber(0), 0)
     .option("--arm <name>", "of this arm only", filledText)
     .option("--problem <id>", "of this problem only", filledText)
     .option("--wrong", "only those with a wrong answer")
-    .option("--json", "the rows as one JSON document")
+    .addOption(jsonFlag("print the rows as one JSON document"))
     .addHelpText("after", HELP)
     .action((file: string, flags: TraceFlags) => printTraces(terminal, paint(), file, flags));
 }
@@ -79,7 +79,7 @@ async function printTraces(terminal: Terminal, paint: Paint, file: string, flags
     );
   }
   if (flags.json === true) {
-    terminal.out(`${JSON.stringify(shown, null, 2)}\n`);
+    terminal.out(jsonText(shown));
     return;
   }
   for (const row of shown) printTrace(terminal, paint, row);

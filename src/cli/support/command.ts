@@ -11,3 +11,16 @@ export interface CommandContext {
 
 /** Adds one command below `parent`. */
 export type RegisterCommand = (parent: Command, context: CommandContext) => void;
+
+/** A result as `--json` prints it: indented, with a line feed at the end. */
+export const jsonText = (document: unknown): string => `${JSON.stringify(document, null, 2)}\n`;
+
+/** Prints a result: the document with --json, the text otherwise. */
+export function printResult(
+  terminal: Terminal,
+  { json }: { readonly json?: boolean | undefined },
+  document: unknown,
+  text: () => string,
+): void {
+  terminal.out(json === true ? jsonText(document) : text());
+}

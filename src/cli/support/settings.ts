@@ -1,7 +1,7 @@
 /** From flags to what is opened and how it decodes: flags first, then the pair's own settings. */
 import { ConfigError } from "../../core/errors.ts";
 import { quoted, withShare } from "../../decode/pair/calibration-file.ts";
-import { parsePolicySpec, type Policy, POLICY_NAMES } from "../../decode/index.ts";
+import { parsePolicySpec, type Policy, POLICY_NAMES, policyOptionNames } from "../../decode/index.ts";
 import { loadPairConfig, type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
 import { type AskedDial, unhonoured } from "../../decode/policies/honoured-dial.ts";
 import type { PairFlags, PolicyFlags } from "./flags.ts";
@@ -58,14 +58,18 @@ export function policyFrom(
   requireHonouredFlags([name], flags);
   // The share of learned is a matter of the dial: see withWantedShare.
   if (flags.share === undefined || name === "learned") return pairPolicy(config, spec);
-  if (name !== "random" && POLICY_NAMES.includes(name)) {
+  if (!takesShare(name) && POLICY_NAMES.includes(name)) {
+    const others = POLICY_NAMES.filter(takesShare).join(" or ");
     throw new ConfigError(
-      `--share ${flags.share} is for --policy learned or random; the policy here is ${name}.`,
+      `--share ${flags.share} is for --policy learned or ${others}; the policy here is ${name}.`,
       { code: "usage" },
     );
   }
   return pairPolicy(config, spec, { share: flags.share });
 }
+
+/** Whether --share sets an option of the policy. */
+export const takesShare = (policyName: string): boolean => policyOptionNames(policyName).includes("share");
 
 /**
  * The dial's flags must change something: with a policy that cannot honour them, all would be as if they were not there.

@@ -1,8 +1,8 @@
 /** `splitreason train add-tags`: a model of others gets the tags that it will learn to write. */
 import type { Command } from "commander";
 
-import { filledText } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { filledText, jsonFlag } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 
 interface AddTagsFlags {
   readonly model: string;
@@ -24,20 +24,20 @@ export function registerTrainAddTags(train: Command, { terminal }: CommandContex
       filledText,
     )
     .requiredOption("--out <folder>", "a new folder", filledText)
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async ({ model, out, json }: AddTagsFlags) => {
       const { copyWithTags } = await import("../../train/export/index.ts");
       const { tags, matrices } = await copyWithTags(model, out, terminal.signal);
-      if (json === true) {
-        terminal.out(`${JSON.stringify({ tags, matrices, out }, null, 2)}\n`);
-        return;
-      }
-      for (const { content, id, isNew } of tags)
-        terminal.out(`${content} ${isNew ? "is" : "was already"} token ${id}\n`);
-      if (matrices.length > 0)
-        terminal.out(`their rows in ${matrices.join(" and ")} begin as the mean of those of their text\n`);
-      terminal.out(`model: ${out}\n`);
+      printResult(terminal, { json }, { tags, matrices, out }, () =>
+        [
+          ...tags.map(({ content, id, isNew }) => `${content} ${isNew ? "is" : "was already"} token ${id}\n`),
+          ...(matrices.length === 0
+            ? []
+            : [`their rows in ${matrices.join(" and ")} start as the mean of the rows of their text\n`]),
+          `model: ${out}\n`,
+        ].join(""),
+      );
     });
 }
 

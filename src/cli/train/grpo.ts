@@ -5,10 +5,20 @@ import { SplitReasonError } from "../../core/errors.ts";
 import { REWARDS, REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
 import type { GrpoEvaluation, GrpoMetrics, GrpoOutcome } from "../../train/grpo/loop.ts";
 import { TRAINER_USAGE } from "../../train/trainers/registry.ts";
-import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import {
+  bigFlag,
+  budgetFlag,
+  filledText,
+  jsonFlag,
+  maxTokensFlag,
+  realNumber,
+  seedFlag,
+  threadsFlag,
+  wholeNumber,
+} from "../support/flags.ts";
 import { grpoFigures, scoresLine } from "./grpo-line.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { count, duration } from "../support/table.ts";
 import { hubRows } from "../support/hub-rows.ts";
 import type { Terminal } from "../support/terminal.ts";
@@ -48,7 +58,7 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
     )
     .option("--config <file>", "JSON with what the flags say and more", filledText)
     .option("--model <folder>", "a Hugging Face folder with the tuned small model to start from", filledText)
-    .option("--big <spec>", "the big model, e.g. micro:big", filledText)
+    .addOption(bigFlag("the big model, e.g. micro:big"))
     .option(
       "--data <task>",
       "the problems: micro (default), NAME:FILE.jsonl, FILE.jsonl or NAME, as eval takes them",
@@ -65,10 +75,8 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
       wholeNumber(1, 1_000_000),
     )
     .option("--reward <name>", `${REWARD_NAMES.join(", ")} (default: cost)`, filledText)
-    .option(
-      "--budget <share>",
-      `with --reward ${REWARDS_WITH_BUDGET.join(" or ")}: share of the tokens that is free`,
-      realNumber(0, 1),
+    .addOption(
+      budgetFlag(`with --reward ${REWARDS_WITH_BUDGET.join(" or ")}: share of the tokens that is free`),
     )
     .requiredOption(
       "--out <dir>",
@@ -78,17 +86,13 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
     .option("--steps <n>", "how many updates", wholeNumber(1))
     .option("--problems <n>", "problems in a step", wholeNumber(1, 65_536))
     .option("--members <n>", "rollouts of each problem", wholeNumber(2, 4096))
-    .option(
-      "--max-tokens <n>",
-      "longest output of a rollout, both models together (default: 320)",
-      wholeNumber(1),
-    )
+    .addOption(maxTokensFlag("longest output of a rollout, both models together (default: 320)"))
     .option("--concurrency <n>", "rollouts in flight (default: 32)", wholeNumber(1, 65_536))
     .option("--learning-rate <rate>", "after the warm-up", realNumber(0, 1))
-    .option("--seed <n>", "of problems and rollouts", wholeNumber(0, SEED_MAXIMUM))
-    .option("--threads <n>", "of the trainer", wholeNumber(1, 256))
+    .addOption(seedFlag("of problems and rollouts"))
+    .addOption(threadsFlag("of the trainer"))
     .option("--trainer <spec>", TRAINER_USAGE, filledText)
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", `${rewardsHelp()}${HELP}`)
     .action((flags: GrpoFlags) => trainGrpo(terminal, flags));
 }
@@ -118,19 +122,15 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
     );
   }
   const wallMs = terminal.clock.nowMs() - startMs;
-  if (flags.json === true) {
-    terminal.out(`${JSON.stringify({ ...outcome, out: flags.out, wallMs }, null, 2)}\n`);
-  } else {
+  printResult(terminal, flags, { ...outcome, out: flags.out, wallMs }, () => {
     const { best, reason } = outcome;
     const stopped = reason === undefined ? "" : `stopped early: ${reason}\n`;
     const chosen =
       best === undefined
         ? ""
         : `best after step ${best.step}: ${scoresLine(best)}\nmodel: ${flags.out}/best\n`;
-    terminal.out(
-      `${stopped}${count(outcome.step)} steps in ${duration(wallMs)}\n${chosen}metrics: ${flags.out}/metrics.jsonl\n`,
-    );
-  }
+    return `${stopped}${count(outcome.step)} steps in ${duration(wallMs)}\n${chosen}metrics: ${flags.out}/metrics.jsonl\n`;
+  });
   if (outcome.status === "collapsed") {
     throw new SplitReasonError(`the run collapsed at step ${outcome.step}: ${outcome.reason ?? ""}`, {
       code: "train-diverged",

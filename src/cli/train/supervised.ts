@@ -2,11 +2,20 @@
 import { type Command, Option } from "commander";
 
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
+import { hubAccessFrom } from "../../data/hub/access.ts";
 import type { RunHooks, RunResult } from "../../recipes/supervised/index.ts";
 import { TRAINER_USAGE } from "../../train/trainers/registry.ts";
-import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import {
+  filledText,
+  jsonFlag,
+  realNumber,
+  seedFlag,
+  SOURCE_HELP,
+  threadsFlag,
+  wholeNumber,
+} from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { count, duration } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 
@@ -86,8 +95,8 @@ const loadTraining = () => import("../../recipes/supervised/index.ts");
 function addRunFlags(command: Command): Command {
   return command
     .option(
-      "--data <file|micro>",
-      "JSON Lines: trace rows, {prompt, completion} or {messages}; or micro, micro:ROWS",
+      "--data <source>",
+      `${SOURCE_HELP}: rows with problem and trace, {prompt, completion}, {messages} or generations; or micro, micro:ROWS`,
       filledText,
     )
     .requiredOption(
@@ -104,9 +113,9 @@ function addRunFlags(command: Command): Command {
     .option("--rows <n>", "examples in a step", wholeNumber(1, 65_536))
     .option("--learning-rate <rate>", "the highest one, after the warm-up", realNumber(0, 1))
     .option("--span-weight <w>", "loss weight of tokens that the big model will write", realNumber(0, 1))
-    .option("--seed <n>", "of weights and order", wholeNumber(0, SEED_MAXIMUM))
-    .option("--threads <n>", "of the trainer", wholeNumber(1, 256))
-    .option("--json", "one JSON document on standard output, nothing else there");
+    .addOption(seedFlag("of weights and order"))
+    .addOption(threadsFlag("of the trainer"))
+    .addOption(jsonFlag());
 }
 
 function overridesFrom(flags: TrainFlags): Record<string, unknown> {
@@ -129,6 +138,7 @@ async function report(
   try {
     result = await run({
       signal: terminal.signal,
+      hub: hubAccessFrom(terminal.environment),
       onStart: ({ parameters, examples, tooLong, steps, rowLength }) => {
         const left = tooLong === 0 ? "" : `, ${count(tooLong)} left out as longer than ${rowLength} tokens`;
         const size = parameters === undefined ? "" : `${count(parameters)} parameters, `;
@@ -167,15 +177,10 @@ async function report(
   }
   const { model, ...outcome } = result;
   if (model === undefined) throw new ConfigError("the run wrote no model.", { code: "internal" });
-  if (flags.json === true) {
-    terminal.out(
-      `${JSON.stringify({ ...outcome, model, out: flags.out, wallMs: terminal.clock.nowMs() - startMs }, null, 2)}\n`,
-    );
-    return;
-  }
-  terminal.out(
+  const wallMs = terminal.clock.nowMs() - startMs;
+  printResult(terminal, flags, { ...outcome, model, out: flags.out, wallMs }, () =>
     [
-      `trained for ${count(result.step)} steps in ${duration(terminal.clock.nowMs() - startMs)}`,
+      `trained for ${count(result.step)} steps in ${duration(wallMs)}`,
       result.lastLoss === undefined ? "" : `; last loss ${result.lastLoss.toFixed(4)} nats a token`,
       `\nmodel: ${model.folder} (Hugging Face)${model.gguf === undefined ? "" : `, ${model.gguf}`}\nmetrics: ${flags.out}/metrics.jsonl\n`,
     ].join(""),

@@ -1,7 +1,7 @@
-/** Which settings of the dial a policy has no use for: to ask for one of them there is a mistake, and is said to be one. */
+/** Settings of the dial that a policy cannot honour: to ask for one of them there is a mistake, and is said to be one. */
 import { ConfigError } from "../../core/errors.ts";
-import type { Dial } from "../dial/dial.ts";
-import { parsePolicySpec } from "./index.ts";
+import { type Dial, dialSchema } from "../dial/dial.ts";
+import { parsePolicySpec, policyFacts } from "./index.ts";
 
 /** What was asked for; undefined where nothing was. */
 export type AskedDial = { readonly [Field in keyof Dial]?: Dial[Field] | undefined };
@@ -11,26 +11,14 @@ export interface Unhonoured {
   readonly value: number;
 }
 
-/** docs/decoding.md says why. Caps on a model that writes nothing are kept by themselves. */
-const WITHOUT: Readonly<Record<string, readonly (keyof Dial)[]>> = {
-  never: ["bias"],
-  random: ["bias", "reject"],
-  entropy: ["bias", "reject"],
-  "step-score": ["bias", "reject"],
-  cue: ["bias", "reject"],
-  "logprob-select": ["bias", "reject"],
-  rewrite: ["bias", "reject"],
-  always: ["bias", "reject", "budget", "maxSegmentTokens", "maxSegments"],
-};
-
-/** Asks for nothing, whatever the policy. */
-const NEUTRAL: AskedDial = { bias: 0, reject: 0, budget: 1 };
+/** To ask for a default is to ask for nothing, whatever the policy. */
+const DEFAULTS: Dial = dialSchema.parse({});
 
 /** The first setting that the policy of this name cannot honour. */
 export function unhonoured(policyName: string, asked: AskedDial): Unhonoured | undefined {
-  for (const field of WITHOUT[policyName] ?? []) {
+  for (const field of policyFacts(policyName)?.ignores ?? []) {
     const value = asked[field];
-    if (value !== undefined && value !== NEUTRAL[field]) return { field, value };
+    if (value !== undefined && value !== DEFAULTS[field]) return { field, value };
   }
   return undefined;
 }

@@ -14,6 +14,8 @@ export interface Policy {
   readonly uses: "small" | "pair" | "big";
   /** Whether the small model asks and closes with tags, which must then be control tokens of its vocabulary. */
   readonly needsTags: boolean;
+  /** Whether the small model chooses where to hand over, so that it should read a task's hint about the tags. */
+  readonly readsHint?: boolean;
   /** What the engines must be able to tell beyond that. */
   readonly needs?: PolicyNeeds;
   /** State of one generation is kept in the run, never in the policy. */

@@ -7,12 +7,10 @@ import { availableParallelism } from "node:os";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
 
 import { EngineError, errorMessage, SplitReasonError } from "../../core/errors.ts";
-import { modelId, type ModelId, type VocabularyId } from "../../core/ids.ts";
-import type { Piece } from "../../core/piece.ts";
+import { modelId, type ModelId } from "../../core/ids.ts";
 import { checkGguf, type GgufSummary } from "../../formats/gguf/index.ts";
 import { throwIfAborted } from "../cancellation.ts";
-import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../engine.ts";
-import { OpenSequences } from "../open-sequences.ts";
+import { TokenEngine } from "../token-engine.ts";
 import { LlamaBackend } from "./llama-backend.ts";
 import type { LlamaShared } from "./llama-cache.ts";
 import { LlamaTokenizer } from "./llama-tokenizer.ts";
@@ -53,15 +51,7 @@ const SPARE_CELLS = 64;
 /** Files up to this size are read into memory and their weights checked: cheap, and the file may then be replaced at will. */
 const SMALL_FILE_BYTES = 64 * 1024 * 1024;
 
-export class LlamaEngine implements Engine {
-  readonly model: ModelId;
-  readonly vocabulary: VocabularyId;
-  readonly capabilities: EngineCapabilities;
-  readonly chatTemplate?: string;
-  readonly #tokenizer: LlamaTokenizer;
-  readonly #shared: LlamaShared;
-  readonly #sequences: OpenSequences<LlamaBackend>;
-
+export class LlamaEngine extends TokenEngine<LlamaBackend> {
   /**
    * Checks and loads a file.
    * @throws DataError when the file is missing or unsound, EngineError when llama.cpp cannot load it or memory does not suffice.
@@ -106,47 +96,25 @@ export class LlamaEngine implements Engine {
     created: { readonly shared: LlamaShared; readonly contextSize: number },
     sequences: number,
   ) {
-    const tokenizer = new LlamaTokenizer(model, summary);
-    this.model = name;
-    this.vocabulary = tokenizer.vocabulary;
-    this.capabilities = {
-      scores: "every-position",
-      prefill: true,
-      tokenIds: true,
-      logitBias: true,
-      isControlToken: (marker) => tokenizer.controlId(marker) !== undefined,
-      contextSize: created.contextSize,
-    };
-    if (summary.tokenizer.chatTemplate !== undefined) this.chatTemplate = summary.tokenizer.chatTemplate;
-    this.#tokenizer = tokenizer;
-    this.#shared = created.shared;
-    this.#sequences = new OpenSequences({
+    const { shared, contextSize } = created;
+    super({
       model: name,
-      contextSize: created.contextSize,
+      tokenizer: new LlamaTokenizer(model, summary),
+      capabilities: {
+        scores: "every-position",
+        prefill: true,
+        tokenIds: true,
+        logitBias: true,
+        contextSize,
+      },
+      chatTemplate: summary.tokenizer.chatTemplate,
       slots: sequences,
-      describe: () => ({ tokenizer }),
+      createBackend: () => new LlamaBackend(shared),
       release: async () => {
-        await created.shared.context.dispose();
+        await shared.context.dispose();
         await model.dispose();
       },
     });
-  }
-
-  open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
-    return this.#sequences.open(() => new LlamaBackend(this.#shared), options, signal);
-  }
-
-  async countTokens(pieces: readonly Piece[]): Promise<number> {
-    this.#sequences.requireOpen();
-    return this.#tokenizer.encode(pieces).length;
-  }
-
-  close(): Promise<void> {
-    return this.#sequences.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 }
 

@@ -7,7 +7,7 @@ import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../co
 import type { Piece } from "../../core/piece.ts";
 import { GGUF_TOKEN_TYPES, type GgufSummary } from "../../formats/gguf/index.ts";
 import { fromByteCharacters } from "../../tokenizer/byte-alphabet.ts";
-import { digestVocabulary, ggufVocabulary, MarkerMatcher } from "../../tokenizer/index.ts";
+import { cutWithinMarkers, digestVocabulary, ggufVocabulary, MarkerMatcher } from "../../tokenizer/index.ts";
 import type { EngineTokenizer } from "../token-backend.ts";
 
 /** User-defined tokens that are markers; the others are ordinary text (runs of spaces and the like). */
@@ -25,7 +25,7 @@ export class LlamaTokenizer implements EngineTokenizer {
   readonly #types: readonly number[];
   readonly #markers: MarkerMatcher<TokenId>;
   /** Markers that llama.cpp would recognise in plain text as well. */
-  readonly #eagerMarkers: RegExp | undefined;
+  readonly #eagerMarkers: readonly string[];
   /** Characters that no token can write, see {@link unwritable}. */
   readonly #unwritable: RegExp | undefined;
   readonly #bytes: Uint8Array[] = [];
@@ -57,7 +57,7 @@ export class LlamaTokenizer implements EngineTokenizer {
       }
     }
     this.#markers = new MarkerMatcher(controls);
-    this.#eagerMarkers = eager.length === 0 ? undefined : new RegExp(eager.map(escaped).join("|"), "gu");
+    this.#eagerMarkers = eager;
     this.#unwritable = unwritable(summary.tokenizer.missingBytes);
     const end = model.tokens.eot ?? model.tokens.eos;
     this.endOfTurn = end === null ? undefined : tokenId(end);
@@ -77,7 +77,8 @@ export class LlamaTokenizer implements EngineTokenizer {
     for (const fragment of this.#markers.fragments(pieces, this.vocabulary)) {
       if (fragment.kind === "control") ids.push(fragment.control);
       else if (fragment.kind === "tokens") for (const id of fragment.ids) ids.push(this.#known(id));
-      else for (const part of this.#withoutMarkers(fragment.text)) this.#encodeText(part, ids);
+      else
+        for (const part of cutWithinMarkers(fragment.text, this.#eagerMarkers)) this.#encodeText(part, ids);
     }
     return ids;
   }
@@ -118,19 +119,6 @@ export class LlamaTokenizer implements EngineTokenizer {
       : this.#model.tokenize(text, false, "trimLeadingSpace");
     for (const token of tokens) ids.push(tokenId(token));
   }
-
-  /** A plain text cut within every marker that llama.cpp would take for a special token: what a user typed stays text. */
-  #withoutMarkers(text: string): readonly string[] {
-    if (this.#eagerMarkers === undefined) return [text];
-    const parts: string[] = [];
-    let start = 0;
-    for (const match of text.matchAll(this.#eagerMarkers)) {
-      parts.push(text.slice(start, match.index + 1));
-      start = match.index + 1;
-    }
-    parts.push(text.slice(start));
-    return parts.length > 2 || start > 0 ? parts.flatMap((part) => this.#withoutMarkers(part)) : parts;
-  }
 }
 
 /** llama.cpp drops what it has no token for; U+FFFD in its place shows that something was there. */
@@ -142,8 +130,6 @@ function unwritable(missingBytes: readonly number[]): RegExp | undefined {
   });
   return ranges.length === 0 ? undefined : new RegExp(`[${ranges.join("")}]`, "gu");
 }
-
-const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 
 function otherDigest({ tokenizer }: GgufSummary): VocabularyId {
   const hash = createHash("sha256");

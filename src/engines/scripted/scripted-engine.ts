@@ -2,18 +2,11 @@
  * An engine for tests: it answers what it was told, token by token, with delays and failures on demand. The rest of the contract
  * (pieces, markers, limits, positions, cancellation, work) is the very code that the embedded engine runs.
  */
-import { modelId, type ModelId, type VocabularyId } from "../../core/ids.ts";
+import { modelId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
-import type {
-  Engine,
-  EngineCapabilities,
-  OpenOptions,
-  ScoreOptions,
-  ScoreOutcome,
-  Sequence,
-} from "../engine.ts";
-import { OpenSequences } from "../open-sequences.ts";
+import type { EngineCapabilities, ScoreOptions, ScoreOutcome } from "../engine.ts";
 import type { EngineTokenizer } from "../token-backend.ts";
+import { TokenEngine } from "../token-engine.ts";
 import { TokenSequence } from "../token-sequence.ts";
 import { ScriptedBackend, type ScriptedShared } from "./scripted-backend.ts";
 import type { ScriptedCall, ScriptedHook } from "./scripted-faults.ts";
@@ -37,65 +30,37 @@ export interface ScriptedEngineOptions {
   readonly chatTemplate?: string;
 }
 
-export class ScriptedEngine implements Engine {
-  readonly model: ModelId;
-  readonly vocabulary: VocabularyId;
-  readonly capabilities: EngineCapabilities;
-  readonly chatTemplate?: string;
+export class ScriptedEngine extends TokenEngine<ScriptedBackend> {
   readonly tokenizer: EngineTokenizer;
   readonly #shared: ScriptedShared;
-  readonly #sequences: OpenSequences<ScriptedBackend>;
 
   constructor(options: ScriptedEngineOptions) {
-    const tokenizer = options.tokenizer ?? testTokenizer();
-    this.model = modelId(options.name ?? "scripted");
-    this.tokenizer = tokenizer;
-    this.vocabulary = tokenizer.vocabulary;
-    this.capabilities = {
-      scores: options.scores ?? "every-position",
-      prefill: true,
-      tokenIds: true,
-      logitBias: true,
-      isControlToken: (marker) => tokenizer.controlId(marker) !== undefined,
-      contextSize: options.contextSize ?? 4096,
-    };
-    if (options.chatTemplate !== undefined) this.chatTemplate = options.chatTemplate;
-    this.#shared = { tokenizer, model: options.next, hook: options.hook, log: [], sequences: 0, drawn: 0 };
-    this.#sequences = new OpenSequences({
-      model: this.model,
-      contextSize: this.capabilities.contextSize,
-      ...(options.slots === undefined ? {} : { slots: options.slots }),
-      describe: ({ closing }) => ({ tokenizer, closing }),
-      create: (sequence) =>
-        options.scores === "probe" ? new ProbingSequence(sequence) : new TokenSequence(sequence),
+    const { next, hook, tokenizer = testTokenizer(), scores = "every-position" } = options;
+    const shared: ScriptedShared = { tokenizer, model: next, hook, log: [], sequences: 0, drawn: 0 };
+    super({
+      model: modelId(options.name ?? "scripted"),
+      tokenizer,
+      capabilities: {
+        scores,
+        prefill: true,
+        tokenIds: true,
+        logitBias: true,
+        contextSize: options.contextSize ?? 4096,
+      },
+      chatTemplate: options.chatTemplate,
+      slots: options.slots,
+      createBackend: () => new ScriptedBackend(shared),
+      describe: ({ closing }) => ({ closing }),
+      createSequence: (sequence) =>
+        scores === "probe" ? new ProbingSequence(sequence) : new TokenSequence(sequence),
     });
+    this.tokenizer = tokenizer;
+    this.#shared = shared;
   }
 
   /** Every call into the model so far, in order. */
   get log(): readonly ScriptedCall[] {
     return this.#shared.log;
-  }
-
-  /** Sequences that are open now: none when everything was cleaned up. */
-  get openSequences(): number {
-    return this.#sequences.count;
-  }
-
-  open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
-    return this.#sequences.open(() => new ScriptedBackend(this.#shared), options, signal);
-  }
-
-  async countTokens(pieces: readonly Piece[]): Promise<number> {
-    this.#sequences.requireOpen();
-    return this.tokenizer.encode(pieces).length;
-  }
-
-  close(): Promise<void> {
-    return this.#sequences.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 }
 

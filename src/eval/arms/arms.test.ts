@@ -1,17 +1,15 @@
 import { describe, expect, it } from "vitest";
 
-import { DEFAULT_ARMS, parseArms } from "./arms.ts";
+import { ARM_HELP, DEFAULT_ARMS, expandArms, parseArms, policyNameOf } from "./arms.ts";
 
 describe("parseArms", () => {
   it("reads the default list", () => {
-    expect(
-      parseArms(DEFAULT_ARMS).map(({ name, checkpoint, policy }) => [name, checkpoint, policy.kind]),
-    ).toEqual([
+    expect(parseArms(DEFAULT_ARMS).map((arm) => [arm.name, arm.checkpoint, policyNameOf(arm)])).toEqual([
       ["small", "base", "never"],
       ["never", "tuned", "never"],
       ["self", "tuned", "self"],
       ["learned", "tuned", "learned"],
-      ["random~learned", "tuned", "random-matched"],
+      ["random~learned", "tuned", "random"],
       ["big", "tuned", "always"],
     ]);
   });
@@ -53,5 +51,22 @@ describe("parseArms", () => {
     ["learned,random~learned,random~random~learned", "itself matched"],
   ])("refuses %j, saying what is wrong", (list, message) => {
     expect(() => parseArms(list)).toThrow(message);
+  });
+});
+
+describe("expandArms", () => {
+  it("puts every arm in the place of all", () => {
+    const arms = parseArms(expandArms("all"));
+    const names = arms.map(({ name }) => name);
+    for (const [name] of ARM_HELP) if (!/[A-Z]/u.test(name)) expect(names).toContain(name);
+    expect(names.slice(0, 4)).toEqual(["small", "never", "self", "learned"]);
+    expect(names.slice(-2)).toEqual(["random~learned", "big"]);
+  });
+
+  it("adds what is named besides, once", () => {
+    const names = expandArms("all, random:0.05,learned").split(",");
+    expect(names.filter((name) => name === "learned")).toHaveLength(1);
+    expect(names.at(-1)).toBe("random:0.05");
+    expect(expandArms("small,small")).toBe("small,small");
   });
 });

@@ -1,74 +1,68 @@
 /**
- * Arms of an evaluation, by name. What an arm is: who may write, decided by which policy, on which checkpoint of the small
- * model. Controls matter as much as the method: tuning costs a small model skill at the spans it hands over, so that an honest
- * gain is one over the best of `small`, `never` and `self`.
+ * Arms of an evaluation, by name. An arm is a policy, which decides who writes, on a checkpoint of the small model. Controls matter as much as
+ * the method. Tuning costs a small model skill at the spans that it hands over, so only a gain over the best of `small`, `never` and `self` counts.
  */
 import { ConfigError, errorMessage } from "../../core/errors.ts";
-import { parsePolicy, parsePolicySpec } from "../../decode/index.ts";
+import {
+  parsePolicy,
+  parsePolicySpec,
+  POLICY_FACTS,
+  type PolicyFacts,
+  policyFacts,
+} from "../../decode/index.ts";
 
 export type ArmPolicy =
-  | { readonly kind: "never" }
-  | { readonly kind: "self" }
-  | { readonly kind: "learned" }
-  | { readonly kind: "always" }
-  /** Any other policy on the tuned checkpoint, with what of its options the arm's name says. */
+  /** A policy of the decoder, with the options that the arm's name sets. */
   | { readonly kind: "policy"; readonly name: string; readonly options: Readonly<Record<string, unknown>> }
-  /** Random spans go to the big model, the tag is banned; `share` of the generated tokens. */
+  /** Random spans go to the big model, `share` of the generated tokens. The tags are forbidden. */
   | { readonly kind: "random"; readonly share: number }
-  /** As `random`, with the share steered so that the measured one equals that of the arm `target`. */
+  /** Like `random`, with a share that follows the measured share of the arm `target`. */
   | { readonly kind: "random-matched"; readonly target: string };
 
 export interface Arm {
-  /** As the caller wrote it. */
+  /** The name as the caller wrote it. */
   readonly name: string;
   /** `base`: the small model before tuning. */
   readonly checkpoint: "base" | "tuned";
   readonly policy: ArmPolicy;
 }
 
-/** Arms whose best is the control. */
+/** The arms whose best one is the control. */
 export const CONTROL_ARMS: readonly string[] = ["small", "never", "self"];
 
 export const DEFAULT_ARMS = "small,never,self,learned,random~learned,big";
 
-const FIXED_ARMS: ReadonlyMap<string, Omit<Arm, "name">> = new Map([
-  ["small", { checkpoint: "base", policy: { kind: "never" } }],
-  ["never", { checkpoint: "tuned", policy: { kind: "never" } }],
-  ["self", { checkpoint: "tuned", policy: { kind: "self" } }],
-  ["learned", { checkpoint: "tuned", policy: { kind: "learned" } }],
-  ["big", { checkpoint: "tuned", policy: { kind: "always" } }],
-]);
+/** The policies that are arms, on the tuned checkpoint. */
+const POLICY_ARMS: ReadonlyMap<string, PolicyFacts> = new Map(
+  POLICY_FACTS.flatMap((facts) => (facts.arm === undefined ? [] : [[facts.arm, facts] as const])),
+);
 
-/** Policies that are arms under their own names, with options if wanted: `entropy:threshold=1.2`. */
-const POLICY_ARMS: readonly string[] = [
-  "entropy",
-  "step-score",
-  "call-n",
-  "cue",
-  "logprob-select",
-  "rewrite",
-];
+/** Controls first, then the policies in their order. */
+const NAMED_ARMS: readonly string[] = [...new Set([...CONTROL_ARMS, ...POLICY_ARMS.keys()])];
 
-/** For help texts: each arm in one line. */
+const SMALL_SUMMARY = "the small model before tuning, alone";
+
+/** One line for each arm, for help texts. */
 export const ARM_HELP: readonly (readonly [name: string, meaning: string])[] = [
-  ["small", "the small model before tuning, alone"],
-  ["never", "the tuned small model, alone, its tag banned"],
-  ["self", "the tuned small model, which writes its own offloaded spans"],
-  ["learned", "the tuned small model hands over where it wants to: the method"],
-  ["big", "the big model alone"],
-  ["entropy", "the big model writes steps whose first token the small one is unsure of (GlimpRouter)"],
-  ["step-score", "the big model scores each step and writes those anew that score low (SpecReason)"],
-  ["call-n", "what the small model asks for, a number of tokens each time (RelayLLM)"],
-  ["cue", "some tokens of the big model where a step begins with a cue (Speculative Thinking)"],
-  ["logprob-select", "of several drafts of each step the one that the big model finds likeliest"],
-  ["rewrite", "the big model rewrites drafted steps from their first unlikely token on"],
-  ["random:SHARE", "random spans to the big model, the tag banned, e.g. random:0.05"],
+  ...NAMED_ARMS.map((name) => [name, POLICY_ARMS.get(name)?.summary ?? SMALL_SUMMARY] as const),
+  ["random:SHARE", "random spans to the big model, the tags forbidden, e.g. random:0.05"],
   ["random~ARM", "as random, with the share of tokens matched to that of ARM, e.g. random~learned"],
 ];
 
 /**
+ * In a list of arms, separated by commas, `all` stands for each arm that has a name of its own, the random one matched to the method, and the
+ * big model last. Arms named besides it are not repeated.
+ */
+export function expandArms(list: string): string {
+  const names = list.split(",").map((name) => name.trim());
+  const all = [...NAMED_ARMS.filter((name) => name !== "big"), "random~learned", "big"];
+  const expanded = names.flatMap((name) => (name === "all" ? all : [name]));
+  return names.includes("all") ? [...new Set(expanded)].join(",") : list;
+}
+
+/**
  * Parses a comma-separated list.
- * @throws ConfigError on an unknown or repeated arm, a share that is none, or a match to an arm that is not in the list.
+ * @throws ConfigError on an unknown or repeated arm, a wrong share, or a match to an arm that is not in the list.
  */
 export function parseArms(list: string): readonly Arm[] {
   const arms = list
@@ -86,8 +80,9 @@ export function parseArms(list: string): readonly Arm[] {
 }
 
 function parseArm(name: string): Arm {
-  const fixed = FIXED_ARMS.get(name);
-  if (fixed !== undefined) return { name, ...fixed };
+  if (name === "small") {
+    return { name, checkpoint: "base", policy: { kind: "policy", name: "never", options: {} } };
+  }
   const [, kind, argument = ""] = /^random([:~])(.+)$/u.exec(name) ?? [];
   if (kind === "~")
     return { name, checkpoint: "tuned", policy: { kind: "random-matched", target: argument } };
@@ -98,16 +93,16 @@ function parseArm(name: string): Arm {
     }
     return { name, checkpoint: "tuned", policy: { kind: "random", share } };
   }
-  const policy = POLICY_ARMS.find((known) => name === known || name.startsWith(`${known}:`));
-  if (policy !== undefined) return parsePolicyArm(name);
-  throw usage(`unknown arm ${JSON.stringify(name)}; arms: ${armNames()}.`);
+  const facts = POLICY_ARMS.get(name.split(":", 1)[0] ?? "");
+  if (facts === undefined) throw usage(`unknown arm ${JSON.stringify(name)}; arms: ${armNames()}.`);
+  return { name, checkpoint: "tuned", policy: policyOfArm(name, facts) };
 }
 
-function parsePolicyArm(arm: string): Arm {
+function policyOfArm(arm: string, { name, arm: armName = "" }: PolicyFacts): ArmPolicy {
   try {
-    parsePolicy(arm);
-    const { name, options } = parsePolicySpec(arm);
-    return { name: arm, checkpoint: "tuned", policy: { kind: "policy", name, options } };
+    const { options } = parsePolicySpec(`${name}${arm.slice(armName.length)}`);
+    parsePolicy(name, options);
+    return { kind: "policy", name, options };
   } catch (error) {
     throw usage(`arm ${JSON.stringify(arm)}: ${errorMessage(error)}`);
   }
@@ -123,13 +118,13 @@ function requireTarget(name: string, target: string, arms: readonly Arm[]): void
   }
 }
 
-/** Of the decoder's policies, the one that an arm runs. */
-export function policyNameOf({ policy }: Arm): string {
-  if (policy.kind === "policy") return policy.name;
-  return policy.kind === "random-matched" ? "random" : policy.kind;
-}
+/** The decoder's policy that an arm runs. */
+export const policyNameOf = ({ policy }: Arm): string => (policy.kind === "policy" ? policy.name : "random");
+
+/** Which models take part in an arm. */
+export const modelsOf = (arm: Arm): PolicyFacts["uses"] => policyFacts(policyNameOf(arm))?.uses ?? "pair";
 
 const armNames = (): string =>
-  `${ARM_HELP.map(([name]) => name).join(", ")}; ${POLICY_ARMS.join(", ")} with options if wanted, as in entropy:threshold=1.2`;
+  `${ARM_HELP.map(([name]) => name).join(", ")}; policies with options if wanted, as in entropy:threshold=1.2`;
 
 const usage = (message: string): ConfigError => new ConfigError(message, { code: "usage" });

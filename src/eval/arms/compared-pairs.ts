@@ -1,5 +1,5 @@
 /** Chooses the pairs of arms that an evaluation compares: those whose difference says something. */
-import { type Arm, CONTROL_ARMS } from "./arms.ts";
+import { type Arm, CONTROL_ARMS, modelsOf } from "./arms.ts";
 
 /** The best of the control arms; the first one of equals. */
 export function bestControl(
@@ -33,14 +33,13 @@ export function comparedPairs(
     if (name === "learned") continue;
     for (const other of arms) {
       const isOwnRandom = other.policy.kind === "random-matched" && other.policy.target === name;
-      if (other.name === control || isOwnRandom || other.policy.kind === "always")
-        pairs.push([name, other.name]);
+      if (other.name === control || isOwnRandom || modelsOf(other) === "big") pairs.push([name, other.name]);
     }
   }
   return pairs;
 }
 
 /** Whether something other than chance decides which of two models writes. */
-function isPolicyOfTwo({ policy }: Arm): boolean {
-  return !["never", "self", "always", "random", "random-matched"].includes(policy.kind);
+function isPolicyOfTwo(arm: Arm): boolean {
+  return arm.policy.kind === "policy" && modelsOf(arm) === "pair";
 }

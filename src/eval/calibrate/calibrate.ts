@@ -142,7 +142,7 @@ const START: ShareDial = { bias: 0, reject: 0 };
 const armOf = ({ bias, reject }: ShareDial): Arm => ({
   name: `learned, bias ${bias}, reject ${reject}`,
   checkpoint: "tuned",
-  policy: { kind: "learned" },
+  policy: { kind: "policy", name: "learned", options: {} },
 });
 
 /** Part of the samples that may fail, or lose the big model: more, and the share is not that of the dial. */

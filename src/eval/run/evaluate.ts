@@ -4,6 +4,7 @@ import { digestOf } from "../../core/digest.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { requireFit } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
+import { policyOptionNames } from "../../decode/index.ts";
 import { type PairConfig, pairPolicyOptions } from "../../decode/pair/pair-config.ts";
 import { modelFileDigest } from "../../engines/open/open-engine.ts";
 import type { Arm } from "../arms/arms.ts";
@@ -134,7 +135,7 @@ export async function describeSettings(
     sampling: pair.sampling,
     maxTokens: pair.maxTokens,
     policies: policiesOf(arms, pair),
-    randomChunk: arms.some(({ policy }) => policy.kind.startsWith("random")) ? randomChunk : undefined,
+    randomChunk: arms.some(({ policy }) => policy.kind !== "policy") ? randomChunk : undefined,
   };
 }
 
@@ -204,7 +205,9 @@ const needsBig = ({ policy }: Arm, pair: PairConfig): boolean =>
 /** The pair's options for the policies of these arms. An arm's own options are in its name. */
 function policiesOf(arms: readonly Arm[], pair: PairConfig): Record<string, unknown> | undefined {
   const named = arms.flatMap(({ name, policy }) =>
-    policy.kind === "policy" ? [[name, pairPolicyOptions(pair, policy.name)] as const] : [],
+    policy.kind === "policy" && policyOptionNames(policy.name).length > 0
+      ? [[name, pairPolicyOptions(pair, policy.name)] as const]
+      : [],
   );
   return named.length === 0 ? undefined : Object.fromEntries(named);
 }

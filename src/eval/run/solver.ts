@@ -1,23 +1,19 @@
 /** Solves samples with a pair of models, through the same decoder that serves chats. */
 import { ConfigError } from "../../core/errors.ts";
 import {
-  always,
   type DialInput,
   collect,
-  learned,
-  never,
   type Policy,
   random,
-  self,
   SplitDecoder,
   type SplitOptionsInput,
-  type SplitRequest,
 } from "../../decode/index.ts";
 import type { Pair } from "../../decode/pair/pair.ts";
 import { type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
 import type { ArmPolicy } from "../arms/arms.ts";
 import type { SampleOutcome, SampleRequest, SolveSample } from "./runner.ts";
-import type { Task, TaskProblem } from "../tasks/task.ts";
+import { taskPrompt } from "../tasks/prompt.ts";
+import type { Task } from "../tasks/task.ts";
 
 export interface SolverOptions {
   readonly task: Task;
@@ -62,7 +58,7 @@ async function solveOnce(
 ): Promise<SampleOutcome> {
   const result = await collect(
     decoder.decode({
-      ...promptFor(task, pair, problem, policy),
+      ...taskPrompt(task, problem, (messages) => pair.render(messages), policy),
       policy,
       limits: { maxTokens },
       sampling: { temperature, seed, ...(topP === undefined ? {} : { topP }) },
@@ -87,22 +83,6 @@ async function solveOnce(
   };
 }
 
-/** Where the small model chooses (learned, self, call-n) it reads the task's hint about tags; the big one reads the problem without it. */
-function promptFor(
-  task: Task,
-  pair: Pair,
-  problem: TaskProblem,
-  policy: Policy,
-): Pick<SplitRequest, "prompt" | "promptForBig"> {
-  const plain = pair.render(task.messages(problem));
-  const hinted =
-    policy.name === "learned" || policy.name === "self" || policy.name === "call-n"
-      ? task.hintedMessages?.(problem)
-      : undefined;
-  if (hinted === undefined) return plain;
-  return { prompt: pair.render(hinted).prompt, promptForBig: plain.promptForBig ?? plain.prompt };
-}
-
 /** The decoder's policy for an arm of this pair; `share` and `chunk` are for random ones. */
 export function policyOf(
   policy: ArmPolicy,
@@ -110,21 +90,7 @@ export function policyOf(
   share: number | undefined,
   chunk: number,
 ): Policy {
-  switch (policy.kind) {
-    case "never":
-      return never();
-    case "self":
-      return self();
-    case "learned":
-      return learned();
-    case "always":
-      return always();
-    case "policy":
-      return pairPolicy(config, policy.name, policy.options);
-    case "random":
-    case "random-matched":
-      return random({ share: share ?? 0, chunk });
-    default:
-      return policy satisfies never;
-  }
+  return policy.kind === "policy"
+    ? pairPolicy(config, policy.name, policy.options)
+    : random({ share: share ?? 0, chunk });
 }

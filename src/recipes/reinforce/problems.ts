@@ -6,6 +6,7 @@ import { ConfigError, DataError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";
 import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
+import { taskPrompt } from "../../eval/tasks/prompt.ts";
 import type { Task, TaskProblem } from "../../eval/tasks/task.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import { isCorrectAnswer, microExample, parseAnswer, type Split } from "../../micro/index.ts";
@@ -183,13 +184,9 @@ async function openProblems(spec: string, options: ProblemOptions): Promise<Open
   };
 }
 
-/** Renders a task's problem. Only the small model reads the task's hint about tags, where there is one. */
-function promptOf(task: Task, problem: TaskProblem, render: ProblemOptions["render"]): PairPrompt {
-  const plain = render(task.messages(problem));
-  const hinted = task.hintedMessages?.(problem);
-  if (hinted === undefined) return plain;
-  return { prompt: render(hinted).prompt, promptForBig: plain.promptForBig ?? plain.prompt };
-}
+/** Rollouts are made by a policy that chooses, learned or self, so the small model reads the task's hint. */
+const promptOf = (task: Task, problem: TaskProblem, render: ProblemOptions["render"]): PairPrompt =>
+  taskPrompt(task, problem, render, { readsHint: true });
 
 /** Problems by epoch. The rest of an epoch that does not fill a training step is left out, so that no problem is twice in a step. */
 function inEpochs(

@@ -7,7 +7,7 @@ import { qwen3ConfigSchema } from "../../train/model/config.ts";
 const positive = z.int().positive();
 
 const common = {
-  /** JSON Lines (see `data/training-rows.ts`), or `micro` or `micro:ROWS`: traces of the micro domain. */
+  /** JSON Lines, parquet, a folder of files, or `hf:OWNER/NAME` (see `data/training-rows.ts`); or `micro`, `micro:ROWS`: traces of the micro domain. */
   data: z.string().min(1),
   /** A built-in chat template's name or Jinja source. Default: the tokenizer's own, or else chatml. */
   template: z.string().min(1).optional(),

@@ -22,13 +22,13 @@ import type { ChosenTrainer } from "../../train/trainer-kind.ts";
 import { chooseTrainer } from "../../train/trainers/registry.ts";
 import { withTrainer } from "../trainer/with-trainer.ts";
 import type { PretrainConfig, SftConfig } from "./config.ts";
-import { fitting, openSource, readExamples, type SourceRows } from "./examples.ts";
+import { fitting, openSource, readExamples, type SourceOptions, type SourceRows } from "./examples.ts";
 import { newModel } from "./new-model.ts";
 
 export { loadTrainingConfig } from "../trainer/config-file.ts";
 export { type PretrainConfig, pretrainConfigSchema, type SftConfig, sftConfigSchema } from "./config.ts";
 
-export interface RunHooks {
+export interface RunHooks extends Pick<SourceOptions, "hub"> {
   readonly onStart?: (start: RunStart) => void;
   readonly onStep?: (metrics: StepMetrics, steps: number) => void;
   readonly onEvaluation?: (evaluation: Evaluation) => void;
@@ -55,7 +55,7 @@ export interface RunResult extends LoopOutcome {
 
 /** Trains a model from random weights into `folder`, or continues the run that is there. */
 export async function pretrain(config: PretrainConfig, folder: string, hooks: RunHooks): Promise<RunResult> {
-  const source = openSource(config.data, config.heldOut, config.training.seed ?? 1);
+  const source = sourceOf(config, hooks);
   const model = await newModel(config, source);
   const trainer = chooseTrainer("embedded");
   return runFrom({ name: "pretrain", config, source, model, trainer, folder }, hooks);
@@ -63,10 +63,22 @@ export async function pretrain(config: PretrainConfig, folder: string, hooks: Ru
 
 /** Fine-tunes the model in `config.model` into `folder`, or continues the run that is there. */
 export async function sft(config: SftConfig, folder: string, hooks: RunHooks): Promise<RunResult> {
-  const source = openSource(config.data, config.heldOut, config.training.seed ?? 1);
+  const source = sourceOf(config, hooks);
   const trainer = chooseTrainer(config.trainer);
   const model = await trainer.readModel(config.model);
   return runFrom({ name: "sft", config, source, model, trainer, folder }, hooks);
+}
+
+function sourceOf(
+  { data, heldOut, training }: PretrainConfig | SftConfig,
+  { hub, signal }: RunHooks,
+): SourceRows {
+  return openSource(data, {
+    heldOut,
+    seed: training.seed ?? 1,
+    ...(hub === undefined ? {} : { hub }),
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 interface Run {
@@ -102,6 +114,8 @@ async function runFrom(
     steps: config.training.steps ?? Math.ceil((config.epochs * learnt.length) / rows),
   });
   const { steps, seed } = training;
+  if (set.skipped > 0)
+    onNotice?.(`${set.skipped} problems left out: none of their traces is known to be correct.`);
   onStart?.({
     parameters: model.config === undefined ? undefined : parameterCount(model.config),
     examples: learnt.length,

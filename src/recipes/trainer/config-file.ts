@@ -9,7 +9,7 @@ import { checkDocument, readDocument } from "../../core/document.ts";
 export type Relocate = (value: string, configPath: string) => string;
 
 const relocatePath: Relocate = (value, configPath) =>
-  /^micro(:|$)/u.test(value) || isAbsolute(value) ? value : join(dirname(configPath), value);
+  /^(micro(:|$)|hf:)/u.test(value) || isAbsolute(value) ? value : join(dirname(configPath), value);
 
 /** Fields with a path. Paths in the file are relative to its folder, those in flags to where the program was started. */
 const PATH_FIELDS: Readonly<Record<string, Relocate>> = {

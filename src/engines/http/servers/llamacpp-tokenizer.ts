@@ -4,7 +4,7 @@
  */
 import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../../core/ids.ts";
 import type { Piece } from "../../../core/piece.ts";
-import { MarkerMatcher } from "../../../tokenizer/index.ts";
+import { cutWithinMarkers, MarkerMatcher } from "../../../tokenizer/index.ts";
 import { type Arrival, type HttpTokenizer, UNNAMED_TURN_END } from "../tokens/http-tokenizer.ts";
 import type { PostToServer } from "./server-kind.ts";
 import { markersIn } from "../tokens/markers.ts";
@@ -69,7 +69,7 @@ export class LlamaCppTokenizer extends ServerIds implements HttpTokenizer {
     if (unknown.length > 0) await this.#lookUp(unknown, signal);
     for (const fragment of this.#matcher.fragments(pieces, this.vocabulary)) {
       if (fragment.kind !== "text") continue;
-      for (const part of this.#apart(fragment.text))
+      for (const part of cutWithinMarkers(fragment.text, this.#eager))
         if (!this.#texts.has(part)) await this.#tokenize(part, signal);
     }
   }
@@ -79,7 +79,9 @@ export class LlamaCppTokenizer extends ServerIds implements HttpTokenizer {
     for (const fragment of this.#matcher.fragments(pieces, this.vocabulary)) {
       if (fragment.kind === "control") ids.push(fragment.control);
       else if (fragment.kind === "tokens") for (const id of fragment.ids) ids.push(id);
-      else for (const part of this.#apart(fragment.text)) for (const id of this.#known(part)) ids.push(id);
+      else
+        for (const part of cutWithinMarkers(fragment.text, this.#eager))
+          for (const id of this.#known(part)) ids.push(id);
     }
     return ids;
   }
@@ -150,21 +152,6 @@ export class LlamaCppTokenizer extends ServerIds implements HttpTokenizer {
         [...this.#markers].flatMap(([marker, id]) => (id === undefined ? [] : [[marker, id] as const])),
       ),
     );
-  }
-
-  /** A plain text cut within every marker that the server would find in it. */
-  #apart(text: string): readonly string[] {
-    let parts: readonly string[] = [text];
-    for (const marker of this.#eager) {
-      parts = parts.flatMap((part) => {
-        const pieces = part.split(marker);
-        return pieces.map(
-          (piece, index) =>
-            `${index === 0 ? "" : marker.slice(1)}${piece}${index === pieces.length - 1 ? "" : marker.charAt(0)}`,
-        );
-      });
-    }
-    return parts.filter((part) => part !== "");
   }
 
   async #tokenize(text: string, signal: AbortSignal | undefined): Promise<void> {

@@ -5,7 +5,7 @@ import type { ByteLevelTokenizer } from "../../../tokenizer/index.ts";
 import type { Exporter, SamplerFactory } from "../../export/index.ts";
 import { BACKEND_FACTS } from "./backends.ts";
 import type { OutageNews } from "./outage.ts";
-import { SamplingEngine } from "./sampler/sampling-engine.ts";
+import { samplingEngine } from "./sampler/sampling-engine.ts";
 import { servedSampler } from "./served-sampler.ts";
 import type { TinkerSpec } from "./spec.ts";
 import { type PolicyAccess, TinkerTrainer } from "./tinker-trainer.ts";
@@ -57,7 +57,7 @@ async function samplePolicy(policy: PolicyAccess, options: TinkerOptions) {
   const contextSize = spec.contextSize ?? options.contextSize;
   switch (spec.sampler) {
     case "server":
-      return new SamplingEngine({
+      return samplingEngine({
         name: `tinker:${spec.url}`,
         source: await policy.openSource(),
         tokenizer,
