@@ -48,7 +48,9 @@ export const DIAL_CAPS: readonly DialField[] = ["budget", "maxSegmentTokens", "m
 
 /** Those settings of the dial that `source` gives, and nothing else of it. */
 export function askedDial(source: AskedDial): AskedDial {
-  const given = Object.entries(source).filter(([name, value]) => Object.hasOwn(settings, name) && value !== undefined);
+  const given = Object.entries(source).filter(
+    ([name, value]) => Object.hasOwn(settings, name) && value !== undefined,
+  );
   return askedDialSchema.parse(Object.fromEntries(given));
 }
 
