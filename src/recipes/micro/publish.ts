@@ -1,4 +1,4 @@
-/** Models with their cards, copied aside and then put in place: what is there is whole. */
+/** Publishes models with their cards. They are written aside and then moved into place, so that what is there is whole. */
 import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -13,7 +13,7 @@ import type { TrainedModel } from "./pretrain.ts";
 export interface PublishedModel {
   readonly model: TrainedModel;
   readonly card: string;
-  /** What made it, beside the weights. */
+  /** Files that say what made the model, beside the weights. */
   readonly record?: unknown;
 }
 
@@ -37,7 +37,7 @@ export async function publishModels(out: string, models: readonly PublishedModel
   await rm(aside, { recursive: true, force: true });
 }
 
-/** The small model with its card and `learn.json`, as `small` in `out`. */
+/** Publishes the small model with its card and `learn.json`, as `small` in `out`. */
 export async function publishLearnt(
   out: string,
   { small, tuned: _tuned, ...figures }: Learnt,
