@@ -117,7 +117,7 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
   }
   if (outcome.status === "interrupted") {
     throw new SplitReasonError(
-      `stopped at step ${outcome.step} of ${config.grpo.steps}; the same command goes on from there (${flags.out}).`,
+      `stopped at step ${outcome.step} of ${config.grpo.steps}; the same command continues from there (${flags.out}).`,
       { code: "aborted" },
     );
   }

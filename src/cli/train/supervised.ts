@@ -49,7 +49,7 @@ export function registerTrainPretrain(train: Command, { terminal }: CommandConte
       )
       .option(
         "--tokenizer <folder>",
-        "a folder with tokenizer.json (default: learnt from the data)",
+        "a folder with tokenizer.json (default: learned from the data)",
         filledText,
       ),
   )
@@ -148,7 +148,7 @@ async function report(
         if (first === undefined) {
           first = metrics.step - 1;
           progress.start(first);
-          if (first > 0) terminal.log(`continuing behind step ${first} in ${flags.out}\n`);
+          if (first > 0) terminal.log(`continuing after step ${first} in ${flags.out}\n`);
         }
         progress.update(
           metrics.step,
@@ -171,7 +171,7 @@ async function report(
   }
   if (result.status === "interrupted") {
     throw new SplitReasonError(
-      `stopped at step ${result.step} of ${result.steps}; the same command goes on from there (${flags.out}).`,
+      `stopped at step ${result.step} of ${result.steps}; the same command continues from there (${flags.out}).`,
       { code: "aborted" },
     );
   }

@@ -17,7 +17,7 @@ import { microTokenizer } from "./corpus.ts";
 import { type LearnHooks, learnToOffload } from "./learn.ts";
 import { type MeasuredSkills, measureSkills } from "./measure.ts";
 import { pretrain, type StageOptions, type TrainedModel } from "./pretrain.ts";
-import { publishLearnt, publishModels } from "./publish.ts";
+import { publishLearned, publishModels } from "./publish.ts";
 
 export interface MicroBuildOptions extends LearnHooks {
   readonly config: MicroBuildConfig;
@@ -68,13 +68,13 @@ export async function buildMicroPair(options: MicroBuildOptions): Promise<MicroB
   };
   const pretrainingSeconds = Math.round((performance.now() - startedMs) / 1000);
 
-  const learnt = await learnToOffload({ ...options, config: config.learning, base, big });
-  if (learnt === undefined) return undefined;
+  const learned = await learnToOffload({ ...options, config: config.learning, base, big });
+  if (learned === undefined) return undefined;
 
   const result: MicroBuildResult = {
     skills,
     parameters: { small: base.parameters, big: big.parameters },
-    seconds: { pretraining: pretrainingSeconds, ...learnt.seconds },
+    seconds: { pretraining: pretrainingSeconds, ...learned.seconds },
   };
   const record = { configHash: digestOf(config), config, threads: options.threads, ...options.provenance };
   await publishModels(options.out, [
@@ -85,7 +85,7 @@ export async function buildMicroPair(options: MicroBuildOptions): Promise<MicroB
     join(options.out, "build.json"),
     `${JSON.stringify({ ...record, ...result }, undefined, 2)}\n`,
   );
-  await publishLearnt(options.out, learnt, { ...options, config: config.learning });
+  await publishLearned(options.out, learned, { ...options, config: config.learning });
   return result;
 }
 

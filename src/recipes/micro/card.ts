@@ -3,7 +3,7 @@ import { digestOf } from "../../core/digest.ts";
 import type { Provenance } from "../../core/provenance.ts";
 import type { MicroBuildResult } from "./build.ts";
 import type { MicroBuildConfig, MicroLearnConfig, MicroModelConfig } from "./config.ts";
-import type { Learnt } from "./learn.ts";
+import type { Learned } from "./learn.ts";
 import { easyShare, type MeasuredSkills, shareRight } from "./measure.ts";
 import type { TrainedModel } from "./pretrain.ts";
 
@@ -77,7 +77,7 @@ function trainingLine({ training, mix }: MicroModelConfig): string {
 /** The card of the small model that learned to offload. */
 export function learntCard(
   model: TrainedModel,
-  figures: Pick<Learnt, "annotation" | "best">,
+  figures: Pick<Learned, "annotation" | "best">,
   {
     config,
     provenance,

@@ -13,4 +13,4 @@ export {
 } from "./config.ts";
 export { type LearnHooks, learnToOffload, type LearnOptions } from "./learn.ts";
 export { published } from "./pretrain.ts";
-export { publishLearnt } from "./publish.ts";
+export { publishLearned } from "./publish.ts";

@@ -40,7 +40,7 @@ export interface LearnOptions extends LearnHooks {
   readonly annotate?: (annotated: readonly TraceRow[]) => readonly TraceRow[];
 }
 
-export interface Learnt {
+export interface Learned {
   /** The best policy model by held-out score. */
   readonly small: TrainedModel;
   /** The model that reinforcement learning started from. */
@@ -52,7 +52,7 @@ export interface Learnt {
 }
 
 /** Runs all stages. Undefined when the signal stopped it: call it again with the same options to continue. */
-export async function learnToOffload(options: LearnOptions): Promise<Learnt | undefined> {
+export async function learnToOffload(options: LearnOptions): Promise<Learned | undefined> {
   const { config, base, big, work, threads, onMessage } = options;
   const stopwatch = startStopwatch();
 

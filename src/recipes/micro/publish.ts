@@ -7,7 +7,7 @@ import { writeFileAtomic } from "../../core/files.ts";
 import type { Provenance } from "../../core/provenance.ts";
 import { learntCard } from "./card.ts";
 import type { MicroLearnConfig } from "./config.ts";
-import type { Learnt } from "./learn.ts";
+import type { Learned } from "./learn.ts";
 import type { TrainedModel } from "./pretrain.ts";
 
 export interface PublishedModel {
@@ -38,9 +38,9 @@ export async function publishModels(out: string, models: readonly PublishedModel
 }
 
 /** Publishes the small model with its card and `learn.json`, as `small` in `out`. */
-export async function publishLearnt(
+export async function publishLearned(
   out: string,
-  { small, tuned: _tuned, ...figures }: Learnt,
+  { small, tuned: _tuned, ...figures }: Learned,
   context: {
     readonly config: MicroLearnConfig;
     readonly threads: number;

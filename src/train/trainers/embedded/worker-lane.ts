@@ -149,7 +149,7 @@ export class WorkerLane implements Lane {
   }
 
   #fail(what: string): void {
-    this.#failure = new TrainError(`a training thread cannot go on: ${what}.`, { code: "internal" });
+    this.#failure = new TrainError(`a training thread cannot continue: ${what}.`, { code: "internal" });
     for (const waiting of this.#waiting.values()) waiting.reject(this.#failure);
     this.#waiting.clear();
   }

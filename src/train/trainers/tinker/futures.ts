@@ -65,8 +65,8 @@ export function lostOr(error: unknown, name: string): unknown {
 function lostError(name: string, said: string): TrainError | undefined {
   if (!LOST.test(said)) return undefined;
   return new TrainError(
-    `the trainer server at ${name} no longer has the model of this run (${said.slice(-200)}): it was started anew, or the session ran out. ` +
-      `The run goes on from its last checkpoint.`,
+    `the trainer server at ${name} no longer has the model of this run (${said.slice(-200)}): it was restarted, or the session expired. ` +
+      `The run continues from its last checkpoint.`,
     { code: "trainer-lost", retryable: true },
   );
 }

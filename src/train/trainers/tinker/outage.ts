@@ -93,7 +93,7 @@ export function newsText(url: string, news: OutageNews): string {
       return `${server} is still at work for ${seconds(news.forMs)} on ${news.what}.`;
     case "away":
       return news.isFirst
-        ? `${server} is away (${news.reason}). It is waited for, for ${seconds(news.patienceMs)} at most: patience=SECONDS in --trainer changes that, Ctrl-C ends it.`
+        ? `${server} is away (${news.reason}). Waiting for at most ${seconds(news.patienceMs)}: patience=SECONDS in --trainer changes that, Ctrl-C ends it.`
         : `${server} is still away, for ${seconds(news.awayMs)} of ${seconds(news.patienceMs)} (${news.reason}).`;
     default:
       return news satisfies never;

@@ -81,7 +81,7 @@ export class Patience {
       await sleep(waitMs, link.signal);
     } catch {
       throw new TrainError(
-        `stopped while the trainer server at ${this.#options.name} was away; the same command goes on from the last checkpoint.`,
+        `stopped while the trainer server at ${this.#options.name} was away; the same command continues from the last checkpoint.`,
         { code: "aborted", cause: link.signal.reason },
       );
     } finally {
@@ -91,7 +91,7 @@ export class Patience {
 
   #givenUp(path: string, what: string): TrainError {
     return new TrainError(
-      `the trainer server at ${this.#options.name} cannot be used (${path}), ${what}. Start it again, then run the same command to go on from the last checkpoint; ` +
+      `the trainer server at ${this.#options.name} cannot be used (${path}), ${what}. Start it again, then run the same command to continue from the last checkpoint; ` +
         `patience=SECONDS in --trainer waits longer.`,
       { code: "trainer-unavailable", retryable: true },
     );

@@ -173,8 +173,8 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
         checkFresh();
         if (this.#facts.targets !== "any") {
           throw new TrainError(
-            `a ${this.#options.backend} server says nothing of tokens that do not follow, so that its sampler cannot tell where the small model would take ` +
-              "the pen back. Name one that can with sampler=openai:... at the end of --trainer (docs/scale.md).",
+            `a ${this.#options.backend} server gives log-probabilities only of the tokens that follow, so its sampler cannot tell where the small model would ` +
+              "close a segment. Name one that can with sampler=openai:... at the end of --trainer (docs/scale.md).",
             { code: "train-invalid" },
           );
         }
