@@ -20,7 +20,7 @@ export interface DrawRequest {
   readonly logprob: boolean;
   readonly entropy: boolean;
   /** Most tokens that will be drawn, including those that end the generation. */
-  readonly most: number;
+  readonly maxTokens: number;
   /** Tokens after which nothing more is drawn. A backend that draws ahead stops there. */
   readonly stops: ReadonlySet<TokenId>;
 }

@@ -72,9 +72,9 @@ export class TokenEngine<B extends ForkingBackend<B>> implements Engine {
     signal?: AbortSignal,
   ): Promise<Sequence> {
     this.#requireOpen();
-    const most = this.capabilities.contextSize;
-    if (!Number.isInteger(contextSize) || contextSize < 1 || contextSize > most)
-      throw usageError(this.model, `its context holds ${most} tokens, not ${contextSize}.`);
+    const capacity = this.capabilities.contextSize;
+    if (!Number.isInteger(contextSize) || contextSize < 1 || contextSize > capacity)
+      throw usageError(this.model, `its context holds ${capacity} tokens, not ${contextSize}.`);
     await this.#slots.take(signal);
     return this.#inSlot(contextSize, [], this.#options.createBackend);
   }

@@ -58,7 +58,7 @@ export async function* generateTokens(
             bias: plan.bias,
             logprob: options.logprobs === true,
             entropy: options.entropy === true,
-            most: Math.min(options.maxTokens - yielded - held.count, state.capacity - state.ids.length),
+            maxTokens: Math.min(options.maxTokens - yielded - held.count, state.capacity - state.ids.length),
             stops: plan.stops,
           },
           signal,
