@@ -1,7 +1,7 @@
 /** (c) How long a hand-off takes, with the big model reading along and with all of the text read at the hand-off. */
 import { textPiece } from "../../src/core/piece.ts";
 import { type Policy, SplitDecoder, collect } from "../../src/decode/index.ts";
-import { median } from "../support/statistics.ts";
+import { inTurns, median } from "../support/rounds.ts";
 import { type BenchModels, SHAPES, digits } from "./models.ts";
 
 export interface Handoff {
@@ -58,26 +58,18 @@ export async function measureHandoff(
     const writingMs = timing.totalMs - (timing.firstTokenMs ?? 0) - handoffMs;
     return { handoffMs, tokensPerSecond: (written * 1000) / writingMs };
   };
-  const results = {
-    with: [] as Awaited<ReturnType<typeof run>>[],
-    without: [] as Awaited<ReturnType<typeof run>>[],
-  };
-  for (let round = 0; round < rounds; round++) {
-    for (const streaming of round % 2 === 0 ? [true, false] : [false, true]) {
-      results[streaming ? "with" : "without"].push(await run(streaming));
-    }
-  }
+  const streamed = await inTurns({ with: () => run(true), without: () => run(false) }, { rounds });
   await small.close();
   await big.close();
-  const withStreamingMs = median(results.with.map(({ handoffMs }) => handoffMs));
-  const withoutStreamingMs = median(results.without.map(({ handoffMs }) => handoffMs));
+  const withStreamingMs = median(streamed.with.map(({ handoffMs }) => handoffMs));
+  const withoutStreamingMs = median(streamed.without.map(({ handoffMs }) => handoffMs));
   return {
     contextTokens,
     rounds,
     withStreamingMs,
     withoutStreamingMs,
     ratio: withoutStreamingMs / withStreamingMs,
-    smallTokensPerSecondWith: median(results.with.map(({ tokensPerSecond }) => tokensPerSecond)),
-    smallTokensPerSecondWithout: median(results.without.map(({ tokensPerSecond }) => tokensPerSecond)),
+    smallTokensPerSecondWith: median(streamed.with.map(({ tokensPerSecond }) => tokensPerSecond)),
+    smallTokensPerSecondWithout: median(streamed.without.map(({ tokensPerSecond }) => tokensPerSecond)),
   };
 }

@@ -6,12 +6,10 @@ import { profileFrom } from "../../src/latency/build-profile.ts";
 import { engineProfileSchema, pairCosts, simulate, type Trace } from "../../src/latency/index.ts";
 import { measureEngine, type Measurement } from "../../src/latency/measure.ts";
 import { OUR_OPTIONS, type Run, runOurs } from "../pipeline/ours.ts";
-import { PacedServer } from "../pipeline/paced-server.ts";
+import { type Role, startPacedPair } from "../pipeline/paper-pair.ts";
 import { runReference } from "../pipeline/reference.ts";
 import { readTokenizer, TOKENIZER_FILE, TRACE } from "../pipeline/trace.ts";
 import { joined } from "./join.ts";
-
-const PAPER_SPEEDS = { small: { prefill: 28_721, decode: 145 }, big: { prefill: 3045, decode: 16.4 } };
 
 const PACED_MODES = ["pipelined", "sequential", "reference"] as const;
 
@@ -44,15 +42,9 @@ export async function measurePaced(
   say: (line: string) => void,
 ): Promise<{ readonly results: readonly PacedResult[]; readonly profiles: unknown }> {
   const tokenizer = await readTokenizer();
-  const paceOf = ({ prefill, decode }: { prefill: number; decode: number }) => ({
-    prefillTokensPerSecond: prefill * speedup,
-    decodeTokensPerSecond: decode * speedup,
-  });
-  const start = (role: "small" | "big") =>
-    PacedServer.start({ role, dialect: "sglang", pace: paceOf(PAPER_SPEEDS[role]) });
-  const servers = { small: await start("small"), big: await start("big") };
+  const servers = await startPacedPair("sglang", speedup);
   const urls = { small: servers.small.url, big: servers.big.url };
-  const open = (role: "small" | "big") =>
+  const open = (role: Role) =>
     openEngine(`openai:${urls[role]}/v1#${role}?dialect=sglang&template=chatml&tokenizer=${TOKENIZER_FILE}`);
   const pair = { small: await open("small"), big: await open("big") };
   const measurements = { small: [] as Measurement[], big: [] as Measurement[] };
@@ -90,7 +82,7 @@ export async function measurePaced(
     await Promise.all([pair.small.close(), pair.big.close()]);
     for (const server of Object.values(servers)) server.stop();
   }
-  const profileOf = (role: "small" | "big") =>
+  const profileOf = (role: Role) =>
     engineProfileSchema.parse({
       model: `paced ${role}`,
       ...profileFrom(joined(measurements[role]), "median", createRng(1)),

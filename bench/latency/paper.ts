@@ -4,11 +4,11 @@
  * share is rounded down to whole chunks. The evaluation times: AIME24, one run.
  */
 import { engineProfileSchema, pairCosts, simulate, type Trace } from "../../src/latency/index.ts";
+import { PAPER_SPEEDS } from "../pipeline/paper-pair.ts";
 
-/** Tokens per second on A6000s at a context of 4,000 tokens. */
 const PAPER_PROFILES = {
-  small: engineProfileSchema.parse({ model: "R1-Distill-Qwen-1.5B", prefill: 28_721, decode: 145 }),
-  big: engineProfileSchema.parse({ model: "R1-Distill-Qwen-32B", prefill: 3045, decode: 16.4 }),
+  small: engineProfileSchema.parse({ model: "R1-Distill-Qwen-1.5B", ...PAPER_SPEEDS.small }),
+  big: engineProfileSchema.parse({ model: "R1-Distill-Qwen-32B", ...PAPER_SPEEDS.big }),
 };
 
 /** Seconds of the paper's evaluation. */
@@ -20,7 +20,8 @@ const PUBLISHED_CHUNK = 256;
 
 /** The published simulation's rule, with its rounding. */
 function publishedSpeedup(share: number): { readonly speedup: number; readonly chunks: number } {
-  const [smallDecode, bigDecode, bigPrefill] = [145, 16.4, 3045];
+  const { decode: smallDecode } = PAPER_SPEEDS.small;
+  const { decode: bigDecode, prefill: bigPrefill } = PAPER_SPEEDS.big;
   const all = OUTPUT / PUBLISHED_CHUNK;
   const chunks = Math.floor(Math.round(share * OUTPUT) / PUBLISHED_CHUNK);
   const smallChunk = PUBLISHED_CHUNK * Math.max(1 / smallDecode, 1 / bigPrefill);

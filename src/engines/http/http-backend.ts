@@ -216,6 +216,14 @@ export class HttpBackend implements TokenBackend {
     return `${this.route.url} ${slot}`;
   }
 
+  /** Counts the streams of ours that run in a place of a server. */
+  countSlot(key: string, change: 1 | -1): void {
+    const { busySlots } = this.model;
+    const count = (busySlots.get(key) ?? 0) + change;
+    if (count > 0) busySlots.set(key, count);
+    else busySlots.delete(key);
+  }
+
   async #ask(request: ProbeRequest, signal: AbortSignal): Promise<readonly ProbeAnswer[]> {
     const answers = this.model.dialect.readProbe(
       await this.route.json(this.model.dialect.probe(request), signal),

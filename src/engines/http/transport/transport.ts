@@ -174,11 +174,6 @@ export class DocumentStream {
     }
   }
 
-  /** Documents that are here already can be had without waiting. */
-  get hasNext(): boolean {
-    return this.#next < this.#documents.length;
-  }
-
   /** Stops the server, which sees the connection close. */
   close(): void {
     clearTimeout(this.#timer);
