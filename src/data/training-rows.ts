@@ -3,7 +3,7 @@ import { DataError } from "../core/errors.ts";
 import type { TraceRow } from "../formats/trace-row.ts";
 import { parseTagged } from "../tags/index.ts";
 import type { ChatMessage } from "../tokenizer/chat-template.ts";
-import { afterThinkTag } from "./chain-of-thought.ts";
+import { afterThinkTag } from "../tags/chain-of-thought.ts";
 import { conversationOf } from "./readers/conversation.ts";
 import type { RawRecord } from "./readers/raw-record.ts";
 import type { ReadTracesOptions } from "./readers/read-traces.ts";

@@ -6,7 +6,7 @@ import { z } from "zod";
 
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { THINK_TAGS } from "../../tags/index.ts";
-import { afterThinkTag } from "../chain-of-thought.ts";
+import { afterThinkTag } from "../../tags/chain-of-thought.ts";
 
 /** Which of a problem's traces are taken. */
 export const GENERATION_CHOICES = ["first-correct", "all-correct", "first", "all"] as const;

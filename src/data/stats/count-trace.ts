@@ -1,6 +1,6 @@
 /** A trace row as numbers of tokens, or what keeps its spans from meaning anything. */
 import type { Span, TraceRow } from "../../formats/trace-row.ts";
-import { chainOfThought } from "../chain-of-thought.ts";
+import { chainOfThought } from "../../tags/chain-of-thought.ts";
 import type { CountedTrace } from "./group.ts";
 import { startsBefore, type TokenStarts } from "./tokens.ts";
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { EngineError } from "../../../core/errors.ts";
 import type { TraceRow } from "../../../formats/trace-row.ts";
 import type { Annotator, Examination, ExamineContext, Placement } from "../annotator.ts";
-import { chainOfThought } from "../../chain-of-thought.ts";
+import { chainOfThought } from "../../../tags/chain-of-thought.ts";
 import { readAnswer } from "./answer.ts";
 import { MERGE_DISTANCE, placesToSpans, TraceBoundaries } from "./boundaries.ts";
 import type { Budget } from "./budget.ts";

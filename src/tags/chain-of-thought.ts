@@ -1,5 +1,5 @@
 /** The parts of an assistant's turn: the chain of thought, which alone can be handed over, and the answer after it. */
-import { THINK_TAGS } from "../tags/grammar.ts";
+import { THINK_TAGS } from "./grammar.ts";
 
 /** The trace up to `</think>`. */
 export function chainOfThought(trace: string): string {
