@@ -11,9 +11,9 @@ import { AccessLog } from "../../src/gateway/observability/access-log.ts";
 import { parseGatewayConfig } from "../../src/gateway/config/config.ts";
 import { type RunningGateway, runGateway } from "../../src/gateway/run-gateway.ts";
 import { microExample } from "../../src/micro/index.ts";
-import { INSTALL_TIMEOUT_MS, launchChromium } from "./chromium.ts";
+import { buildPage } from "../support/built-page.ts";
+import { INSTALL_TIMEOUT_MS, launchChromium } from "../support/chromium.ts";
 import { openPage, read } from "./page.ts";
-import { builtSite } from "./site.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const shots = join(root, ".cache", "playground");
@@ -30,7 +30,7 @@ describe("the playground over the micro pair", { timeout: 180_000 }, () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    builtSite();
+    buildPage("playground");
     browser = await launchChromium();
     const config = parseGatewayConfig(
       { port: 0, embedded: { threads: 1 }, limits: { concurrent: 8 } },

@@ -1,6 +1,6 @@
 /**
  * The playground: one page that shows two models writing one text. It speaks the gateway's public API and nothing else, so all
- * that it does can be done with any client. Built by Vite into dist/web; src/gateway/static-site.ts serves it.
+ * that it does can be done with any client. Built by Vite into dist/web; src/gateway/http/static-site.ts serves it.
  *
  *   api/    the wire: request, stream, failures in plain words
  *   run/    one generation: its text, its counts, its end

@@ -9,7 +9,7 @@ const gateway = process.env["SPLITREASON_URL"] ?? "http://127.0.0.1:8080";
 export default defineConfig({
   root: import.meta.dirname,
   // Relative addresses, so that the page also works behind a path prefix of a reverse proxy.
-  base: "../",
+  base: "./",
   plugins: [onlyWoff2()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   server: { proxy: { "/v1": gateway, "/playground.json": gateway } },

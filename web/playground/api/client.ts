@@ -111,7 +111,7 @@ async function firstBytes(response: Response): Promise<string> {
 function authorization(key: string): Record<string, string> {
   if (key === "") return {};
   if (!/^[\x21-\x7e]+$/.test(key)) {
-    throw new Failure("key", "An API key has only letters, digits and signs of plain ASCII, and no spaces.");
+    throw new Failure("key", "An API key has plain ASCII characters only, and no spaces.");
   }
   return { authorization: `Bearer ${key}` };
 }

@@ -24,20 +24,20 @@ export class Failure extends Error {
 export function unreachable(): Failure {
   return new Failure(
     "unreachable",
-    "The gateway does not answer. Is “splitreason serve” still running, and this device still on its network?",
+    "The gateway does not answer. Check that “splitreason serve” is running and that this device is on its network.",
   );
 }
 
 /** The stream ended before the gateway said that it was complete. */
 export function cutOff(): Failure {
-  return new Failure("broken", "The connection broke before the end. What had arrived is kept below.");
+  return new Failure("broken", "The connection broke before the end. The text received so far is below.");
 }
 
 /** The page's own limit. */
 export function tooLong(): Failure {
   return new Failure(
     "broken",
-    "The run was stopped: it is longer than this page shows. Use the API for texts like this.",
+    "The run was stopped: its text is longer than this page can show. Use the API instead.",
   );
 }
 
@@ -62,9 +62,9 @@ export function fromStatus(
   switch (status) {
     case 401:
     case 403:
-      return new Failure("key", "This server wants an API key, or does not know the one you gave.");
+      return new Failure("key", "This server needs an API key, or does not accept the one you entered.");
     case 429:
-      return new Failure("busy", "The server has as much to do as it takes at once.", wait);
+      return new Failure("busy", "The server is busy.", wait);
     case 503:
       return new Failure("busy", `The server cannot take this now.${says}`, wait);
     case 413:

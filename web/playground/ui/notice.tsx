@@ -19,7 +19,7 @@ export function Notice({ failure, action, onAction }: NoticeProps) {
           // Not within what is read out: it changes every second.
           <span aria-live="off">
             {" "}
-            {seconds > 0 ? `It asks to wait ${seconds} s.` : "You can ask again now."}
+            {seconds > 0 ? `Try again in ${seconds} s.` : "You can try again now."}
           </span>
         )}
       </p>

@@ -21,7 +21,7 @@ export function MoreFields() {
         />
         <NumberField
           id="max-tokens"
-          name="Most tokens"
+          name="Max. tokens"
           text={maxTokensText}
           hint={hint(defaults?.maxTokens)}
           min={1}
