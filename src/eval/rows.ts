@@ -1,9 +1,9 @@
 /**
  * Reads the rows that an evaluation left in its folder: one reader for reports, for runs that are continued, and for tests.
  *
- *     DIR/rows.jsonl       a row a sample, ordered by problem, sample, arm
- *     DIR/measured.jsonl   only with `--reproducible`: times and work, line by line those of rows.jsonl, which then has none
- *     DIR/summary.json     what `eval --json` printed
+ *     DIR/rows.jsonl       one row for each sample, ordered by problem, sample, arm
+ *     DIR/measured.jsonl   only with `--reproducible`: the times and work that rows.jsonl then lacks, line by line
+ *     DIR/summary.json     the document that `eval --json` printed
  *
  * Memory holds one line of each file. Where times and work are kept apart, they are joined to their row.
  */
@@ -36,7 +36,7 @@ export const SUMMARY_FILE = "summary.json";
 /** Longest line that is read. A trace of a million tokens has about 4 MB. */
 const MAX_LINE_BYTES = 64 * 1024 ** 2;
 
-/** A row, or why its line has none. `unmatched` says why times and work that are kept apart are not in the row. */
+/** A row, or the reason why its line has none. `unmatched` says why times and work that are kept apart could not be joined to it. */
 export type ReadRow = { readonly row: RecordedRow; readonly unmatched?: string } | { readonly fault: string };
 
 export interface RowsFile {

@@ -1,7 +1,7 @@
 /**
- * The latency model: an engine's speeds as data (`profile.ts`, measured by `profile-engine.ts`), and a simulator in virtual time that predicts how
- * long a recorded trace takes under any two of them (`simulate.ts`). Not a load model: one request, alone on both machines. Everything but
- * the measuring is pure. Who may call it: cli, recipes, benchmarks. docs/latency.md has the model and how well it predicts.
+ * The latency model. A profile holds an engine's speeds as data (`profile.ts`; `profile-engine.ts` measures one). A simulator in virtual time
+ * predicts how long a recorded trace takes under any two profiles (`simulate.ts`). It is no load model: one request runs alone on both machines.
+ * Everything but the measuring is pure. The cli, recipes and benchmarks may call it. docs/latency.md describes the model and its errors.
  */
 export {
   against,

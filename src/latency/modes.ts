@@ -1,4 +1,4 @@
-/** Ways to run a recorded trace, of which the simulator predicts each. */
+/** The ways to run a trace that the simulator can predict. */
 import { splitOptionsSchema } from "../decode/pair/split-options.ts";
 import type { DecoderTiming } from "./simulate-decoder.ts";
 
@@ -31,7 +31,7 @@ export const PIPELINED: DecoderTiming = {
   eagerChunks: defaults.eagerChunks,
 };
 
-/** Either model reads only when it has to, the small one 64 tokens at a time. */
+/** Each model reads only when it has to, the small one 64 tokens at a time. */
 export const SEQUENTIAL: DecoderTiming = {
   ...PIPELINED,
   streamingPrefill: false,

@@ -5,17 +5,17 @@ import { type RecordedTrace, recordedTraceSchema } from "./trace.ts";
 
 export interface TraceFilter {
   readonly arm?: string | undefined;
-  /** At most so many of those that match. */
+  /** Limit on the traces that match. */
   readonly limit?: number | undefined;
 }
 
 export interface ReadTraces {
   readonly traces: readonly RecordedTrace[];
-  /** In the file. */
+  /** Number of traces in the file. */
   readonly total: number;
-  /** Left out because they failed, or lost the big model on the way: what is recorded of them is not what took the time. */
+  /** Number of traces left out because they failed or lost the big model. Their record does not explain their time. */
   readonly failed: number;
-  /** Of this arm, and left out by the limit. */
+  /** Number of traces of this arm beyond the limit. */
   readonly beyondLimit: number;
 }
 

@@ -14,7 +14,7 @@ export function pairCosts(profiles: {
   return { small: new EngineCosts(profiles.small), big: new EngineCosts(profiles.big) };
 }
 
-/** @param timing Of the decoder's own modes, where it differs from theirs. */
+/** @param timing Changes to the timing of the decoder's own modes. */
 export function simulate(
   trace: Trace,
   costs: PairCosts,
@@ -38,7 +38,7 @@ export function simulate(
   }
 }
 
-/** As many tokens, by one author. */
+/** The same number of tokens by one author. */
 function aloneBy(author: "small" | "big", { promptTokens, segments }: Trace): Trace {
   const tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
   if (tokens === 0) return { promptTokens, segments: [] };

@@ -3,7 +3,8 @@ import { ConfigError } from "../../core/errors.ts";
 import { quoted, withShare } from "../../decode/pair/calibration-file.ts";
 import { parsePolicySpec, type Policy, POLICY_NAMES, policyOptionNames } from "../../decode/index.ts";
 import { loadPairConfig, type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
-import { type AskedDial, unhonoured } from "../../decode/policies/honoured-dial.ts";
+import { type AskedDial, askedDial, dialSchema } from "../../decode/dial/dial.ts";
+import { unhonoured } from "../../decode/policies/honoured-dial.ts";
 import type { PairFlags, PolicyFlags } from "./flags.ts";
 
 /** What of the flags a pair's configuration takes. */
@@ -35,11 +36,7 @@ export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): P
     ...(calibration === undefined ? {} : { calibration }),
     small: flags.small ?? config.small,
     big: flags.big ?? config.big,
-    dial: {
-      ...config.dial,
-      ...(flags.bias === undefined ? {} : { bias: flags.bias }),
-      ...(flags.budget === undefined ? {} : { budget: flags.budget }),
-    },
+    dial: dialSchema.parse({ ...config.dial, ...askedDial(flags) }),
     sampling: {
       ...config.sampling,
       ...(flags.temperature === undefined ? {} : { temperature: flags.temperature }),
@@ -78,10 +75,10 @@ export const takesShare = (policyName: string): boolean => policyOptionNames(pol
  */
 export function requireHonouredFlags(
   policyNames: readonly string[],
-  { bias, budget }: Pick<AskedDial, "bias" | "budget">,
+  flags: Pick<AskedDial, "bias" | "budget">,
 ): void {
-  for (const asked of [{ bias }, { budget }]) {
-    const faults = policyNames.map((name) => unhonoured(name, asked));
+  for (const [field, value] of Object.entries(askedDial(flags))) {
+    const faults = policyNames.map((name) => unhonoured(name, { [field]: value }));
     const [fault] = faults;
     if (fault === undefined || faults.includes(undefined)) continue;
     const policies =

@@ -4,34 +4,55 @@ import { z } from "zod";
 import type { Rng } from "../../core/rng.ts";
 import type { Refusal, SegmentEndReason } from "../events/events.ts";
 
-const positiveCount = z.number().int().positive();
 const share = z.number().min(0).max(1);
 
-export const dialSchema = z
-  .object({
-    /** Nats added to the open tag's logit: above 0 more offloading, below less. */
-    bias: z.number().default(0),
-    /**
-     * Hard cap on the big model's share of the generated tokens, which holds after *every* token, not only at the end:
-     * bigTokens <= max(budgetGrace, budget * (smallTokens + bigTokens)). So credit is earned as the small model writes.
-     */
-    budget: share.default(1),
-    /**
-     * Big tokens that are free of the budget while the output is short (more than `budget` of fewer than budgetGrace/budget
-     * tokens). Without effect when the budget is 0.
-     */
-    budgetGrace: z.number().int().nonnegative().default(0),
-    /** The longest segment the big model may write, in tokens. */
-    maxSegmentTokens: positiveCount.optional(),
-    /** Segments per generation. */
-    maxSegments: z.number().int().nonnegative().optional(),
-    /** Probability of refusing a request to offload (Paper 3.1). */
-    reject: share.default(0),
-  })
-  .strict();
+/** Every setting, once. The other lists of them are made of this one. */
+const settings = {
+  /** Nats added to the open tag's logit: above 0 more offloading, below less. */
+  bias: z.number(),
+  /**
+   * Hard cap on the big model's share of the generated tokens, which holds after *every* token, not only at the end:
+   * bigTokens <= max(budgetGrace, budget * (smallTokens + bigTokens)). So credit is earned as the small model writes.
+   */
+  budget: share,
+  /**
+   * Big tokens that are free of the budget while the output is short (more than `budget` of fewer than budgetGrace/budget
+   * tokens). Without effect when the budget is 0.
+   */
+  budgetGrace: z.number().int().nonnegative(),
+  /** The longest segment the big model may write, in tokens. */
+  maxSegmentTokens: z.number().int().positive(),
+  /** Segments per generation. */
+  maxSegments: z.number().int().nonnegative(),
+  /** Probability of refusing a request to offload (Paper 3.1). */
+  reject: share,
+};
 
+/** Some settings of the dial, as a flag, a preset or a request gives them. */
+export const askedDialSchema = z.object(settings).partial().strict();
+export type AskedDial = z.output<typeof askedDialSchema>;
+
+/** The whole dial. What is not set has no limit. */
+export const dialSchema = askedDialSchema.extend({
+  bias: settings.bias.default(0),
+  budget: settings.budget.default(1),
+  budgetGrace: settings.budgetGrace.default(0),
+  reject: settings.reject.default(0),
+});
 export type DialInput = z.input<typeof dialSchema>;
 export type Dial = z.output<typeof dialSchema>;
+export type DialField = keyof Dial;
+
+/** The settings that limit how much the big model writes. */
+export const DIAL_CAPS: readonly DialField[] = ["budget", "maxSegmentTokens", "maxSegments"];
+
+/** Those settings of the dial that `source` gives, and nothing else of it. */
+export function askedDial(source: AskedDial): AskedDial {
+  const given = Object.entries(source).filter(
+    ([name, value]) => Object.hasOwn(settings, name) && value !== undefined,
+  );
+  return askedDialSchema.parse(Object.fromEntries(given));
+}
 
 /** What a segment may use: `tokens` may be Infinity. */
 export interface Allowance {

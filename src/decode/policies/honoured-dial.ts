@@ -1,13 +1,10 @@
 /** Settings of the dial that a policy cannot honour: to ask for one of them there is a mistake, and is said to be one. */
 import { ConfigError } from "../../core/errors.ts";
-import { type Dial, dialSchema } from "../dial/dial.ts";
+import { type AskedDial, type Dial, type DialField, dialSchema } from "../dial/dial.ts";
 import { parsePolicySpec, policyFacts } from "./index.ts";
 
-/** What was asked for; undefined where nothing was. */
-export type AskedDial = { readonly [Field in keyof Dial]?: Dial[Field] | undefined };
-
 export interface Unhonoured {
-  readonly field: keyof Dial;
+  readonly field: DialField;
   readonly value: number;
 }
 

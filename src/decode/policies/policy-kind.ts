@@ -4,14 +4,14 @@
  */
 import { z } from "zod";
 
-import type { Dial } from "../dial/dial.ts";
+import type { DialField } from "../dial/dial.ts";
 import type { Policy } from "./policy.ts";
 
 export interface PolicyFacts extends Pick<Policy, "name" | "uses" | "needsTags"> {
   /** One line for help texts: who writes what. */
   readonly summary: string;
   /** Settings of the dial that it cannot honour: asking for one is refused. docs/decoding.md says why. */
-  readonly ignores: readonly (keyof Dial)[];
+  readonly ignores: readonly DialField[];
   /** Whether the small model chooses where to hand over, so that it should read a task's hint about the tags. */
   readonly readsHint: boolean;
   /** The arm of an evaluation that runs it on the tuned small model, part of `--arms all`. Undefined: it has no arm of its own. */

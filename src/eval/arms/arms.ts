@@ -1,7 +1,6 @@
 /**
- * Arms of an evaluation, by name. What an arm is: who may write, decided by which policy, on which checkpoint of the small
- * model. Controls matter as much as the method: tuning costs a small model skill at the spans it hands over, so that an honest
- * gain is one over the best of `small`, `never` and `self`.
+ * Arms of an evaluation, by name. An arm is a policy, which decides who writes, on a checkpoint of the small model. Controls matter as much as
+ * the method. Tuning costs a small model skill at the spans that it hands over, so only a gain over the best of `small`, `never` and `self` counts.
  */
 import { ConfigError, errorMessage } from "../../core/errors.ts";
 import {
@@ -13,22 +12,22 @@ import {
 } from "../../decode/index.ts";
 
 export type ArmPolicy =
-  /** A policy of the decoder, with what of its options the arm's name says. */
+  /** A policy of the decoder, with the options that the arm's name sets. */
   | { readonly kind: "policy"; readonly name: string; readonly options: Readonly<Record<string, unknown>> }
-  /** Random spans go to the big model, the tag is banned; `share` of the generated tokens. */
+  /** Random spans go to the big model, `share` of the generated tokens. The tags are forbidden. */
   | { readonly kind: "random"; readonly share: number }
-  /** As `random`, with the share steered so that the measured one equals that of the arm `target`. */
+  /** Like `random`, with a share that follows the measured share of the arm `target`. */
   | { readonly kind: "random-matched"; readonly target: string };
 
 export interface Arm {
-  /** As the caller wrote it. */
+  /** The name as the caller wrote it. */
   readonly name: string;
   /** `base`: the small model before tuning. */
   readonly checkpoint: "base" | "tuned";
   readonly policy: ArmPolicy;
 }
 
-/** Arms whose best is the control. */
+/** The arms whose best one is the control. */
 export const CONTROL_ARMS: readonly string[] = ["small", "never", "self"];
 
 export const DEFAULT_ARMS = "small,never,self,learned,random~learned,big";
@@ -43,7 +42,7 @@ const NAMED_ARMS: readonly string[] = [...new Set([...CONTROL_ARMS, ...POLICY_AR
 
 const SMALL_SUMMARY = "the small model before tuning, alone";
 
-/** For help texts: each arm in one line. */
+/** One line for each arm, for help texts. */
 export const ARM_HELP: readonly (readonly [name: string, meaning: string])[] = [
   ...NAMED_ARMS.map((name) => [name, POLICY_ARMS.get(name)?.summary ?? SMALL_SUMMARY] as const),
   ["random:SHARE", "random spans to the big model, the tags forbidden, e.g. random:0.05"],
@@ -63,7 +62,7 @@ export function expandArms(list: string): string {
 
 /**
  * Parses a comma-separated list.
- * @throws ConfigError on an unknown or repeated arm, a share that is none, or a match to an arm that is not in the list.
+ * @throws ConfigError on an unknown or repeated arm, a wrong share, or a match to an arm that is not in the list.
  */
 export function parseArms(list: string): readonly Arm[] {
   const arms = list

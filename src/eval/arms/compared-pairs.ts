@@ -1,7 +1,7 @@
-/** Which arms an evaluation sets against each other: the pairs whose difference says something. */
+/** Chooses the pairs of arms that an evaluation compares: those whose difference says something. */
 import { type Arm, CONTROL_ARMS, modelsOf } from "./arms.ts";
 
-/** The best of the arms that are controls; the first of equals. */
+/** The best of the control arms; the first one of equals. */
 export function bestControl(
   arms: readonly { readonly name: string; readonly accuracy: number }[],
 ): string | undefined {
@@ -39,7 +39,7 @@ export function comparedPairs(
   return pairs;
 }
 
-/** Where something other than chance decides which of both models writes. */
+/** Whether something other than chance decides which of two models writes. */
 function isPolicyOfTwo(arm: Arm): boolean {
   return arm.policy.kind === "policy" && modelsOf(arm) === "pair";
 }

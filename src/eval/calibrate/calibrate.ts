@@ -1,6 +1,6 @@
 /**
- * Measures what the dial buys on held-out problems: the big model's share and accuracy at several settings, among them one at which the share is the
- * wanted one. Every sample is kept until the whole is done, so that a run that was stopped goes on to the same table.
+ * Measures what the dial does on held-out problems: the big model's share, and accuracy, at several settings. One of them has the wanted share.
+ * Every sample is kept until all are done, so that a stopped run continues to the same table.
  */
 import type { Clock } from "../../core/clock.ts";
 import { digestOf } from "../../core/digest.ts";
@@ -29,11 +29,11 @@ export interface CalibrationSettings {
   readonly seed: number;
   /** Samples in flight. */
   readonly concurrency: number;
-  /** Of each model. */
+  /** Threads of each model. */
   readonly threads?: number;
-  /** Without one, only the curve is measured. */
+  /** The wanted share. Without it, only the curve is measured. */
   readonly targetShare?: number;
-  /** Samples are kept in folders whose names begin so, until the table is done. */
+  /** Beginning of the names of the folders that keep samples until the table is done. */
   readonly partial: string;
 }
 
@@ -42,14 +42,14 @@ interface CalibrationProgress {
   /** Samples of this setting. */
   readonly done: number;
   readonly total: number;
-  /** About how many settings come behind it. */
+  /** About how many settings come after this one. */
   readonly left: number;
 }
 
 export interface CalibrationHooks {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** How many samples an earlier run left. */
+  /** Called with the number of samples that an earlier run left. */
   readonly onStart?: (kept: number) => void;
   /** `isNew`: it was solved now. */
   readonly onSample?: (progress: CalibrationProgress, isNew: boolean) => void;
@@ -58,7 +58,7 @@ export interface CalibrationHooks {
 
 export interface CalibrationResult extends SearchResult {
   readonly git: string | null;
-  /** The folder with the samples: may go when the table is written. */
+  /** The folder with the samples; it can be removed once the table is written. */
   readonly samples: string;
 }
 

@@ -1,37 +1,37 @@
 /**
- * Which settings of the dial are measured, and in which order. The share is a function of the bias that is known only where it was measured, with
- * noise; a model that is sure of its tags moves only at biases far out, and may then move all at once. Where the bias takes a step over the wanted
- * share, requests are refused instead.
+ * Decides which settings of the dial are measured, and in which order. How the share depends on the bias is known only where it was measured,
+ * with noise. A model that is sure of its tags reacts only to a large bias, and then perhaps abruptly. If the share jumps over the target,
+ * requests are refused instead.
  */
 import { ConfigError } from "../../core/errors.ts";
 import { type CalibrationPoint, dialForShare, type ShareDial } from "../../decode/dial/calibration.ts";
 
 export interface SearchOptions {
-  /** @param left About how many measurements come behind this one. */
+  /** @param left About how many measurements come after this one. */
   readonly measure: (dial: ShareDial, left: number) => Promise<CalibrationPoint>;
-  /** Whether the small model's engine can bias a tag; if not, there are no shares above the learned one. */
+  /** Whether the small model's engine can bias a tag. If not, no share above the learned one can be reached. */
   readonly canBias: boolean;
   readonly targetShare?: number;
 }
 
 export interface SearchResult {
-  /** In the order of the share. */
+  /** Points by rising share. */
   readonly points: readonly CalibrationPoint[];
-  /** The nearest one to the target. */
+  /** The point nearest to the target. */
   readonly chosen?: CalibrationPoint;
 }
 
-/** Of the curve: parts of the share at bias 0, and biases above it (nats). */
+/** Goals of the curve: parts of the share at bias 0, and biases above 0 (nats). */
 const CURVE = { parts: [0.75, 0.5, 0.25], above: [1.5, 3] } as const;
-/** How near the shares must come, as a part of them. */
+/** How near a share must come to its goal, relative to the goal. */
 const TOLERANCE = { curve: 0.2, target: 0.05 } as const;
 const ROUNDS = { curve: 2, target: 6 } as const;
-/** Nats: beyond this a tag is as good as forbidden, or forced. */
+/** Nats. Beyond this bias a tag is in effect forbidden, or forced. */
 const FARTHEST = 48;
-/** Nats: biases that are nearer than this are one step. */
+/** Nats. Nearer biases count as the same. */
 const FINEST = 0.25;
 const FIRST_BELOW = -4;
-/** Refused requests may be asked again: the share then falls less than the part that is refused. */
+/** The model may ask again after a refusal, so the share falls less than the refused part. */
 const CORRECTIONS = 2;
 
 /** @throws ConfigError when the target is more than the model asks for at any bias. */
@@ -64,7 +64,7 @@ class Search {
     this.#options = options;
   }
 
-  /** Measures, or remembers. */
+  /** Measures the setting, unless it was measured before. */
   async at(dial: ShareDial, left = Math.round(1.5 * this.goalsLeft)): Promise<CalibrationPoint> {
     const known = this.points.find(({ bias, reject }) => bias === dial.bias && reject === dial.reject);
     if (known !== undefined) return known;
@@ -93,7 +93,7 @@ class Search {
     }
   }
 
-  /** Undefined when the bias cannot bring the share any nearer. */
+  /** Undefined if no bias brings the share nearer. */
   #nextBias(share: number, mayRefine: boolean): number | undefined {
     const unrefused = this.points.filter(({ reject }) => reject === 0);
     const upper = unrefused.find((point) => point.share >= share);
@@ -120,7 +120,7 @@ class Search {
   }
 }
 
-/** To what a table can show. */
+/** Rounds a setting to what a table can show. */
 const rounded = ({ bias, reject }: ShareDial): ShareDial => ({
   bias: Math.round(100 * bias) / 100,
   reject: Math.round(1000 * reject) / 1000,

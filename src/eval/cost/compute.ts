@@ -1,7 +1,7 @@
 /**
- * An estimate of the arithmetic behind an arm's samples: 2 floating-point operations for each weight that a token is multiplied with,
- * for each token read or drawn (Kaplan et al. 2020, 2.1, forward pass). Attention over the context is left out, which adds
- * 4 x layers x width x context for a token: little below a few thousand tokens of context, much at very small widths.
+ * Estimates the arithmetic of an arm's samples: 2 floating-point operations for each weight that a token is multiplied with, for each token read
+ * or drawn (Kaplan et al. 2020, 2.1, forward pass). Attention is left out. It would add 4 x layers x width x context for a token: little below
+ * a few thousand tokens of context, much at very small widths.
  */
 import type { EngineWorkCounts, RowFigures } from "../row.ts";
 import type { ArmCompute, ModelSize } from "../summary-schema.ts";
@@ -11,7 +11,7 @@ export interface ArmSizes {
   readonly big?: ModelSize;
 }
 
-/** Undefined where no sample says what was done, or a model that did something has no known size. */
+/** Undefined if no sample reports its work, or the size of a model that worked is unknown. */
 export function computeOf(
   rows: readonly RowFigures[],
   sizes: ArmSizes,
@@ -39,6 +39,6 @@ export function computeOf(
   };
 }
 
-/** Passes through the model. The first draw of a generation shares its pass with the last token read, and is counted all the same. */
+/** Tokens that passed through the model. The first draw of a generation shares its pass with the last token read; both are counted. */
 const forwardTokens = ({ prefilled, scored, decoded }: EngineWorkCounts): number =>
   prefilled + scored + decoded;

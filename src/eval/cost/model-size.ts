@@ -1,11 +1,11 @@
-/** How large models are, for estimates of their arithmetic. */
+/** Sizes of models, for estimates of their arithmetic. */
 import { ConfigError } from "../../core/errors.ts";
 import { localModelFile } from "../../engines/open/open-engine.ts";
 import { checkGguf } from "../../formats/gguf/index.ts";
 import type { ModelSize } from "../summary-schema.ts";
 
 /**
- * From the header of a model file on this machine; undefined for a model that is elsewhere.
+ * Reads the size from the header of a model file on this machine; undefined for a model that is elsewhere.
  * @throws DataError for a file that is missing or unsound.
  */
 export function sizeFromFile(spec: string): ModelSize | undefined {
@@ -17,12 +17,12 @@ export function sizeFromFile(spec: string): ModelSize | undefined {
 
 export type GivenSizes = Partial<Record<"small" | "big", ModelSize>>;
 
-/** Largest that anyone could mean. */
+/** Nobody means a larger model. */
 const MOST_PARAMETERS = 1e15;
 
 /**
- * `small=1.5e9,big=32e9`: weights that a token is multiplied with (of a mixture of experts those of the experts that it visits).
- * @throws ConfigError on anything else.
+ * Parses `small=1.5e9,big=32e9`: the weights that a token is multiplied with. For a mixture of experts, count the experts that a token visits.
+ * @throws ConfigError on any other text.
  */
 export function parseParameters(text: string): GivenSizes {
   const sizes: GivenSizes = {};

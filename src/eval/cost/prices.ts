@@ -1,4 +1,4 @@
-/** Prices and energy, as the user states them: nothing here is a default, since no figure would be true for everybody. */
+/** Prices and energy, as the user states them. Nothing here is a default, since no figure would be true for everybody. */
 import { checkDocument } from "../../core/document.ts";
 import { ConfigError, errorMessage } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
@@ -17,7 +17,7 @@ export interface ArmPrices {
 }
 
 /**
- * A table in YAML or JSON.
+ * Reads a price table in YAML or JSON.
  * @throws DataError when the file cannot be read, ConfigError naming the field that is wrong.
  */
 export async function loadRates(path: string): Promise<Rates> {
@@ -41,8 +41,8 @@ export async function loadRates(path: string): Promise<Rates> {
 }
 
 /**
- * What an arm's models cost; undefined without prices.
- * @throws ConfigError when a model has none, or a price is for a model that is not there: the table would be read wrongly.
+ * Finds the prices of an arm's models; undefined without prices.
+ * @throws ConfigError when a model has no price, or the table has a price for a model that no arm uses.
  */
 export function pricesFor(
   { models }: Rates,

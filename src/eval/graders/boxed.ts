@@ -1,11 +1,11 @@
-/** The answer in a text that ends as mathematics is asked to end: in `\boxed{...}`. */
+/** Finds answers in `\boxed{...}`, where prompts ask for them. */
 
 /** Longest content that counts as an answer, in UTF-16 code units. */
 const MAX_LENGTH = 2000;
-/** How many boxes, from the last one back, are looked at before giving up. */
+/** Number of boxes that are looked at, from the last one back. */
 const MAX_BOXES = 50;
 
-/** The content of the last `\boxed{}` or `\fbox{}` whose braces balance, trimmed; null when there is none. */
+/** The trimmed content of the last `\boxed{}` or `\fbox{}` whose braces balance; null without one. */
 export function lastBoxed(text: string): string | null {
   let from = text.length;
   for (let looked = 0; looked < MAX_BOXES; looked++) {
@@ -19,7 +19,7 @@ export function lastBoxed(text: string): string | null {
   return null;
 }
 
-/** The box that begins at `start`, where `\boxed` or `\fbox` stands; `end` is behind its closing brace. */
+/** The box that begins with `\boxed` or `\fbox` at `start`; `end` is the position after its closing brace. */
 export function boxAt(
   text: string,
   start: number,

@@ -1,14 +1,14 @@
-/** The same arm in two runs of the same problems: their difference, paired by problem. */
+/** Compares the same arm in two runs of the same problems, paired by problem. */
 import { createRng } from "../../core/rng.ts";
 import { compareArms, holmAdjusted } from "../statistics/comparison.ts";
 import type { OutcomesPS } from "../statistics/accuracy.ts";
 import type { ReportComparison } from "./document.ts";
 
-/** What a run's problems are: numbers by id, and what tells their texts apart. */
+/** The problems of a run: their numbers by id, and hashes of their texts. */
 export interface RunProblems {
   readonly task: string;
   readonly numbers: ReadonlyMap<string, number>;
-  /** By number: a hash of the problem and its answer. */
+  /** Hashes of problem and answer, by number. */
   readonly texts: readonly number[];
 }
 
@@ -16,21 +16,21 @@ export interface ComparedArm {
   readonly label: string;
   readonly name: string;
   readonly run: number;
-  /** Of each problem, by its number in the run. */
+  /** Samples by the number of the problem in the run. */
   readonly samplesP: readonly number[];
   readonly rightP: readonly number[];
 }
 
-/** A test that flips the signs of so many problems ten thousand times still ends within some seconds. */
+/** The sign-flip test on more problems would take more than some seconds. */
 const MAX_PROBLEMS = 20_000;
 
 export interface AcrossRuns {
   readonly comparisons: readonly ReportComparison[];
-  /** Why arms that have the same name were not compared. */
+  /** Reasons why arms with the same name were not compared. */
   readonly reasons: readonly string[];
 }
 
-/** Each run's arms against those of the same name in the first run that has one; p-values are adjusted over all of these. */
+/** Compares each run's arms with those of the same name in the first run that has one. p-values are adjusted over all comparisons. */
 export function compareAcrossRuns(
   runs: readonly RunProblems[],
   names: readonly string[],
@@ -88,7 +88,7 @@ function whyNot(base: RunProblems, other: RunProblems, arm: ComparedArm): string
   return undefined;
 }
 
-/** In the order of the base run's problems. */
+/** Outcomes in the order of the base run's problems. */
 const outcomes = (own: RunProblems, arm: ComparedArm, base: RunProblems): OutcomesPS =>
   [...base.numbers.keys()].map((id) => {
     const number = own.numbers.get(id) ?? -1;

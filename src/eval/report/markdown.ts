@@ -1,4 +1,4 @@
-/** A report in Markdown: tables that render wherever GitHub's do. Names and texts of unknown origin are escaped. */
+/** Writes a report in Markdown, with tables as GitHub renders them. Names and texts of unknown origin are escaped. */
 import { count, percent, points, pValueText } from "../../core/figures.ts";
 import { armColumns } from "./columns.ts";
 import type { ReportComparison, ReportDocument, ReportRun, ReportSpans } from "./document.ts";
@@ -115,7 +115,7 @@ function spanSection({ arms }: ReportDocument): string[] {
   ];
 }
 
-/** Twentieths are of the same number of tokens, so their mean is that of the quarter. */
+/** Shares by quarter. All twentieths have the same number of tokens, so the mean of five is that of the quarter. */
 const quarters = ({ position }: ReportSpans): number[] =>
   [0, 1, 2, 3].map((quarter) => {
     const part = position.slice(quarter * 5, quarter * 5 + 5);
@@ -165,14 +165,14 @@ function table(
   ].join("\n");
 }
 
-/** Indented: no fence that the text could end. */
+/** An indented block: the text cannot end it as it could end a fence. */
 const codeBlock = (text: string): string =>
   text
     .split("\n")
     .map((line) => `    ${plain(line)}`)
     .join("\n");
 
-/** One line of plain text: markup that could be in it is text. A single `~` or `_` within a word means nothing and stays. */
+/** Writes a text so that no part of it is markup. A single `~` or `_` within a word means nothing and stays. */
 export const escaped = (text: string): string =>
   plain(text)
     .replaceAll(/[\\`*[\]<>|#!]/gu, String.raw`\$&`)

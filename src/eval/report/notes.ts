@@ -1,4 +1,4 @@
-/** What a reader of a report has to know before believing a figure. */
+/** Notes that a reader needs before believing the figures of a report. */
 import { count, percent } from "../../core/figures.ts";
 import type { EvaluationSummary } from "../summary-schema.ts";
 import type { ArmTally } from "./arm-tally.ts";
@@ -11,7 +11,7 @@ export interface NotedRun {
   readonly tallies: ReadonlyMap<string, ArmTally>;
   /** Rows of arms that the summary does not have. */
   readonly strayRows: number;
-  /** Of what the rows' outcomes give; undefined where it cannot be told. */
+  /** Digest of the outcomes of the rows that were read; undefined if some row has no whole outcome. */
   readonly digest?: string;
 }
 
@@ -72,7 +72,7 @@ function sampleNotes({ summary, arms }: NotedRun): string[] {
     }
     if (arm.degraded > 0) {
       words.push(
-        `${label}: in ${count(arm.degraded)} of ${count(arm.samples)} samples the big model was lost on the way, and the small one wrote on.`,
+        `${label}: in ${count(arm.degraded)} of ${count(arm.samples)} samples the big model was lost, and the small one continued.`,
       );
     }
     const long = (arm.finishReasons["length"] ?? 0) + (arm.finishReasons["context-full"] ?? 0);
@@ -107,7 +107,7 @@ function settingNotes({ run, summary, arms }: NotedRun): string[] {
   return words;
 }
 
-/** How the figures were made, for what the report shows. */
+/** Notes on how the figures that the report shows were made. */
 export function methodNotes(
   runs: readonly NotedRun[],
   has: {

@@ -1,4 +1,4 @@
-/** summary.json of a run's folder, within bounds. */
+/** Reads summary.json of a run's folder, within bounds. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
@@ -8,7 +8,7 @@ import { SUMMARY_FILE } from "../rows.ts";
 import { type EvaluationSummary, summarySchema } from "../summary-schema.ts";
 
 const MAX_BYTES = 64 * 1024 ** 2;
-/** More cannot be told apart in a plot, or read in a table. */
+/** Nobody could tell more apart in a plot, or read them in a table. */
 const MAX_ARMS = 100;
 const MAX_NAME_UNITS = 200;
 
@@ -17,7 +17,7 @@ export async function readSummary(folder: string): Promise<EvaluationSummary> {
   const path = join(folder, SUMMARY_FILE);
   if (!existsSync(path) && existsSync(join(folder, "run.json"))) {
     throw new DataError(
-      `${folder} holds a run that has not ended: the command that began it, with the same --out, ends it.`,
+      `${folder} holds a run that has not ended: the same command with the same --out continues it.`,
       { code: "file-missing" },
     );
   }

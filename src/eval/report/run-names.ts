@@ -1,11 +1,11 @@
-/** What runs are called in a report. */
+/** Names of runs in a report. */
 import { ConfigError } from "../../core/errors.ts";
 
 const MAX_NAME_UNITS = 60;
 
 /**
- * The last parts of the folders' paths, as many as it takes to tell them apart, or the names that were given.
- * @throws ConfigError when the same folder is there twice, or the names do not fit the folders.
+ * Returns the given names, or else as many last parts of the folders' paths as make them different.
+ * @throws ConfigError when a folder is given twice, or the names do not fit the folders.
  */
 export function runNames(folders: readonly string[], given?: readonly string[]): string[] {
   if (given !== undefined) {

@@ -1,4 +1,4 @@
-/** The traces that the page's reader holds: problems drawn at random, each with its traces in all arms of all runs side by side. */
+/** Draws the traces that the page's reader holds: random problems, each with its traces in all arms of all runs. */
 import { HashSample } from "../../core/hash-sample.ts";
 import { cutSegments, cutText } from "./cut.ts";
 import type { PageProblem, PageReader, PageTrace } from "./page-data.ts";
@@ -7,11 +7,11 @@ import { isOwnSpan } from "./span-tally.ts";
 
 export interface TraceSampleLimits {
   readonly problems: number;
-  /** Of each problem in each arm: the first ones. */
+  /** How many samples of each problem in each arm, from the first. */
   readonly samples: number;
-  /** UTF-16 code units of one trace; a longer one is cut in its middle, and says so. */
+  /** UTF-16 code units of one trace. A longer one is cut in the middle, and says so. */
   readonly traceUnits: number;
-  /** Of all traces together. */
+  /** UTF-16 code units of all traces together. */
   readonly units: number;
 }
 
@@ -22,10 +22,10 @@ const TRACE_SAMPLE_LIMITS: TraceSampleLimits = {
   units: 8_000_000,
 };
 
-/** Of a problem and of an answer. */
+/** UTF-16 code units of a problem and of an answer. */
 const MAX_PROBLEM_UNITS = 20_000;
 const MAX_ANSWER_UNITS = 500;
-/** What a trace takes beside its texts. */
+/** Size of a trace besides its texts. */
 const TRACE_UNITS = 200;
 
 interface Held {
@@ -46,7 +46,7 @@ export class TraceSample {
     this.#sample = new HashSample({ groups: problems, units }, seed, unitsOf);
   }
 
-  /** `key` says which problem it is, over all runs. */
+  /** `key` identifies the problem over all runs. */
   add(key: string, task: string, row: RecordedRow, arm: number): void {
     this.#problems.add(key);
     if (row.sample >= this.#limits.samples) this.#laterSamples += 1;
@@ -86,7 +86,7 @@ export class TraceSample {
 
 function held(task: string, row: RecordedRow, arm: number, traceUnits: number): Held {
   const { problemId, problem, gold, sample, correct, answer, finishReason, error, degraded, usage } = row;
-  // Rows of other makers may have a text and no segments.
+  // Rows of other programs may have a text and no segments.
   const segments: readonly PageTrace["segments"][number][] =
     row.segments.length === 0 && row.text !== ""
       ? [{ author: "small", text: row.text }]

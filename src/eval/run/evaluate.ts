@@ -1,4 +1,4 @@
-/** A whole evaluation: opens what the arms need, runs them, and writes what was asked for. */
+/** Runs a whole evaluation: opens the models that the arms need, runs the arms, and writes rows and summary. */
 import type { Clock } from "../../core/clock.ts";
 import { digestOf } from "../../core/digest.ts";
 import { readProvenance } from "../../core/provenance.ts";
@@ -22,20 +22,20 @@ export interface EvaluationSettings {
   readonly pair: PairConfig;
   readonly task: Task;
   readonly arms: readonly Arm[];
-  /** How many of the task's. */
+  /** Number of problems. */
   readonly problems: number;
-  /** Of each problem, in each arm. */
+  /** Samples of each problem in each arm. */
   readonly samples: number;
   readonly seed: number;
   /** Samples in flight. */
   readonly concurrency: number;
-  /** Of each model. */
+  /** Threads of each model. */
   readonly threads?: number;
   /** Tokens in a row by one author in random arms (Paper 4: 32). */
   readonly randomChunk: number;
   /** A folder for rows and summary; an unfinished run of the same settings in it is continued. */
   readonly out?: string;
-  /** Whether times and work go to a file of their own there, so that rows.jsonl depends on the seed only. */
+  /** Whether times and work go to a file of their own in `out`. Then rows.jsonl depends on the seed only. */
   readonly apart?: boolean;
   /** Prices and energy, for figures in the summary. Rows do not depend on them. */
   readonly rates?: Rates;
@@ -46,7 +46,7 @@ export interface EvaluationSettings {
 export interface EvaluationHooks {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Once, before the first sample: how many rows an earlier run left. */
+  /** Called once, before the first sample, with the number of rows that an earlier run left. */
   readonly onStart?: (kept: number, total: number) => void;
   readonly onRow?: (row: EvaluationRow, done: number, total: number) => void;
 }
@@ -111,7 +111,7 @@ export async function evaluate(
   }
 }
 
-/** What a result depends on: nothing of how many samples run at a time, or where results go. */
+/** Describes the settings that a result depends on. Concurrency and the output folder are not among them. */
 export async function describeSettings(
   settings: Omit<EvaluationSettings, "concurrency">,
 ): Promise<Record<string, unknown>> {
@@ -147,7 +147,7 @@ function pricedModels({ pair, arms }: EvaluationSettings): PricedModels {
   };
 }
 
-/** A given size of the small model is that of its checkpoint before tuning too: tuning changes no shape. */
+/** Sizes of the models. A size given for the small model holds before tuning too: tuning changes no shape. */
 function modelSizes(settings: EvaluationSettings): NonNullable<EvaluationSummary["modelSizes"]> {
   const { pair, arms, sizes = {} } = settings;
   const small = sizes.small ?? sizeFromFile(pair.small);
@@ -202,7 +202,7 @@ const needsBase = ({ checkpoint }: Arm): boolean => checkpoint === "base";
 const needsBig = ({ policy }: Arm, pair: PairConfig): boolean =>
   policyOf(policy, pair, 0, 1).uses !== "small";
 
-/** What the pair says about the policies of these arms; what an arm itself says stands in its name. */
+/** The pair's options for the policies of these arms. An arm's own options are in its name. */
 function policiesOf(arms: readonly Arm[], pair: PairConfig): Record<string, unknown> | undefined {
   const named = arms.flatMap(({ name, policy }) =>
     policy.kind === "policy" && policyOptionNames(policy.name).length > 0

@@ -1,12 +1,12 @@
 /**
- * Rows on disk while a run goes on. Each row is one line, handed to the operating system when its sample ends: a run that is
- * killed at any moment loses only the samples in flight, and goes on from the rest when started again. Texts stay on disk.
+ * Keeps the rows of an unfinished run on disk. Each row is one line, written when its sample ends. So a run that is killed loses only the
+ * samples in flight, and continues from the others when it is started again. Texts stay on disk.
  *
- *     DIR/run.json             what the run is; another run does not continue it
- *     DIR/rows.partial.jsonl   rows as they end, until the run is complete
- *     DIR/run.lock             while a process is at work there
+ *     DIR/run.json             the run's settings; a run with other settings does not continue it
+ *     DIR/rows.partial.jsonl   rows in the order in which they end, until the run is complete
+ *     DIR/run.lock             while a process is at work in the folder
  *
- * and once it is complete what `run-folder.ts` reads.
+ * `rows.ts` reads what a complete run leaves.
  */
 import { existsSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
@@ -37,14 +37,14 @@ export const PARTIAL_ROWS_FILE = "rows.partial.jsonl";
 const HEADER_FILE = "run.json";
 const LOCK_FILE = "run.lock";
 
-/** What an earlier run left. */
+/** The rows that an earlier run left. */
 interface Earlier {
   readonly rows: readonly RowFigures[];
   readonly places: Map<string, LinePlace>;
   readonly isFinished: boolean;
 }
 
-/** Which of these this call made, to take them away again where no row was written. */
+/** Whether this call made the header and the folder. They are removed again if no row was written. */
 interface Made {
   readonly header: boolean;
   readonly folder: boolean;
@@ -52,7 +52,7 @@ interface Made {
 
 export class Journal {
   readonly folder: string;
-  /** Rows of an earlier, unfinished or finished, run of the same configuration. */
+  /** Rows of an earlier run of the same configuration, finished or not. */
   readonly kept: readonly RowFigures[];
   readonly #log: AppendLog;
   readonly #made: Made;
@@ -103,7 +103,7 @@ export class Journal {
     this.#places.set(rowKey(row), this.#log.append(row));
   }
 
-  /** Forgets rows of this process and of earlier ones, so that the next run solves them again. Others stay. */
+  /** Removes rows of this process and of earlier ones, so that the next run solves them again. Others stay. */
   async discard(isDiscarded: (row: EvaluationRow) => boolean): Promise<void> {
     const keys: string[] = [];
     const lines: string[] = [];
@@ -123,7 +123,7 @@ export class Journal {
 
   /**
    * Replaces the partial file by the complete one, in the order of `rows`, and writes the summary.
-   * @param apart Whether what was measured goes to a file of its own, so that rows.jsonl depends on the seed only.
+   * @param apart Whether measures go to a file of their own. Then rows.jsonl depends on the seed only.
    */
   async finish(rows: readonly RowFigures[], summary: unknown, { apart = false } = {}): Promise<void> {
     this.#finished = true;
@@ -134,7 +134,7 @@ export class Journal {
     await rm(this.#log.path, { force: true });
   }
 
-  /** Keeps the rows that were written; where there are none, leaves nothing behind. */
+  /** Keeps the rows that were written. Without any, removes what this process made. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -149,7 +149,7 @@ export class Journal {
     if (leavesNothing && this.#made.folder) await rmdir(this.folder).catch(() => undefined);
   }
 
-  /** rows.jsonl comes last, or before anything is taken away: where it stands, the run is complete. */
+  /** Writes rows.jsonl last, or before anything is removed: if it exists, the run is complete. */
   async #writeRows(rows: readonly RowFigures[], apart: boolean): Promise<void> {
     const write = (name: string, part: (row: EvaluationRow) => unknown): Promise<void> =>
       writeFileAtomic(join(this.folder, name), linesOf(this.#inOrder(rows), part));
@@ -179,7 +179,7 @@ async function* linesOf(
   for await (const row of rows) yield toJsonLines([part(row)]);
 }
 
-/** Whether there was none. The lock must be held. */
+/** Checks the header, or writes it if there is none; returns whether it did. The lock must be held. */
 async function ensureHeader(
   folder: string,
   header: { readonly configHash: string; readonly config: unknown },
@@ -198,7 +198,7 @@ async function ensureHeader(
   return true;
 }
 
-/** More would not be read. */
+/** Nobody would read more. */
 const MOST_DIFFERENCES = 5;
 
 async function requireSameRun(
@@ -225,7 +225,7 @@ async function requireSameRun(
   );
 }
 
-/** Rows of the complete file, where there is one; else of the partial file. */
+/** Reads the rows of the complete file if it exists, else those of the partial file. */
 async function recover(folder: string): Promise<Earlier & { readonly log: AppendLog }> {
   const path = join(folder, PARTIAL_ROWS_FILE);
   const rows: RowFigures[] = [];

@@ -1,8 +1,8 @@
 /**
- * Matching a random arm in tokens to another arm. Problems are taken in blocks; before each block of the random arm, the share it
- * is asked for is set so that its big tokens, over all blocks so far and this one, come out at the target's share. Two things
- * are corrected for: what earlier blocks were off by, and that a policy asked for a share s yields s only about (spans have whole
- * lengths, texts end). The remaining difference is the chance of one block; both measured shares are reported.
+ * Matches a random arm to another arm: both are to have the same share of big tokens. Problems are taken in blocks. Before each block, the
+ * random arm gets a share to ask for, such that its share over all blocks, this one included, is that of its target. This corrects two errors:
+ * that of earlier blocks, and that a policy hardly ever yields exactly the share it is asked for (spans have whole lengths, texts end). One
+ * block's chance remains; both measured shares are reported.
  */
 import type { RowFigures } from "../row.ts";
 
@@ -12,11 +12,11 @@ export interface TokenTotals {
   readonly big: number;
   /** Small and big. */
   readonly all: number;
-  /** Big tokens that would be there had each sample met the share it was asked for. */
+  /** Big tokens, had each sample met the share it was asked for. */
   readonly requested: number;
 }
 
-/** Tokens' worth of belief that a policy yields the share it is asked for, before any was seen. */
+/** Weight, in tokens, of the assumption that a policy yields the share it is asked for. */
 const PRIOR_TOKENS = 64;
 
 export function tokenTotals(rows: readonly RowFigures[]): TokenTotals {
@@ -32,7 +32,7 @@ export function tokenTotals(rows: readonly RowFigures[]): TokenTotals {
   return { samples: rows.length, big, all, requested };
 }
 
-/** The share to ask for in the next `samples` samples, between 0 and 1. `target` covers them too, `matched` does not yet. */
+/** Computes the share to ask for in the next `samples` samples. `target` covers these samples already, `matched` does not. */
 export function shareToRequest(target: TokenTotals, matched: TokenTotals, samples: number): number {
   if (target.all === 0) return 0;
   const reference = matched.all > 0 ? matched : target;

@@ -1,4 +1,4 @@
-/** Runs every sample of every arm, several at a time, and gives the rows in a fixed order. */
+/** Runs every sample of every arm, several at a time, and returns the rows in a fixed order. */
 import { setMaxListeners } from "node:events";
 
 import { linkSignals } from "../../core/async.ts";
@@ -28,7 +28,7 @@ export interface SampleRequest {
   readonly arm: Arm;
   readonly problem: TaskProblem;
   readonly seed: number;
-  /** What a random arm shall hand over, as a share of tokens; set for `random` and `random-matched`. */
+  /** Share of tokens that a random arm is to hand over; set for `random` and `random-matched`. */
   readonly share?: number;
 }
 
@@ -44,12 +44,12 @@ export interface SampleOutcome {
   readonly usage: RowUsage;
   readonly handoffsMs: readonly number[];
   readonly firstTokenMs?: number;
-  /** What each model did; left out by what cannot say. */
+  /** Work of each model, where it is known. */
   readonly work?: RowWork;
   readonly finishReason: string;
-  /** Set when the big model was lost on the way and the small one wrote on: the answer counts as it is. */
+  /** Set if the big model was lost and the small one continued. The answer still counts. */
   readonly degraded?: string;
-  /** Set when the sample failed and counts as wrong. */
+  /** Set if the sample failed. It counts as wrong. */
   readonly error?: string;
 }
 
@@ -57,7 +57,7 @@ export interface EvaluationPlan {
   readonly task: Task;
   readonly arms: readonly Arm[];
   readonly problems: readonly TaskProblem[];
-  /** Of each problem, in each arm. */
+  /** Samples of each problem in each arm. */
   readonly samples: number;
   readonly seed: number;
 }
@@ -69,18 +69,19 @@ export interface RunOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly journal?: Journal;
-  /** Called when a row is there, `rows` of `total`. */
+  /** Called for each new row; `rows` of `total` are done. */
   readonly onRow?: (row: EvaluationRow, rows: number, total: number) => void;
 }
 
-/** The seed of one sample: the same in every arm, so that arms differ in their policy and not in their luck. */
+/** The seed of one sample. It is the same in every arm, so that arms differ in their policy and not in their luck. */
 export function sampleSeed(seed: number, problemId: string, sample: number): number {
   return hash32(`${problemId} ${sample}`, seed);
 }
 
 /**
- * Gives the figures of a row for every (problem, sample, arm), ordered so; whole rows go to the journal and to `onRow`. A sample that fails is a row that counts as wrong, with its reason;
- * rows in the journal are not run again. Rejects when `signal` aborts, and on a ConfigError, which no other sample would escape.
+ * Returns the figures of a row for every (problem, sample, arm), in this order. Whole rows go to the journal and to `onRow`. A failed sample is a
+ * row that counts as wrong, with its reason. Rows in the journal are not run again. Rejects when `signal` aborts, and on a ConfigError, which
+ * every other sample would meet too.
  */
 export async function runEvaluation(
   plan: EvaluationPlan,
@@ -105,7 +106,7 @@ export async function runEvaluation(
   );
 }
 
-/** What each random arm is asked for in this phase. Depends on rows of earlier phases only, and not on the order they came in. */
+/** The shares that random arms are asked for in this phase. They depend on rows of earlier phases only, and not on the order in which these came. */
 function matchedShares(
   plan: EvaluationPlan,
   phase: Phase,
@@ -224,7 +225,7 @@ async function forEachConcurrent<T>(
   if (failed !== undefined) throw link.signal.reason;
 }
 
-/** To a hundredth. */
+/** Rounds to a hundredth. */
 const roundMs = (milliseconds: number): number => Math.round(milliseconds * 100) / 100;
 
 const jobKey = ({ arm, problem, sample }: Job): string =>

@@ -1,6 +1,6 @@
 /**
- * In which order samples run. Arms are interleaved problem by problem, so that no arm has the machine in a state that another
- * has not. A matched arm is one block of problems behind the others, because its share follows from what its target did there.
+ * The order in which samples run. Arms alternate problem by problem, so that all of them meet the machine in the same state. A matched arm is
+ * one block of problems later than the others, because its share follows from what its target did in that block.
  */
 import type { Arm } from "../arms/arms.ts";
 import type { TaskProblem } from "../tasks/task.ts";
@@ -14,7 +14,7 @@ export interface Job {
 /** Jobs that may run at the same time, in the order in which they start. */
 export interface Phase {
   readonly jobs: readonly Job[];
-  /** What of `jobs` belongs to matched arms: the number of samples of each of them, and the problems that they cover. */
+  /** The jobs of matched arms among `jobs`: samples of each such arm, and the problems that they cover. */
   readonly matched?: { readonly samples: number; readonly problems: readonly TaskProblem[] };
 }
 
@@ -22,7 +22,7 @@ export interface Phase {
 const MIN_BLOCK_SAMPLES = 8;
 const BLOCKS = 20;
 
-/** Every (problem, sample, arm) exactly once. */
+/** Schedules every (problem, sample, arm) exactly once. */
 export function schedule(
   arms: readonly Arm[],
   problems: readonly TaskProblem[],
@@ -36,8 +36,8 @@ export function schedule(
       Array.from({ length: samples }, (_, sample) => chosen.map((arm) => ({ arm, problem, sample }))).flat(),
     );
   const phases = blocks.map((block, index): Phase => {
-    const behind = blocks[index - 1] ?? [];
-    return phase(jobs(block, freeArms), jobs(behind, matchedArms), behind, samples);
+    const earlier = blocks[index - 1] ?? [];
+    return phase(jobs(block, freeArms), jobs(earlier, matchedArms), earlier, samples);
   });
   const last = blocks.at(-1) ?? [];
   if (matchedArms.length > 0) phases.push(phase([], jobs(last, matchedArms), last, samples));

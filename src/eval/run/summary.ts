@@ -1,4 +1,4 @@
-/** From rows to the document that `eval --json` prints. */
+/** Makes the document that `eval --json` prints from rows. */
 import type { Provenance } from "../../core/provenance.ts";
 import { createRng, type Rng } from "../../core/rng.ts";
 import type { Arm } from "../arms/arms.ts";

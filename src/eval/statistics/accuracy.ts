@@ -1,11 +1,11 @@
 /**
- * Accuracy with a 95% interval. `P` is the axis of problems, `S` that of samples of one problem. Samples of one problem are
- * not independent, so problems are what is resampled.
+ * Accuracy with a 95% interval. `P` is the axis of problems, `S` that of the samples of one problem. The samples of one problem are not
+ * independent, so the bootstrap resamples problems.
  */
 import type { Rng } from "../../core/rng.ts";
 import { type Interval, mean, quantile } from "../../core/statistics.ts";
 
-/** Whether each sample is right: one row a problem, one column a sample. */
+/** Whether each sample is right, by problem and sample. */
 export type OutcomesPS = readonly (readonly boolean[])[];
 
 export interface Estimate {
@@ -24,9 +24,9 @@ export function accuracyOf(correctPS: OutcomesPS, rng: Rng): Estimate {
 }
 
 /**
- * The mean of one value from 0 to 1 for each problem. All of them 0 or 1: Wilson's score interval. Else: percentile bootstrap over
- * problems; where all have the same value there is nothing to resample, and Wilson's interval over the number of problems stands in.
- * Throws a RangeError when there is no problem.
+ * Estimates the mean of one value from 0 to 1 for each problem. If all values are 0 or 1, the interval is Wilson's score interval. If all values
+ * are the same, resampling says nothing, and Wilson's interval over the number of problems is used. Else it is a percentile bootstrap over
+ * problems. Throws a RangeError without problems.
  */
 export function meanOverProblems(valuesP: readonly number[], rng: Rng): Estimate {
   const value = mean(valuesP);
@@ -43,11 +43,11 @@ export function wilsonInterval(successes: number, trials: number): Interval {
   const centre = (share + z2 / (2 * trials)) / (1 + z2 / trials);
   const half =
     (Z95 / (1 + z2 / trials)) * Math.sqrt((share * (1 - share)) / trials + z2 / (4 * trials * trials));
-  // At 0 and at 1 an end is the share itself, but for rounding.
+  // At 0 and at 1 one end is the share itself; rounding must not exceed it.
   return [Math.max(0, Math.min(share, centre - half)), Math.min(1, Math.max(share, centre + half))];
 }
 
-/** Percentile interval of the mean, resampling the given values (one a problem) with replacement. */
+/** Percentile interval of the mean. The given values, one for each problem, are resampled with replacement. */
 export function bootstrapMean(valuesP: readonly number[], rng: Rng): Interval {
   const means = new Float64Array(RESAMPLES);
   for (let resample = 0; resample < RESAMPLES; resample++) {
@@ -60,8 +60,8 @@ export function bootstrapMean(valuesP: readonly number[], rng: Rng): Interval {
 }
 
 /**
- * The ratio of two sums over problems with a percentile interval, resampling problems with replacement; 0 where nothing is below the line.
- * @param partsP Of each problem: above and below the line.
+ * Estimates the ratio of two sums over problems, with a percentile interval from problems resampled with replacement. 0 if the denominator is.
+ * @param partsP Numerator and denominator of each problem.
  */
 export function bootstrapRatio(partsP: readonly (readonly [number, number])[], rng: Rng): Estimate {
   const ratio = (above: number, below: number): number => (below === 0 ? 0 : above / below);
@@ -85,7 +85,7 @@ export function shareRight(samples: readonly boolean[]): number {
   return samples.filter(Boolean).length / samples.length;
 }
 
-/** Of figures over samples. Throws a RangeError when there are none. */
+/** Spread of figures over samples. Throws a RangeError without any. */
 export function spreadOf(values: readonly number[]): Record<"mean" | "p50" | "p95" | "max", number> {
   const sorted = values.toSorted((a, b) => a - b);
   return {

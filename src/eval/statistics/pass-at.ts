@@ -1,4 +1,4 @@
-/** What several samples a problem are worth: pass@k, cov@k and maj@k. Each gives one value for each problem, to be averaged. */
+/** Figures for several samples of a problem: pass@k, cov@k and maj@k. Each has one value for each problem; the caller averages them. */
 import type { OutcomesPS } from "./accuracy.ts";
 
 /** Powers of two up to `samples`, and `samples` itself. */

@@ -1,4 +1,4 @@
-/** Where the problems of a benchmark come from, and what a row of them has to say. */
+/** Reads the problems of a benchmark, from a file or from rows of the hub. */
 import { z } from "zod";
 
 import { DataError } from "../../core/errors.ts";
@@ -8,7 +8,7 @@ import { firstFault } from "../../core/schema-faults.ts";
 import type { HubDataset } from "./benchmark.ts";
 import type { TaskProblem } from "./task.ts";
 
-/** Hands in the rows of a data set of the hub; the caller's, since `data` and `eval` do not know each other. */
+/** Fetches the rows of a data set on the hub. The caller provides it, since `data` and `eval` do not import each other. */
 export type FetchRows = (dataset: HubDataset, signal: AbortSignal) => Promise<readonly unknown[]>;
 
 const MAX_BYTES = 256 * 1024 ** 2;
@@ -24,10 +24,10 @@ const answerText = z
   .union([text, z.number()], { error: ({ input }) => `it must be a text or a number, not ${shown(input)}` })
   .transform(String);
 
-/** Whether an answer can be given at all: a problem whose own answer its grader does not take for right teaches and measures nothing. */
+/** Whether the task's grader accepts an answer. A problem whose own answer it rejects teaches and measures nothing. */
 export type AcceptsAnswer = (gold: string) => boolean;
 
-/** Rows by any of the names that benchmarks use. `solution` is only looked at for "#### ANSWER". */
+/** Schema of a problem's row, under any of the names that benchmarks use. */
 function rowSchemaFor(accepts: AcceptsAnswer) {
   return z
     .looseObject({

@@ -1,4 +1,4 @@
-/** The Task contract: problems with known answers, how to ask them, and how to judge what was written. The tasks there are: `index.ts`. */
+/** The Task contract: problems with known answers, how to ask them, and how to judge an answer. `index.ts` is the table of tasks. */
 import type { ChatMessage } from "../../tokenizer/chat-template.ts";
 
 export interface TaskProblem {
@@ -9,7 +9,7 @@ export interface TaskProblem {
 }
 
 export interface Grade {
-  /** What the text gives as its answer, or null when it gives none. */
+  /** The answer that the text gives, or null without one. */
   readonly answer: string | null;
   readonly correct: boolean;
 }
@@ -20,7 +20,7 @@ export interface Task {
   readonly version: string;
   /** Limit on generated tokens that leaves ample room for a whole solution. */
   readonly maxTokens: number;
-  /** How many problems there are; absent when there is no end of them. */
+  /** Number of problems; absent if they are unlimited. */
   readonly size?: number;
   /**
    * The first `count` problems for a seed, in a fixed order: fewer problems are a prefix of more.
@@ -28,7 +28,7 @@ export interface Task {
    */
   problems(count: number, seed: number): Promise<readonly TaskProblem[]>;
   messages(problem: TaskProblem): readonly ChatMessage[];
-  /** What the small model reads instead where it may hand over: with the hint about tags, which the big model never sees. */
+  /** Messages for the small model where it may hand over: with the hint about tags, which the big model never sees. */
   readonly hintedMessages?: (problem: TaskProblem) => readonly ChatMessage[];
   /** Never throws: text without an answer is wrong. */
   grade(text: string, problem: TaskProblem): Grade;

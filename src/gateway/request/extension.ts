@@ -1,28 +1,34 @@
 /** The field `splitreason` of a request, whatever the protocol: the dial, and what to report. */
 import { z } from "zod";
 
-import { dialSchema } from "../../decode/dial/dial.ts";
-import { optional } from "./read-request.ts";
+import { askedDialSchema } from "../../decode/dial/dial.ts";
 
-const { bias, budget, maxSegmentTokens, maxSegments, reject } = dialSchema.shape;
+const { bias, ...dialFields } = askedDialSchema.omit({ budgetGrace: true }).shape;
 
-/** `splitreason`: the dial and what to report, per request. */
-export const extensionSchema = z
+const fields = z
   .object({
     /** Which policy decides who writes, e.g. `learned`, `random`, `entropy` or `entropy:threshold=1.2`. */
-    policy: optional(z.string().min(1).max(4_096)),
+    policy: z.string().min(1).max(4_096).optional(),
     /** Its options; those in the policy's own name win. */
-    policyOptions: optional(z.record(z.string().max(64), z.unknown())),
-    bias: optional(bias.unwrap().min(-100).max(100)),
-    budget: optional(budget.unwrap()),
-    maxSegmentTokens: optional(maxSegmentTokens.unwrap()),
-    maxSegments: optional(maxSegments.unwrap()),
-    reject: optional(reject.unwrap()),
+    policyOptions: z.record(z.string().max(64), z.unknown()).optional(),
+    bias: bias.unwrap().min(-100).max(100).optional(),
+    ...dialFields,
     /** Report who wrote what. */
-    authors: optional(z.boolean()),
+    authors: z.boolean().optional(),
     /** `inline`: the chain of thought stays in the content, as the model wrote it. */
-    reasoning: optional(z.enum(["separate", "inline"])),
+    reasoning: z.enum(["separate", "inline"]).optional(),
   })
   .strict();
+
+/** `splitreason`: the dial and what to report, per request. As in all requests, a field may be null: it asks for nothing. */
+export const extensionSchema = z.preprocess(
+  (value) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(
+          Object.entries(value).filter(([name, set]) => set !== null || !(name in fields.shape)),
+        )
+      : value,
+  fields,
+);
 
 export type ExtensionFields = z.output<typeof extensionSchema>;

@@ -5,13 +5,13 @@
 import { SplitReasonError } from "../../core/errors.ts";
 import { hash32 } from "../../core/rng.ts";
 import {
-  type Dial,
   type Policy,
   parsePolicySpec,
   POLICY_NAMES,
   type PolicySpec,
   requireFit,
 } from "../../decode/index.ts";
+import { askedDial, DIAL_CAPS, dialSchema } from "../../decode/dial/dial.ts";
 import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
 import { type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
 import { unhonoured, unhonouredText } from "../../decode/policies/honoured-dial.ts";
@@ -94,8 +94,6 @@ export function choiceSeed(seed: number, choice: number): number {
   return seed >= 0 && seed < 2 ** 32 ? seed : hash32(`seed ${seed}`);
 }
 
-const LIMITS = ["budget", "maxSegmentTokens", "maxSegments"] as const;
-
 function planDial(
   model: string,
   extension: Partial<ExtensionFields>,
@@ -105,24 +103,11 @@ function planDial(
   if (isFixed) refuseContradiction(model, preset, extension);
   const policy = choosePolicy(preset, extension, pair);
   refuseWithout(policy, extension, preset);
-  const dial: Dial = { ...pair.config.dial, ...dialOf(preset), ...dialOf(extension) };
-  const capsBig = LIMITS.some((name) => (extension[name] ?? preset[name]) !== undefined);
+  const asked = { ...askedDial(preset), ...askedDial(extension) };
+  const dial = dialSchema.parse({ ...pair.config.dial, ...asked });
+  const capsBig = DIAL_CAPS.some((field) => asked[field] !== undefined);
   const smallOnly = (extension.policy ?? preset.policy) !== undefined && policy.uses === "small";
   return { policy, dial, capsBig, smallOnly };
-}
-
-function dialOf(source: Partial<ExtensionFields> | DialPreset): Partial<Dial> {
-  const { bias, budget, maxSegmentTokens, maxSegments, reject } = source;
-  return {
-    ...(bias === undefined ? {} : { bias }),
-    ...(budget === undefined ? {} : { budget }),
-    ...("budgetGrace" in source && source.budgetGrace !== undefined
-      ? { budgetGrace: source.budgetGrace }
-      : {}),
-    ...(maxSegmentTokens === undefined ? {} : { maxSegmentTokens }),
-    ...(maxSegments === undefined ? {} : { maxSegments }),
-    ...(reject === undefined ? {} : { reject }),
-  };
 }
 
 function refuseContradiction(model: string, preset: DialPreset, extension: Partial<ExtensionFields>): void {
@@ -196,9 +181,9 @@ function specOf(spec: string): PolicySpec {
 }
 
 function refuseWithout({ name }: Policy, extension: Partial<ExtensionFields>, preset: DialPreset): void {
-  const fault = unhonoured(name, { ...dialOf(preset), ...dialOf(extension) });
+  const fault = unhonoured(name, { ...askedDial(preset), ...askedDial(extension) });
   if (fault === undefined) return;
-  const isAsked = dialOf(extension)[fault.field] !== undefined;
+  const isAsked = askedDial(extension)[fault.field] !== undefined;
   const param = isAsked ? `splitreason.${fault.field}` : "model";
   throw invalidRequest(`${param}: ${unhonouredText(name, fault)}.`, { param });
 }
