@@ -45,7 +45,7 @@ async function rollouts(problems: readonly RolloutProblem[], seed: number): Prom
     decoders: [decoder],
     policy: learned(),
     ids: { open: tokenId(-1), close: tokenId(-2), endOfTurn: tokenId(-3) },
-    members,
+    groupSize: members,
     maxTokens: 320,
     seed,
     concurrency,

@@ -128,7 +128,7 @@ describe("an engine that dies in mid-rollout", () => {
       decoders: [new SplitDecoder(engines)],
       policy: learned(),
       ids: { open: tokenId(0), close: tokenId(1), endOfTurn: tokenId(2) },
-      members: 4,
+      groupSize: 4,
       maxTokens: 320,
       seed: 1,
       concurrency: 4,

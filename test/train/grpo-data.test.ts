@@ -102,7 +102,7 @@ describe("the commands", () => {
           { problem: "p", answer: 1 },
           { problem: "q", answer: null },
         ],
-        /:2 .*answer.*not null/u,
+        /:2, field .*answer.*not null/u,
       ],
       [[{ problem: 7, answer: 1 }], /:1 .*problem.*not 7/u],
       [[{ problem: "p", answer: "none" }], /:1 .*"none" is no answer of this task/u],

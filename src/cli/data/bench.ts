@@ -12,11 +12,10 @@ import { openRowWriter } from "../../data/writers/row-writer.ts";
 import { TRACE_COLUMNS } from "../../data/writers/trace-columns.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { SyntheticTraces } from "../../data/synthetic.ts";
-import { megabytes } from "./source.ts";
 import { jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
-import { count, duration, renderTable } from "../support/table.ts";
+import { count, duration, fileSize, renderTable } from "../support/table.ts";
 
 interface BenchFlags {
   readonly rows: readonly number[];
@@ -169,14 +168,14 @@ export function registerDataBench(data: Command, { terminal, paint }: CommandCon
 
   function report(results: readonly SizeResult[], growth: number | undefined): string {
     const lines = results.flatMap(({ rows, jsonlBytes, parquetBytes, stages }) => [
-      `${paint().bold(`${count(rows)} traces`)}: JSON Lines ${megabytes(jsonlBytes)}, parquet ${megabytes(parquetBytes)}\n`,
+      `${paint().bold(`${count(rows)} traces`)}: JSON Lines ${fileSize(jsonlBytes)}, parquet ${fileSize(parquetBytes)}\n`,
       renderTable(
         [
           { title: "stage", cell: ({ stage }: StageResult) => stage },
           { title: "rows/s", cell: ({ rowsPerSecond }) => count(rowsPerSecond), align: "right" },
           { title: "rows/CPU s", cell: ({ rowsPerCpuSecond }) => count(rowsPerCpuSecond), align: "right" },
           { title: "time", cell: ({ ms }) => duration(ms), align: "right" },
-          { title: "peak memory", cell: ({ peakBytes }) => megabytes(peakBytes), align: "right" },
+          { title: "peak memory", cell: ({ peakBytes }) => fileSize(peakBytes), align: "right" },
         ],
         stages,
         paint().bold,

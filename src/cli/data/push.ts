@@ -8,7 +8,6 @@ import { counted } from "./convert.ts";
 import {
   addSourceFlags,
   addTokenizerFlag,
-  megabytes,
   readOptions,
   ReadProgress,
   type SourceFlags,
@@ -17,7 +16,7 @@ import {
 import { SOURCE_HELP, filledText, jsonFlag } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
-import { count, percent } from "../support/table.ts";
+import { count, fileSize, percent } from "../support/table.ts";
 
 interface PushFlags extends SourceFlags {
   readonly repo: string;
@@ -80,7 +79,7 @@ export function registerDataPush(data: Command, { terminal }: CommandContext): v
           { file, repo, ...made, statistics },
           () =>
             `${count(made.rows)} rows in ${count(made.files.length)} file${made.files.length === 1 ? "" : "s"} ` +
-            `(${megabytes(made.files.reduce((sum, each) => sum + each.sizeBytes, 0))}) pushed to ${repo}: ${made.url}\n`,
+            `(${fileSize(made.files.reduce((sum, each) => sum + each.sizeBytes, 0))}) pushed to ${repo}: ${made.url}\n`,
         );
       } finally {
         reading.end();

@@ -10,7 +10,7 @@ import { type TokenStarts, tokenizerStarts, wordStarts } from "../../data/stats/
 import { loadTokenizer } from "../../tokenizer/index.ts";
 import { filledText, limitFlag } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import { count, duration, percent } from "../support/table.ts";
+import { count, duration, fileSize, percent } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 
 export interface SourceFlags {
@@ -87,7 +87,7 @@ export class ReadProgress {
     const share = totalBytes === 0 ? 1 : doneBytes / totalBytes;
     const elapsedMs = this.#clock.nowMs() - this.#startMs;
     const left = share === 0 ? "" : `, ${duration((elapsedMs * (1 - share)) / share)} left`;
-    this.#line.show(`${percent(share)} of ${megabytes(totalBytes)}, ${count(this.#rows)} rows${left}`);
+    this.#line.show(`${percent(share)} of ${fileSize(totalBytes)}, ${count(this.#rows)} rows${left}`);
   }
 
   /** Clears the line. */
@@ -95,11 +95,3 @@ export class ReadProgress {
     this.#line.end();
   }
 }
-
-/** `3.4 MB`. */
-export const megabytes = (bytes: number): string =>
-  bytes < 1e4
-    ? `${count(bytes)} bytes`
-    : bytes < 1e9
-      ? `${(bytes / 1e6).toFixed(1)} MB`
-      : `${(bytes / 1e9).toFixed(1)} GB`;

@@ -16,7 +16,7 @@ import { ROWS_FILE } from "../../eval/rows.ts";
 import { filledText, jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
-import { points, pValueText, renderTable } from "../support/table.ts";
+import { fileSize, points, pValueText, renderTable } from "../support/table.ts";
 import { type Paint, printableLine, type Terminal } from "../support/terminal.ts";
 
 interface ReportFlags {
@@ -69,7 +69,7 @@ export function registerReport(program: Command, { terminal, paint }: CommandCon
       for (const { path, page } of outputs) {
         const text = page ? await reportPage(data) : reportMarkdown(data.document);
         await writeFileAtomic(path, text);
-        written.push(`wrote ${path} (${size(Buffer.byteLength(text))})\n`);
+        written.push(`wrote ${path} (${fileSize(Buffer.byteLength(text))})\n`);
       }
       printResult(terminal, flags, data.document, () => tables(data.document, paint()));
       for (const line of written) terminal.log(line);
@@ -146,9 +146,6 @@ function tables(document: ReportDocument, paint: Paint): string {
 }
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-
-const size = (bytes: number): string =>
-  bytes < 1e6 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 
 const HELP = `
 The page asks no other host for anything: it can be mailed, or put on any server. Several runs (checkpoints, seeds, other pairs) are merged: their arms are

@@ -46,6 +46,12 @@ export class Progress {
     this.#lineShown = logIsTerminal;
   }
 
+  /** Logs a line that stays, in place of the line of progress. */
+  message(text: string): void {
+    this.end();
+    this.#terminal.log(`${text}\n`);
+  }
+
   /** Clears the line, so that what is printed next starts one. */
   end(): void {
     if (this.#lineShown) this.#terminal.log("\r\u001b[2K");

@@ -1,5 +1,5 @@
 /** Tables for people, in plain text; figures are those of `core/figures.ts`. */
-export { count, duration, percent, points, pValueText } from "../../core/figures.ts";
+export { count, duration, fileSize, percent, points, pValueText } from "../../core/figures.ts";
 
 export interface Column<Row> {
   readonly title: string;

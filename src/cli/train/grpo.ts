@@ -3,15 +3,13 @@ import type { Command } from "commander";
 
 import { SplitReasonError } from "../../core/errors.ts";
 import { REWARDS, REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
-import type { GrpoEvaluation, GrpoMetrics, GrpoOutcome } from "../../train/grpo/loop.ts";
-import { TRAINER_USAGE } from "../../train/trainers/registry.ts";
+import type { GrpoOutcome } from "../../train/grpo/loop.ts";
 import {
   bigFlag,
   budgetFlag,
   filledText,
   jsonFlag,
   maxTokensFlag,
-  realNumber,
   seedFlag,
   threadsFlag,
   wholeNumber,
@@ -22,29 +20,31 @@ import { type CommandContext, printResult } from "../support/command.ts";
 import { count, duration } from "../support/table.ts";
 import { hubRows } from "../support/hub-rows.ts";
 import type { Terminal } from "../support/terminal.ts";
+import {
+  configFlag,
+  dataFlag,
+  given,
+  learningRateFlag,
+  modelFlag,
+  outFlag,
+  stepsFlag,
+  stoppedAt,
+  trainerFlag,
+  type TrainingFlags,
+} from "./training-flags.ts";
 
 const REWARD_NAMES = REWARDS.map(({ name }) => name);
 
-interface GrpoFlags {
-  readonly config?: string;
-  readonly model?: string;
+interface GrpoFlags extends TrainingFlags {
   readonly big?: string;
-  readonly data?: string;
   readonly heldOut?: string;
   readonly heldOutProblems?: number;
   readonly maxTokens?: number;
   readonly concurrency?: number;
   readonly reward?: string;
   readonly budget?: number;
-  readonly out: string;
-  readonly steps?: number;
   readonly problems?: number;
   readonly members?: number;
-  readonly learningRate?: number;
-  readonly seed?: number;
-  readonly threads?: number;
-  readonly trainer?: string;
-  readonly json?: boolean;
 }
 
 export function registerTrainGrpo(train: Command, { terminal }: CommandContext): void {
@@ -56,13 +56,14 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
         "writing what it is asked for. The reward is for being right, less the price of the help; only the small model's own choices " +
         "(its tokens, where it asks, where it takes the pen back) are trained.",
     )
-    .option("--config <file>", "JSON with what the flags say and more", filledText)
-    .option("--model <folder>", "a Hugging Face folder with the tuned small model to start from", filledText)
+    .addOption(configFlag())
+    .addOption(modelFlag("a Hugging Face folder with the tuned small model to start from"))
     .addOption(bigFlag("the big model, e.g. micro:big"))
-    .option(
-      "--data <task>",
-      "the problems: micro (default), NAME:FILE.jsonl, FILE.jsonl or NAME, as eval takes them",
-      filledText,
+    .addOption(
+      dataFlag(
+        "task",
+        "the problems: micro (default), NAME:FILE.jsonl, FILE.jsonl or NAME, as eval takes them",
+      ),
     )
     .option(
       "--held-out <task>",
@@ -78,20 +79,16 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
     .addOption(
       budgetFlag(`with --reward ${REWARDS_WITH_BUDGET.join(" or ")}: share of the tokens that is free`),
     )
-    .requiredOption(
-      "--out <dir>",
-      "metrics, rollouts, checkpoints and the best model; continues a run",
-      filledText,
-    )
-    .option("--steps <n>", "how many updates", wholeNumber(1))
+    .addOption(outFlag("metrics, rollouts, checkpoints and the best model; continues a run"))
+    .addOption(stepsFlag("how many updates"))
     .option("--problems <n>", "problems in a step", wholeNumber(1, 65_536))
     .option("--members <n>", "rollouts of each problem", wholeNumber(2, 4096))
     .addOption(maxTokensFlag("longest output of a rollout, both models together (default: 320)"))
     .option("--concurrency <n>", "rollouts in flight (default: 32)", wholeNumber(1, 65_536))
-    .option("--learning-rate <rate>", "after the warm-up", realNumber(0, 1))
+    .addOption(learningRateFlag())
     .addOption(seedFlag("of problems and rollouts"))
     .addOption(threadsFlag("of the trainer"))
-    .option("--trainer <spec>", TRAINER_USAGE, filledText)
+    .addOption(trainerFlag())
     .addOption(jsonFlag())
     .addHelpText("after", `${rewardsHelp()}${HELP}`)
     .action((flags: GrpoFlags) => trainGrpo(terminal, flags));
@@ -101,25 +98,23 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
   // Loaded here: the other commands start faster without the training library.
   const { loadReinforceConfig, reinforce } = await import("../../recipes/reinforce/index.ts");
   const config = await loadReinforceConfig(flags.config, overridesFrom(flags), flags);
-  const display = new GrpoDisplay(terminal);
+  const progress = new Progress(terminal, "steps");
   const startMs = terminal.clock.nowMs();
   let outcome: GrpoOutcome;
   try {
     outcome = await reinforce(config, flags.out, {
-      onStep: (metrics, steps) => display.step(metrics, steps),
-      onEvaluation: (evaluation) => display.evaluation(evaluation),
-      onNotice: (text) => display.notice(text),
+      onStep: (metrics, steps) => progress.show(grpoFigures(metrics, steps)),
+      onEvaluation: (evaluation) =>
+        progress.message(`step ${evaluation.step}, held out: ${scoresLine(evaluation)}`),
+      onNotice: (text) => progress.message(text),
       signal: terminal.signal,
       fetchRows: hubRows(terminal),
     });
   } finally {
-    display.end();
+    progress.end();
   }
   if (outcome.status === "interrupted") {
-    throw new SplitReasonError(
-      `stopped at step ${outcome.step} of ${config.grpo.steps}; the same command goes on from there (${flags.out}).`,
-      { code: "aborted" },
-    );
+    throw stoppedAt(outcome.step, config.grpo.steps, flags.out);
   }
   const wallMs = terminal.clock.nowMs() - startMs;
   printResult(terminal, flags, { ...outcome, out: flags.out, wallMs }, () => {
@@ -150,36 +145,8 @@ function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
     heldOut: heldOutProblems,
     threads,
     trainer,
-    grpo: Object.fromEntries(Object.entries(grpo).filter(([, value]) => value !== undefined)),
+    grpo: given(grpo),
   };
-}
-
-class GrpoDisplay {
-  readonly #terminal: Terminal;
-  readonly #progress: Progress;
-
-  constructor(terminal: Terminal) {
-    this.#terminal = terminal;
-    this.#progress = new Progress(terminal, "steps");
-  }
-
-  step(metrics: GrpoMetrics, steps: number): void {
-    this.#progress.show(grpoFigures(metrics, steps));
-  }
-
-  evaluation(evaluation: GrpoEvaluation): void {
-    this.#progress.end();
-    this.#terminal.log(`step ${evaluation.step}, held out: ${scoresLine(evaluation)}\n`);
-  }
-
-  notice(text: string): void {
-    this.#progress.end();
-    this.#terminal.log(`${text}\n`);
-  }
-
-  end(): void {
-    this.#progress.end();
-  }
 }
 
 /** Each reward with its meaning, and the options that a configuration file may set. */

@@ -34,7 +34,7 @@ export async function judgePolicy(
     decoders: [new SplitDecoder({ small: policyModel, big })],
     policy: learned(),
     ids,
-    members: 1,
+    groupSize: 1,
     maxTokens: config.grpo.maxTokens,
     temperature: 0,
     seed: 0,

@@ -1,14 +1,19 @@
-/** Notices a run that has gone wrong, with a word why. */
+/** Notices a run that has collapsed, and says why. */
 import type { GrpoConfig } from "./config.ts";
 
 export interface CollapseSigns {
-  /** At the prices of the first step: a price that rises makes the same policy earn less, and that is no collapse. */
+  /**
+   * Mean reward at the prices of the first step. A price that rises lowers the reward of an unchanged policy model, which is no collapse.
+   */
   readonly steadyReward: number;
   readonly share: number;
   readonly entropy: number;
 }
 
-/** @param history Of all steps so far, oldest first. @returns Why to stop, or undefined. */
+/**
+ * @param history Signs of all steps so far, oldest first.
+ * @returns The reason to stop, or undefined.
+ */
 export function collapseReason(
   history: readonly CollapseSigns[],
   { window, rewardDrop, share, entropyRise }: GrpoConfig["collapse"],

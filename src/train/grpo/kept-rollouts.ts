@@ -1,4 +1,4 @@
-/** Rollouts that are kept beside the metrics to be read, some of each step; without those of steps that are run again. */
+/** Some rollouts of each training step, kept beside the metrics for people to read. Steps that are run again replace theirs. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 

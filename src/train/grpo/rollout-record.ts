@@ -1,4 +1,4 @@
-/** A rollout as a line of JSON: kept beside the metrics, to be read by people (`splitreason trace`). */
+/** A rollout as a line of JSON, for people to read (`splitreason trace`). */
 import type { SegmentReason } from "../../decode/events/events.ts";
 import type { RolloutGroup } from "./rollout.ts";
 

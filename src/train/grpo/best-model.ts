@@ -1,6 +1,6 @@
 /**
- * The best policy so far: its export, and beside it the evaluation that it was chosen by. Replaced as a whole, before the evaluation is logged: after
- * a kill at any moment the folder is one policy, and says which.
+ * The best policy model so far: its export, and beside it the evaluation that it was chosen by. The folder is replaced as a whole, before
+ * the evaluation is logged. After a kill at any moment it holds one policy model and says which.
  */
 import { existsSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
@@ -14,7 +14,7 @@ import { ifExists, writeFileAtomic } from "../../core/files.ts";
 export interface GrpoEvaluation {
   readonly step: number;
   readonly scores: Readonly<Record<string, number>>;
-  /** What the best export is chosen by. */
+  /** Held-out score. The export with the highest one is kept. */
   readonly score: number;
 }
 
@@ -27,7 +27,7 @@ const evaluationSchema = z.object({
   score: z.number(),
 });
 
-export class BestPolicy {
+export class BestModel {
   readonly #folder: string;
   #evaluation: GrpoEvaluation | undefined;
 
@@ -36,10 +36,10 @@ export class BestPolicy {
     this.#evaluation = evaluation;
   }
 
-  /** What an earlier process of this run left. @throws TrainError when it is not one's own. */
-  static async open(runFolder: string): Promise<BestPolicy> {
+  /** Finds what an earlier process of this run left. @throws TrainError when the evaluation cannot be read. */
+  static async open(runFolder: string): Promise<BestModel> {
     const folder = join(runFolder, BEST_FOLDER);
-    // Killed between two renamings: the one before is whole.
+    // The process was killed between two renames: the folder that was to be replaced is whole.
     if (!existsSync(folder) && existsSync(replacedOf(folder))) await rename(replacedOf(folder), folder);
     const evaluation = await ifExists(
       readDocument(join(folder, EVALUATION_FILE), evaluationSchema, {
@@ -47,15 +47,15 @@ export class BestPolicy {
         advice: "It holds the evaluation of the best policy so far: delete its folder.",
       }),
     );
-    return new BestPolicy(folder, evaluation);
+    return new BestModel(folder, evaluation);
   }
 
-  /** Undefined before the first. */
+  /** Undefined before the first evaluation. */
   get evaluation(): GrpoEvaluation | undefined {
     return this.#evaluation;
   }
 
-  /** Takes the policy that `write` exports when its score is above all before. */
+  /** Exports the policy model with `write` and keeps it, if its score is the highest so far. */
   async offer(evaluation: GrpoEvaluation, write: (folder: string) => Promise<void>): Promise<void> {
     if (this.#evaluation !== undefined && evaluation.score <= this.#evaluation.score) return;
     const next = `${this.#folder}.next`;
