@@ -144,7 +144,7 @@ describe("templates", () => {
     writeFileSync(config, JSON.stringify({ chat_template: [{ name: "default", template: "{{ 1 }}" }] }));
     expect(await readTemplate(config)).toBe("{{ 1 }}");
     writeFileSync(config, "{}");
-    await expect(readTemplate(config)).rejects.toThrow("no chat_template");
+    await expect(readTemplate(config)).rejects.toThrow("field chat_template: it is missing");
     await expect(readTemplate(join(folder, "none.jinja"))).rejects.toMatchObject({ code: "file-missing" });
   });
 });
@@ -167,7 +167,7 @@ describe("warm-ups", () => {
     const sent: number[] = [];
     const gates: (() => void)[] = [];
     const warmUps = new WarmUps({
-      fewest: 2,
+      minTokens: 2,
       send: async (ids) => {
         sent.push(ids.length);
         await new Promise<void>((resolve) => gates.push(resolve));
