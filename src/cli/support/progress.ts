@@ -1,5 +1,5 @@
 /** Progress on standard error: one line that rewrites itself on a terminal, a line now and then elsewhere. */
-import { count, duration } from "./table.ts";
+import { count, duration } from "../../core/figures.ts";
 import type { Terminal } from "./terminal.ts";
 
 const TERMINAL_INTERVAL_MS = 100;

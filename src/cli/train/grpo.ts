@@ -1,6 +1,7 @@
 /** `splitreason train grpo`: reinforcement learning of the small model, the big one writing in its rollouts. */
 import type { Command } from "commander";
 
+import { count, duration } from "../../core/figures.ts";
 import { SplitReasonError } from "../../core/errors.ts";
 import { REWARDS, REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
 import type { GrpoOutcome } from "../../train/grpo/loop.ts";
@@ -17,7 +18,6 @@ import {
 import { grpoFigures, scoresLine } from "./grpo-line.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
-import { count, duration } from "../support/table.ts";
 import { hubRows } from "../support/hub-rows.ts";
 import type { Terminal } from "../support/terminal.ts";
 import {
@@ -50,11 +50,11 @@ interface GrpoFlags extends TrainingFlags {
 export function registerTrainGrpo(train: Command, { terminal }: CommandContext): void {
   train
     .command("grpo")
-    .summary("reinforcement learning, the big model writing in the rollouts")
+    .summary("reinforcement learning; the big model writes in the rollouts")
     .description(
-      "Teach a tuned small model by trial: groups of attempts at a problem, made by the decoder that serves, with the big model really " +
-        "writing what it is asked for. The reward is for being right, less the price of the help; only the small model's own choices " +
-        "(its tokens, where it asks, where it takes the pen back) are trained.",
+      "Train a tuned small model by trial: a group of rollouts of each problem, made by the decoder that serves, in which the big model really " +
+        "writes what it is asked for. A right answer is rewarded, help has a price. Only the small model's own choices are trained: its tokens, " +
+        "where it asks, and where it continues.",
     )
     .addOption(configFlag())
     .addOption(modelFlag("a Hugging Face folder with the tuned small model to start from"))
@@ -62,32 +62,38 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
     .addOption(
       dataFlag(
         "task",
-        "the problems: micro (default), NAME:FILE.jsonl, FILE.jsonl or NAME, as eval takes them",
+        "the problems, a task as in eval: micro (default), NAME, NAME:FILE.jsonl or FILE.jsonl",
       ),
     )
     .option(
       "--held-out <task>",
-      "other problems to judge the policy on, in the same forms (default: a part of the data, not trained on)",
+      "other problems to evaluate the model on, in the same forms (default: a part of the data that is not trained on)",
       filledText,
     )
     .option(
       "--held-out-problems <n>",
-      "how many (default: 200, at most half of the data)",
+      "how many held-out problems (default: 200, at most half of the data)",
       wholeNumber(1, 1_000_000),
     )
     .option("--reward <name>", `${REWARD_NAMES.join(", ")} (default: cost)`, filledText)
     .addOption(
-      budgetFlag(`with --reward ${REWARDS_WITH_BUDGET.join(" or ")}: share of the tokens that is free`),
+      budgetFlag(
+        `with --reward ${REWARDS_WITH_BUDGET.join(" or ")}: the big model's share of the tokens that is free`,
+      ),
     )
-    .addOption(outFlag("metrics, rollouts, checkpoints and the best model; continues a run"))
-    .addOption(stepsFlag("how many updates"))
-    .option("--problems <n>", "problems in a step", wholeNumber(1, 65_536))
-    .option("--members <n>", "rollouts of each problem", wholeNumber(2, 4096))
+    .addOption(
+      outFlag(
+        "write metrics, rollouts, checkpoints and the best model here; continues a run that was stopped",
+      ),
+    )
+    .addOption(stepsFlag("updates of the weights"))
+    .option("--problems <n>", "problems in each training step", wholeNumber(1, 65_536))
+    .option("--members <n>", "group size: rollouts of each problem", wholeNumber(2, 4096))
     .addOption(maxTokensFlag("longest output of a rollout, both models together (default: 320)"))
-    .option("--concurrency <n>", "rollouts in flight (default: 32)", wholeNumber(1, 65_536))
+    .option("--concurrency <n>", "rollouts that run at the same time (default: 32)", wholeNumber(1, 65_536))
     .addOption(learningRateFlag())
-    .addOption(seedFlag("of problems and rollouts"))
-    .addOption(threadsFlag("of the trainer"))
+    .addOption(seedFlag("seed of the problems and rollouts"))
+    .addOption(threadsFlag("threads of the embedded trainer"))
     .addOption(trainerFlag())
     .addOption(jsonFlag())
     .addHelpText("after", `${rewardsHelp()}${HELP}`)
@@ -167,12 +173,12 @@ docs/training.md explains rewards, losses and every setting of --config. Example
   splitreason train grpo --model qwen3-0.6b-tuned --big 'openai:http://HOST:8002/v1#big?dialect=vllm&tokenizer=qwen3-0.6b-tuned/tokenizer.json' \\
     --data gsm8k:train.jsonl --max-tokens 1024 --out runs/gsm8k
 
-A file of problems has a line {"problem", "answer"} each (also "question"; "id" where there is one); answers are judged by the task's grader
-(docs/tasks.md). Without --held-out, problems of the file itself are kept apart, the same ones for every seed.
+A file of problems has a line {"problem", "answer"} for each ("question" also works; "id" is optional). The task's grader judges the answers
+(docs/tasks.md). Without --held-out, some problems of the file are kept apart, the same ones for every seed.
 
-Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
+Curves are in metrics.jsonl and in TensorBoard's events (tensorboard --logdir runs).
 
-On a SkyRL server (docs/scale.md has its start); --model then gives the tokenizer:
+On a SkyRL server (docs/scale.md says how to start one), --model gives only the tokenizer:
   splitreason train grpo --trainer 'tinker:http://HOST:8000?base=/models/qwen3-1.7b-tuned&sampler=openai:http://HOST:8003/v1?dialect=vllm&tokenizer=qwen3-1.7b-tuned/tokenizer.json' \\
     --model qwen3-1.7b-tuned --big 'openai:http://HOST:8002/v1#big?dialect=vllm&tokenizer=qwen3-1.7b-tuned/tokenizer.json' --data gsm8k:train.jsonl --out runs/grpo
 `;

@@ -1,6 +1,7 @@
 /** `splitreason train pretrain|sft`: supervised runs on the embedded trainer. */
 import type { Command } from "commander";
 
+import { count, duration } from "../../core/figures.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { hubAccessFrom } from "../../data/hub/access.ts";
 import type { RunHooks, RunResult } from "../../recipes/supervised/index.ts";
@@ -15,7 +16,6 @@ import {
 } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
-import { count, duration } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 import {
   configFlag,
@@ -41,14 +41,16 @@ export function registerTrainPretrain(train: Command, { terminal }: CommandConte
   addRunFlags(
     train
       .command("pretrain")
-      .summary("from random weights")
-      .description("Train a small model from random weights. The configuration file says its shape.")
+      .summary("train a model from random weights")
+      .description("Train a small model from random weights. The configuration file gives its shape.")
       .addOption(
-        configFlag("JSON: model, and optionally data, rows, epochs, training, ...").makeOptionMandatory(),
+        configFlag(
+          "a JSON file with model, and optionally data, rows, epochs, training, ...",
+        ).makeOptionMandatory(),
       )
       .option(
         "--tokenizer <folder>",
-        "a folder with tokenizer.json (default: learnt from the data)",
+        "a folder with tokenizer.json (default: learned from the data)",
         filledText,
       ),
   )
@@ -69,8 +71,8 @@ export function registerTrainSft(train: Command, { terminal }: CommandContext): 
       .command("sft")
       .summary("fine-tune a model on traces with spans to hand over")
       .description(
-        "Fine-tune a small model on traces. Spans in them become tags around what the big model shall write, so that the " +
-          "small one learns to ask for it.",
+        "Fine-tune a small model on traces. Their spans become tags around what the big model will write, so that the small one " +
+          "learns to ask for it.",
       )
       .addOption(configFlag())
       .addOption(modelFlag("a Hugging Face folder with a Qwen3 model to start from"))
@@ -99,14 +101,14 @@ function addRunFlags(command: Command): Command {
         `${SOURCE_HELP}: rows with problem and trace, {prompt, completion}, {messages} or generations; or micro, micro:ROWS`,
       ),
     )
-    .addOption(outFlag("metrics, checkpoints and the model; continues a run that was stopped"))
-    .addOption(stepsFlag("how many updates (instead of --epochs)").conflicts("epochs"))
+    .addOption(outFlag("write metrics, checkpoints and the model here; continues a run that was stopped"))
+    .addOption(stepsFlag("updates of the weights (instead of --epochs)").conflicts("epochs"))
     .option("--epochs <n>", "passes over the data", realNumber(0, 10_000))
-    .option("--rows <n>", "examples in a step", wholeNumber(1, 65_536))
+    .option("--rows <n>", "examples in each training step", wholeNumber(1, 65_536))
     .addOption(learningRateFlag())
     .option("--span-weight <w>", "loss weight of tokens that the big model will write", realNumber(0, 1))
-    .addOption(seedFlag("of weights and order"))
-    .addOption(threadsFlag("of the trainer"))
+    .addOption(seedFlag("seed of the weights and of the order of examples"))
+    .addOption(threadsFlag("threads of the embedded trainer"))
     .addOption(jsonFlag());
 }
 
@@ -182,5 +184,5 @@ Example:
   splitreason train sft --model runs/small/model --data annotated.jsonl --epochs 3 --out runs/tuned
   splitreason eval micro --small gguf:runs/tuned/model/model.gguf --small-base gguf:runs/small/model/model.gguf
 
-Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
+Curves are in metrics.jsonl and in TensorBoard's events (tensorboard --logdir runs).
 `;

@@ -4,17 +4,17 @@ import type { AddressInfo } from "node:net";
 
 import { afterEach, describe, expect, it } from "vitest";
 
-import { controlPiece, textPiece } from "../../../src/core/piece.ts";
-import type { Engine, GenerateOptions, Sequence } from "../../../src/engines/engine.ts";
-import { HttpEngine } from "../../../src/engines/http/index.ts";
-import { openEngine } from "../../../src/engines/open/open-engine.ts";
-import { randomModel, type ScriptedContext, TEST_CONTROLS } from "../../../src/engines/scripted/index.ts";
+import { controlPiece, textPiece } from "../../src/core/piece.ts";
+import type { Engine, GenerateOptions, Sequence } from "../../src/engines/engine.ts";
+import { HttpEngine } from "../../src/engines/http/index.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
+import { randomModel, type ScriptedContext, TEST_CONTROLS } from "../../src/engines/scripted/index.ts";
 import {
   type DialectName,
   type ModelServer,
   type ModelServerOptions,
   startModelServer,
-} from "../../support/model-server/index.ts";
+} from "../support/model-server/index.ts";
 
 const closing: AsyncDisposable[] = [];
 afterEach(async () => {
