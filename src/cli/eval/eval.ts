@@ -5,7 +5,14 @@ import { join } from "node:path";
 import type { Command } from "commander";
 
 import { ConfigError, EngineError } from "../../core/errors.ts";
-import { ARM_HELP, DEFAULT_ARMS, expandArms, parseArms, policyNameOf } from "../../eval/arms/arms.ts";
+import {
+  ARM_HELP,
+  DEFAULT_ARMS,
+  DEFAULT_RANDOM_CHUNK,
+  expandArms,
+  parseArms,
+  policyNameOf,
+} from "../../eval/arms/arms.ts";
 import { parseParameters } from "../../eval/cost/model-size.ts";
 import { loadRates } from "../../eval/cost/prices.ts";
 import { evaluate, type EvaluationSettings } from "../../eval/run/evaluate.ts";
@@ -69,7 +76,12 @@ export function registerEval(program: Command, context: CommandContext): void {
       1,
     )
     .addOption(concurrencyFlag("samples in flight").default(8))
-    .option("--random-chunk <tokens>", "tokens in a row by one author in random arms", wholeNumber(1), 32)
+    .option(
+      "--random-chunk <tokens>",
+      "tokens in a row by one author in random arms",
+      wholeNumber(1),
+      DEFAULT_RANDOM_CHUNK,
+    )
     .option("--small-base <spec>", "the small model before tuning, for the arm small", filledText)
     .addOption(
       shareFlag("the big model's share of the tokens under learned, by the small model's calibration"),

@@ -11,7 +11,7 @@ import type { CalibrationPoint, ShareDial } from "../../decode/dial/calibration.
 import { learned, requireFit } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
 import type { PairConfig } from "../../decode/pair/pair-config.ts";
-import type { Arm } from "../arms/arms.ts";
+import { type Arm, DEFAULT_RANDOM_CHUNK } from "../arms/arms.ts";
 import { searchShares, type SearchResult } from "./search.ts";
 import { describeSettings } from "../run/evaluate.ts";
 import { Journal } from "../run/journal.ts";
@@ -81,7 +81,13 @@ export async function calibrate(
   // The dial's other settings stay as they are.
   const { bias: _bias, reject: _reject, ...dial } = settings.pair.dial;
   const config = {
-    ...(await describeSettings({ ...settings, seed, samples: 1, arms: [armOf(START)], randomChunk: 32 })),
+    ...(await describeSettings({
+      ...settings,
+      seed,
+      samples: 1,
+      arms: [armOf(START)],
+      randomChunk: DEFAULT_RANDOM_CHUNK,
+    })),
     dial,
   };
   await using pair = await Pair.open(
@@ -109,7 +115,7 @@ export async function calibrate(
           sampling: settings.pair.sampling,
           dial: { ...dial, ...point },
           options: settings.pair.options,
-          randomChunk: 32,
+          randomChunk: DEFAULT_RANDOM_CHUNK,
         }),
         concurrency,
         clock: hooks.clock,
