@@ -138,7 +138,7 @@ it("stops when asked to and goes on with the same call", { timeout: TIMEOUT_MS }
   ];
   const stopped = await callCli(call, { signal: AbortSignal.abort(new Error("now")) });
   expect(stopped).toMatchObject({ status: 130, out: "" });
-  expect(stopped.log).toContain("stopped at step 0 of 3; the same command goes on");
+  expect(stopped.log).toContain("stopped at step 0 of 3; the same command continues");
   expect(await callCli(call)).toMatchObject({ status: 0 });
   const again = await callCli(call);
   expect(JSON.parse(again.out)).toMatchObject({ status: "done", step: 3 });

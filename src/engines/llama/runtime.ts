@@ -13,7 +13,7 @@ export interface Runtime {
   listen(): () => string;
 }
 
-const MOST_COMPLAINTS = 6;
+const MAX_COMPLAINTS = 6;
 const runtimes = new Map<GpuOption, Promise<Runtime>>();
 
 /**
@@ -52,7 +52,7 @@ async function start(gpu: GpuOption): Promise<Runtime> {
       const line = message.trim();
       if (line === "") return;
       complaints.push(line);
-      if (complaints.length > MOST_COMPLAINTS) complaints.shift();
+      if (complaints.length > MAX_COMPLAINTS) complaints.shift();
     },
   });
   return {

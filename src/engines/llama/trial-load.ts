@@ -12,7 +12,7 @@ import { checkGguf } from "../../formats/gguf/index.ts";
 
 const passed = new Set<string>();
 const LONGEST_MS = 10 * 60_000;
-const MOST_OUTPUT = 16_384;
+const MAX_OUTPUT = 16_384;
 /** From here bare imports find the package's dependencies. */
 const packageFolder = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -64,7 +64,7 @@ function runTrial(
     });
     let output = "";
     const keep = (chunk: Buffer) => {
-      output = (output + chunk.toString("utf8")).slice(-MOST_OUTPUT);
+      output = (output + chunk.toString("utf8")).slice(-MAX_OUTPUT);
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);

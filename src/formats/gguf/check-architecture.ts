@@ -14,8 +14,8 @@ export interface ArchitectureSummary {
 }
 
 /** llama.cpp's LLAMA_MAX_LAYERS and LLAMA_MAX_EXPERTS. */
-const MOST_LAYERS = 512;
-const MOST_EXPERTS = 1024;
+const MAX_LAYERS = 512;
+const MAX_EXPERTS = 1024;
 /** Far above any model; keeps products of two lengths exact. */
 const LONGEST_DIMENSION = 1 << 24;
 const UNSPECIFIED_POOLING = 0xffffffff;
@@ -62,7 +62,7 @@ export function checkArchitecture(view: MetadataView, vocabularySize: number): A
       minimum: 1,
       maximum: LONGEST_DIMENSION,
     }),
-    layers: view.uint32(`${architecture}.block_count`, { minimum: 1, maximum: MOST_LAYERS }),
+    layers: view.uint32(`${architecture}.block_count`, { minimum: 1, maximum: MAX_LAYERS }),
   };
   checkCommonKeys(view, summary);
   checkEncodings(view, summary.layers);
@@ -97,7 +97,7 @@ function checkCommonKeys(view: MetadataView, { architecture, layers }: Architect
     throw view.invalid(`its pooling type is ${pooling}: it makes embeddings, not text.`);
   }
 
-  const experts = view.optionalUint32(key("expert_count"), { maximum: MOST_EXPERTS }) ?? 0;
+  const experts = view.optionalUint32(key("expert_count"), { maximum: MAX_EXPERTS }) ?? 0;
   const used = Math.max(0, ...(view.optionalPerLayer(key("expert_used_count"), layers) ?? []));
   const groups = view.optionalUint32(key("expert_group_count")) ?? 0;
   const groupsUsed = view.optionalUint32(key("expert_group_used_count")) ?? 0;

@@ -70,7 +70,7 @@ function numberOf(file: GgufFile, key: string): number | undefined {
     : undefined;
 }
 
-const MOST_PARTS = 999;
+const MAX_PARTS = 999;
 
 /** A model of several files, `NAME-00001-of-00003.gguf` and so on: llama.cpp opens the others by itself, so they are read too. */
 function joinParts(first: GgufFile): GgufFile {
@@ -79,7 +79,7 @@ function joinParts(first: GgufFile): GgufFile {
   const view = new MetadataView(first);
   const suffix = (part: number) =>
     `-${String(part).padStart(5, "0")}-of-${String(count).padStart(5, "0")}.gguf`;
-  if (count > MOST_PARTS || partNumber(first, "split.no") !== 0 || !first.path.endsWith(suffix(1))) {
+  if (count > MAX_PARTS || partNumber(first, "split.no") !== 0 || !first.path.endsWith(suffix(1))) {
     throw view.invalid(
       `it is a part of a model of ${count} files; give the first of them, whose name must end in ${suffix(1)}.`,
     );
