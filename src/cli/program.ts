@@ -57,13 +57,13 @@ export async function runCli(callArguments: readonly string[], terminal: Termina
 function createProgram(terminal: Terminal): Command {
   const program = new Command("splitreason")
     .description(
-      "A small reasoning model writes, and hands its hardest steps to a large one. Solve problems with a pair of models, " +
-        "serve it, measure what it gains, and train one.",
+      "A small reasoning model writes and hands its hardest steps to a large one. Solve problems with a pair of models, " +
+        "serve the pair, measure what it gains, and train one of your own.",
     )
     .version(packageVersion(), "-V, --version", "print the version")
     .option("--debug", "print the stack of an error")
     .option("--no-color", "print without colours (as NO_COLOR=1 does)")
-    .helpOption("-h, --help", "print help, with examples")
+    .helpOption("-h, --help", "print help with examples")
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
@@ -96,7 +96,7 @@ Examples:
   splitreason serve
   splitreason eval micro --arms small,learned,random~learned,big --problems 200
 
-Exit status: 0 done, 1 failed in use, 2 wrong call, 130 stopped by Ctrl-C. \`splitreason help COMMAND\` explains a command.
+Exit status: 0 done, 1 failed while running, 2 wrong call, 130 stopped by Ctrl-C. \`splitreason help COMMAND\` explains a command.
 `;
 
 function packageVersion(): string {

@@ -46,3 +46,13 @@ export function operations(value: number): string {
   if (value === 0) return "0";
   return `${(value / 1000 ** power).toPrecision(3)} ${PREFIXES[power] ?? ""}`.trim();
 }
+
+/** `850 bytes`, `12 kB`, `3.4 MB`. */
+export const fileSize = (bytes: number): string =>
+  bytes < 1e4
+    ? `${count(bytes)} bytes`
+    : bytes < 1e6
+      ? `${Math.ceil(bytes / 1000)} kB`
+      : bytes < 1e9
+        ? `${(bytes / 1e6).toFixed(1)} MB`
+        : `${(bytes / 1e9).toFixed(1)} GB`;

@@ -18,7 +18,7 @@ export { Chat } from "./annotate/llm/chat.ts";
 export { LlmAnnotator } from "./annotate/llm/llm-annotator.ts";
 export { LOCATE_DEFAULTS } from "./annotate/llm/locate.ts";
 export { Pacer } from "./annotate/llm/pacer.ts";
-export { MERGE_DISTANCE } from "./annotate/llm/spans.ts";
+export { MERGE_DISTANCE } from "./annotate/llm/boundaries.ts";
 export {
   annotate,
   type AnnotationOptions,

@@ -1,4 +1,4 @@
-/** A fixed number of places for sequences, given out in the order of asking. */
+/** A fixed number of slots for sequences. Callers get them in the order of asking. */
 import { onAbort } from "../core/async.ts";
 import type { ModelId } from "../core/ids.ts";
 import { abortedError, closedError, throwIfAborted } from "./cancellation.ts";
@@ -19,7 +19,7 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Takes a place now, or says that there is none. */
+  /** Takes a slot, or returns false if there is none. */
   tryTake(): boolean {
     if (this.#closed) throw closedError(this.#model, "engine");
     if (this.#free === 0) return false;
@@ -27,7 +27,7 @@ export class Slots {
     return true;
   }
 
-  /** Waits for a place. Rejects when aborted or when the engine closes. */
+  /** Waits for a slot. Rejects when aborted or when the engine closes. */
   async take(signal?: AbortSignal): Promise<void> {
     throwIfAborted(this.#model, signal);
     if (this.tryTake()) return;
@@ -53,7 +53,7 @@ export class Slots {
     });
   }
 
-  /** Gives a place back: to the one who has waited longest. */
+  /** Gives a slot back, to the caller who has waited longest. */
   release(): void {
     const [next] = this.#waiters;
     if (next === undefined) this.#free++;

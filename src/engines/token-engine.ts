@@ -1,6 +1,6 @@
 /**
- * The Engine contract for models that work on token ids; what differs between them is a {@link TokenBackend}. This opens sequences
- * while there is room, forks them, counts tokens, and closes all sequences with the engine.
+ * The Engine contract for models on token ids. Each kind of model brings its own {@link TokenBackend}. This class opens sequences while
+ * there is room, forks them, counts tokens, and closes all sequences with the engine.
  */
 import type { ModelId, TokenId, VocabularyId } from "../core/ids.ts";
 import type { Piece } from "../core/piece.ts";
@@ -30,7 +30,7 @@ export interface TokenEngineOptions<B> {
   readonly release?: () => Promise<void>;
 }
 
-/** A cache whose copy is of its own kind. */
+/** A cache whose copy is of the same kind. */
 interface ForkingBackend<B> extends TokenBackend {
   fork(): Promise<B & TokenBackend>;
 }
@@ -64,17 +64,17 @@ export class TokenEngine<B extends ForkingBackend<B>> implements Engine {
   }
 
   /**
-   * A new, empty sequence; waits for a slot.
-   * @throws EngineError when the engine is or gets closed, the signal is aborted, or more context is asked for than there is.
+   * Opens an empty sequence. Waits for a slot.
+   * @throws EngineError if the engine is or gets closed, the signal aborts, or the context size asked for is larger than the model's.
    */
   async open(
     { contextSize = this.capabilities.contextSize }: OpenOptions = {},
     signal?: AbortSignal,
   ): Promise<Sequence> {
     this.#requireOpen();
-    const most = this.capabilities.contextSize;
-    if (!Number.isInteger(contextSize) || contextSize < 1 || contextSize > most)
-      throw usageError(this.model, `its context holds ${most} tokens, not ${contextSize}.`);
+    const capacity = this.capabilities.contextSize;
+    if (!Number.isInteger(contextSize) || contextSize < 1 || contextSize > capacity)
+      throw usageError(this.model, `its context holds ${capacity} tokens, not ${contextSize}.`);
     await this.#slots.take(signal);
     return this.#inSlot(contextSize, [], this.#options.createBackend);
   }
@@ -86,7 +86,7 @@ export class TokenEngine<B extends ForkingBackend<B>> implements Engine {
     return tokenizer.encode(pieces).length;
   }
 
-  /** Closes all sequences, then what the engine holds. The same promise each time. */
+  /** Closes all sequences, then frees what the engine holds. Every call returns the same promise. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -96,7 +96,7 @@ export class TokenEngine<B extends ForkingBackend<B>> implements Engine {
     await this.close();
   }
 
-  /** @throws EngineError `engine-closed` when the engine is. */
+  /** @throws EngineError `engine-closed` if the engine is closed. */
   #requireOpen(): void {
     if (this.#closing !== undefined) throw closedError(this.model, "engine");
   }
@@ -107,7 +107,7 @@ export class TokenEngine<B extends ForkingBackend<B>> implements Engine {
     await this.#options.release?.();
   }
 
-  /** Gives back the slot that was taken if no sequence comes of it. */
+  /** Makes a sequence in a slot that was taken. Gives the slot back if that fails. */
   async #inSlot(
     capacity: number,
     ids: readonly TokenId[],

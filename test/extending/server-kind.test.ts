@@ -24,7 +24,7 @@ const dialect: Dialect = {
   format: "json-lines",
   logitBias: false,
   logprobs: false,
-  mostProbes: 1,
+  maxProbes: 1,
   generation: ({ prompt, maxTokens }) => say(prompt, maxTokens),
   reader: () => (document) => {
     const text = stringAt(document, "word");

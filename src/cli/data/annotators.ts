@@ -1,4 +1,5 @@
 /** From flags to an annotator that is ready to run, with what it says of itself. */
+import { count, percent } from "../../core/figures.ts";
 import { createRng } from "../../core/rng.ts";
 import { ConfigError } from "../../core/errors.ts";
 import type { Annotator, AnnotatorName } from "../../data/annotate/annotator.ts";
@@ -8,7 +9,6 @@ import { Pair } from "../../decode/pair/pair.ts";
 import { readKey } from "../../engines/http/transport/credentials.ts";
 import { parseHttpSpec } from "../../engines/http/http-spec.ts";
 import { modelFileDigest } from "../../engines/open/open-engine.ts";
-import { count, percent } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 
 export interface AnnotateFlags {
@@ -70,7 +70,7 @@ async function openScoring(flags: AnnotateFlags, terminal: Terminal): Promise<Op
     template: config.template ?? "",
     opening: String(config.openThinking),
   };
-  // The file itself where there is one: a model that was trained anew gives other scores under the same name.
+  // A digest of the file where there is one: a model that was trained again gives other scores under the same name.
   for (const [role, spec] of Object.entries(names)) models[role] = (await modelFileDigest(spec)) ?? spec;
   const pair = await Pair.open(
     config,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { type Command, InvalidArgumentError } from "commander";
 
+import { count, duration, fileSize } from "../../core/figures.ts";
 import { Checker } from "../../data/check/checker.ts";
 import { readOutcomes } from "../../data/readers/read-traces.ts";
 import { StatisticsBuilder } from "../../data/stats/statistics.ts";
@@ -12,11 +13,10 @@ import { openRowWriter } from "../../data/writers/row-writer.ts";
 import { TRACE_COLUMNS } from "../../data/writers/trace-columns.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { SyntheticTraces } from "../../data/synthetic.ts";
-import { megabytes } from "./source.ts";
 import { jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
-import { count, duration, renderTable } from "../support/table.ts";
+import { renderTable } from "../support/table.ts";
 
 interface BenchFlags {
   readonly rows: readonly number[];
@@ -55,14 +55,19 @@ interface SizeResult {
 export function registerDataBench(data: Command, { terminal, paint }: CommandContext): void {
   data
     .command("bench")
-    .summary("measure rows a second, and memory, of the data commands")
+    .summary("measure speed and memory of the data commands")
     .description(
-      "Make synthetic traces and take them through writing, reading, checking and counting, as the commands do. Sizes run one after the other in one process, the smallest " +
-        "first: memory that grew with the number of rows would show in the peak of the larger.",
+      "Make synthetic traces, then write, read, check and count them as the commands do. Sizes run one after the other in one process, the smallest " +
+        "first: if memory grew with the number of rows, the peak of the larger size would show it.",
     )
-    .option("--rows <n,n>", "how many traces, for each size", sizes, [5000, 20_000])
-    .option("--tokens <n>", "tokens of each (words, digits and signs)", wholeNumber(10, 1_000_000), 4000)
-    .addOption(seedFlag("of the texts").default(1))
+    .option("--rows <n,n>", "the sizes: how many traces", sizes, [5000, 20_000])
+    .option(
+      "--tokens <n>",
+      "tokens of each trace (words, digits and signs)",
+      wholeNumber(10, 1_000_000),
+      4000,
+    )
+    .addOption(seedFlag("seed of the texts").default(1))
     .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (flags: BenchFlags) => {
@@ -169,14 +174,14 @@ export function registerDataBench(data: Command, { terminal, paint }: CommandCon
 
   function report(results: readonly SizeResult[], growth: number | undefined): string {
     const lines = results.flatMap(({ rows, jsonlBytes, parquetBytes, stages }) => [
-      `${paint().bold(`${count(rows)} traces`)}: JSON Lines ${megabytes(jsonlBytes)}, parquet ${megabytes(parquetBytes)}\n`,
+      `${paint().bold(`${count(rows)} traces`)}: JSON Lines ${fileSize(jsonlBytes)}, parquet ${fileSize(parquetBytes)}\n`,
       renderTable(
         [
           { title: "stage", cell: ({ stage }: StageResult) => stage },
           { title: "rows/s", cell: ({ rowsPerSecond }) => count(rowsPerSecond), align: "right" },
           { title: "rows/CPU s", cell: ({ rowsPerCpuSecond }) => count(rowsPerCpuSecond), align: "right" },
           { title: "time", cell: ({ ms }) => duration(ms), align: "right" },
-          { title: "peak memory", cell: ({ peakBytes }) => megabytes(peakBytes), align: "right" },
+          { title: "peak memory", cell: ({ peakBytes }) => fileSize(peakBytes), align: "right" },
         ],
         stages,
         paint().bold,

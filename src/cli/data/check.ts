@@ -1,6 +1,7 @@
 /** `splitreason data check FILE`: whether annotated traces are fit for training. */
 import { type Command } from "commander";
 
+import { count } from "../../core/figures.ts";
 import { CHECK_DEFAULTS, Checker, type CheckReport } from "../../data/check/checker.ts";
 import { isError } from "../../data/check/finding.ts";
 import { SourceTexts } from "../../data/check/texts.ts";
@@ -16,7 +17,7 @@ import {
 } from "./source.ts";
 import { SOURCE_HELP, filledText, jsonFlag, realNumber, wholeNumber } from "../support/flags.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
-import { count, renderTable } from "../support/table.ts";
+import { renderTable } from "../support/table.ts";
 import { type Paint, printableLine } from "../support/terminal.ts";
 
 interface CheckFlags extends SourceFlags {
@@ -35,13 +36,13 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
     .command("check")
     .summary("say whether annotated traces are fit for training")
     .description(
-      "Say whether annotated traces are fit for training: tags that pair, spans that fit, texts that are still the source's, shares and lengths within " +
-        "bounds, no duplicates, answers that verify. Exit status 0: fit; 1: not fit.",
+      "Say whether annotated traces are fit for training: tags pair, spans fit, texts are unchanged, shares and lengths are within bounds, " +
+        "no row is a duplicate, answers verify. The exit status is 0 if they are fit and 1 if not.",
     )
     .argument("<file>", SOURCE_HELP)
     .option(
       "--source <file>",
-      "the traces before annotation: texts must be theirs, byte for byte",
+      "the traces before annotation: the texts must be the same, byte for byte",
       filledText,
     )
     .option(
@@ -58,7 +59,7 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
     )
     .option("--min-tokens <n>", "shortest chain of thought", wholeNumber(0), CHECK_DEFAULTS.minTokens)
     .option("--max-tokens <n>", "longest chain of thought", wholeNumber(1), CHECK_DEFAULTS.maxTokens)
-    .option("--plain", "a file without a single span is meant");
+    .option("--plain", "accept a file without any span");
   addTokenizerFlag(addSourceFlags(command))
     .addOption(jsonFlag())
     .addHelpText("after", HELP)
@@ -93,7 +94,7 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
       const errors = report.findings.filter(isError);
       throw new DataError(
         `${file} is not fit for training: ${errors.map(({ kind, rows }) => `${kind} ${count(rows)}`).join(", ")}. ` +
-          `Take these rows out or annotate them anew.`,
+          `Remove these rows or annotate them again.`,
         { code: "data-invalid" },
       );
     });
@@ -157,7 +158,7 @@ function reportText(file: string, report: CheckReport, paint: Paint): string {
 }
 
 const HELP = `
-Bounds are on tokens of the chain of thought, the trace up to </think>. Ids are listed in full, up to 1,000 a finding, by --json.
+Bounds count the tokens of the chain of thought, the trace up to </think>. --json lists the ids of each finding, up to 1,000.
 
 Examples:
   splitreason data check annotated.jsonl

@@ -1,6 +1,7 @@
 /** `splitreason data convert SOURCE`: traces from wherever they are into one file of rows. */
 import type { Command } from "commander";
 
+import { count } from "../../core/figures.ts";
 import { readTraces } from "../../data/readers/read-traces.ts";
 import type { ReadOutcome } from "../../data/readers/rows.ts";
 import { openRowWriter, writeRows } from "../../data/writers/row-writer.ts";
@@ -8,7 +9,6 @@ import { TRACE_COLUMNS } from "../../data/writers/trace-columns.ts";
 import { addSourceFlags, readOptions, ReadProgress, type SourceFlags } from "./source.ts";
 import { SOURCE_HELP, filledText, jsonFlag } from "../support/flags.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
-import { count } from "../support/table.ts";
 import { printableLine, type Terminal } from "../support/terminal.ts";
 
 interface ConvertFlags extends SourceFlags {
@@ -77,5 +77,5 @@ Examples:
   splitreason data convert hf:open-r1/OpenR1-Math-220k --limit 18000 --out traces.jsonl
   splitreason data convert downloaded/ --generation all-correct --out traces.parquet
 
-HF_TOKEN is used for private and gated data sets, HF_ENDPOINT for another hub.
+HF_TOKEN gives access to private and gated data sets; HF_ENDPOINT names another hub.
 `;

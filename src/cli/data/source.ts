@@ -1,6 +1,7 @@
 /** What the data commands share: which rows are read, and how far the reading is. */
 import { type Command, Option } from "commander";
 
+import { count, duration, fileSize, percent } from "../../core/figures.ts";
 import type { Clock } from "../../core/clock.ts";
 import { hubAccessFrom } from "../../data/hub/access.ts";
 import { GENERATION_CHOICES, type GenerationChoice } from "../../data/readers/open-r1.ts";
@@ -10,7 +11,6 @@ import { type TokenStarts, tokenizerStarts, wordStarts } from "../../data/stats/
 import { loadTokenizer } from "../../tokenizer/index.ts";
 import { filledText, limitFlag } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import { count, duration, percent } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 
 export interface SourceFlags {
@@ -22,14 +22,11 @@ export interface SourceFlags {
 export function addSourceFlags(command: Command): Command {
   return command
     .addOption(
-      new Option(
-        "--generation <which>",
-        "of a problem with several traces (OpenR1-Math-220k), which are taken",
-      )
+      new Option("--generation <which>", "which traces to take of a problem with several (OpenR1-Math-220k)")
         .choices([...GENERATION_CHOICES])
         .default("first-correct"),
     )
-    .addOption(limitFlag("read so many rows at most"));
+    .addOption(limitFlag("read at most so many rows"));
 }
 
 export function addTokenizerFlag(command: Command): Command {
@@ -87,7 +84,7 @@ export class ReadProgress {
     const share = totalBytes === 0 ? 1 : doneBytes / totalBytes;
     const elapsedMs = this.#clock.nowMs() - this.#startMs;
     const left = share === 0 ? "" : `, ${duration((elapsedMs * (1 - share)) / share)} left`;
-    this.#line.show(`${percent(share)} of ${megabytes(totalBytes)}, ${count(this.#rows)} rows${left}`);
+    this.#line.show(`${percent(share)} of ${fileSize(totalBytes)}, ${count(this.#rows)} rows${left}`);
   }
 
   /** Clears the line. */
@@ -95,11 +92,3 @@ export class ReadProgress {
     this.#line.end();
   }
 }
-
-/** `3.4 MB`. */
-export const megabytes = (bytes: number): string =>
-  bytes < 1e4
-    ? `${count(bytes)} bytes`
-    : bytes < 1e9
-      ? `${(bytes / 1e6).toFixed(1)} MB`
-      : `${(bytes / 1e9).toFixed(1)} GB`;

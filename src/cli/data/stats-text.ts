@@ -1,6 +1,7 @@
 /** Statistics of a data set for people: tables on a terminal. */
+import { count, percent } from "../../core/figures.ts";
 import type { Agreement, DataStatistics, NamedGroup } from "../../data/stats/document.ts";
-import { type Column, count, percent, renderTable } from "../support/table.ts";
+import { type Column, renderTable } from "../support/table.ts";
 import { type Paint, printableLine } from "../support/terminal.ts";
 
 const MAX_LINES = 20;

@@ -31,17 +31,17 @@ export function registerDataStats(data: Command, { terminal, paint }: CommandCon
     .command("stats")
     .summary("count what is marked, and compare annotators")
     .description(
-      "Count how much of the traces is in spans, where the spans sit, how long they are, by source and by annotator; rows with the same id of two annotators are " +
-        "compared token by token.",
+      "Count how much of the traces is in spans, where the spans are and how long, by source and by annotator. Rows with the same id from two annotators " +
+        "are compared token by token.",
     )
     .argument("<files...>", SOURCE_HELP)
     .option(
       "--html <file>",
-      "also one self-contained page with plots and a reader of annotated traces",
+      "also write a self-contained page with plots and a reader of annotated traces",
       filledText,
     )
-    .option("--sample <n>", "traces that the page's reader holds at most", wholeNumber(0, 5000), 200)
-    .addOption(seedFlag("which traces those are").default(1));
+    .option("--sample <n>", "most traces in the page's reader", wholeNumber(0, 5000), 200)
+    .addOption(seedFlag("chooses these traces").default(1));
   addTokenizerFlag(addSourceFlags(command))
     .addOption(jsonFlag())
     .addHelpText("after", HELP)
@@ -69,7 +69,7 @@ export function registerDataStats(data: Command, { terminal, paint }: CommandCon
 }
 
 const HELP = `
-Tokens are those of the chain of thought, the trace up to </think>.
+Only tokens of the chain of thought count: the trace up to </think>.
 
 Examples:
   splitreason data stats annotated.jsonl

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 
 import type { Command } from "commander";
 
+import { count, duration, percent } from "../../core/figures.ts";
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
 import {
   type Calibration,
@@ -26,7 +27,7 @@ import {
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
 import { pairConfigFrom } from "../support/settings.ts";
-import { count, duration, percent, renderTable } from "../support/table.ts";
+import { renderTable } from "../support/table.ts";
 import { hubRows } from "../support/hub-rows.ts";
 import type { Terminal } from "../support/terminal.ts";
 
@@ -41,31 +42,31 @@ interface CalibrateFlags extends PairFlags {
 export function registerCalibrate(program: Command, { terminal }: CommandContext): void {
   const command = program
     .command("calibrate")
-    .summary("measure what the dial buys, and find the setting for a wanted share")
+    .summary("measure the dial, and find its setting for a wanted share")
     .description(
-      "Measure, on held-out problems, which share of the tokens the big model writes at several biases, and how often the answer is right. " +
-        "Where the bias takes a step over a share, requests are refused at random instead. " +
-        `The table is written beside the small model (${CALIBRATION_FILE}); solve, serve and eval then take --share. ` +
-        "For a small model on a server give --out, and then --calibration with that file.",
+      "Measure on held-out problems which share of the tokens the big model writes at several biases, and how often the answer is right. " +
+        "Where the share jumps past the wanted one, requests are refused at random instead. " +
+        `The table goes beside the small model (${CALIBRATION_FILE}); solve, serve and eval then take --share. ` +
+        "For a small model on a server, write the table with --out and name it with --calibration.",
     )
     .option(
       "--target-share <share>",
-      "measure a setting with this share as well, e.g. 0.03",
+      "also find the setting for this share, e.g. 0.03",
       realNumber(0.0001, 1),
     )
     .option(
       "--task <task>",
-      "as eval takes it, with a file of its problems where you have one: NAME, NAME:FILE.jsonl or FILE.jsonl",
+      "a task as in eval: NAME, NAME:FILE.jsonl for a file of its problems, or FILE.jsonl",
       filledText,
       "micro",
     )
     .option(
       "--problems <n>",
-      "held-out problems for each setting (default: 300, or all of the task where it has fewer)",
+      "held-out problems for each setting (default: 300, or all problems of a smaller task)",
       wholeNumber(10, 1_000_000),
     )
-    .addOption(concurrencyFlag("samples in flight").default(16))
-    .option("--out <file>", "write the table here instead (--calibration takes it)", filledText);
+    .addOption(concurrencyFlag("samples that run at the same time").default(16))
+    .option("--out <file>", "write the table here instead, to be given to --calibration", filledText);
   addPairFlags(command)
     .addHelpText("after", HELP)
     .action((flags: CalibrateFlags) => runCalibrate(terminal, flags));
@@ -164,7 +165,7 @@ async function measure(
   } catch (error) {
     if (!terminal.signal.aborted) throw error;
     throw new SplitReasonError(
-      `stopped; ${count(kept + solved)} samples are kept, and the same command goes on from there.`,
+      `stopped; ${count(kept + solved)} samples are kept, and the same command continues from there.`,
       { code: "aborted", cause: error },
     );
   } finally {
@@ -219,7 +220,8 @@ Examples:
   splitreason calibrate --target-share 0.03 --small gguf:runs/grpo/best/model.gguf
   splitreason solve "..." --small gguf:runs/grpo/best/model.gguf --share 0.03
   splitreason calibrate --task gsm8k:held-out.jsonl --pair my-pair.json --out calibration.json
-A file has a line {"problem", "answer"} for each problem; give other problems than those that you report on: eval asks the same ones of a file.
-A table that was written elsewhere is used by --calibration FILE, or by "calibration" in a pair file.
-Stopped by Ctrl-C, the same command goes on where it was. The same models, problems and seed give the same table.
+
+A file has one line {"problem", "answer"} for each problem. Do not calibrate on the problems that you report on: eval reads the same ones of a file.
+To use a table that lies elsewhere, give --calibration FILE or set "calibration" in a pair file.
+After Ctrl-C, the same command continues. The same models, problems and seed give the same table.
 `;

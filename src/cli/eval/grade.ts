@@ -5,10 +5,10 @@ import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import { z } from "zod";
 
+import { count } from "../../core/figures.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
 import { firstFault } from "../../core/schema-faults.ts";
 import type { CommandContext } from "../support/command.ts";
-import { count } from "../support/table.ts";
 
 const pairSchema = z.object({ gold: z.string(), pred: z.string() });
 
@@ -20,11 +20,11 @@ export function registerGrade(program: Command, { terminal }: CommandContext): v
     .command("grade")
     .summary("say which answers are equivalent to their references")
     .description(
-      'Read a line of JSON {"gold", "pred"} each and print a line {"equivalent", "goldParsed", "predParsed"} each, in order. Either side is an ' +
-        'answer or a text that gives one: its last \\boxed{} counts, else what follows "answer is".',
+      'Read lines {"gold", "pred"} of JSON and print a line {"equivalent", "goldParsed", "predParsed"} for each, in order. Either side is an ' +
+        'answer or a text that gives one: its last \\boxed{} counts, or else the words after "answer is".',
     )
     .argument("<file>", "JSON Lines, or - for standard input")
-    .option("--json", "accepted as everywhere; the output is JSON Lines in any case")
+    .option("--json", "accepted as in every command; the output is always JSON Lines")
     .addHelpText("after", HELP)
     .action(async (file: string) => {
       const { gradeMath } = await import("../../eval/graders/index.ts");
@@ -86,7 +86,7 @@ async function* linesOf(file: string): AsyncGenerator<string> {
 
 const HELP = `
 Understood: numbers, fractions, roots, expressions with symbols, intervals, sets, tuples, matrices, equations, units, percent, words.
-A line that is no such pair gets "error" in its output line, is named on standard error, and makes the exit status 1.
+A line that is no such pair gets "error" in its output line and a message on standard error; the exit status is then 1.
 
 Examples:
   splitreason grade answers.jsonl

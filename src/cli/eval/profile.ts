@@ -1,6 +1,7 @@
 /** `splitreason profile SPEC`: how fast an engine reads and writes, as a file that `simulate` takes. */
 import { type Command, InvalidArgumentError } from "commander";
 
+import { count } from "../../core/figures.ts";
 import { writeFileAtomic } from "../../core/files.ts";
 import { DIALECTS } from "../../engines/http/http-spec.ts";
 import {
@@ -20,7 +21,7 @@ import {
 } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, jsonText, printResult } from "../support/command.ts";
-import { count, renderTable } from "../support/table.ts";
+import { renderTable } from "../support/table.ts";
 
 interface ProfileFlags {
   readonly out?: string;
@@ -42,8 +43,8 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
     .command("profile")
     .summary("measure how fast an engine reads and writes")
     .description(
-      "Measure an engine's prefill, decoding and controlling prefill at several lengths of context, one sequence at a time, and what a call costs whatever its tokens. " +
-        "The profile is JSON that `simulate` takes.",
+      "Measure how fast an engine prefills, decodes and does controlling prefill at several lengths of context, one sequence at a time, and the fixed cost of a call. " +
+        "The profile is JSON for `simulate`.",
     )
     .argument(
       "<spec>",
@@ -64,7 +65,7 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
     )
     .option(
       "--seconds <n>",
-      `no context is begun that would end later (default ${DEFAULT_MEASURE.maxSeconds}, with --quick ${QUICK_MEASURE.maxSeconds})`,
+      `start no context that would end later (default ${DEFAULT_MEASURE.maxSeconds}, with --quick ${QUICK_MEASURE.maxSeconds})`,
       wholeNumber(1, 86_400),
     )
     .option("--quick", "fewer and shorter timings")
@@ -74,14 +75,14 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
     )
     .option(
       "--beside <spec>",
-      "also how much slower it is while this engine works on the same machine",
+      "also measure how much slower it is while this engine works on the same machine",
       filledText,
     )
     .addOption(
       temperatureFlag("sampling temperature to measure at; sampling above 0 can be slower").default(0),
     )
     .addOption(threadsFlag())
-    .addOption(seedFlag("of what is read").default(1))
+    .addOption(seedFlag("seed of the text that is read").default(1))
     .addOption(jsonFlag("print the profile on standard output, and nothing else there"))
     .addHelpText("after", HELP)
     .action(async (spec: string, flags: ProfileFlags) => {
@@ -173,7 +174,7 @@ function lengths(text: string): number[] {
 }
 
 const HELP = `
-A profile can be written by hand as well, from another server's numbers: {"prefill": 3045, "decode": 16.4} is one (docs/latency.md has all fields).
+You can also write a profile by hand from another server's numbers, e.g. {"prefill": 3045, "decode": 16.4} (docs/latency.md has all fields).
 
 Examples:
   splitreason profile micro:small --out small.json

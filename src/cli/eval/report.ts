@@ -4,6 +4,7 @@ import { extname, join } from "node:path";
 
 import type { Command } from "commander";
 
+import { fileSize, points, pValueText } from "../../core/figures.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { writeFileAtomic } from "../../core/files.ts";
 import { buildReport } from "../../eval/report/build.ts";
@@ -16,7 +17,7 @@ import { ROWS_FILE } from "../../eval/rows.ts";
 import { filledText, jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
-import { points, pValueText, renderTable } from "../support/table.ts";
+import { renderTable } from "../support/table.ts";
 import { type Paint, printableLine, type Terminal } from "../support/terminal.ts";
 
 interface ReportFlags {
@@ -30,7 +31,7 @@ interface ReportFlags {
 export function registerReport(program: Command, { terminal, paint }: CommandContext): void {
   program
     .command("report")
-    .summary("make a page and Markdown of evaluations")
+    .summary("report evaluations as a page and as Markdown")
     .description(
       "Make a report of one or more evaluations: one self-contained page with tables, plots and a reader of traces, and the same in Markdown. " +
         "Without --out, print the tables.",
@@ -38,21 +39,12 @@ export function registerReport(program: Command, { terminal, paint }: CommandCon
     .argument("<runs...>", "folders that `eval --out` wrote")
     .option(
       "--out <path>",
-      "a file.html, a file.md, or a folder for report.html and report.md; may be given more than once",
+      "FILE.html, FILE.md, or a folder for report.html and report.md; may be given more than once",
       (path: string, paths: readonly string[] | undefined) => [...(paths ?? []), filledText(path)],
     )
-    .option(
-      "--names <list>",
-      "what the runs are called, separated by commas (default: by their folders)",
-      filledText,
-    )
-    .option(
-      "--sample <n>",
-      "problems that the page's reader of traces holds at most",
-      wholeNumber(0, 5000),
-      100,
-    )
-    .addOption(seedFlag("which problems those are").default(1))
+    .option("--names <list>", "names of the runs, separated by commas (default: their folders)", filledText)
+    .option("--sample <n>", "most problems in the page's reader of traces", wholeNumber(0, 5000), 100)
+    .addOption(seedFlag("chooses these problems").default(1))
     .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (folders: string[], flags: ReportFlags) => {
@@ -69,7 +61,7 @@ export function registerReport(program: Command, { terminal, paint }: CommandCon
       for (const { path, page } of outputs) {
         const text = page ? await reportPage(data) : reportMarkdown(data.document);
         await writeFileAtomic(path, text);
-        written.push(`wrote ${path} (${size(Buffer.byteLength(text))})\n`);
+        written.push(`wrote ${path} (${fileSize(Buffer.byteLength(text))})\n`);
       }
       printResult(terminal, flags, data.document, () => tables(data.document, paint()));
       for (const line of written) terminal.log(line);
@@ -147,12 +139,9 @@ function tables(document: ReportDocument, paint: Paint): string {
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
-const size = (bytes: number): string =>
-  bytes < 1e6 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-
 const HELP = `
-The page asks no other host for anything: it can be mailed, or put on any server. Several runs (checkpoints, seeds, other pairs) are merged: their arms are
-RUN/ARM, and the same arm in two runs of the same problems is compared, paired by problem. Without --out, --sample has no use.
+The page loads nothing from other hosts: mail it, or put it on any server. Several runs (checkpoints, seeds, other pairs) are merged: their arms
+are RUN/ARM. The same arm in two runs of the same problems is compared, paired by problem. --sample needs --out.
 
 Examples:
   splitreason eval micro --problems 500 --out runs/a && splitreason report runs/a --out report.html

@@ -1,7 +1,8 @@
 /** An evaluation for people: a table of the arms, and what the comparison says. */
+import { count, duration, percent, points, pValueText } from "../../core/figures.ts";
 import type { ArmComparison, ArmSummary, EvaluationSummary } from "../../eval/summary-schema.ts";
 import { dollars, finePercent, operations } from "../../core/figures.ts";
-import { type Column, count, duration, percent, points, pValueText, renderTable } from "../support/table.ts";
+import { type Column, renderTable } from "../support/table.ts";
 import { type Paint, printableLine } from "../support/terminal.ts";
 
 export function evaluationReport(summary: EvaluationSummary, paint: Paint): string {
@@ -87,7 +88,7 @@ function costColumns(arms: readonly ArmSummary[]): Column<ArmSummary>[] {
       "draws",
       perSample(({ big }) => big.decoded),
     ),
-    right("thrown away", (arm) => count(arm.discardedTokens / arm.samples)),
+    right("discarded", (arm) => count(arm.discardedTokens / arm.samples)),
     right("first token", ({ firstTokenMs }) =>
       firstTokenMs === undefined ? "" : duration(firstTokenMs.p50),
     ),

@@ -4,12 +4,12 @@ import { join } from "node:path";
 
 import type { Command } from "commander";
 
+import { count, duration } from "../../core/figures.ts";
 import { SplitReasonError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { filledText, jsonFlag, seedFlag, threadsFlag } from "../support/flags.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
 import { RecipeDisplay } from "./recipe-display.ts";
-import { count, duration } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 
 interface BuildFlags {
@@ -26,22 +26,22 @@ export function registerMicroBuild(micro: Command, { terminal }: CommandContext)
     .command("build")
     .summary("make the pair from nothing")
     .description(
-      "Make the pair from nothing: both models are trained from random weights, then the small one learns to offload, as with " +
-        "micro learn. The same seed and threads give the same bytes.",
+      "Make the pair from nothing: train both models from random weights, then teach the small one to offload, as micro learn " +
+        "does. The same seed and threads give the same bytes.",
     )
-    .option("--fast", "a few minutes: the same steps, models that have barely begun to learn")
+    .option("--fast", "take a few minutes: the same stages, but the models barely begin to learn")
     .option(
       "--out <dir>",
-      "where the models go (default: the folder models in --work; models/micro replaces the shipped pair)",
+      "write the models here (default: the folder models in --work; models/micro replaces the shipped pair)",
       filledText,
     )
     .option(
       "--work <dir>",
-      "checkpoints and metrics, to continue from (default: runs/micro-build, with --fast runs/micro-build-fast)",
+      "checkpoints and metrics, from which a stopped build continues (default: runs/micro-build, with --fast runs/micro-build-fast)",
       filledText,
     )
-    .addOption(seedFlag("of everything").default(1))
-    .addOption(threadsFlag("for the whole build").default(availableParallelism(), "the cores"))
+    .addOption(seedFlag("seed of everything").default(1))
+    .addOption(threadsFlag("threads of the whole build").default(availableParallelism(), "the cores"))
     .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action((flags: BuildFlags) => build(terminal, flags));
@@ -73,7 +73,7 @@ async function build(terminal: Terminal, flags: BuildFlags): Promise<void> {
     display.end();
   }
   if (result === undefined) {
-    throw new SplitReasonError(`stopped; the same command goes on from ${work}.`, { code: "aborted" });
+    throw new SplitReasonError(`stopped; the same command continues from ${work}.`, { code: "aborted" });
   }
   const { parameters, seconds } = result;
   const wholeMs = 1000 * Object.values(seconds).reduce((sum, part) => sum + part, 0);
@@ -90,5 +90,5 @@ const HELP = `
 Examples:
   splitreason micro build --fast --out runs/try
   splitreason micro build                           about an hour on two cores
-  splitreason micro build --out models/micro        the same, replaces the shipped pair
+  splitreason micro build --out models/micro        the same; replaces the shipped pair
 `;

@@ -4,13 +4,13 @@ import { join } from "node:path";
 
 import type { Command } from "commander";
 
+import { count, duration, percent } from "../../core/figures.ts";
 import { SplitReasonError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { filledText, jsonFlag, seedFlag, threadsFlag } from "../support/flags.ts";
 import { scoresLine } from "../train/grpo-line.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
 import { RecipeDisplay } from "./recipe-display.ts";
-import { count, duration, percent } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 
 interface LearnFlags {
@@ -28,25 +28,25 @@ export function registerMicroLearn(micro: Command, { terminal }: CommandContext)
     .command("learn")
     .summary("teach the small model to offload, from the pair before tuning")
     .description(
-      "Teach the small model to offload, from the pair before tuning: the pair finds the hard spans in traces, the small model is " +
-        "tuned on them, and reinforcement learning with the big model in the rollouts finds out where a tag is worth its price. " +
-        "After Ctrl-C the same command goes on where it was.",
+      "Teach the small model to offload, starting from the pair before tuning. The pair finds the hard spans in traces, and the small model is " +
+        "tuned on them. Reinforcement learning, with the big model in the rollouts, then finds out where a tag is worth its price. " +
+        "After Ctrl-C, the same command continues.",
     )
-    .option("--fast", "a minute: the same steps, a model that has barely begun to learn")
+    .option("--fast", "take a minute: the same stages, but the model barely begins to learn")
     .option("--from <dir>", "the pair: a folder with small-base and big", filledText, "models/micro")
     .option(
       "--out <dir>",
-      "where the folder small goes (default: the folder models in --work; models/micro replaces the shipped one)",
+      "write the folder small here (default: the folder models in --work; models/micro replaces the shipped model)",
       filledText,
     )
     .option(
       "--work <dir>",
-      "annotated traces, checkpoints, metrics, rollouts (default: runs/micro-learn, with --fast runs/micro-learn-fast)",
+      "annotated traces, checkpoints, metrics and rollouts, from which a stopped run continues (default: runs/micro-learn, with --fast runs/micro-learn-fast)",
       filledText,
     )
-    .addOption(seedFlag("of everything").default(1))
+    .addOption(seedFlag("seed of everything").default(1))
     .addOption(
-      threadsFlag("of the trainer, and pairs that annotate at once").default(
+      threadsFlag("threads of the trainer, and pairs that annotate at the same time").default(
         availableParallelism(),
         "the cores",
       ),
@@ -66,9 +66,9 @@ async function learn(terminal: Terminal, flags: LearnFlags): Promise<void> {
   const config = flags.fast === true ? fastLearning(seed) : fullLearning(seed);
   const provenance = await readProvenance();
   const display = new RecipeDisplay(terminal);
-  let learnt;
+  let learned;
   try {
-    learnt = await learnToOffload({
+    learned = await learnToOffload({
       config,
       base: await published("small-base", join(from, "small-base")),
       big: await published("big", join(from, "big")),
@@ -81,11 +81,11 @@ async function learn(terminal: Terminal, flags: LearnFlags): Promise<void> {
   } finally {
     display.end();
   }
-  if (learnt === undefined) {
-    throw new SplitReasonError(`stopped; the same command goes on from ${work}.`, { code: "aborted" });
+  if (learned === undefined) {
+    throw new SplitReasonError(`stopped; the same command continues from ${work}.`, { code: "aborted" });
   }
-  await publishLearned(out, learnt, { config, threads, provenance });
-  const { annotation, best, seconds } = learnt;
+  await publishLearned(out, learned, { config, threads, provenance });
+  const { annotation, best, seconds } = learned;
   const model = join(out, "small");
   printResult(
     terminal,

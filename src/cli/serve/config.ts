@@ -26,12 +26,12 @@ export function registerConfig(program: Command, context: CommandContext): void 
     .description("Check the configuration of `splitreason serve`.");
   config
     .command("check")
-    .summary("say what is wrong in a configuration file, or what it means")
+    .summary("say what is wrong in a configuration file, or how serve reads it")
     .description(
       "Read a configuration as `serve` does, with the pair and the API keys that it names, and print it with every default filled in. " +
-        "Opens no model and no port. Keys are never printed.",
+        "No model and no port is opened. Keys are never printed.",
     )
-    .argument("[file]", "the file", CONFIG_FILE)
+    .argument("[file]", "the configuration file", CONFIG_FILE)
     .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: { readonly json?: boolean }) => {
@@ -101,5 +101,5 @@ Examples:
   splitreason config check                          ./${CONFIG_FILE}
   splitreason config check gateway.json --json | jq .config.limits
 
-Exit status: 0 valid, 1 unreadable, 2 wrong. docs/serving.md explains every field.
+Exit status: 0 valid, 1 unreadable, 2 invalid. docs/serving.md explains every field.
 `;

@@ -25,10 +25,10 @@ export function registerSolve(program: Command, context: CommandContext): void {
     .command("solve")
     .summary("solve one problem, each token in its author's colour")
     .description(
-      "Solve one problem with the pair. Each token is printed in the colour of the model that wrote it (without " +
-        "colours: the big model's words between «marks»), then the answer and what it took.",
+      "Solve one problem with the pair. Each token is printed in the colour of the model that wrote it; without " +
+        "colours the big model's words stand between «marks». Then come the answer and its cost in tokens and time.",
     )
-    .argument("[problem]", "the problem; - or nothing reads it from standard input");
+    .argument("[problem]", "the problem; without it, or with -, it is read from standard input");
   addPolicyFlags(addPairFlags(command))
     .addHelpText("after", HELP)
     .action(async (argument: string | undefined, flags: SolveFlags) => {
@@ -101,7 +101,7 @@ export async function showSolution(
   const view = new TraceView((text) => terminal.out(text), paint());
   let begun = false;
   const show = (event: SplitEvent): void => {
-    // A request that fails before its first event leaves no legend of nothing behind.
+    // A request that fails before its first event prints no legend.
     if (!begun) view.legend({ small: pair.small.model, big: pair.big?.model ?? "not loaded" });
     begun = true;
     view.push(event);

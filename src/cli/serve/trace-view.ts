@@ -2,8 +2,8 @@
  * A split trace for people, as it is written: each token in its author's colour, or, without colours, the big model's words
  * between marks. Nothing that a model writes reaches the terminal as a control sequence.
  */
+import { count, duration, percent } from "../../core/figures.ts";
 import type { Author, SplitEvent, Timing, Usage } from "../../decode/events/events.ts";
-import { count, duration, percent } from "../support/table.ts";
 import { type Paint, printable } from "../support/terminal.ts";
 
 /** Around what the big model wrote, where there are no colours. */

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 
+import { count, percent } from "../../core/figures.ts";
 import { ConfigError, DataError } from "../../core/errors.ts";
 import { readJsonLines } from "../../core/json-lines.ts";
 import { filledText, jsonFlag, limitFlag, wholeNumber } from "../support/flags.ts";
 import { type CommandContext, jsonText } from "../support/command.ts";
-import { count, percent } from "../support/table.ts";
 import { type Paint, printable, printableLine, type Terminal } from "../support/terminal.ts";
 import { TraceView } from "./trace-view.ts";
 
@@ -43,14 +43,14 @@ export function registerTrace(program: Command, { terminal, paint }: CommandCont
     .command("trace")
     .summary("print recorded traces in colour")
     .description(
-      "Print traces that were recorded: rollouts.jsonl of a training run, or rows.jsonl of an evaluation. Each author in its colour.",
+      "Print recorded traces: rollouts.jsonl of a training run, or rows.jsonl of an evaluation. Each author has a colour.",
     )
     .argument("<file>", "JSON Lines with problemId and segments", filledText)
-    .addOption(limitFlag("how many traces").default(5))
-    .option("--skip <n>", "of those that match, leave out the first n", wholeNumber(0), 0)
-    .option("--arm <name>", "of this arm only", filledText)
-    .option("--problem <id>", "of this problem only", filledText)
-    .option("--wrong", "only those with a wrong answer")
+    .addOption(limitFlag("print at most so many traces").default(5))
+    .option("--skip <n>", "leave out the first n of the traces that match", wholeNumber(0), 0)
+    .option("--arm <name>", "only traces of this arm", filledText)
+    .option("--problem <id>", "only traces of this problem", filledText)
+    .option("--wrong", "only traces with a wrong answer")
     .addOption(jsonFlag("print the rows as one JSON document"))
     .addHelpText("after", HELP)
     .action((file: string, flags: TraceFlags) => printTraces(terminal, paint(), file, flags));
@@ -74,7 +74,7 @@ async function printTraces(terminal: Terminal, paint: Paint, file: string, flags
   const shown = matching.slice(flags.skip, flags.skip + flags.limit);
   if (shown.length === 0) {
     throw new DataError(
-      `${file} has ${rows.length} traces, ${matching.length} of them match, and none is left behind --skip ${flags.skip}.`,
+      `${file} has ${rows.length} traces, ${matching.length} of them match, and none is left after --skip ${flags.skip}.`,
       { code: "data-invalid" },
     );
   }

@@ -55,7 +55,7 @@ export const SOURCE_HELP =
   "FILE.jsonl, FILE.parquet, a folder of them, or hf:OWNER/NAME[@REVISION][/CONFIG][:SPLIT]";
 
 /** A flag with a value, to be added with `command.addOption`. */
-const flag = <T>(names: string, help: string, parse: Parser<T>): Option =>
+export const flag = <T>(names: string, help: string, parse: Parser<T>): Option =>
   new Option(names, help).argParser<T>(parse);
 
 // Flags of several commands. Their ranges are said here once; each command says what the flag means there.

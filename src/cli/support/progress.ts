@@ -1,5 +1,5 @@
 /** Progress on standard error: one line that rewrites itself on a terminal, a line now and then elsewhere. */
-import { count, duration } from "./table.ts";
+import { count, duration } from "../../core/figures.ts";
 import type { Terminal } from "./terminal.ts";
 
 const TERMINAL_INTERVAL_MS = 100;
@@ -44,6 +44,12 @@ export class Progress {
     this.#shownMs = nowMs;
     this.#terminal.log(logIsTerminal ? `\r\u001b[2K${line.slice(0, columns - 1)}` : `${line}\n`);
     this.#lineShown = logIsTerminal;
+  }
+
+  /** Logs a line that stays, in place of the line of progress. */
+  message(text: string): void {
+    this.end();
+    this.#terminal.log(`${text}\n`);
   }
 
   /** Clears the line, so that what is printed next starts one. */

@@ -15,15 +15,15 @@ export function registerTrainAddTags(train: Command, { terminal }: CommandContex
     .command("add-tags")
     .summary("copy a model, with <bigmodel> and </bigmodel> in its vocabulary")
     .description(
-      "Copy a Hugging Face folder and add the two tags to its tokenizer, at ids for which the embedding has unused rows. The first step with a model " +
-        "that others have trained; train sft then teaches it to write them. Any architecture; only safetensors get rows of their own for the tags.",
+      "Copy a Hugging Face folder and add the two tags to its tokenizer, at ids for which the embedding has unused rows. This is the first step with a " +
+        "model that others have trained; train sft then teaches it to write the tags. Any architecture works; safetensors also get new rows for the tags.",
     )
     .requiredOption(
       "--model <folder>",
-      "with config.json, tokenizer.json and, where it has them, weights",
+      "the model: a folder with config.json, tokenizer.json and, if present, weights",
       filledText,
     )
-    .requiredOption("--out <folder>", "a new folder", filledText)
+    .requiredOption("--out <folder>", "the new folder", filledText)
     .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async ({ model, out, json }: AddTagsFlags) => {

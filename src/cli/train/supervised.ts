@@ -1,10 +1,10 @@
 /** `splitreason train pretrain|sft`: supervised runs on the embedded trainer. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 
-import { ConfigError, SplitReasonError } from "../../core/errors.ts";
+import { count, duration } from "../../core/figures.ts";
+import { ConfigError } from "../../core/errors.ts";
 import { hubAccessFrom } from "../../data/hub/access.ts";
 import type { RunHooks, RunResult } from "../../recipes/supervised/index.ts";
-import { TRAINER_USAGE } from "../../train/trainers/registry.ts";
 import {
   filledText,
   jsonFlag,
@@ -16,36 +16,37 @@ import {
 } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
-import { count, duration } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
+import {
+  configFlag,
+  dataFlag,
+  given,
+  learningRateFlag,
+  modelFlag,
+  outFlag,
+  stepsFlag,
+  stoppedAt,
+  trainerFlag,
+  type TrainingFlags,
+} from "./training-flags.ts";
 
-interface TrainFlags {
-  readonly config?: string;
-  readonly data?: string;
-  readonly model?: string;
+interface SupervisedFlags extends TrainingFlags {
   readonly tokenizer?: string;
-  readonly out: string;
-  readonly steps?: number;
   readonly epochs?: number;
   readonly rows?: number;
-  readonly learningRate?: number;
   readonly spanWeight?: number;
-  readonly seed?: number;
-  readonly threads?: number;
-  readonly trainer?: string;
-  readonly json?: boolean;
 }
 
 export function registerTrainPretrain(train: Command, { terminal }: CommandContext): void {
   addRunFlags(
     train
       .command("pretrain")
-      .summary("from random weights")
-      .description("Train a small model from random weights. The configuration file says its shape.")
-      .requiredOption(
-        "--config <file>",
-        "JSON: model, and optionally data, rows, epochs, training, ...",
-        filledText,
+      .summary("train a model from random weights")
+      .description("Train a small model from random weights. The configuration file gives its shape.")
+      .addOption(
+        configFlag(
+          "a JSON file with model, and optionally data, rows, epochs, training, ...",
+        ).makeOptionMandatory(),
       )
       .option(
         "--tokenizer <folder>",
@@ -54,7 +55,7 @@ export function registerTrainPretrain(train: Command, { terminal }: CommandConte
       ),
   )
     .addHelpText("after", PRETRAIN_HELP)
-    .action(async (flags: TrainFlags) => {
+    .action(async (flags: SupervisedFlags) => {
       const { loadTrainingConfig, pretrain, pretrainConfigSchema } = await loadTraining();
       const config = await loadTrainingConfig(pretrainConfigSchema, flags.config, {
         ...overridesFrom(flags),
@@ -70,15 +71,15 @@ export function registerTrainSft(train: Command, { terminal }: CommandContext): 
       .command("sft")
       .summary("fine-tune a model on traces with spans to hand over")
       .description(
-        "Fine-tune a small model on traces. Spans in them become tags around what the big model shall write, so that the " +
-          "small one learns to ask for it.",
+        "Fine-tune a small model on traces. Their spans become tags around what the big model will write, so that the small one " +
+          "learns to ask for it.",
       )
-      .option("--config <file>", "JSON with what the flags say and more", filledText)
-      .option("--model <folder>", "a Hugging Face folder with a Qwen3 model to start from", filledText)
-      .option("--trainer <spec>", TRAINER_USAGE, filledText),
+      .addOption(configFlag())
+      .addOption(modelFlag("a Hugging Face folder with a Qwen3 model to start from"))
+      .addOption(trainerFlag()),
   )
     .addHelpText("after", SFT_HELP)
-    .action(async (flags: TrainFlags) => {
+    .action(async (flags: SupervisedFlags) => {
       const { loadTrainingConfig, sft, sftConfigSchema } = await loadTraining();
       const config = await loadTrainingConfig(sftConfigSchema, flags.config, {
         ...overridesFrom(flags),
@@ -94,41 +95,31 @@ const loadTraining = () => import("../../recipes/supervised/index.ts");
 
 function addRunFlags(command: Command): Command {
   return command
-    .option(
-      "--data <source>",
-      `${SOURCE_HELP}: rows with problem and trace, {prompt, completion}, {messages} or generations; or micro, micro:ROWS`,
-      filledText,
-    )
-    .requiredOption(
-      "--out <dir>",
-      "metrics, checkpoints and the model; continues a run that was stopped",
-      filledText,
-    )
     .addOption(
-      new Option("--steps <n>", "how many updates (instead of --epochs)")
-        .argParser(wholeNumber(1))
-        .conflicts("epochs"),
+      dataFlag(
+        "source",
+        `${SOURCE_HELP}: rows with problem and trace, {prompt, completion}, {messages} or generations; or micro, micro:ROWS`,
+      ),
     )
+    .addOption(outFlag("write metrics, checkpoints and the model here; continues a run that was stopped"))
+    .addOption(stepsFlag("updates of the weights (instead of --epochs)").conflicts("epochs"))
     .option("--epochs <n>", "passes over the data", realNumber(0, 10_000))
-    .option("--rows <n>", "examples in a step", wholeNumber(1, 65_536))
-    .option("--learning-rate <rate>", "the highest one, after the warm-up", realNumber(0, 1))
+    .option("--rows <n>", "examples in each training step", wholeNumber(1, 65_536))
+    .addOption(learningRateFlag())
     .option("--span-weight <w>", "loss weight of tokens that the big model will write", realNumber(0, 1))
-    .addOption(seedFlag("of weights and order"))
-    .addOption(threadsFlag("of the trainer"))
+    .addOption(seedFlag("seed of the weights and of the order of examples"))
+    .addOption(threadsFlag("threads of the embedded trainer"))
     .addOption(jsonFlag());
 }
 
-function overridesFrom(flags: TrainFlags): Record<string, unknown> {
+function overridesFrom(flags: SupervisedFlags): Record<string, unknown> {
   const { data, epochs, rows, spanWeight, threads, steps, learningRate, seed } = flags;
-  const training = Object.fromEntries(
-    Object.entries({ steps, learningRate, seed }).filter(([, value]) => value !== undefined),
-  );
-  return { data, epochs, rows, spanWeight, threads, training };
+  return { data, epochs, rows, spanWeight, threads, training: given({ steps, learningRate, seed }) };
 }
 
 async function report(
   terminal: Terminal,
-  flags: TrainFlags,
+  flags: SupervisedFlags,
   run: (hooks: RunHooks) => Promise<RunResult>,
 ): Promise<void> {
   const progress = new Progress(terminal, "steps");
@@ -156,24 +147,17 @@ async function report(
           `loss ${metrics.loss.toFixed(4)}, ${count(metrics.tokensPerSecond)} tokens/s`,
         );
       },
-      onNotice: (text) => {
-        progress.end();
-        terminal.log(`${text}\n`);
-      },
+      onNotice: (text) => progress.message(text),
       onEvaluation: ({ step, scores }) => {
-        progress.end();
         const text = Object.entries(scores).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-        terminal.log(`step ${step}: ${text.join(", ")}\n`);
+        progress.message(`step ${step}: ${text.join(", ")}`);
       },
     });
   } finally {
     progress.end();
   }
   if (result.status === "interrupted") {
-    throw new SplitReasonError(
-      `stopped at step ${result.step} of ${result.steps}; the same command continues from there (${flags.out}).`,
-      { code: "aborted" },
-    );
+    throw stoppedAt(result.step, result.steps, flags.out);
   }
   const { model, ...outcome } = result;
   if (model === undefined) throw new ConfigError("the run wrote no model.", { code: "internal" });
@@ -200,5 +184,5 @@ Example:
   splitreason train sft --model runs/small/model --data annotated.jsonl --epochs 3 --out runs/tuned
   splitreason eval micro --small gguf:runs/tuned/model/model.gguf --small-base gguf:runs/small/model/model.gguf
 
-Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
+Curves are in metrics.jsonl and in TensorBoard's events (tensorboard --logdir runs).
 `;

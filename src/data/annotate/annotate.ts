@@ -4,7 +4,7 @@ import type { Piece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { OFFLOAD_TAGS } from "../../tags/grammar.ts";
-import { chainOfThought } from "./chain-of-thought.ts";
+import { chainOfThought } from "../../tags/chain-of-thought.ts";
 import { GAP_DEFAULTS, type GapOptions, gapWords, type GapWord, hardSpans } from "./gap.ts";
 import { scoreTrace } from "./scores.ts";
 

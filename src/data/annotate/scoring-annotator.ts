@@ -10,7 +10,7 @@ import type { Piece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
 import type { TraceRow, WordScores } from "../../formats/trace-row.ts";
 import type { Annotator, Examination, ExamineContext, Placement } from "./annotator.ts";
-import { chainOfThought } from "./chain-of-thought.ts";
+import { chainOfThought } from "../../tags/chain-of-thought.ts";
 import {
   GAP_DEFAULTS,
   type GapOptions,

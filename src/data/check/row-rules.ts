@@ -1,7 +1,8 @@
 /** What can be told of one row by itself. */
 import type { Span, TraceRow } from "../../formats/trace-row.ts";
 import { stripTags, THINK_TAGS } from "../../tags/index.ts";
-import { chainOfThought, countTrace, spansFit } from "../stats/count-trace.ts";
+import { chainOfThought } from "../../tags/chain-of-thought.ts";
+import { countTrace, spansFit } from "../stats/count-trace.ts";
 import type { TokenStarts } from "../stats/tokens.ts";
 import type { FindingName } from "./finding.ts";
 

@@ -6,6 +6,7 @@ import { z } from "zod";
 
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { THINK_TAGS } from "../../tags/index.ts";
+import { afterThinkTag } from "../../tags/chain-of-thought.ts";
 
 /** Which of a problem's traces are taken. */
 export const GENERATION_CHOICES = ["first-correct", "all-correct", "first", "all"] as const;
@@ -53,10 +54,4 @@ export function openR1Traces(row: OpenR1Row, choice: GenerationChoice, fallbackI
   });
   const taken = choice.endsWith("correct") ? traces.filter(({ correct }) => correct) : traces;
   return (choice.startsWith("first") ? taken.slice(0, 1) : taken).map(({ trace }) => trace);
-}
-
-/** The text behind the `<think>` that opens it, and behind one newline after that; the text itself when nothing opens it. */
-export function afterThinkTag(text: string): string {
-  const opened = /^\s*<think>\n?/u.exec(text);
-  return opened === null ? text : text.slice(opened[0].length);
 }

@@ -5,8 +5,9 @@ import { DataError } from "../../core/errors.ts";
 import { firstFault } from "../../core/schema-faults.ts";
 import { type TraceRow, traceRowSchema } from "../../formats/trace-row.ts";
 import { OFFLOAD_TAGS, parseTagged, type TagFault } from "../../tags/index.ts";
+import { afterThinkTag } from "../../tags/chain-of-thought.ts";
 import { CONVERSATION_COLUMNS, conversationOf } from "./conversation.ts";
-import { afterThinkTag, type GenerationChoice, openR1Schema, openR1Traces } from "./open-r1.ts";
+import { type GenerationChoice, openR1Schema, openR1Traces } from "./open-r1.ts";
 import type { RawRecord } from "./raw-record.ts";
 
 /** Why a record gave no row. */

@@ -1,14 +1,8 @@
 /** A trace row as numbers of tokens, or what keeps its spans from meaning anything. */
 import type { Span, TraceRow } from "../../formats/trace-row.ts";
-import { THINK_TAGS } from "../../tags/index.ts";
+import { chainOfThought } from "../../tags/chain-of-thought.ts";
 import type { CountedTrace } from "./group.ts";
 import { startsBefore, type TokenStarts } from "./tokens.ts";
-
-/** The trace up to `</think>`, which alone can be handed over. */
-export function chainOfThought(trace: string): string {
-  const end = trace.indexOf(THINK_TAGS.close);
-  return end < 0 ? trace : trace.slice(0, end);
-}
 
 /** Whether the spans are in order, apart, not empty and within the text. */
 export function spansFit(spans: readonly Span[], length: number): boolean {

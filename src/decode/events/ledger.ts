@@ -53,26 +53,39 @@ export interface LedgerLabel {
   readonly mask: 0 | 1;
 }
 
+interface WrittenToken {
+  readonly id?: TokenId | undefined;
+  readonly text: string;
+  readonly logprob?: number | undefined;
+}
+
+interface TokenLabel extends Pick<LedgerToken, "author" | "mask"> {
+  readonly closeLogprob?: number | undefined;
+}
+
 /** Collects the tokens in the order of the small model's context. */
 export class LedgerBuilder {
   readonly #tokens: LedgerToken[] = [];
   #endOfTurn: EndOfTurn | undefined;
 
-  add(token: LedgerToken): void {
-    this.#tokens.push(token);
+  /** Adds one token. `token` may be more than the ledger keeps, and may have its fields undefined. */
+  add(token: WrittenToken, { author, mask, closeLogprob }: TokenLabel): void {
+    const { id, text, logprob } = token;
+    this.#tokens.push({
+      ...(id === undefined ? {} : { id }),
+      text,
+      author,
+      ...(logprob === undefined ? {} : { logprob }),
+      mask,
+      ...(closeLogprob === undefined ? {} : { closeLogprob }),
+    });
   }
 
   /** Adds tokens that were written together. Without ids (a remote engine) the write is one entry. */
   addWrite(ids: readonly TokenId[], label: LedgerLabel): void {
-    const first = {
-      text: label.text ?? "",
-      author: label.author,
-      mask: label.mask,
-      ...(label.logprob === undefined ? {} : { logprob: label.logprob }),
-    };
     const [id, ...rest] = ids;
-    this.add(id === undefined ? first : { id, ...first });
-    for (const id of rest) this.add({ id, text: "", author: label.author, mask: label.mask });
+    this.add({ id, text: label.text ?? "", logprob: label.logprob }, label);
+    for (const id of rest) this.add({ id, text: "" }, label);
   }
 
   get length(): number {

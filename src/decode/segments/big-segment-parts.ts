@@ -1,41 +1,45 @@
 /** What both kinds of the big model's segments are made of. */
 import type { Piece } from "../../core/piece.ts";
-import type { GenerateOptions } from "../../engines/engine.ts";
+import type { Engine, GenerateOptions, MarkerBias } from "../../engines/engine.ts";
+import type { TagPair } from "../../tags/grammar.ts";
 import type { BigModel, KeptPart } from "../contexts/big-model.ts";
 import { BigReader, type BigToken } from "../contexts/big-reader.ts";
 import type { SegmentEndReason } from "../events/events.ts";
 import type { BigPlan } from "../policies/policy.ts";
 import { type Session, seedFor } from "../session/session.ts";
+import { forbid } from "./refused-tags.ts";
 
 /** How many tokens a segment may have, and how it ends when it has them. */
-export interface Cap {
+export interface SegmentLimit {
   readonly tokens: number;
   readonly reason: SegmentEndReason;
 }
 
-/** The tightest of the whole's limit, the dial and the plan; of equal ones the first. */
-export function capOf({ transcript, gate }: Session, plan: BigPlan): Cap {
-  const caps: readonly Cap[] = [
+/** The lowest of the limits of the whole, the dial and the plan; of equal ones the first. */
+export function segmentLimit({ transcript, gate }: Session, plan: BigPlan): SegmentLimit {
+  const limits: readonly SegmentLimit[] = [
     { tokens: transcript.remaining, reason: "length" },
     gate.allowance(transcript),
     { tokens: plan.maxTokens ?? Infinity, reason: "scheduled" },
   ];
-  return caps.reduce((least, cap) => (cap.tokens < least.tokens ? cap : least));
+  return limits.reduce((least, limit) => (limit.tokens < least.tokens ? limit : least));
+}
+
+/** A bias under which the big model cannot write a tag. It never sees one either; only with a shared vocabulary does it know them at all. */
+export function withoutTags({ capabilities }: Engine, { open, close }: TagPair): readonly MarkerBias[] {
+  if (!capabilities.logitBias) return [];
+  return forbid([open, close].filter((tag) => capabilities.isControlToken(tag)));
 }
 
 /** Starts the big model. Its context must be up to date. */
 export function openReader(session: Session, big: BigModel, maxTokens: number): BigReader {
   const { sampling, options } = session.settings;
-  const { capabilities } = big.context.engine;
-  // It never sees a tag; with a shared vocabulary it must not write one either.
-  const tags = [options.tags.open, options.tags.close].filter((tag) => capabilities.isControlToken(tag));
+  const bias = withoutTags(big.context.engine, options.tags);
   const generate: GenerateOptions = {
     maxTokens,
     sampling: seedFor("big", sampling),
     logprobs: session.logprobs,
-    ...(tags.length > 0 && capabilities.logitBias
-      ? { bias: tags.map((marker) => ({ marker, nats: -Infinity })) }
-      : {}),
+    ...(bias.length > 0 ? { bias } : {}),
   };
   return new BigReader(big.context, generate, session.clock);
 }

@@ -1,9 +1,10 @@
 /** `<call>n</call>`: the small model asks for n tokens of the big one, in text (RelayLLM). */
 import { controlPiece } from "../../core/piece.ts";
-import { type Refusal, segmentToken } from "../events/events.ts";
+import type { Refusal } from "../events/events.ts";
 import type { ModelContext } from "../contexts/model-context.ts";
 import type { CallCommand } from "../policies/policy.ts";
 import type { SegmentOutcome, Session } from "../session/session.ts";
+import { endSegment, finishWith } from "./segment-ends.ts";
 
 /** Tokens that the number may take. */
 const NUMBER_TOKENS = 8;
@@ -37,16 +38,15 @@ export async function onCall(
   }
   small.write([controlPiece(call.close)], 1, { author: "policy", text: call.close, mask: 1 });
   if ((await small.sync()).status === "context-full") {
-    await session.emit(transcript.end("context-full"));
-    return { end: "context-full", finish: "context-full" };
+    return await finishWith(session, "context-full");
   }
   session.gate.countSegment();
   session.handoffFromMs = askedAtMs;
   transcript.tagTokens += small.sequence.position - before;
   call.asked(number);
-  await session.emit(transcript.end("open-tag"));
+  const outcome = await endSegment(session, "open-tag");
   await session.emit(transcript.tag("open", "sampled", { text: `${call.open}${number}${call.close}` }));
-  return { end: "open-tag" };
+  return outcome;
 }
 
 /** What stands between the command's two marks, if it is a whole number from 1 on. */
@@ -69,14 +69,7 @@ async function readNumber(
       const isNumber = event.reason === "stop" && /^\s*\d{1,6}\s*$/u.test(text) && Number(text) > 0;
       return isNumber ? Number(text) : undefined;
     }
-    const { id, logprob } = segmentToken(event);
-    session.ledger?.add({
-      ...(id === undefined ? {} : { id }),
-      text: event.text,
-      author: "policy",
-      ...(logprob === undefined ? {} : { logprob }),
-      mask: 1,
-    });
+    session.ledger?.add(event, { author: "policy", mask: 1 });
     text += event.text;
   }
   return undefined;

@@ -155,25 +155,12 @@ export class ControllingPrefill {
 
   #recordBig(token: BigToken, entry: ScoreEntry | undefined): void {
     const closeLogprob = this.#nextCloseLogprob(entry, token.text);
-    this.#ledger?.add({
-      ...(token.id === undefined ? {} : { id: token.id }),
-      text: token.text,
-      author: "big",
-      ...(token.logprob === undefined ? {} : { logprob: token.logprob }),
-      mask: 0,
-      ...(closeLogprob === undefined ? {} : { closeLogprob }),
-    });
+    this.#ledger?.add(token, { author: "big", mask: 0, closeLogprob });
   }
 
   #recordText(entry: ScoreEntry): void {
     const closeLogprob = this.#nextCloseLogprob(entry, entry.text);
-    this.#ledger?.add({
-      ...(entry.id === undefined ? {} : { id: entry.id }),
-      text: entry.text,
-      author: "big",
-      mask: 0,
-      ...(closeLogprob === undefined ? {} : { closeLogprob }),
-    });
+    this.#ledger?.add({ id: entry.id, text: entry.text }, { author: "big", mask: 0, closeLogprob });
   }
 
   /** The decision before this token; remembers the one after it, which is none within a code point (the token's text is empty). */

@@ -2,13 +2,13 @@
 import { EngineError } from "../../core/errors.ts";
 import type { BigModel, Loss } from "../contexts/big-model.ts";
 import type { BigEnd } from "../contexts/big-reader.ts";
-import { type Cap, KeptTokens, capOf, noteHandoff, openReader } from "./big-segment-parts.ts";
-import { closeSegment } from "./controlled-segment.ts";
+import { KeptTokens, noteHandoff, openReader, segmentLimit, type SegmentLimit } from "./big-segment-parts.ts";
 import { type SegmentEndReason, type SegmentReason, segmentToken } from "../events/events.ts";
 import { type Exchange, createExchange } from "../contexts/exchange.ts";
 import type { ModelContext } from "../contexts/model-context.ts";
 import type { BigPlan } from "../policies/policy.ts";
-import type { SegmentRun, Session } from "../session/session.ts";
+import { prepareBig, type SegmentRun, type Session } from "../session/session.ts";
+import { bigSegmentEnd, closeSegment, endSegment, finishWith } from "./segment-ends.ts";
 import { writeSmall } from "./small-segment.ts";
 
 /**
@@ -32,16 +32,16 @@ export async function writeScheduled(session: Session, big: BigModel, plan: BigP
     }
     session.gate.countSegment();
   }
-  const cap = capOf(session, plan);
+  const limit = segmentLimit(session, plan);
   await session.emit(transcript.start("big", plan.reason));
-  const reader = openReader(session, big, cap.tokens);
+  const reader = openReader(session, big, limit.tokens);
   const kept = new KeptTokens(big, reader.startPosition);
   const toSmall = small === undefined ? undefined : createExchange(big.context.engine, small.engine);
-  const finishWith = async (end: BigEnd | "until"): SegmentRun => {
+  const endWith = async (end: BigEnd | "until"): SegmentRun => {
     if (small !== undefined && toSmall !== undefined) {
       small.write(toSmall.flush(), 0, { author: "big", mask: 0 });
     }
-    return await endScheduled(session, big, { plan, cap, end });
+    return await endScheduled(session, big, { plan, limit, end });
   };
   try {
     for (;;) {
@@ -50,13 +50,13 @@ export async function writeScheduled(session: Session, big: BigModel, plan: BigP
       noteHandoff(session, reader);
       for (const token of chunk.tokens) {
         const verdict = plan.until?.(token, transcript.segmentText);
-        if (verdict === "before") return await finishWith("until");
+        if (verdict === "before") return await endWith("until");
         kept.push([token]);
         if (small !== undefined && toSmall !== undefined) tellSmall(small, toSmall, token);
         await session.emit(transcript.delta([segmentToken(token)]));
-        if (verdict === "after") return await finishWith("until");
+        if (verdict === "after") return await endWith("until");
       }
-      if (chunk.end !== undefined) return await finishWith(chunk.end);
+      if (chunk.end !== undefined) return await endWith(chunk.end);
     }
   } finally {
     big.handBack(reader, kept.part());
@@ -81,42 +81,29 @@ interface ScheduledRefusal {
 async function refuse(session: Session, big: BigModel): Promise<ScheduledRefusal | undefined> {
   if (big.lost) return { reason: "degraded" };
   if (session.gate.refuseScheduled(session.transcript) !== undefined) return { reason: "budget" };
-  const loss = await big.prepare();
-  session.signal.throwIfAborted();
-  if (loss === undefined) return undefined;
-  if (session.small !== undefined) await session.emit({ type: "degraded", ...loss });
-  return { reason: "degraded", loss };
+  const loss = await prepareBig(session, big);
+  return loss === undefined ? undefined : { reason: "degraded", loss };
 }
 
 async function endScheduled(
   session: Session,
   big: BigModel,
-  { plan, cap, end }: { readonly plan: BigPlan; readonly cap: Cap; readonly end: BigEnd | "until" },
+  {
+    plan,
+    limit,
+    end,
+  }: { readonly plan: BigPlan; readonly limit: SegmentLimit; readonly end: BigEnd | "until" },
 ): SegmentRun {
   const { small } = session;
-  const handBack = (reason: SegmentEndReason, loss?: Loss): SegmentRun =>
-    giveBack(session, plan, reason, loss);
-  const lose = (loss: Loss): SegmentRun => {
-    if (small === undefined) throw lostAlone(loss);
-    return handBack("degraded", loss);
-  };
-  if (end === "until") return await handBack("scheduled");
-  if (end.type === "failed") return await lose(big.fail(end.error));
-  switch (end.reason) {
-    case "limit":
-      return cap.reason === "length" ? await finish(session, "length") : await handBack(cap.reason);
-    case "end-of-turn":
-      if (plan.onEndOfTurn === "return") return await handBack("end-of-turn");
-      return await finish(session, "end-of-turn");
-    case "context-full":
-      return small === undefined ? await finish(session, "context-full") : await lose(big.runFull());
-    case "stop":
-      return await lose(
-        big.fail(new Error(`it stopped at ${end.marker ?? "a marker"}, which was not asked for`)),
-      );
-    default:
-      return end.reason satisfies never;
+  if (end === "until") return await giveBack(session, plan, "scheduled", undefined);
+  // Without a partner a full context is the end, and no loss.
+  if (small === undefined && end.type === "end" && end.reason === "context-full") {
+    return await finishWith(session, "context-full");
   }
+  const { end: reason, finish, loss } = bigSegmentEnd(big, plan, limit, end);
+  if (finish !== undefined) return await finishWith(session, finish);
+  if (small === undefined && loss !== undefined) throw lostAlone(loss);
+  return await giveBack(session, plan, reason, loss);
 }
 
 /** The small model writes on, or whatever the policy says. */
@@ -126,21 +113,13 @@ async function giveBack(
   end: SegmentEndReason,
   loss: Loss | undefined,
 ): SegmentRun {
-  const { transcript, small } = session;
+  const { small } = session;
   if (plan.close === "forced" && small !== undefined) {
-    return await closeSegment(session, small, end, {
-      by: "forced",
-      ...(loss === undefined ? {} : { loss }),
-    });
+    return await closeSegment(session, small, end, { by: "forced", loss });
   }
-  await session.emit(transcript.end(end));
+  const outcome = await endSegment(session, end);
   if (loss !== undefined) await session.emit({ type: "degraded", ...loss });
-  return { end };
-}
-
-async function finish(session: Session, reason: "length" | "context-full" | "end-of-turn"): SegmentRun {
-  await session.emit(session.transcript.end(reason));
-  return { end: reason, finish: reason };
+  return outcome;
 }
 
 function lostAlone(loss: Loss | undefined): EngineError {

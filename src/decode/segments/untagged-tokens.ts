@@ -1,9 +1,9 @@
 /** The small model's tokens while no tag may be written: a tag that comes is refused and drawn anew, as in `small-segment.ts`. */
-import { EngineError } from "../../core/errors.ts";
-import type { GenerateEnd, Sampling } from "../../engines/engine.ts";
+import type { GenerateEnd, GenerateOptions, Sampling } from "../../engines/engine.ts";
 import { type SegmentToken, segmentToken } from "../events/events.ts";
 import type { ModelContext } from "../contexts/model-context.ts";
-import { type Session, seedFor } from "../session/session.ts";
+import type { Session } from "../session/session.ts";
+import { noEndError, RefusedTags } from "./refused-tags.ts";
 
 export interface UntaggedToken extends SegmentToken {
   /** 1 where the small model drew from its own distribution; 0 for what took the place of a tag. */
@@ -24,46 +24,32 @@ export async function* untaggedTokens(
   const sampling = request.sampling ?? session.settings.sampling;
   const tags = [options.tags.open, options.tags.close];
   const stop = tags.every((tag) => small.engine.capabilities.isControlToken(tag)) ? tags : [];
-  const refused = new Set<string>();
+  const refused = new RefusedTags(small);
   let written = 0;
   for (;;) {
     if (written >= request.maxTokens) return { type: "end", reason: "limit" };
-    const isRedraw = refused.size > 0;
-    const events = small.sequence.generate(
-      {
-        maxTokens: isRedraw ? 1 : request.maxTokens - written,
-        sampling: isRedraw ? seedFor(`redraw ${refused.size}`, sampling) : sampling,
-        logprobs: session.logprobs,
-        ...(request.entropy === true ? { entropy: true } : {}),
-        stop,
-        ...(isRedraw ? { bias: [...refused].map((marker) => ({ marker, nats: -Infinity })) } : {}),
-      },
-      small.signal,
-    );
+    const options: GenerateOptions = {
+      ...refused.draw(request.maxTokens - written, sampling),
+      logprobs: session.logprobs,
+      ...(request.entropy === true ? { entropy: true } : {}),
+      stop,
+    };
     let end: GenerateEnd | undefined;
-    for await (const event of events) {
+    for await (const event of small.sequence.generate(options, small.signal)) {
       if (event.type === "end") end = event;
       else {
+        const { mask } = refused;
         written++;
         refused.clear();
-        yield { ...segmentToken(event), mask: isRedraw ? 0 : 1 };
+        yield { ...segmentToken(event), mask };
       }
     }
     if (end === undefined) {
       session.signal.throwIfAborted();
-      throw new EngineError(`${small.engine.model}: the generation ended without saying why.`, {
-        code: "engine-failed",
-      });
+      throw noEndError(small);
     }
     if (end.reason === "limit") continue;
     if (end.reason !== "stop") return end;
-    const { marker = "" } = end;
-    if (refused.has(marker)) {
-      throw new EngineError(
-        `${small.engine.model}: it wrote ${marker} where that was forbidden; the bias of its engine does not hold.`,
-        { code: "engine-failed" },
-      );
-    }
-    refused.add(marker);
+    refused.refuse(end.marker ?? "");
   }
 }

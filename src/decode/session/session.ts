@@ -2,7 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { hash32 } from "../../core/rng.ts";
 import type { Sampling } from "../../engines/engine.ts";
-import type { BigModel } from "../contexts/big-model.ts";
+import type { BigModel, Loss } from "../contexts/big-model.ts";
 import type { CloseRule } from "./close-rule.ts";
 import type { Gate } from "../dial/dial.ts";
 import type { FinishReason, SegmentEndReason, SplitEvent } from "../events/events.ts";
@@ -46,6 +46,17 @@ export type SegmentRun = Promise<SegmentOutcome>;
 /** Whether the big model could write a token now, as far as is known without asking it. */
 export function canHandOver({ big, gate, transcript }: Session): boolean {
   return big?.lost === false && gate.refuseScheduled(transcript) === undefined;
+}
+
+/**
+ * Brings the big model up to date, so that it can write or read a draft. When it is lost over that, the consumer is told, unless no other
+ * model takes part: then the loss ends the whole.
+ */
+export async function prepareBig(session: Session, big: BigModel): Promise<Loss | undefined> {
+  const loss = await big.prepare();
+  session.signal.throwIfAborted();
+  if (loss !== undefined && session.small !== undefined) await session.emit({ type: "degraded", ...loss });
+  return loss;
 }
 
 /** The draws of the two models, and the one in place of a refused tag, must not be correlated. */

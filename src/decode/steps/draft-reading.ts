@@ -4,6 +4,7 @@ import type { BigModel, Loss } from "../contexts/big-model.ts";
 import { mergeIds } from "../contexts/model-context.ts";
 import type { DraftJudge } from "../policies/policy.ts";
 import type { Session } from "../session/session.ts";
+import { withoutTags } from "../segments/big-segment-parts.ts";
 import type { UntaggedToken } from "../segments/untagged-tokens.ts";
 
 interface Reading {
@@ -106,9 +107,7 @@ async function readByQuestion(
 /** Greedy. The answer is nobody's output: it is counted as thrown away. */
 async function readAnswer(session: Session, big: BigModel, maxTokens: number): Promise<string> {
   const { sequence, signal, engine } = big.context;
-  const { tags } = session.settings.options;
-  const known = [tags.open, tags.close].filter((tag) => engine.capabilities.isControlToken(tag));
-  const bias = engine.capabilities.logitBias ? known.map((marker) => ({ marker, nats: -Infinity })) : [];
+  const bias = withoutTags(engine, session.settings.options.tags);
   const sampling = { temperature: 0, seed: session.settings.sampling.seed };
   let answer = "";
   for await (const event of sequence.generate({ maxTokens, sampling, bias }, signal)) {

@@ -2,7 +2,8 @@
 import type { BigModel, Loss } from "../contexts/big-model.ts";
 import type { ModelContext } from "../contexts/model-context.ts";
 import type { DraftPlan } from "../policies/policy.ts";
-import { type SegmentRun, type Session, canHandOver } from "../session/session.ts";
+import { type SegmentRun, type Session, canHandOver, prepareBig } from "../session/session.ts";
+import { endSegment, finishWith } from "../segments/segment-ends.ts";
 import { SmallOutput } from "../segments/small-output.ts";
 import type { UntaggedToken } from "../segments/untagged-tokens.ts";
 import { keepRead, readDraft } from "./draft-reading.ts";
@@ -15,8 +16,8 @@ export async function writeDrafted(session: Session, small: ModelContext, plan: 
   let begun: UntaggedToken | undefined;
   try {
     for (;;) {
-      if (transcript.remaining <= 0) return await output.finish("length");
-      if ((await small.sync()).status === "context-full") return await output.finish("context-full");
+      if (transcript.remaining <= 0) return await finishWith(session, "length");
+      if ((await small.sync()).status === "context-full") return await finishWith(session, "context-full");
       const { draft, keep, inBig } = await judgedDraft(session, drafts, plan, begun);
       const { tokens, next, end } = draft;
       const isWhole = keep === tokens.length;
@@ -26,12 +27,12 @@ export async function writeDrafted(session: Session, small: ModelContext, plan: 
       drafts.settle(keep);
       await output.keep(tokens.slice(0, keep), inBig);
       if (goesOn) continue;
-      if (!isWhole) return await output.end("scheduled");
-      if (end === "step") return await output.end("scheduled");
-      if (end.reason === "context-full") return await output.finish("context-full");
+      if (!isWhole) return await endSegment(session, "scheduled");
+      if (end === "step") return await endSegment(session, "scheduled");
+      if (end.reason === "context-full") return await finishWith(session, "context-full");
       if (end.reason === "end-of-turn") {
         ledger?.endTurn({ ...end, mask: 1 });
-        return await output.finish("end-of-turn");
+        return await finishWith(session, "end-of-turn");
       }
     }
   } finally {
@@ -64,11 +65,7 @@ async function judgedDraft(
 
 /** Whether the big model could write now, with its context up to date. */
 async function isListening(session: Session, big: BigModel): Promise<boolean> {
-  if (!canHandOver(session)) return false;
-  const loss = await big.prepare();
-  session.signal.throwIfAborted();
-  if (loss !== undefined) await session.emit({ type: "degraded", ...loss });
-  return loss === undefined;
+  return canHandOver(session) && (await prepareBig(session, big)) === undefined;
 }
 
 async function judgeOne(

@@ -4,6 +4,7 @@ import type { GenerateEnd } from "../../engines/engine.ts";
 import type { ModelContext } from "../contexts/model-context.ts";
 import type { GlimpsePlan } from "../policies/policy.ts";
 import { type SegmentRun, type Session, canHandOver } from "../session/session.ts";
+import { endSegment, finishWith } from "../segments/segment-ends.ts";
 import { SmallOutput } from "../segments/small-output.ts";
 import { untaggedTokens } from "../segments/untagged-tokens.ts";
 import { beginsStep, stepStart } from "../policies/step-boundaries.ts";
@@ -12,21 +13,21 @@ export async function writeGlimpsed(session: Session, small: ModelContext, plan:
   const { transcript, ledger } = session;
   const output = new SmallOutput(session, plan.reason);
   for (;;) {
-    if (transcript.remaining <= 0) return await output.finish("length");
-    if ((await small.sync()).status === "context-full") return await output.finish("context-full");
+    if (transcript.remaining <= 0) return await finishWith(session, "length");
+    if ((await small.sync()).status === "context-full") return await finishWith(session, "context-full");
     const mayBegin = stepStart(plan.step, transcript.tail) !== "no" && canHandOver(session);
     const end = mayBegin
       ? await glimpse(session, small, plan, output)
       : await writeOn(session, small, plan, output);
     switch (end) {
       case "hard":
-        return await output.end("scheduled");
+        return await endSegment(session, "scheduled");
       case "go-on":
         break;
       default:
-        if (end.reason === "context-full") return await output.finish("context-full");
+        if (end.reason === "context-full") return await finishWith(session, "context-full");
         ledger?.endTurn({ ...end, mask: 1 });
-        return await output.finish("end-of-turn");
+        return await finishWith(session, "end-of-turn");
     }
   }
 }

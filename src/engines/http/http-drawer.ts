@@ -1,6 +1,6 @@
 /**
- * Draws from one streaming request: the server runs ahead, and is stopped by closing the connection. Where the sequence does not take
- * the token it was given, or tokens are forbidden at one place, another request is made.
+ * Draws from a streaming request: the server runs ahead, and closing the connection stops it. If the sequence rejects the token that it
+ * was given, or tokens are forbidden at one place, the drawer makes another request.
  */
 import type { TokenId } from "../../core/ids.ts";
 import { hash32 } from "../../core/rng.ts";
@@ -12,7 +12,7 @@ import { ContextOverflowError, HttpEngineError } from "./transport/http-errors.t
 import { stopTokenOf } from "./tokens/http-tokenizer.ts";
 import { TokenStream } from "./token-stream.ts";
 
-/** More than was wanted, where the server keeps the parts of a code point to itself. */
+/** Extra tokens to ask for if a server reports none while a code point is incomplete. */
 const PARTS_OF_CODE_POINT = 4;
 
 export class HttpDrawer implements Drawer {
@@ -26,7 +26,7 @@ export class HttpDrawer implements Drawer {
   constructor(backend: HttpBackend, request: DrawRequest, signal: AbortSignal | undefined) {
     this.#backend = backend;
     this.#request = request;
-    this.#left = request.most;
+    this.#left = request.maxTokens;
     this.#link = linkSignals(backend.closing.signal, signal);
   }
 
@@ -86,7 +86,7 @@ export class HttpDrawer implements Drawer {
       }
       if (drawn !== undefined) return drawn;
       if (stream.isContextFull) return undefined;
-      // It gave as many as it was asked for, and still more are wanted; or it gave none, within a code point.
+      // It gave as many as it was asked for, and more are wanted. Or it gave none, since a code point is incomplete.
       if (stream.count === 0) extra += PARTS_OF_CODE_POINT;
       this.#stop();
       if (extra > 2 * PARTS_OF_CODE_POINT) {
@@ -109,12 +109,12 @@ export class HttpDrawer implements Drawer {
   async #open(
     ids: readonly TokenId[],
     forbidden: ReadonlySet<TokenId> | undefined,
-    most: number,
+    wanted: number,
   ): Promise<TokenStream> {
     const { tokenizer, model, route, warmUps } = this.#backend;
     await warmUps.settle();
     for (const id of forbidden ?? []) await tokenizer.identify?.(id, this.#link.signal);
-    let maxTokens = most;
+    let maxTokens = wanted;
     for (;;) {
       const request = this.#requestFor(ids, forbidden, maxTokens);
       const wire = model.dialect.generation(request);
@@ -127,7 +127,7 @@ export class HttpDrawer implements Drawer {
           signal: this.#link.signal,
         });
       } catch (error) {
-        // The context may have room for fewer tokens than were asked for; how many is known exactly only with ids.
+        // The context may have room for fewer tokens than were asked for. Only ids tell exactly how many.
         const isById = tokenizer.promptOf([]).kind === "ids";
         if (!(error instanceof ContextOverflowError) || isById || maxTokens === 1) throw error;
         maxTokens = Math.max(1, Math.floor(maxTokens / 4));

@@ -9,7 +9,7 @@ export interface HttpEngineParts {
   readonly name: string;
   readonly model: HttpModel;
   readonly pool: EndpointPool;
-  /** For one sequence and its forks; the same each time where ids mean something outside of a sequence. */
+  /** Makes the tokenizer of a sequence and its forks. If ids have a meaning outside a sequence, it is the same one each time. */
   readonly tokenizer: () => HttpTokenizer;
   readonly contextSize: number;
   readonly chatTemplate: string | undefined;
@@ -19,7 +19,7 @@ export interface HttpEngineParts {
   readonly knowsIds: boolean;
 }
 
-/** Any number of sequences can be open: the servers queue. */
+/** An engine on one or several servers. Any number of sequences can be open: the servers queue. */
 export class HttpEngine extends TokenEngine<HttpBackend> {
   readonly #pool: EndpointPool;
 

@@ -1,4 +1,4 @@
-/** The spec of a model behind HTTP: `openai:URL[,URL...]#MODEL?parameter=value&...`. Parsing only: no server is asked. */
+/** Parses the spec of a model on a server: `openai:URL[,URL...]#MODEL?parameter=value&...`. No server is asked. */
 import { z } from "zod";
 
 import { ConfigError } from "../../core/errors.ts";
@@ -40,12 +40,12 @@ const parametersSchema = z.strictObject({
 
 const PARAMETERS = Object.keys(parametersSchema.shape).join(", ");
 
-/** The parameters are explained in docs/engines.md. */
+/** A parsed spec. docs/engines.md explains the parameters. */
 export interface HttpEngineSpec {
   readonly kind: "http";
   /** Base URLs without a slash at the end; several make a pool. */
   readonly urls: readonly string[];
-  /** Undefined: the only model that the server has. */
+  /** The server's name for the model. Undefined: the only model that it has. */
   readonly model: string | undefined;
   /** The name of the kind of server. `openai`: the server is asked. */
   readonly dialect: string;
@@ -57,24 +57,24 @@ export interface HttpEngineSpec {
   readonly keyFile: string | undefined;
   readonly contextSize: number | undefined;
   readonly probe: "boundaries" | "every";
-  /** Probes at boundaries are at most this many tokens apart. */
+  /** Largest distance between two probes in tokens, if `probe` is `boundaries`. */
   readonly probeTokens: number;
   /** Further texts that may be single control tokens, besides the usual ones. */
   readonly markers: readonly string[];
   readonly timeoutMs: number;
 }
 
-const MOST_URLS = 32;
+const MAX_URLS = 32;
 
-/** `text` is the whole spec, for messages; `rest` what follows `openai:`. @throws ConfigError that says what is wrong. */
+/** Parses `rest`, the part after `openai:`. @param text The whole spec, for messages. @throws ConfigError that says what is wrong. */
 export function parseHttpSpec(text: string, rest: string): HttpEngineSpec {
   const question = rest.indexOf("?");
   const place = question < 0 ? rest : rest.slice(0, question);
   const hash = place.indexOf("#");
   const addresses = (hash < 0 ? place : place.slice(0, hash)).split(",");
   const model = hash < 0 ? "" : place.slice(hash + 1);
-  if (addresses.length > MOST_URLS)
-    throw invalid(text, `it names ${addresses.length} URLs; at most ${MOST_URLS} make a pool`);
+  if (addresses.length > MAX_URLS)
+    throw invalid(text, `it names ${addresses.length} URLs; at most ${MAX_URLS} make a pool`);
   const parameters = parseParameters(text, question < 0 ? "" : rest.slice(question + 1));
   return {
     kind: "http",

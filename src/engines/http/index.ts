@@ -1,7 +1,7 @@
 /**
- * Models behind HTTP: vLLM, SGLang, llama.cpp's server, Ollama and any other server with OpenAI's raw completions. One engine, a small
- * dialect file for each server. It renders no chat template and knows no tag: contexts are pieces, as for every engine. Loaded by
- * `open-engine.ts` only when a spec names a remote model.
+ * Models on servers: one engine for all kinds of servers. `servers/` has a file for each kind, `tokens/` turns contexts into ids or texts,
+ * `transport/` sends and receives. Nothing here renders a chat template or knows a tag. `open-engine.ts` loads this room when a spec
+ * names a model on a server.
  */
 export { HttpEngine } from "./http-engine.ts";
 export { openHttpEngine } from "./open-http-engine.ts";

@@ -1,4 +1,4 @@
-/** From a spec to a running engine: asks the servers what they are, and chooses how contexts go out and tokens come back. */
+/** Opens an engine: asks the servers what they are, and decides how contexts are sent and tokens are received. */
 import { linkWithLimit } from "../../core/async.ts";
 import { EngineError } from "../../core/errors.ts";
 import type { LoadedTokenizer } from "../../tokenizer/index.ts";
@@ -16,19 +16,20 @@ import { askFacts, askTokenId, takesIds, type ServerFacts } from "./server-facts
 import { TextTokenizer, type TextVocabulary } from "./tokens/text-tokenizer.ts";
 import { Transport } from "./transport/transport.ts";
 
-/** Where neither the server nor the spec says. */
+/** Context size in tokens if neither the server nor the spec names one. */
 const DEFAULT_CONTEXT = 8192;
-/** Contexts in text are counted in words, of which some are several tokens. */
+/** Words that fit for each token of context. Contexts in text are counted in words, and some words are several tokens. */
 const WORDS_FOR_TOKEN = 2 / 3;
 const OPEN_TIMEOUT_MS = 10_000;
 
 export interface OpenHttpOptions {
-  /** Tokens that one sequence holds, at most what the server has. */
+  /** Tokens that one sequence holds, at most the server's context. */
   readonly contextSize?: number;
 }
 
 /**
- * @throws ConfigError for a model that is not there, a key or a template that cannot be used; DataError for files; EngineError when no
+ * Opens the engine that a spec describes.
+ * @throws ConfigError for a missing model, and for a key or a template that cannot be used; DataError for files; EngineError if no
  * server answers.
  */
 export async function openHttpEngine(
@@ -91,7 +92,7 @@ async function connect(
     knowsIds: vocabulary.knowsIds,
     contextSize: vocabulary.counted === "tokens" ? tokens : Math.max(1, Math.floor(tokens * WORDS_FOR_TOKEN)),
     model: {
-      dialect: facts.routes.dialect({
+      dialect: facts.protocol.dialect({
         model: facts.model,
         contextSize: tokens,
         shown: vocabulary.markers,
@@ -107,7 +108,7 @@ async function connect(
 
 interface Vocabulary {
   readonly make: () => HttpTokenizer;
-  /** Whether ids come back, so that those of the context are the model's own. */
+  /** Whether the server returns ids, so that the ids of the context are the model's own. */
   readonly exact: boolean;
   readonly counted: "tokens" | "words";
   /** Control tokens to show in texts. */
@@ -121,7 +122,7 @@ async function vocabularyFor(
   { pool, route, tokenizer, markers }: Connection & { readonly markers: readonly string[] },
   signal: AbortSignal,
 ): Promise<Vocabulary> {
-  const { tokenIds, openTokenizer } = facts.routes;
+  const { tokenIds, openTokenizer } = facts.protocol;
   if (tokenIds === "both" && tokenizer !== undefined) {
     const local = new LocalTokenizer(tokenizer.tokenizer);
     return { make: () => local, exact: true, counted: "tokens", markers, knowsIds: true };
@@ -152,7 +153,7 @@ async function textVocabulary(
   signal: AbortSignal,
 ): Promise<TextVocabulary> {
   const { addsBegin } = facts.kind;
-  if (tokenizer !== undefined && facts.routes.tokenIds !== "none") {
+  if (tokenizer !== undefined && facts.protocol.tokenIds !== "none") {
     return {
       controls: controlsOf(tokenizer.tokenizer),
       endOfTurn: tokenizer.endOfTurn,

@@ -1,10 +1,10 @@
-/** What a server says about itself when an engine opens: models, context, template. Asked once, with a short timeout. */
+/** Facts that a server tells when an engine opens: its kind, models, context size and chat template. */
 import { ConfigError, EngineError, errorMessage } from "../../core/errors.ts";
 import type { HttpEngineSpec } from "./http-spec.ts";
 import type { Route } from "./transport/pool.ts";
 import type { WireRequest } from "./transport/transport.ts";
 import { recogniseServer, serverKind } from "./servers/index.ts";
-import type { ModelDescription, Routes, ServerKind } from "./servers/server-kind.ts";
+import type { ModelDescription, ServerProtocol, ServerKind } from "./servers/server-kind.ts";
 import { HttpEngineError } from "./transport/http-errors.ts";
 import { controlPiece } from "../../core/piece.ts";
 import type { Tokenizer } from "../../tokenizer/index.ts";
@@ -14,10 +14,10 @@ export interface ServerFacts extends ModelDescription {
   /** The server's name for the model. */
   readonly model: string;
   readonly kind: ServerKind;
-  readonly routes: Routes;
+  readonly protocol: ServerProtocol;
 }
 
-/** @throws EngineError when the server does not answer, ConfigError when it has no such model. */
+/** Asks the server. @throws EngineError if it does not answer, ConfigError if it has no such model. */
 export async function askFacts(
   spec: HttpEngineSpec,
   route: Route,
@@ -25,7 +25,7 @@ export async function askFacts(
 ): Promise<ServerFacts> {
   const models = await askModels(route, spec, signal);
   const server = { models, ask: (path: string) => askOptional(route, { at: "root", path }, signal) };
-  const { kind, routes } = await recogniseServer(spec.dialect, server);
+  const { kind, protocol } = await recogniseServer(spec.dialect, server);
   const model = modelOf(models, spec, kind, route.url);
   const entry = models?.find((candidate) => stringAt(candidate, "id") === model) ?? models?.[0];
   const listed =
@@ -36,7 +36,7 @@ export async function askFacts(
   return {
     model,
     kind,
-    routes,
+    protocol,
     contextSize: described?.contextSize ?? listed,
     chatTemplate: nonEmpty(described?.chatTemplate),
     endOfTurn: nonEmpty(described?.endOfTurn),
@@ -66,7 +66,7 @@ async function askModels(
   }
 }
 
-/** Messages of a route begin with its URL; here that stands before already. */
+/** Removes the URL from the beginning of a message, since the caller puts it there itself. */
 function withoutUrl(message: string, url: string): string {
   const rest = message.startsWith(url) ? message.slice(message.indexOf(": ", url.length) + 2) : message;
   return /[.!?]$/u.test(rest) ? rest : `${rest}.`;
@@ -84,19 +84,19 @@ function modelOf(
   const has = names.length === 0 ? "it names no models" : `it has ${names.slice(0, 10).join(", ")}`;
   if (spec.model === undefined) {
     if (first !== undefined && names.length === 1) return first;
-    throw new ConfigError(`${url}: name a model behind # in the engine spec: ${has}.`, {
+    throw new ConfigError(`${url}: name a model after # in the engine spec: ${has}.`, {
       code: "config-invalid",
     });
   }
   if (names.length === 0 || names.includes(spec.model)) return spec.model;
-  // Ollama leaves its default tag out.
+  // Some servers (Ollama) let people leave out the default tag.
   if (names.includes(`${spec.model}:latest`)) return spec.model;
   throw new ConfigError(`${url}: there is no model ${JSON.stringify(spec.model)}: ${has}.`, {
     code: "config-invalid",
   });
 }
 
-/** The answer, or undefined where the server does not understand the request. */
+/** The answer, or undefined if the server does not understand the request. */
 async function askOptional(
   route: Pick<Route, "json">,
   wire: WireRequest,
@@ -113,7 +113,7 @@ async function askOptional(
 
 const nonEmpty = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
 
-/** The server's id of a text that is one token there, its control tokens included. Undefined if it has none or cannot be asked. */
+/** The server's id of a text that is one token, which may be a control token. Undefined if it is none or the server cannot be asked. */
 export async function askTokenId(
   route: Pick<Route, "json">,
   { model, kind }: Pick<ServerFacts, "model" | "kind">,
@@ -126,7 +126,7 @@ export async function askTokenId(
   return ids.length === 1 ? ids[0] : undefined;
 }
 
-/** Whether a completions server takes a prompt of ids: one token is decoded to find out. */
+/** Whether `/v1/completions` accepts a prompt of ids. The server decodes one token to find out. */
 export async function takesIds(
   route: Route,
   model: string,

@@ -27,7 +27,7 @@ export class TokenStream {
   #length: number;
   #count = 0;
   #end: StreamEnd | undefined;
-  /** The place at the server that this stream keeps busy, as {@link HttpBackend.slotKey} names it. */
+  /** The slot that this stream keeps busy, see {@link HttpBackend.slotKey}. */
   #slotKey: string | undefined;
   /** The text of tokens that the server reported without their text, since it may still become a stop. */
   #unseen = "";
@@ -78,7 +78,7 @@ export class TokenStream {
     else this.#stream.close();
   }
 
-  /** Until a token or the end is there. A control token of unknown meaning waits for what follows: it may be the end of the turn. */
+  /** Reads until a token or the end is there. A control token of unknown meaning waits for the next document: it may end the turn. */
   async #fill(): Promise<void> {
     while (this.#end === undefined && (this.#queue.length === 0 || this.#isUnclear())) {
       const document = await this.#stream.next();
@@ -111,7 +111,7 @@ export class TokenStream {
       isRepeated ? { ...arrival, text: text.slice(this.#unseen.length) } : arrival,
       this.#signal,
     );
-    // Not waited for where there is nothing to wait for: this runs for each token.
+    // No needless `await`: this runs for each token.
     const ids = received instanceof Promise ? await received : received;
     if (missing !== undefined && (ids.length !== missing.count + 1 || ids.at(-1) !== arrival.id)) {
       const recovered = await this.#recover(missing);
@@ -130,7 +130,7 @@ export class TokenStream {
     }
   }
 
-  /** The tokens were not the vocabulary's usual ones for this text: the same request as a whole names them all. */
+  /** Finds tokens that the stream left out and that are not the usual ones for their text: repeats the request without streaming. */
   async #recover({ count, of }: NonNullable<Arrival["missing"]>): Promise<readonly DrawnToken[] | undefined> {
     const { model, tokenizer, route } = this.#backend;
     const { dialect } = model;
@@ -153,7 +153,7 @@ export class TokenStream {
     return tokenizer.isControl(only.id) && !tokenizer.endsTurn(only.id) && !this.#stops.has(only.id);
   }
 
-  /** Puts the token that ended the stream behind the others, if the server did not report it as one. */
+  /** Adds the token that ended the stream, if the server did not report it as a token. */
   #conclude(end: StreamEnd): void {
     this.#end = end;
     if (end.reason !== "turn" && end.reason !== "stop") return;
@@ -167,7 +167,7 @@ export class TokenStream {
       return;
     }
     const named = end.id === undefined ? undefined : tokenizer.controlOf({ id: end.id, text: "" });
-    // Reported as an ordinary token: now it is known what it means.
+    // It was reported as an ordinary token. Now its meaning is known.
     if (last !== undefined && (last === named || (named === undefined && tokenizer.isControl(last)))) {
       if (!this.#stops.has(last)) tokenizer.noteTurnEnd(last);
       return;

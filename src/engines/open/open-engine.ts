@@ -1,4 +1,4 @@
-/** From an engine spec to a running engine. */
+/** Opens the engine that a spec names. This room stands above all kinds of engines; nothing in them imports it. */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
@@ -13,21 +13,22 @@ import type { LlamaEngineOptions } from "../llama/index.ts";
 import { parseEngineSpec, type EngineSpec } from "./spec.ts";
 
 export interface OpenEngineOptions extends Omit<LlamaEngineOptions, "name"> {
-  /** Where `gguf:hf:` models are kept. Default `~/.cache/splitreason/models`. */
+  /** Folder of `gguf:hf:` models. Default `~/.cache/splitreason/models`. */
   readonly modelsFolder?: string;
   /**
-   * `header` (the default): the file's header is checked, and the weights of small files. `child-process`: the file is also loaded
-   * once in a process of its own, so that nothing in it can end this one; for files from people you do not trust. Not the default,
-   * since starting llama.cpp once more takes about a second, and a large model is then read twice.
+   * The check before loading. `header` (the default): the header, and the weights of small files. `child-process`: the file is also
+   * loaded once in another process, so that nothing in it can end this one. Use that for files from people you do not trust. It
+   * starts llama.cpp once more, which takes about a second, and reads a large model twice.
    */
   readonly verify?: "header" | "child-process";
 }
 
 /**
+ * Opens an engine.
  * @param spec See {@link parseEngineSpec}.
- * Of the options, a model behind HTTP takes `contextSize`; the others are about models in this process.
- * @throws ConfigError for a spec that is wrong, DataError for a file that is missing or unsound, EngineError when the model cannot
- * be loaded or no server answers.
+ * @param options A model on a server uses `contextSize` only.
+ * @throws ConfigError for a wrong spec; DataError for a file that is missing or broken; EngineError if the model cannot be loaded
+ * or no server answers.
  */
 export async function openEngine(
   spec: string,
@@ -43,13 +44,13 @@ export async function openEngine(
     return openHttpEngine(parsed, contextSize === undefined ? {} : { contextSize }, signal);
   }
   const path = await modelPath(spec, parsed, modelsFolder, signal);
-  // The library takes half a second to load: a program that opens no model does not wait for it.
+  // The library takes half a second to load. A program that opens no model does not wait for it.
   if (verify === "child-process") await (await import("../llama/trial-load.ts")).trialLoad(path, signal);
   const { LlamaEngine } = await import("../llama/index.ts");
   return LlamaEngine.load(path, { ...llamaOptions, name: spec }, signal);
 }
 
-/** SHA-256 (hexadecimal) of the model file behind a spec, or undefined for one that is not on this machine. */
+/** SHA-256 (hexadecimal) of the model file that a spec names, or undefined if the file is not on this machine. */
 export async function modelFileDigest(spec: string): Promise<string | undefined> {
   const path = localModelFile(spec);
   if (path === undefined) return undefined;
@@ -66,8 +67,8 @@ export async function modelFileDigest(spec: string): Promise<string | undefined>
 }
 
 /**
- * The model file behind a spec, or undefined for one that is not on this machine.
- * @throws ConfigError for a spec that is wrong, DataError when the file is missing.
+ * The model file that a spec names, or undefined if the model is not on this machine.
+ * @throws ConfigError for a wrong spec, DataError if the file is missing.
  */
 export function localModelFile(spec: string): string | undefined {
   const parsed = parseEngineSpec(spec);
@@ -76,7 +77,7 @@ export function localModelFile(spec: string): string | undefined {
 
 const defaultModelsFolder = () => join(homedir(), ".cache", "splitreason", "models");
 
-/** The package's own folder, from `src/engines/open` as from `dist/engines/open`. */
+/** The folder of this package, from `src/engines/open` as from `dist/engines/open`. */
 const packageFolder = fileURLToPath(new URL("../../..", import.meta.url));
 
 async function modelPath(
@@ -119,7 +120,7 @@ function localPath(spec: string, parsed: Exclude<EngineSpec, { readonly kind: "g
   );
 }
 
-/** Names of the models that ship with this package. */
+/** The names of the models in this package. */
 function microModels(): readonly string[] {
   const folder = join(packageFolder, "models", "micro");
   const names = existsSync(folder) ? readdirSync(folder) : [];

@@ -1,4 +1,4 @@
-/** Engine specs: how flags, configuration files and the API name a model. Parsing only; `open-engine.ts` opens. */
+/** Parses engine specs, by which flags, configuration files and the API name a model. `open-engine.ts` opens them. */
 import { ConfigError } from "../../core/errors.ts";
 import { DIALECTS, type HttpEngineSpec, parseHttpSpec } from "../http/http-spec.ts";
 
@@ -6,14 +6,14 @@ export type EngineSpec =
   /** A model that ships with this package: `models/micro/NAME/model.gguf`. */
   | { readonly kind: "micro"; readonly name: string }
   | { readonly kind: "gguf"; readonly path: string }
-  /** A GGUF on Hugging Face, downloaded when it is not there yet. */
+  /** A GGUF on Hugging Face, downloaded if it is not on this machine yet. */
   | { readonly kind: "gguf-hf"; readonly repository: string; readonly quantization: string | undefined }
-  /** A model behind HTTP, see docs/engines.md. */
+  /** A model on a server, see docs/engines.md. */
   | HttpEngineSpec;
 
 const ACCEPTED =
   "accepted are micro:NAME (micro:small, micro:big), gguf:PATH, gguf:hf:OWNER/REPO:QUANT (e.g. gguf:hf:bartowski/Qwen3-8B-GGUF:Q4_K_M), " +
-  `and openai:http://HOST:PORT/v1#MODEL?dialect=${DIALECTS} (a model behind HTTP)`;
+  `and openai:http://HOST:PORT/v1#MODEL?dialect=${DIALECTS} (a model on a server)`;
 
 /** @throws ConfigError that lists what is accepted. */
 export function parseEngineSpec(text: string): EngineSpec {

@@ -1,7 +1,9 @@
 /**
- * Where a span may begin and end: at the edges of sentences and formulas if one is near, at those of words otherwise; never inside a
- * tag, a LaTeX command, a number, a word or a grapheme.
+ * Draws spans to good edges: to the edge of a sentence or formula if one is near, otherwise to the edge of a word; never inside a tag, a LaTeX
+ * command, a number, a word or a grapheme. Spans that are near each other become one.
  */
+import type { Span } from "../../../formats/trace-row.ts";
+import type { Place } from "./locate.ts";
 
 export interface Stretch {
   readonly start: number;
@@ -15,7 +17,7 @@ const CUT_DISTANCE = 6;
 /** Longer formulas are entered: a span of one step need not take a whole derivation. */
 const LONGEST_FORMULA = 400;
 
-/** What a span edge never stands in. A dollar sign before a space or behind one, or before a digit, is money. */
+/** No span edge stands inside one of these. A dollar sign next to a space, or before a digit, is money. */
 const WHOLE =
   /<[/!|\\]?[A-Za-z][\w:|.-]{0,40}(?:\s+[\w-]+=[^<>\n]{0,80})?\/?>|\$\$[^$]{1,2000}\$\$|\$(?!\s)[^$\n]{0,399}[^$\s>]\$(?!\d)|\\\[[^]{1,2000}?\\\]|\\\([^]{1,400}?\\\)|\\(?:begin|end)\{[^{}\n]{0,40}\}|\\[A-Za-z]+\*?|\\[^A-Za-z\s]|[\p{L}\p{M}\p{N}_]+(?:[.,'’][\p{L}\p{M}\p{N}_]+)*/gu;
 
@@ -191,3 +193,37 @@ const atOrBehind = (sorted: readonly number[], offset: number): number | undefin
 const atOrBefore = (sorted: readonly number[], offset: number): number | undefined =>
   sorted[firstFrom(sorted, offset + 1) - 1];
 const has = (sorted: readonly number[], offset: number): boolean => atOrBehind(sorted, offset) === offset;
+
+/** Spans at most this many units apart become one (Paper 3.2). */
+export const MERGE_DISTANCE = 10;
+
+/** In order and apart; `edits` of spans that were joined are summed. */
+export function placesToSpans(
+  places: readonly Place[],
+  boundaries: TraceBoundaries,
+  mergeDistance = MERGE_DISTANCE,
+): Span[] {
+  const snapped = places
+    .flatMap((place) => {
+      if (place.status !== "found") return [];
+      const span = boundaries.snap(place);
+      return span === undefined ? [] : [{ ...span, edits: place.edits }];
+    })
+    .sort((left, right) => left.start - right.start || left.end - right.end);
+  return mergeSpans(snapped, mergeDistance);
+}
+
+function mergeSpans(sorted: readonly (Stretch & { readonly edits: number })[], distance: number): Span[] {
+  const merged: Span[] = [];
+  for (const span of sorted) {
+    const last = merged.at(-1);
+    if (last !== undefined && span.start - last.end <= distance) {
+      merged[merged.length - 1] = {
+        start: last.start,
+        end: Math.max(last.end, span.end),
+        edits: (last.edits ?? 0) + span.edits,
+      };
+    } else merged.push(span);
+  }
+  return merged;
+}

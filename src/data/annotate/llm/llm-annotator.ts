@@ -4,14 +4,13 @@ import { z } from "zod";
 import { EngineError } from "../../../core/errors.ts";
 import type { TraceRow } from "../../../formats/trace-row.ts";
 import type { Annotator, Examination, ExamineContext, Placement } from "../annotator.ts";
-import { chainOfThought } from "../chain-of-thought.ts";
+import { chainOfThought } from "../../../tags/chain-of-thought.ts";
 import { readAnswer } from "./answer.ts";
-import { TraceBoundaries } from "./boundaries.ts";
+import { MERGE_DISTANCE, placesToSpans, TraceBoundaries } from "./boundaries.ts";
 import type { Budget } from "./budget.ts";
 import type { AskOutcome, Chat } from "./chat.ts";
 import { LOCATE_DEFAULTS, locateSnippets, type Place, TraceText } from "./locate.ts";
 import { annotationPrompt, PROMPT_VERSION } from "./prompt.ts";
-import { MERGE_DISTANCE, placesToSpans } from "./spans.ts";
 
 export interface LlmAnnotatorOptions {
   readonly chat: Chat;

@@ -1,4 +1,4 @@
-/** The shape of OpenAI's `/v1/completions`, as vLLM, llama.cpp and others speak it: what the dialects openai and vllm share. */
+/** Reads answers of OpenAI's `/v1/completions`, in the variants of vLLM, llama.cpp and others. The kinds openai and vllm share it. */
 import type { ProbeAnswer, ProbeRequest, StreamEnd } from "./dialect.ts";
 import type { Arrival } from "../tokens/http-tokenizer.ts";
 import type { WireRequest } from "../transport/transport.ts";
@@ -12,7 +12,7 @@ import {
   stringAt,
 } from "../transport/json-fields.ts";
 
-/** The first choice of a chunk; undefined in a chunk of usage only. */
+/** The first choice of a chunk, or undefined in a chunk of usage only. */
 export const firstChoice = (document: unknown): unknown => listAt(document, "choices")[0];
 
 /** Log-probabilities of the tokens of one choice, in OpenAI's legacy shape or in llama.cpp's. */
@@ -61,7 +61,7 @@ function tokenOfContent(entry: unknown): ReportedToken {
 
 const BY_ID = /^token_id:([0-9]+)$/u;
 
-/** vLLM writes `token_id:N` when asked to, which no text can be taken for by chance of spelling. */
+/** A token from its text. vLLM can be told to write `token_id:N` instead, which names the id. */
 function named(token: string): { readonly id?: number; readonly text: string } {
   const id = BY_ID.exec(token)?.[1];
   return id === undefined ? { text: token } : { id: Number(id), text: token };
@@ -74,7 +74,7 @@ export function tokenIdsOf(choice: unknown): readonly number[] {
   return listAt(choice, "token_ids").filter(isNumber);
 }
 
-/** Why a choice ended, if it did. `stop_reason` is vLLM's: the id or the text that stopped it, null for the end of the turn. */
+/** The end of a choice, if it ended. vLLM's `stop_reason` is the id or text that stopped it, null for the end of the turn. */
 export function endOfChoice(choice: unknown): StreamEnd | undefined {
   const reason = stringAt(choice, "finish_reason");
   if (reason === undefined) return undefined;
@@ -85,7 +85,7 @@ export function endOfChoice(choice: unknown): StreamEnd | undefined {
   return { reason: "turn" };
 }
 
-/** One answer for each prompt, by the index of its choice. */
+/** Reads one answer for each prompt, by the index of its choice. */
 export function probeAnswers(document: unknown, { watch, prompts }: ProbeRequest): readonly ProbeAnswer[] {
   const answers: ProbeAnswer[] = prompts.map(() => ({ likeliest: undefined, watchLogprob: -Infinity }));
   for (const [order, choice] of listAt(document, "choices").entries()) {

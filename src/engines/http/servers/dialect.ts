@@ -1,6 +1,6 @@
 /**
- * What differs between servers: how a continuation, a warm-up, a probe and a scoring are asked for, and how the answers read. A
- * dialect builds requests and reads documents; it neither sends nor waits.
+ * The Dialect contract: the requests for a continuation, a warm-up, a probe and a scoring, and the meaning of the answers. A dialect
+ * builds requests and reads documents; it neither sends nor waits.
  */
 import type { StreamFormat } from "../transport/server-events.ts";
 import type { Arrival, Prompt, StopToken } from "../tokens/http-tokenizer.ts";
@@ -9,24 +9,24 @@ import type { WireRequest } from "../transport/transport.ts";
 export interface GenerationRequest {
   readonly prompt: Prompt;
   readonly maxTokens: number;
-  /** 0 is greedy. */
+  /** Sampling temperature. 0 is greedy. */
   readonly temperature: number;
-  /** In (0, 1]. */
+  /** Nucleus, in (0, 1]. */
   readonly topP: number;
-  /** 31 bits. */
+  /** A number of 31 bits. */
   readonly seed: number;
-  /** Nats by the server's token id; `-Infinity` forbids. */
+  /** Nats added to logits, by the server's token id; `-Infinity` forbids. */
   readonly bias: ReadonlyMap<number, number>;
-  /** Control tokens after which the server need not go on: by id where known, and their texts. */
+  /** Control tokens after which the server may stop: their texts, and their ids if known. */
   readonly stops: readonly StopToken[];
   readonly logprobs: boolean;
 }
 
 export type StreamEnd =
   | { readonly reason: "limit" | "context-full" }
-  /** The model ended its turn; the token is named where the server says so. */
+  /** The model ended its turn. The token is named if the server names it. */
   | { readonly reason: "turn"; readonly id?: number; readonly logprob?: number }
-  /** A stop that was asked for; by id or by text, as the server names it. */
+  /** A requested stop, by id or by text, as the server names it. */
   | { readonly reason: "stop"; readonly id?: number; readonly marker?: string; readonly logprob?: number };
 
 interface StreamStep {
@@ -40,14 +40,14 @@ export type StreamReader = (document: unknown) => StreamStep;
 export interface ProbeRequest {
   readonly prompts: readonly Prompt[];
   readonly watch: StopToken;
-  /** A server that a sequence's cache lies with may have a place for it. */
+  /** The server's slot that holds the cache of the sequence, if known and free. */
   readonly slot: number | undefined;
 }
 
 export interface ProbeAnswer {
   /** The single most likely next token, at temperature 1 and without bias. */
   readonly likeliest: Arrival | undefined;
-  /** Nats; -Infinity where the server does not list it among the likeliest. */
+  /** log P(marker comes next) in nats; -Infinity if the server does not list it among the likeliest. */
   readonly watchLogprob: number;
 }
 
@@ -65,7 +65,7 @@ export interface ScoringRequest {
   readonly tokenLogprobs: boolean;
 }
 
-/** Scores at every position of the prompt. */
+/** Scoring of every position of a prompt in one request. */
 export interface Scoring {
   request(request: ScoringRequest): WireRequest;
   read(document: unknown, request: ScoringRequest): readonly PositionScore[];
@@ -73,31 +73,31 @@ export interface Scoring {
 
 export interface Dialect {
   readonly format: StreamFormat;
-  /** Whether the server biases tokens by id. */
+  /** Whether the server can bias tokens by id. */
   readonly logitBias: boolean;
-  /** Whether log-probabilities of drawn tokens are those at temperature 1 and without bias, whatever the sampling. */
+  /** Whether log-probabilities of drawn tokens are those at temperature 1 without bias, for any sampling settings. */
   readonly logprobs: boolean;
-  /** Prompts that one probe request may hold. */
-  readonly mostProbes: number;
+  /** Most prompts in one probe request. */
+  readonly maxProbes: number;
   readonly scoring?: Scoring;
   generation(request: GenerationRequest): WireRequest;
   reader(request: GenerationRequest): StreamReader;
-  /** Reads the prompt into the prefix cache and decodes as little as the server allows. */
+  /** Makes the server read the prompt into its prefix cache and decode as little as possible. */
   warmUp(prompt: Prompt): WireRequest;
   probe(request: ProbeRequest): WireRequest;
   readProbe(document: unknown, request: ProbeRequest): readonly ProbeAnswer[];
-  /** The same continuation at once and not as a stream, with ids of all its tokens: for a server that leaves some out of streams. */
+  /** Asks for the same continuation without streaming, with all ids: for a server that leaves some out of streams. */
   whole?(request: GenerationRequest): WireRequest;
-  /** What {@link whole} answered. */
+  /** Reads the answer to {@link whole}. */
   readWhole?(document: unknown): readonly Arrival[];
-  /** The server's own place for this sequence, where a document of its names one. */
+  /** The server's slot of this sequence, if a document names it. */
   slotIn?(document: unknown): number | undefined;
 }
 
-/** Far beyond any difference of logits, and within what servers take (vLLM: 100). */
+/** A bias far beyond any difference of logits, yet within the bounds of servers (vLLM: 100). */
 export const FORCING_BIAS = 100;
 
-/** The bias as servers write it: an object from id to a number that is within their bounds. */
+/** The bias in the form of OpenAI's `logit_bias`, within the bounds of servers. */
 export function boundedBias(bias: ReadonlyMap<number, number>): Record<string, number> {
   return Object.fromEntries(
     [...bias].map(([id, nats]) => [String(id), Math.max(-FORCING_BIAS, Math.min(FORCING_BIAS, nats))]),

@@ -1,6 +1,6 @@
 /**
- * Ids on both sides, by llama.cpp's own `/tokenize`: control tokens are recognised in control pieces only (`parse_special`). What was
- * asked once is remembered, so that a generation asks nothing.
+ * A tokenizer for ids on both sides that asks llama.cpp's `/tokenize`. Control tokens are recognised in control pieces only
+ * (`parse_special`). Answers are remembered, so that a generation asks nothing.
  */
 import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../../core/ids.ts";
 import type { Piece } from "../../../core/piece.ts";
@@ -11,10 +11,10 @@ import { markersIn } from "../tokens/markers.ts";
 import { receiveIds, ServerIds } from "../tokens/server-ids.ts";
 import { isObject, listAt, numberAt, stringAt } from "../transport/json-fields.ts";
 
-/** Of the texts whose tokens are remembered, in UTF-16 code units. */
-const MOST_TEXT = 8 * 1024 * 1024;
+/** Largest total length of the texts whose tokens are remembered, in UTF-16 code units. */
+const MAX_TEXT = 8 * 1024 * 1024;
 const NOTHING = new Uint8Array();
-/** SentencePiece vocabularies begin every text with a space of their own; behind a line break they do not. */
+/** A line break before a text keeps a SentencePiece vocabulary from adding a space. */
 const LEAD = "\n";
 const encoder = new TextEncoder();
 
@@ -26,9 +26,9 @@ export class LlamaCppTokenizer extends ServerIds implements HttpTokenizer {
   readonly #bytes = new Map<TokenId, Uint8Array>();
   readonly #texts = new Map<string, readonly TokenId[]>();
   #remembered = 0;
-  /** Looked up already: undefined where it is no control token. */
+  /** Markers that were looked up. The id is undefined if the marker is not a control token. */
   readonly #markers = new Map<string, TokenId | undefined>();
-  /** Found by the server in plain text as well. */
+  /** Markers that the server finds in plain text as well. */
   readonly #eager = new Set<string>();
   #matcher = new MarkerMatcher<TokenId>(new Map());
   #lead: readonly TokenId[] | undefined;
@@ -40,7 +40,7 @@ export class LlamaCppTokenizer extends ServerIds implements HttpTokenizer {
     this.#post = post;
   }
 
-  /** @param endOfTurn The marker that ends a turn, where the server names it. */
+  /** Looks up the markers. `endOfTurn` is the marker that ends a turn, if the server names it. */
   static async open(
     name: string,
     post: PostToServer,
@@ -60,7 +60,7 @@ export class LlamaCppTokenizer extends ServerIds implements HttpTokenizer {
     return this.endOfTurn ?? UNNAMED_TURN_END;
   }
 
-  /** What {@link encode} needs to know of `pieces`. */
+  /** Fetches the tokens that {@link encode} needs for `pieces`. */
   async prepare(pieces: readonly Piece[], signal?: AbortSignal): Promise<void> {
     const unknown = pieces
       .filter(({ control }) => control === true)
@@ -132,7 +132,7 @@ export class LlamaCppTokenizer extends ServerIds implements HttpTokenizer {
     return ids;
   }
 
-  /** Markers are one token when they are parsed, and another or several when they are not. */
+  /** Finds out which markers are control tokens: one token when parsed, and another or several tokens when not. */
   async #lookUp(markers: readonly string[], signal: AbortSignal | undefined): Promise<void> {
     for (const marker of new Set(markers)) {
       if (this.#markers.has(marker)) continue;
@@ -161,7 +161,7 @@ export class LlamaCppTokenizer extends ServerIds implements HttpTokenizer {
     this.#texts.set(text, tokens);
     this.#remembered += text.length;
     for (const oldest of this.#texts.keys()) {
-      if (this.#remembered <= MOST_TEXT || oldest === text) break;
+      if (this.#remembered <= MAX_TEXT || oldest === text) break;
       this.#texts.delete(oldest);
       this.#remembered -= oldest.length;
     }
@@ -174,7 +174,7 @@ export class LlamaCppTokenizer extends ServerIds implements HttpTokenizer {
     this.#lead = await this.#askTokens(LEAD, false, signal);
   }
 
-  /** Learns the bytes of the tokens as well. */
+  /** Asks for the tokens of a text, and remembers their bytes. */
   async #askTokens(content: string, special: boolean, signal: AbortSignal | undefined): Promise<TokenId[]> {
     const body = { content, add_special: false, parse_special: special, with_pieces: true };
     const answer = await this.#post("/tokenize", body, signal);
@@ -188,7 +188,7 @@ export class LlamaCppTokenizer extends ServerIds implements HttpTokenizer {
           : Array.isArray(piece)
             ? Uint8Array.from(piece)
             : undefined;
-      // A control token has no piece of its own here.
+      // The server gives no piece for a control token.
       if (bytes !== undefined && !special) this.#bytes.set(tokenId(id), bytes);
       return [tokenId(id)];
     });

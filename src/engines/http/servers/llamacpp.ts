@@ -1,8 +1,8 @@
 /**
- * llama.cpp's server by its own routes (`/completion`). Ids go in and come back; every sampler is set, since its defaults are not
- * neutral; a control token is shown only when it is named in `preserved_tokens`.
+ * llama.cpp's server by its own route `/completion`, with ids in both directions. Every sampler is set, since the defaults are not
+ * neutral. A control token is shown only if `preserved_tokens` names it.
  *
- * Tokens that end within a code point are not reported: the count in `tokens_predicted` shows that they are missing.
+ * The server does not report tokens that end within a code point. The count in `tokens_predicted` shows that they are missing.
  */
 import type {
   Dialect,
@@ -15,7 +15,7 @@ import type {
 import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
 import { wirePrompt } from "./dialect.ts";
 import { LlamaCppTokenizer } from "./llamacpp-tokenizer.ts";
-import { completionsRoutes } from "./openai.ts";
+import { completionsProtocol } from "./openai.ts";
 import { ownedBy, type ServerKind } from "./server-kind.ts";
 import type { WireRequest } from "../transport/transport.ts";
 import {
@@ -29,7 +29,7 @@ import {
   stringAt,
 } from "../transport/json-fields.ts";
 
-/** The only ones that do anything, in the server's own order; everything else is off. */
+/** Only the two named samplers are active, in the server's own order; all others are off. */
 const NEUTRAL_SAMPLING = {
   samplers: ["top_p", "temperature"],
   top_k: 0,
@@ -47,7 +47,7 @@ const NEUTRAL_SAMPLING = {
   ignore_eos: false,
 } as const;
 
-/** Of the last document: it would repeat the whole prompt otherwise. */
+/** Fields of the last document. Without this list it would repeat the whole prompt. */
 const FINAL_FIELDS = [
   "stop",
   "stop_type",
@@ -64,7 +64,7 @@ class LlamaCppDialect implements Dialect {
   readonly format = "server-sent-events";
   readonly logitBias = true;
   readonly logprobs = true;
-  readonly mostProbes = 64;
+  readonly maxProbes = 64;
 
   generation(request: GenerationRequest): WireRequest {
     return this.#generation(request, true);
@@ -109,7 +109,7 @@ class LlamaCppDialect implements Dialect {
       const ids = listAt(document, "tokens").filter(isNumber);
       const predicted = numberAt(document, "tokens_predicted");
       const arrivals = ids.map((id, index): Arrival => {
-        // The count is of all so far, this one included.
+        // The count includes all tokens up to this one.
         const count = index === 0 && predicted !== undefined ? predicted - reported - ids.length : 0;
         const logprob = logprobOf(numberAt(listAt(document, "completion_probabilities")[index], "logprob"));
         return {
@@ -135,7 +135,7 @@ class LlamaCppDialect implements Dialect {
     });
   }
 
-  /** The watched token is forced, and reports its own log-probability before the bias; beside it stands the likeliest. */
+  /** Forces the watched token, which then reports its log-probability before the bias. The likeliest token is listed beside it. */
   probe({ prompts, watch, slot }: ProbeRequest): WireRequest {
     return completion({
       prompt: prompts.map(wirePrompt),
@@ -147,7 +147,7 @@ class LlamaCppDialect implements Dialect {
       logit_bias: watch.id === undefined ? [] : [[watch.id, FORCED]],
       n_probs: 1,
       response_fields: PROBE_FIELDS,
-      // All in the place where the context is cached: elsewhere each would read it from the start.
+      // All in the slot that has the context cached. In another slot each would read it from the start.
       ...(slot === undefined ? {} : { id_slot: slot }),
     });
   }
@@ -176,7 +176,7 @@ class LlamaCppDialect implements Dialect {
   }
 }
 
-/** No difference of logits comes near. */
+/** A bias far beyond any difference of logits. */
 const FORCED = 1e6;
 
 const completion = (body: Readonly<Record<string, unknown>>): WireRequest => ({
@@ -202,7 +202,7 @@ export const llamacpp: ServerKind = {
   dialect: () => new LlamaCppDialect(),
   tokenIds: "both",
   openTokenizer: (name, post, options, signal) => LlamaCppTokenizer.open(name, post, options, signal),
-  whenRecognised: completionsRoutes({
+  whenRecognised: completionsProtocol({
     fields: (shown) => ({
       samplers: ["top_p", "temperature"],
       top_k: 0,

@@ -1,6 +1,6 @@
 /**
- * Ollama by its own `/api/generate` in raw mode: its `/v1/completions` would put the prompt into the model's chat template. Text in
- * and out, a document a line, no ids and no logit bias.
+ * Ollama by its own `/api/generate` in raw mode. Its `/v1/completions` would put the prompt into the model's chat template. Text goes in
+ * and comes out, one document a line. There are no ids and no logit bias.
  */
 import type { Dialect, GenerationRequest, ProbeAnswer, ProbeRequest, StreamReader } from "./dialect.ts";
 import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
@@ -19,13 +19,13 @@ const NEUTRAL_OPTIONS = {
   mirostat: 0,
 } as const;
 
-const MOST_TOP = 20;
+const MAX_TOP = 20;
 
 class OllamaDialect implements Dialect {
   readonly format = "json-lines";
   readonly logitBias = false;
   readonly logprobs = true;
-  readonly mostProbes = 1;
+  readonly maxProbes = 1;
   readonly #model: string;
   readonly #contextSize: number;
 
@@ -67,7 +67,7 @@ class OllamaDialect implements Dialect {
     return this.#generate(
       prompt ?? { kind: "text", text: "" },
       { num_predict: 1, temperature: 0 },
-      { stream: false, logprobs: true, top_logprobs: MOST_TOP },
+      { stream: false, logprobs: true, top_logprobs: MAX_TOP },
     );
   }
 
@@ -109,7 +109,7 @@ export const ollama: ServerKind = {
   recognises: ownedBy("library"),
   dialect: ({ model, contextSize }) => new OllamaDialect(model, contextSize),
   tokenIds: "none",
-  // Its own default. A longer context costs memory: that is the user's decision.
+  // Ollama's own default. A longer context costs memory, so the user has to ask for it.
   contextLimit: 4096,
   addsBegin: true,
 };

@@ -1,7 +1,7 @@
 /**
- * Any server with OpenAI's `/v1/completions`. Only fields that OpenAI documents are sent, unless a kind of server adds
- * those without which control tokens stay hidden or sampling is not neutral. Texts come back, no ids, and not which stop
- * text matched; so stops are looked for on this side and the connection is closed.
+ * Any server with OpenAI's `/v1/completions`. Only fields that OpenAI documents are sent. Other kinds add the fields that show control
+ * tokens and keep sampling neutral. The server returns texts without ids and does not say which stop text matched. So this side looks
+ * for stops and closes the connection.
  */
 import {
   boundedBias,
@@ -17,30 +17,30 @@ import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
 import type { WireRequest } from "../transport/transport.ts";
 import { stringAt } from "../transport/json-fields.ts";
 import { endOfChoice, firstChoice, probeAnswers, reportedTokens } from "./completions.ts";
-import type { Routes, ServedModel, ServerKind } from "./server-kind.ts";
+import type { ServerProtocol, ServedModel, ServerKind } from "./server-kind.ts";
 
-/** What a server takes on `/v1/completions` besides OpenAI's fields. */
+/** Additions of a kind of server to `/v1/completions`. */
 export interface CompletionsExtensions {
   /** Fields that keep sampling neutral and show control tokens. Default: none. */
   readonly fields?: (shown: readonly string[]) => Readonly<Record<string, unknown>>;
-  /** Fewest tokens that a request may decode. Default 1. */
+  /** Tokens that a warm-up decodes: the fewest that the server allows. Default 1. */
   readonly warmUpTokens?: 0 | 1;
 }
 
-/** The routes of a server that is spoken to like OpenAI's. */
-export const completionsRoutes = (extensions: CompletionsExtensions = {}): Routes => ({
+/** The protocol of `/v1/completions`. */
+export const completionsProtocol = (extensions: CompletionsExtensions = {}): ServerProtocol => ({
   dialect: (model) => new OpenAiDialect(model, extensions),
   tokenIds: "maybe-in",
 });
 
-/** OpenAI's own bound on alternatives. */
-const MOST_TOP = 5;
+/** Most alternatives that OpenAI lists. */
+const MAX_TOP = 5;
 
 class OpenAiDialect implements Dialect {
   readonly format = "server-sent-events";
   readonly logitBias: boolean;
   readonly logprobs = true;
-  readonly mostProbes = 20;
+  readonly maxProbes = 20;
   readonly #model: string;
   readonly #warmUpTokens: number;
   readonly #fields: Readonly<Record<string, unknown>>;
@@ -88,7 +88,7 @@ class OpenAiDialect implements Dialect {
     });
   }
 
-  /** Forced where the id is known, as with vLLM; otherwise looked for among the likeliest. */
+  /** Forces the watched token if its id is known, as with vLLM. Otherwise it is looked for among the likeliest tokens. */
   probe({ prompts, watch }: ProbeRequest): WireRequest {
     const forced = watch.id !== undefined && this.logitBias;
     return this.#completion({
@@ -98,7 +98,7 @@ class OpenAiDialect implements Dialect {
       stream: false,
       temperature: 0,
       top_p: 1,
-      logprobs: MOST_TOP,
+      logprobs: MAX_TOP,
       ...(forced ? { logit_bias: { [String(watch.id)]: FORCING_BIAS } } : {}),
     });
   }
@@ -127,6 +127,6 @@ export const openai: ServerKind = {
   name: "openai",
   title: "any other server with /v1/completions",
   recognises: () => true,
-  ...completionsRoutes(),
+  ...completionsProtocol(),
   addsBegin: true,
 };

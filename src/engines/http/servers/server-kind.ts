@@ -1,21 +1,22 @@
 /**
- * What is known about one kind of server. A kind is one file beside this one and its entry in `index.ts`; no other file names it.
+ * The ServerKind contract: everything that is known about one kind of server. A kind is one file beside this one and its entry in
+ * `index.ts`; no other file names it.
  */
 import type { HttpTokenizer } from "../tokens/http-tokenizer.ts";
 import { stringAt } from "../transport/json-fields.ts";
 import type { WireRequest } from "../transport/transport.ts";
 import type { Dialect } from "./dialect.ts";
 
-export interface ServerKind extends Routes {
-  /** The word for it in an engine spec: `?dialect=NAME`. */
+export interface ServerKind extends ServerProtocol {
+  /** The name of the kind in an engine spec: `?dialect=NAME`. */
   readonly name: string;
   /** The server's name in help texts and messages. */
   readonly title: string;
-  /** The probe: whether a server is of this kind. It is asked when a spec does not name the kind. */
+  /** The probe: whether a server is of this kind. Called if the spec does not name a kind. */
   readonly recognises: (server: UnknownServer) => boolean | Promise<boolean>;
-  /** Routes for a server that was recognised, not named. Default: the kind's own. */
-  readonly whenRecognised?: Routes;
-  /** Asks for what the list of models lacks. @param listedContext The context size in that list. */
+  /** The protocol for a server that was recognised and not named. Default: the kind's own. */
+  readonly whenRecognised?: ServerProtocol;
+  /** Asks for facts that the list of models lacks. @param listedContext The context size in that list. */
   readonly describe?: (
     server: UnknownServer,
     listedContext: number | undefined,
@@ -24,18 +25,18 @@ export interface ServerKind extends Routes {
   readonly anyModelName?: boolean;
   /** Longest context if the spec names none, although the server may have more. */
   readonly contextLimit?: number;
-  /** Asks for the ids of a text in which control tokens count; the answer lists them in `tokens`. */
+  /** The request for the ids of a text that may hold control tokens. The answer lists the ids in `tokens`. */
   readonly tokenize?: (model: string, text: string) => WireRequest;
   /** Whether the server itself puts the beginning-of-text marker before a prompt. */
   readonly addsBegin: boolean;
 }
 
-/** How to speak to a server. */
-export interface Routes {
+/** The way to speak to a server. */
+export interface ServerProtocol {
   readonly dialect: (model: ServedModel) => Dialect;
-  /** Token ids: in requests and answers (`both`), perhaps in requests (`maybe-in`: the server is asked), or nowhere (`none`). */
+  /** Places of token ids. `both`: requests and answers. `maybe-in`: requests, if the server accepts them. `none`: nowhere. */
   readonly tokenIds: "both" | "maybe-in" | "none";
-  /** Opens a tokenizer on the server, for a model whose tokenizer.json is not at hand. */
+  /** Opens a tokenizer that asks the server, for a model whose tokenizer.json is not at hand. */
   readonly openTokenizer?: (
     name: string,
     post: PostToServer,
@@ -57,14 +58,14 @@ export interface UnknownServer {
 export interface ModelDescription {
   /** Tokens that fit into one sequence. */
   readonly contextSize: number | undefined;
-  /** Jinja source. */
+  /** The chat template, as Jinja source. */
   readonly chatTemplate: string | undefined;
   /** The marker that ends a turn. */
   readonly endOfTurn: string | undefined;
 }
 
 export interface ServedModel {
-  /** The server's name for it. */
+  /** The server's name for the model. */
   readonly model: string;
   readonly contextSize: number;
   /** Control tokens to show in texts. */
@@ -73,7 +74,7 @@ export interface ServedModel {
   readonly knowsIds: boolean;
 }
 
-/** A probe: the list of models names an owner, and many servers write their own name there. */
+/** Makes a probe that compares the owner in the list of models: many servers write their own name there. */
 export const ownedBy =
   (owner: string) =>
   ({ models }: UnknownServer): boolean =>

@@ -1,6 +1,6 @@
 /**
- * SGLang by its native `/generate`: ids in and out, and log-probabilities of chosen tokens at every position of the prompt, so that the
- * controlling prefill is one request. All sampling is set, since its defaults come from the model's generation_config.
+ * SGLang by its own `/generate`, with ids in both directions. It reports log-probabilities of chosen tokens at every position of the
+ * prompt, so the controlling prefill is one request. All sampling is set, since the defaults come from the model's generation_config.
  */
 import {
   boundedBias,
@@ -16,7 +16,7 @@ import {
 } from "./dialect.ts";
 import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
 import { tokenizeRequest } from "./completions.ts";
-import { completionsRoutes } from "./openai.ts";
+import { completionsProtocol } from "./openai.ts";
 import { ownedBy, type ServerKind } from "./server-kind.ts";
 import type { WireRequest } from "../transport/transport.ts";
 import {
@@ -43,9 +43,9 @@ const NEUTRAL_SAMPLING = {
 class SglangDialect implements Dialect {
   readonly format = "server-sent-events";
   readonly logitBias = true;
-  /** They are those after bias and temperature. */
+  /** SGLang reports log-probabilities after bias and temperature. */
   readonly logprobs = false;
-  readonly mostProbes = 64;
+  readonly maxProbes = 64;
   readonly scoring: Scoring = { request: scoringRequest, read: readScores };
 
   generation(request: GenerationRequest): WireRequest {
@@ -66,10 +66,10 @@ class SglangDialect implements Dialect {
     });
   }
 
-  /** Texts and ids are of all tokens so far, or of the new ones only, as the server was started. */
+  /** Depending on how the server was started, a document covers all tokens so far or only the new ones. */
   reader({ prompt, temperature, bias }: GenerationRequest): StreamReader {
     const byId = prompt.kind === "ids";
-    // Only then are they what they are at temperature 1 and without bias.
+    // Only then do they equal those at temperature 1 without bias.
     const plain = (temperature === 0 || temperature === 1) && bias.size === 0;
     let seen = 0;
     let text = "";
@@ -105,7 +105,7 @@ class SglangDialect implements Dialect {
     });
   }
 
-  /** For contexts in text, where positions of the prompt are not known: the next token after each. */
+  /** Asks for the next token after each prompt. For contexts in text, whose positions are not known. */
   probe({ prompts, watch }: ProbeRequest): WireRequest {
     return generate({
       ...inputOf(prompts),
@@ -157,7 +157,7 @@ function endOf(finish: unknown): StreamEnd | undefined {
   if (type === undefined) return undefined;
   if (type !== "stop") return { reason: "limit" };
   const matched = isObject(finish) ? finish["matched"] : undefined;
-  // An end of the turn is reported like a stop that was asked for: who asked decides which it is.
+  // SGLang reports the end of a turn like a requested stop. The caller knows what it requested.
   if (typeof matched === "number") return { reason: "stop", id: matched };
   if (typeof matched === "string") return { reason: "stop", marker: matched };
   return { reason: "turn" };
@@ -169,7 +169,7 @@ interface Tuple {
   readonly text?: string;
 }
 
-/** `[logprob, id, text or null]`, several of them. */
+/** Reads a list of `[logprob, id, text or null]`. */
 function tuples(value: unknown): readonly Tuple[] {
   if (!Array.isArray(value)) return [];
   return value.flatMap((tuple): Tuple[] => {
@@ -185,8 +185,8 @@ const firstOfTuple = (tuple: unknown): number | undefined =>
   Array.isArray(tuple) ? logprobOf(tuple[0]) : undefined;
 
 /**
- * The entry at the start position is null, and the entry at a position is about the token there, given those before. So what comes next
- * after token i is the entry at i + 1, and after the last token that of the one token decoded.
+ * Asks for scores. The entry at a position is about the token there, given those before; the entry at the start position is null. So the
+ * prediction after token i is the entry at i + 1, and after the last token it is that of the one token decoded.
  */
 function scoringRequest({ ids, from, watch, tokenLogprobs }: ScoringRequest): WireRequest {
   return generate({
@@ -233,7 +233,7 @@ export const sglang: ServerKind = {
   recognises: ownedBy("sglang"),
   dialect: () => new SglangDialect(),
   tokenIds: "both",
-  whenRecognised: completionsRoutes({
+  whenRecognised: completionsProtocol({
     fields: () => ({ top_k: -1, min_p: 0, repetition_penalty: 1, skip_special_tokens: false }),
   }),
   describe: async ({ ask }, listedContext) => ({

@@ -1,6 +1,6 @@
 /**
- * vLLM by `/v1/completions` with its extensions. With a tokenizer, ids go in and come back (`return_token_ids`); control tokens are
- * shown in texts (`skip_special_tokens: false`); `stop_reason` names the token that stopped a stream.
+ * vLLM by `/v1/completions` with its extensions. With a tokenizer, ids go in and come out (`return_token_ids`). Texts show control tokens
+ * (`skip_special_tokens: false`). `stop_reason` names the token that stopped a stream.
  */
 import {
   boundedBias,
@@ -13,7 +13,7 @@ import {
   wirePrompt,
 } from "./dialect.ts";
 import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
-import { completionsRoutes } from "./openai.ts";
+import { completionsProtocol } from "./openai.ts";
 import { ownedBy, type ServerKind } from "./server-kind.ts";
 import type { WireRequest } from "../transport/transport.ts";
 import { stringAt } from "../transport/json-fields.ts";
@@ -27,7 +27,7 @@ import {
   tokenIdsOf,
 } from "./completions.ts";
 
-/** Off by default, but a model's generation_config may set them. */
+/** Settings that are off by default, but that a model's generation_config may set. */
 const NEUTRAL_FIELDS = {
   top_k: 0,
   min_p: 0,
@@ -44,7 +44,7 @@ class VllmDialect implements Dialect {
   readonly format = "server-sent-events";
   readonly logitBias = true;
   readonly logprobs = true;
-  readonly mostProbes = 64;
+  readonly maxProbes = 64;
   readonly #model: string;
 
   constructor(model: string) {
@@ -82,19 +82,19 @@ class VllmDialect implements Dialect {
           : [withLogprob({ text }, reported.length === 1 ? reported[0]?.logprob : undefined)];
       const end = endOfChoice(choice);
       if (end === undefined) return { arrivals };
-      // The token that ended it is reported, and has no text.
+      // The token that ended the stream is reported without text.
       const last = reported.at(-1)?.logprob;
       const isSilent = !byId && text === "" && (end.reason === "turn" || end.reason === "stop");
       return { arrivals, end: isSilent && last !== undefined ? { ...end, logprob: last } : end };
     };
   }
 
-  /** At least one token has to be decoded. */
+  /** vLLM has to decode at least one token. */
   warmUp(prompt: Prompt): WireRequest {
     return this.#completion({ prompt: wirePrompt(prompt), max_tokens: 1, stream: false, temperature: 0 });
   }
 
-  /** The watched token is forced and reports its log-probability before the bias; the likeliest is listed beside it. */
+  /** Forces the watched token, which then reports its log-probability before the bias. The likeliest token is listed beside it. */
   probe({ prompts, watch }: ProbeRequest): WireRequest {
     return this.#completion({
       prompt: prompts.map(wirePrompt),
@@ -126,7 +126,7 @@ class VllmDialect implements Dialect {
   }
 }
 
-/** Alternatives listed where the watched token has no known id. */
+/** Alternatives to list if the id of the watched token is not known. */
 const UNFORCED_TOP = 5;
 
 export const vllm: ServerKind = {
@@ -135,8 +135,8 @@ export const vllm: ServerKind = {
   recognises: ownedBy("vllm"),
   dialect: ({ model }) => new VllmDialect(model),
   tokenIds: "both",
-  whenRecognised: completionsRoutes({ fields: () => NEUTRAL_FIELDS }),
+  whenRecognised: completionsProtocol({ fields: () => NEUTRAL_FIELDS }),
   tokenize: tokenizeRequest,
-  // It is told not to.
+  // Every request tells it not to.
   addsBegin: false,
 };

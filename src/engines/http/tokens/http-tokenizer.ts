@@ -1,8 +1,8 @@
-/** What a sequence over HTTP needs to know of a vocabulary, beyond the EngineTokenizer: how contexts go out and tokens come back. */
+/** The tokenizer of a model on a server. Beyond the EngineTokenizer, it says how contexts are sent and how tokens are received. */
 import { tokenId, type TokenId } from "../../../core/ids.ts";
 import type { EngineTokenizer } from "../../token-backend.ts";
 
-/** The whole context: always all of it, the server's prefix cache makes that cheap. */
+/** The whole context. Every request sends all of it; the server's prefix cache makes that cheap. */
 export type Prompt =
   | { readonly kind: "ids"; readonly ids: readonly number[] }
   | { readonly kind: "text"; readonly text: string };
@@ -15,42 +15,43 @@ export interface StopToken {
 /** A token as a server reports it. */
 export interface Arrival {
   readonly id?: number;
-  /** As the server wrote it, its control tokens included where it shows them. */
+  /** The text as the server wrote it, including control tokens if the server shows them. */
   readonly text: string;
   readonly logprob?: number;
-  /** Tokens before this one that the server did not report, because a code point was not complete; `text` is theirs as well. */
+  /** Tokens before this one that the server did not report, since a code point was incomplete. `text` includes their text. */
   readonly missing?: {
     readonly count: number;
-    /** Tokens of the stream so far, this one included. */ readonly of: number;
+    /** Number of tokens of the stream up to this one, itself included. */
+    readonly of: number;
   };
 }
 
 export interface HttpTokenizer extends EngineTokenizer {
-  /** Stands for the end of the turn where the server does not name the token. */
+  /** The token that stands for the end of the turn if the server does not name one. */
   readonly turnEnd: TokenId;
-  /** The context as the server reads it. */
+  /** The context in the form that the server reads. */
   promptOf(ids: readonly TokenId[]): Prompt;
-  /** The server's id of a token, undefined where it is not known. */
+  /** The server's id of a token, or undefined if it is not known. */
   serverId(id: TokenId): number | undefined;
   isControl(id: TokenId): boolean;
-  /** The tokens that an arrival stands for, none for an empty one. Their bytes are known afterwards. */
+  /** The tokens of an arrival; an empty arrival has none. Their bytes are known afterwards. */
   receive(
     arrival: Arrival,
     signal: AbortSignal | undefined,
   ): Promise<readonly TokenId[]> | readonly TokenId[];
-  /** The token that an arrival names, if it is a control token; other tokens are told apart by ids only. */
+  /** The control token that an arrival names, if it names one. Only ids tell other tokens apart. */
   controlOf(arrival: Arrival): TokenId | undefined;
-  /** Finds out the server's id of a token, where it can be asked. */
+  /** Asks for the server's id of a token, if the server can be asked. */
   identify?(id: TokenId, signal: AbortSignal | undefined): Promise<void>;
-  /** Whether bytes of all tokens are known, so that a token that was not reported can be found by its id. */
+  /** Whether the bytes of all tokens are known, so that an id is enough to recover a token that was not reported. */
   readonly knowsAllBytes: boolean;
-  /** The server ended the turn with this token. */
+  /** Remembers that this token ends a turn. */
   noteTurnEnd(id: TokenId): void;
 }
 
-/** No id of any vocabulary. */
+/** An id outside every vocabulary: the end of the turn, if its token is unknown. */
 export const UNNAMED_TURN_END = tokenId(-1);
-/** A token that is none of those asked about. */
+/** An id outside every vocabulary: any token that was not asked about. */
 export const SOME_OTHER_TOKEN = tokenId(-2);
 
 export const stopTokenOf = (tokenizer: HttpTokenizer, id: TokenId): StopToken => ({

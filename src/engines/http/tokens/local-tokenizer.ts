@@ -1,4 +1,4 @@
-/** Ids on both sides, by the model's own tokenizer.json on this side. */
+/** A tokenizer for ids on both sides, from the model's own tokenizer.json. */
 import type { TokenId, VocabularyId } from "../../../core/ids.ts";
 import { textPiece, type Piece } from "../../../core/piece.ts";
 import type { ByteLevelTokenizer } from "../../../tokenizer/index.ts";

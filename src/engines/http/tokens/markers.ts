@@ -1,7 +1,7 @@
-/** Texts that may be control tokens of a vocabulary that is not at hand, and how to keep what people wrote from being taken for one. */
+/** Texts that may be control tokens of a server's vocabulary, and a way to keep user text from becoming one. */
 import { OFFLOAD_TAGS, THINK_TAGS } from "../../../tags/grammar.ts";
 
-/** Asked about at every server; those of the chat template and of the spec are added. */
+/** Markers that every server is asked about. Those of the chat template and of the spec are added. */
 export const USUAL_MARKERS: readonly string[] = [
   OFFLOAD_TAGS.open,
   OFFLOAD_TAGS.close,
@@ -21,22 +21,22 @@ const BEGINS_OF_TEXT: ReadonlySet<string> = new Set([
   "<bos>",
 ]);
 
-/** The marker that servers put before a text by themselves. */
+/** Whether servers put this marker before a text themselves. */
 export const beginsText = (marker: string): boolean => BEGINS_OF_TEXT.has(marker);
 
-/** `<|...|>`, `<｜...｜>`, `<name>`, `</name>`, `[INST]`: what markers look like in all the families of models. */
+/** The forms of markers in all families of models: `<|...|>`, `<｜...｜>`, `<name>`, `</name>`, `[INST]`. */
 const MARKER_LIKE = /<[|｜][^<>|｜]{1,64}[|｜]>|<\/?[A-Za-z_][\w:-]{0,63}>|\[\/?[A-Z_]{2,32}\]/gu;
-const MOST_MARKERS = 64;
+const MAX_MARKERS = 64;
 
 export function markersIn(text: string): readonly string[] {
-  return [...new Set(text.match(MARKER_LIKE))].slice(0, MOST_MARKERS);
+  return [...new Set(text.match(MARKER_LIKE))].slice(0, MAX_MARKERS);
 }
 
 const WORD_JOINER = "\u2060";
 
 /**
- * A text in which no server finds a control token: an invisible word joiner stands behind the first character of everything that looks
- * like a marker or is one of `markers`. Only what the model reads is changed.
+ * Changes a text so that no server finds a control token in it. Everything that looks like a marker, or is one of `markers`, gets an
+ * invisible word joiner after its first character. Only the model reads the result.
  */
 export function neutralised(text: string, markers: readonly string[]): string {
   let safe = text.replace(MARKER_LIKE, (marker) => marker.charAt(0) + WORD_JOINER + marker.slice(1));

@@ -1,11 +1,11 @@
-/** What tokenizers share whose ids are the server's own: contexts go out as ids, and what comes back is named by its id. */
+/** The common part of tokenizers that use the server's own ids: contexts are sent as ids, and tokens are received as ids. */
 import { tokenId, type TokenId } from "../../../core/ids.ts";
 import type { Arrival, Prompt } from "./http-tokenizer.ts";
 
 export abstract class ServerIds {
   readonly #turnEnds: Set<TokenId>;
 
-  /** @param turnEnd The token that ends a turn, or what stands for it. */
+  /** @param turnEnd The token that ends a turn, or its stand-in. */
   constructor(turnEnd: TokenId) {
     this.#turnEnds = new Set([turnEnd]);
   }
@@ -22,7 +22,7 @@ export abstract class ServerIds {
     return { kind: "ids", ids: ids.slice() };
   }
 
-  /** Ids below 0 are ours alone. */
+  /** The server's id is the same number. Ids below 0 exist on this side only. */
   serverId(id: TokenId): number | undefined {
     return id < 0 ? undefined : id;
   }
@@ -32,7 +32,7 @@ export abstract class ServerIds {
   }
 }
 
-/** Where tokens are missing, their text is known: it is written in the vocabulary's own way, which nearly always is what they were. */
+/** The ids of an arrival. Missing tokens are encoded from their text again, which nearly always gives the tokens that they were. */
 export function receiveIds(
   { id, text, missing }: Arrival,
   encode: (text: string) => readonly TokenId[],

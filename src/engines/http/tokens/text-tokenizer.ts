@@ -1,7 +1,7 @@
 /**
- * For servers that speak text: a "token" is a stretch of text, so that the rest of the engine is the same for all. What was appended
- * is cut as tokenisers cut (at words, or by the model's own tokenizer.json if it is given), what the server writes as it comes. Numbers
- * stand for the stretches within one sequence and its forks, and mean nothing elsewhere.
+ * A tokenizer for servers that speak text. A "token" is a stretch of text, so that the rest of the engine is the same for all servers.
+ * Appended text is cut at words, or by the model's tokenizer.json if there is one; the server's text is cut as it arrives. The id of a
+ * stretch has a meaning within one sequence and its forks only.
  */
 import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../../core/ids.ts";
 import { controlPiece, textPiece, type Piece } from "../../../core/piece.ts";
@@ -12,21 +12,21 @@ import { type Arrival, type Prompt, type HttpTokenizer, UNNAMED_TURN_END } from 
 import { beginsText, neutralised } from "./markers.ts";
 
 export interface TextVocabulary {
-  /** Control tokens of the model as far as they are known, with the server's ids where those are. */
+  /** The known control tokens of the model, each with the server's id if that is known. */
   readonly controls: ReadonlyMap<string, number | undefined>;
-  /** The marker that ends a turn, where known. */
+  /** The marker that ends a turn, if known. */
   readonly endOfTurn: string | undefined;
-  /** Says where tokens end, and what their ids are. */
+  /** The model's tokenizer: it says where tokens end and what their ids are. */
   readonly tokenizer: ByteLevelTokenizer | undefined;
-  /** Whether the context goes out as the tokenizer's ids: not every server takes them. */
+  /** Whether the context is sent as the tokenizer's ids. Not every server accepts them. */
   readonly sendsIds: boolean;
-  /** The server's id of a text that is one token there. */
+  /** Asks for the server's id of a text that is one token. */
   readonly ask: ((text: string, signal: AbortSignal | undefined) => Promise<number | undefined>) | undefined;
-  /** Whether the server puts the marker that begins a text by itself. */
+  /** Whether the server itself puts the beginning-of-text marker before a prompt. */
   readonly addsBegin: boolean;
 }
 
-/** Who wrote a stretch decides how it goes out. */
+/** The origin of a stretch, which decides how it is sent: a user's text, a template's text, a marker of a template. */
 type Kind = "plain" | "trusted" | "control";
 
 interface Stretch {
@@ -35,7 +35,7 @@ interface Stretch {
   readonly bytes: Uint8Array;
 }
 
-/** One for all engines: ids never cross, and an empty run of them keeps texts apart anywhere. */
+/** The one vocabulary of all engines on text. Ids never cross between them. */
 const TEXT_VOCABULARY = vocabularyId("text");
 const STRETCHES = / ?\p{L}+| ?[^\s\p{L}\p{N}]+|\p{N}|\s+/gu;
 const NOTHING = new Uint8Array();
@@ -123,7 +123,7 @@ export class TextTokenizer implements HttpTokenizer {
     if (found !== undefined) this.#serverIds.set(id, found);
   }
 
-  /** A control token comes alone or within a text that several tokens gave. */
+  /** The tokens in a text. A control token arrives alone or within the text of several tokens. */
   receive({ text }: Arrival): readonly TokenId[] {
     const ids: TokenId[] = [];
     let from = 0;
@@ -157,7 +157,7 @@ export class TextTokenizer implements HttpTokenizer {
     return { kind: "text", text: texts.join("") };
   }
 
-  /** Neighbouring plain stretches are one piece: a marker cut into several is still seen. */
+  /** Joins neighbouring plain stretches to one piece, so that a marker cut into several is still seen. */
   #piecesOf(ids: readonly TokenId[]): Piece[] {
     const pieces: Piece[] = [];
     let plain: string[] = [];
@@ -207,7 +207,7 @@ export class TextTokenizer implements HttpTokenizer {
   }
 }
 
-/** At the places where the model's tokens end, other than within a code point. */
+/** Cuts a text where the model's tokens end, but never within a code point. */
 function cutByTokens(text: string, tokenizer: ByteLevelTokenizer): string[] {
   const utf8 = new Utf8Stream();
   const parts: string[] = [];

@@ -1,12 +1,11 @@
-/** API keys: from the environment or a file, never from a spec, and never in a message. */
+/** API keys. They come from the environment or a file, never from a spec, and never appear in a message. */
 import { ConfigError } from "../../../core/errors.ts";
 import { readTextFile } from "../../../core/files.ts";
 
-const MOST_KEY_BYTES = 8192;
+const MAX_KEY_BYTES = 8192;
 
 /**
- * A secret that does not show itself: neither in JSON nor in a string nor to `console.log`. `reveal` is called where the header is
- * written.
+ * A secret that stays hidden in JSON, in strings and in `console.log`. Only the code that writes the header calls `reveal`.
  */
 export class Secret {
   readonly #value: string;
@@ -19,7 +18,7 @@ export class Secret {
     return this.#value;
   }
 
-  /** What a server echoed, without the secret. */
+  /** Redacts the secret in a text that a server returned. */
   removeFrom(text: string): string {
     return text.replaceAll(this.#value, "[redacted]");
   }
@@ -33,20 +32,20 @@ export class Secret {
   }
 }
 
-/** Where a key is: an environment variable or a file. Neither: no key is sent. */
+/** Place of a key: an environment variable or a file. If it is neither, no key is sent. */
 interface KeyPlace {
   readonly keyEnv: string | undefined;
   readonly keyFile: string | undefined;
 }
 
-/** @throws ConfigError, DataError that name the variable or the file, never what is in it. */
+/** Reads a key. @throws ConfigError or DataError that names the variable or the file, never the content. */
 export async function readKey(
   { keyEnv, keyFile }: KeyPlace,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Secret | undefined> {
   if (keyEnv !== undefined) return checked(environment[keyEnv] ?? "", `the environment variable ${keyEnv}`);
   if (keyFile !== undefined)
-    return checked(await readTextFile(keyFile, MOST_KEY_BYTES), `the file ${keyFile}`);
+    return checked(await readTextFile(keyFile, MAX_KEY_BYTES), `the file ${keyFile}`);
   return undefined;
 }
 

@@ -1,12 +1,12 @@
-/** What went wrong on the way to a server, as an EngineError: whether it may work later, and what to do. */
+/** Failures of requests to a server as EngineErrors. They say what to do and whether the request may succeed later. */
 import { explainFault, systemCode } from "../../../core/connection-faults.ts";
 import { EngineError, SplitReasonError } from "../../../core/errors.ts";
 import { messageInBody } from "../../../core/http-body.ts";
 
 export class HttpEngineError extends EngineError {
-  /** The server's own status, where it answered. */
+  /** The status of the answer, if there was one. */
   readonly status: number | undefined;
-  /** Whether another server, or the same one over a new connection, may do what was asked. */
+  /** Whether the request may succeed on another server, or on the same one over a new connection. */
   readonly elsewhere: boolean;
 
   constructor(
@@ -25,13 +25,13 @@ export class HttpEngineError extends EngineError {
   }
 }
 
-/** The context did not fit, in the words of any of the servers. */
+/** The context is longer than the server accepts. */
 export class ContextOverflowError extends HttpEngineError {}
 
 const OVERFLOW =
   /exceed_context_size|context_length_exceeded|maximum context length|context (?:size|length|window)|longer than the model|too long/iu;
 
-/** @param name What messages call the server. @param body The beginning of what it answered. */
+/** The error of an answer. @param name The server's name in messages. @param body The error body. */
 export function errorOfStatus(name: string, status: number, body: string): HttpEngineError {
   const said = messageInBody(body).slice(0, 300);
   const text = said === "" ? "" : `: ${said}`;
@@ -56,6 +56,7 @@ function adviceFor(status: number): string {
   return "";
 }
 
+/** The error of a request that got no answer. An error of ours is returned as it is. */
 export function errorOfTransport(name: string, error: unknown): SplitReasonError {
   if (error instanceof SplitReasonError) return error;
   return new HttpEngineError(`${name}: ${explainFault(error, ADVICE)}`, {
@@ -67,12 +68,12 @@ export function errorOfTransport(name: string, error: unknown): SplitReasonError
 
 export function timeoutError(name: string, timeoutMs: number): HttpEngineError {
   return new HttpEngineError(
-    `${name}: nothing came for ${timeoutMs} ms; raise timeout in the engine spec or look at the server's load.`,
+    `${name}: it sent nothing for ${timeoutMs} ms; raise timeout in the engine spec or look at the server's load.`,
     { code: "engine-unavailable", retryable: true },
   );
 }
 
-/** A connection that the server closed while it was idle: nothing was done, so the same request may go over a new one. */
+/** Whether the server closed an idle connection. The request then had no effect, so it may be sent again over a new one. */
 export function wasStale(error: unknown): boolean {
   return ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"].includes(systemCode(error));
 }

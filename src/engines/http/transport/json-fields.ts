@@ -1,4 +1,4 @@
-/** Reading foreign JSON without trusting it: small guards, cheap enough to run on every token. */
+/** Small guards for JSON from servers. They are cheap enough to run on every token. */
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -11,7 +11,7 @@ export function objectAt(value: unknown, key: string): JsonObject | undefined {
   return isObject(field) ? field : undefined;
 }
 
-/** The elements of an array, or none where there is no array. */
+/** The elements of the array in a field, none if the field holds no array. */
 export function listAt(value: unknown, key: string): readonly unknown[] {
   const field = isObject(value) ? value[key] : undefined;
   return Array.isArray(field) ? field : [];
@@ -29,7 +29,7 @@ export function numberAt(value: unknown, key: string): number | undefined {
 
 export const isNumber = (value: unknown): value is number => typeof value === "number";
 
-/** Log-probabilities below this stand for "impossible": servers write minus infinity as the lowest float or as -9999. */
+/** Log-probabilities below this mean "impossible": servers write minus infinity as the lowest float or as -9999. */
 const IMPOSSIBLE = -9_000;
 
 export function logprobOf(value: unknown): number | undefined {

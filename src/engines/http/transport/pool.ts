@@ -1,6 +1,6 @@
 /**
- * Several servers of the same model: a sequence stays with the one that has its prefix cached, new ones go to the least loaded that
- * is well, and one that fails is asked again from time to time until it answers.
+ * Several servers of the same model. A sequence stays with the server that has its prefix cached. A new sequence goes to the least loaded
+ * healthy server. A server that failed is checked from time to time until it answers.
  */
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import { errorOfTransport, HttpEngineError, wasStale } from "./http-errors.ts";
@@ -8,9 +8,9 @@ import type { StreamFormat } from "./server-events.ts";
 import type { DocumentStream, Transport, WireRequest } from "./transport.ts";
 
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
+const MAX_PAUSE_MS = 30_000;
 const HEALTH_TIMEOUT_MS = 5_000;
-/** Answers even while the server is busy, and every server has it. */
+/** The request that checks a server. Every server has this path, and answers it even while it is busy. */
 const HEALTH_CHECK: WireRequest = { at: "api", path: "/models" };
 
 export interface EndpointState {
@@ -50,12 +50,12 @@ export class EndpointPool {
     return this.#endpoints.map(({ url, up, requests, sequences }) => ({ url, up, requests, sequences }));
   }
 
-  /** A place at the least loaded server, for one sequence. */
+  /** Assigns a sequence to the least loaded server. */
   route(): Route {
     return new Route(this, this.pick(new Set()) ?? this.#leastRecentlyFailed());
   }
 
-  /** A request that belongs to no sequence, at the least loaded server. */
+  /** Sends a request that belongs to no sequence to the least loaded server. */
   async json(wire: WireRequest, signal?: AbortSignal): Promise<unknown> {
     const route = this.route();
     try {
@@ -65,7 +65,7 @@ export class EndpointPool {
     }
   }
 
-  /** The least loaded server that is well, other than those; undefined when there is none. */
+  /** The least loaded healthy server outside `except`, or undefined if there is none. */
   pick(except: ReadonlySet<Endpoint>): Endpoint | undefined {
     let best: Endpoint | undefined;
     for (const endpoint of this.#endpoints) {
@@ -75,7 +75,7 @@ export class EndpointPool {
     return best;
   }
 
-  /** It failed: no new sequence goes there until it answers a check. */
+  /** Marks a server as failed: it gets no new sequence until it answers a check. */
   markDown(endpoint: Endpoint): void {
     endpoint.failedAtMs = this.#clock.nowMs();
     endpoint.up = false;
@@ -106,7 +106,7 @@ export class EndpointPool {
     const timer = setTimeout(() => void this.#check(endpoint), endpoint.pauseMs);
     timer.unref();
     endpoint.timer = timer;
-    endpoint.pauseMs = Math.min(2 * endpoint.pauseMs, LONGEST_PAUSE_MS);
+    endpoint.pauseMs = Math.min(2 * endpoint.pauseMs, MAX_PAUSE_MS);
   }
 
   async #check(endpoint: Endpoint): Promise<void> {
@@ -122,7 +122,7 @@ export class EndpointPool {
 const compareLoad = (a: Endpoint, b: Endpoint): number =>
   a.requests - b.requests || a.sequences - b.sequences;
 
-/** One sequence's way to its server. Requests carry the whole context, so any server of the pool can take over, without its cache. */
+/** The server of one sequence. Requests carry the whole context, so any other server of the pool can take over, without the cache. */
 export class Route {
   readonly #pool: EndpointPool;
   #endpoint: Endpoint;
@@ -138,7 +138,7 @@ export class Route {
     return this.#endpoint.url;
   }
 
-  /** Another place at the same server, for a sequence that begins with the same context. */
+  /** A route to the same server, for a sequence that begins with the same context. */
   sibling(): Route {
     return new Route(this.#pool, this.#endpoint);
   }
@@ -154,7 +154,7 @@ export class Route {
     });
   }
 
-  /** Its server failed in the middle of an answer: goes to another one, if there is one that is well. */
+  /** Moves to another healthy server after a failure in mid-answer. Returns false if there is none. */
   leave(): boolean {
     const failed = this.#endpoint;
     this.#pool.markDown(failed);
@@ -170,7 +170,7 @@ export class Route {
     this.#endpoint.sequences--;
   }
 
-  /** Once more over a new connection when the old one was stale, then at the other servers that are well. */
+  /** Sends a request: again over a new connection if the old one was stale, then to each other healthy server. */
   async #run<T>(signal: AbortSignal | undefined, send: (url: string) => Promise<T>): Promise<T> {
     const tried = new Set<Endpoint>();
     for (;;) {
@@ -204,7 +204,7 @@ export class Route {
   }
 }
 
-/** Counts as a request under way until it is closed. */
+/** A stream that counts as a request of its server until it is closed. */
 export class RoutedStream {
   readonly #stream: DocumentStream;
   readonly #endpoint: Endpoint;

@@ -1,5 +1,5 @@
 /**
- * A response body, in whatever pieces it arrives, to the JSON documents in it: server-sent events, or a document a line. Sizes are
+ * Parses a streamed body into its JSON documents, however the body is cut: server-sent events, or one document a line. Sizes are
  * bounded: a server that never ends a line does not fill the memory.
  */
 import { createParser } from "eventsource-parser";
@@ -11,18 +11,18 @@ import { isObject } from "./json-fields.ts";
 export type StreamFormat = "server-sent-events" | "json-lines";
 
 /** Longest event, in UTF-16 code units. */
-const MOST_EVENT_LENGTH = 4 * 1024 * 1024;
+const MAX_EVENT_LENGTH = 4 * 1024 * 1024;
 
 export interface DocumentParser {
-  /** Documents that are complete now, in order. @throws WireError; EngineError for an error that the server reports. */
+  /** The documents that are complete now, in order. @throws WireError, or EngineError for an error that the server reports. */
   push(bytes: Uint8Array): readonly unknown[];
-  /** The body has ended: what still waits for its last line break. */
+  /** The documents that are left when the body has ended. */
   end(): readonly unknown[];
-  /** Whether the server said that nothing follows (`data: [DONE]`). */
+  /** Whether the server announced the end (`data: [DONE]`). */
   readonly isDone: boolean;
 }
 
-/** @param name What messages call the server. */
+/** Makes a parser. @param name The server's name in messages. */
 export function documentParser(format: StreamFormat, name: string): DocumentParser {
   return format === "server-sent-events" ? new EventParser(name) : new LineParser(name);
 }
@@ -38,7 +38,7 @@ class EventParser implements DocumentParser {
   constructor(name: string) {
     this.#name = name;
     this.#parser = createParser({
-      maxBufferSize: MOST_EVENT_LENGTH,
+      maxBufferSize: MAX_EVENT_LENGTH,
       onEvent: ({ data }) => this.#take(data),
       onError: (error) => {
         if (error.type === "max-buffer-size-exceeded") this.#failure ??= tooLong(this.#name);
@@ -58,7 +58,7 @@ class EventParser implements DocumentParser {
     return this.#feed(`${this.#decoder.decode()}\n\n`);
   }
 
-  /** What came before a failure is given out before the failure is thrown. */
+  /** Adds a document. Documents before a failure are given out before the failure is thrown. */
   #take(data: string): void {
     if (data === "[DONE]") this.isDone = true;
     if (this.isDone || data === "" || this.#failure !== undefined) return;
@@ -91,7 +91,7 @@ class LineParser implements DocumentParser {
   push(bytes: Uint8Array): readonly unknown[] {
     const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split("\n");
     this.#rest = lines.pop() ?? "";
-    if (this.#rest.length > MOST_EVENT_LENGTH) throw tooLong(this.#name);
+    if (this.#rest.length > MAX_EVENT_LENGTH) throw tooLong(this.#name);
     return this.#parse(lines);
   }
 
@@ -106,14 +106,14 @@ class LineParser implements DocumentParser {
   }
 }
 
-/** An error object in mid-stream, as all the servers write it: `{"error": {...}}` or `{"error": "..."}`. */
+/** Parses one document. Throws if it reports an error: `{"error": {...}}` or `{"error": "..."}`. */
 function parseDocument(text: string, name: string): unknown {
   let document: unknown;
   try {
     document = JSON.parse(text);
   } catch (error) {
     throw new WireError(
-      `${name}: it sent what is not JSON: ${JSON.stringify(text.slice(0, 80))} (${errorMessage(error)}).`,
+      `${name}: it sent something that is not JSON: ${JSON.stringify(text.slice(0, 80))} (${errorMessage(error)}).`,
       {
         code: "wire-invalid",
         cause: error,
@@ -134,7 +134,7 @@ function reportedError(document: unknown, name: string): EngineError {
 }
 
 function tooLong(name: string): WireError {
-  return new WireError(`${name}: it sent a line or event longer than ${MOST_EVENT_LENGTH} characters.`, {
+  return new WireError(`${name}: it sent a line or event longer than ${MAX_EVENT_LENGTH} characters.`, {
     code: "wire-invalid",
   });
 }

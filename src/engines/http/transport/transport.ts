@@ -1,4 +1,4 @@
-/** Requests to one server over kept-alive connections (undici). Bounded in time and size; leaving a stream closes its connection. */
+/** Requests over kept-alive connections (undici), bounded in time and size. Leaving a stream closes its connection. */
 import { Agent, type Dispatcher, request } from "undici";
 
 import { linkWithLimit } from "../../../core/async.ts";
@@ -9,27 +9,27 @@ import { errorOfStatus, errorOfTransport, timeoutError } from "./http-errors.ts"
 import { type DocumentParser, documentParser, type StreamFormat } from "./server-events.ts";
 
 export interface WireRequest {
-  /** `api`: below the base URL, which ends in /v1. `root`: beside it, where servers have their native routes. */
+  /** `api`: below the base URL, which ends in /v1. `root`: beside it, where servers have their own routes. */
   readonly at: "api" | "root";
   readonly path: string;
-  /** Sent as JSON by POST; without one it is a GET. */
+  /** JSON to send by POST. Without it the request is a GET. */
   readonly body?: unknown;
 }
 
 export interface TransportOptions {
   readonly key: Secret | undefined;
-  /** Longest silence of a server. */
+  /** Longest silence of a server before the request fails. */
   readonly timeoutMs: number;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 30_000;
-const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
-/** What may still arrive after the last document that counts, before the connection is given up. */
-const MOST_REST_BYTES = 64 * 1024;
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** Most bytes to read after the last document. If more come, the connection is closed. */
+const MAX_REST_BYTES = 64 * 1024;
 const REST_TIMEOUT_MS = 1_000;
 
-/** All servers of an engine share one. */
+/** Sends requests. All servers of an engine share one. */
 export class Transport {
   readonly #agent: Agent;
   readonly #options: TransportOptions;
@@ -51,17 +51,17 @@ export class Transport {
     };
   }
 
-  /** @param timeoutMs Until the whole answer is there. */
+  /** Sends a request and parses the whole answer. @param timeoutMs Time limit for the whole answer. */
   async json(base: string, wire: WireRequest, signal?: AbortSignal, timeoutMs?: number): Promise<unknown> {
     const limit = timeoutMs ?? this.#options.timeoutMs;
     const link = linkWithLimit(limit, () => timeoutError(base, limit), signal);
     try {
       const { body } = await this.#send(base, wire, link.signal);
-      const text = (await readBody(body, MOST_ANSWER_BYTES, base)).toString("utf8");
+      const text = (await readBody(body, MAX_ANSWER_BYTES, base)).toString("utf8");
       try {
         return JSON.parse(text);
       } catch (error) {
-        throw new WireError(`${base}${wire.path}: it answered what is not JSON: ${errorMessage(error)}.`, {
+        throw new WireError(`${base}${wire.path}: the answer is not JSON: ${errorMessage(error)}.`, {
           code: "wire-invalid",
           cause: error,
         });
@@ -130,7 +130,7 @@ export function addressOf(base: string, { at, path }: WireRequest): string {
 
 type Body = Dispatcher.ResponseData["body"];
 
-/** The documents of one streamed answer, pulled one at a time: a slow reader makes the server wait. */
+/** The documents of one streamed answer. A slow reader makes the server wait. */
 export class DocumentStream {
   readonly #body: Body;
   readonly #chunks: AsyncIterator<unknown>;
@@ -153,7 +153,7 @@ export class DocumentStream {
     body.on("error", () => {});
   }
 
-  /** The next document, or undefined when there is none. */
+  /** The next document, or undefined at the end. */
   async next(): Promise<unknown> {
     if (this.#next < this.#documents.length) return this.#documents[this.#next++];
     this.#watch();
@@ -174,27 +174,27 @@ export class DocumentStream {
     }
   }
 
-  /** Stops the server, which sees the connection close. */
+  /** Closes the connection, which stops the server. */
   close(): void {
     clearTimeout(this.#timer);
     if (!this.#ended) this.#body.destroy();
     this.#ended = true;
   }
 
-  /** The last document has come: lets the rest of the body pass, so that the connection can be used again. */
+  /** Reads and drops the rest of the body after the last document, so that the connection can be used again. */
   finish(): void {
     if (this.#ended) return;
     this.#ended = true;
     const limit = setTimeout(() => this.#body.destroy(), REST_TIMEOUT_MS);
     void (async () => {
       try {
-        for (let size = 0; size <= MOST_REST_BYTES;) {
+        for (let size = 0; size <= MAX_REST_BYTES;) {
           const step = await this.#chunks.next();
           if (step.done === true) return;
           size += (step.value as Buffer).byteLength;
         }
       } catch {
-        // It is over either way.
+        // The stream is over either way.
       } finally {
         clearTimeout(limit);
         this.#body.destroy();

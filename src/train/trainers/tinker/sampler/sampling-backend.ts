@@ -164,7 +164,7 @@ class SamplingDrawer implements Drawer {
     if (isBiased || this.#queueAt !== ids.length || this.#queue.length === 0) {
       this.#queue = isBiased
         ? [await this.#draws.biased(ids, forbidden ?? new Set())]
-        : [...(await this.#draws.sample(ids, Math.max(1, this.#request.most - this.#drawn)))];
+        : [...(await this.#draws.sample(ids, Math.max(1, this.#request.maxTokens - this.#drawn)))];
     }
     const token = this.#queue.shift();
     this.#queueAt = ids.length + 1;

@@ -5,15 +5,15 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
-import { readTemplate } from "../../../src/engines/http/chat-templates.ts";
-import { readKey } from "../../../src/engines/http/transport/credentials.ts";
-import { errorOfStatus } from "../../../src/engines/http/transport/http-errors.ts";
-import { neutralised } from "../../../src/engines/http/tokens/markers.ts";
-import { batches, probePlaces } from "../../../src/engines/http/probes.ts";
-import { documentParser } from "../../../src/engines/http/transport/server-events.ts";
-import { addressOf } from "../../../src/engines/http/transport/transport.ts";
-import { WarmUps } from "../../../src/engines/http/warm-up.ts";
-import { parseEngineSpec } from "../../../src/engines/open/spec.ts";
+import { readTemplate } from "./chat-templates.ts";
+import { readKey } from "./transport/credentials.ts";
+import { errorOfStatus } from "./transport/http-errors.ts";
+import { neutralised } from "./tokens/markers.ts";
+import { batches, probePlaces } from "./probes.ts";
+import { documentParser } from "./transport/server-events.ts";
+import { addressOf } from "./transport/transport.ts";
+import { WarmUps } from "./warm-up.ts";
+import { parseEngineSpec } from "../open/spec.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-parts-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -144,7 +144,7 @@ describe("templates", () => {
     writeFileSync(config, JSON.stringify({ chat_template: [{ name: "default", template: "{{ 1 }}" }] }));
     expect(await readTemplate(config)).toBe("{{ 1 }}");
     writeFileSync(config, "{}");
-    await expect(readTemplate(config)).rejects.toThrow("no chat_template");
+    await expect(readTemplate(config)).rejects.toThrow("field chat_template: it is missing");
     await expect(readTemplate(join(folder, "none.jinja"))).rejects.toMatchObject({ code: "file-missing" });
   });
 });
@@ -167,7 +167,7 @@ describe("warm-ups", () => {
     const sent: number[] = [];
     const gates: (() => void)[] = [];
     const warmUps = new WarmUps({
-      fewest: 2,
+      minTokens: 2,
       send: async (ids) => {
         sent.push(ids.length);
         await new Promise<void>((resolve) => gates.push(resolve));

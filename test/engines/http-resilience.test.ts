@@ -4,17 +4,17 @@ import type { AddressInfo } from "node:net";
 
 import { afterEach, describe, expect, it } from "vitest";
 
-import { controlPiece, textPiece } from "../../../src/core/piece.ts";
-import type { Engine, GenerateOptions, Sequence } from "../../../src/engines/engine.ts";
-import { HttpEngine } from "../../../src/engines/http/index.ts";
-import { openEngine } from "../../../src/engines/open/open-engine.ts";
-import { randomModel, type ScriptedContext, TEST_CONTROLS } from "../../../src/engines/scripted/index.ts";
+import { controlPiece, textPiece } from "../../src/core/piece.ts";
+import type { Engine, GenerateOptions, Sequence } from "../../src/engines/engine.ts";
+import { HttpEngine } from "../../src/engines/http/index.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
+import { randomModel, type ScriptedContext, TEST_CONTROLS } from "../../src/engines/scripted/index.ts";
 import {
   type DialectName,
   type ModelServer,
   type ModelServerOptions,
   startModelServer,
-} from "../../support/model-server/index.ts";
+} from "../support/model-server/index.ts";
 
 const closing: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -150,7 +150,7 @@ describe("a server that fails", () => {
       faults: ({ body }) => (isStream(body) ? { afterEvents: 4, how: "hang" } : undefined),
     });
     const sequence = await start(await open([server.url], "dialect=llamacpp&timeout=300"));
-    await expect(write(sequence)).rejects.toThrow("nothing came for 300 ms");
+    await expect(write(sequence)).rejects.toThrow("it sent nothing for 300 ms");
   });
 
   it("sees the connection close at once when the reader leaves", async () => {

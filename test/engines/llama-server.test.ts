@@ -1,14 +1,14 @@
 /** The shipped pair behind a real llama.cpp server, through our own HTTP engines. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { textPiece } from "../../../src/core/piece.ts";
-import { SplitDecoder, collect, learned } from "../../../src/decode/index.ts";
-import { MICRO_PAIR, type PairConfig } from "../../../src/decode/pair/pair-config.ts";
-import { Pair } from "../../../src/decode/pair/pair.ts";
-import type { Engine, GenerateOptions } from "../../../src/engines/engine.ts";
-import { openEngine } from "../../../src/engines/open/open-engine.ts";
-import { microExample } from "../../../src/micro/index.ts";
-import { LLAMA_SERVER_TIMEOUT_MS, type LlamaServer, startLlamaServer } from "../../support/llama-server.ts";
+import { textPiece } from "../../src/core/piece.ts";
+import { SplitDecoder, collect, learned } from "../../src/decode/index.ts";
+import { MICRO_PAIR, type PairConfig } from "../../src/decode/pair/pair-config.ts";
+import { Pair } from "../../src/decode/pair/pair.ts";
+import type { Engine, GenerateOptions } from "../../src/engines/engine.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
+import { microExample } from "../../src/micro/index.ts";
+import { LLAMA_SERVER_TIMEOUT_MS, type LlamaServer, startLlamaServer } from "../support/llama-server.ts";
 
 const PROBLEMS = Array.from({ length: 12 }, (_, index) => microExample("test", 11, index).text);
 const MODELS = ["small", "big"] as const;

@@ -1,16 +1,16 @@
 /** The shipped pair behind HTTP: at temperature 0, and asked after every token, the trace is that of the embedded pair. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { SplitDecoder, learned } from "../../../src/decode/index.ts";
-import { MICRO_PAIR, type PairConfig } from "../../../src/decode/pair/pair-config.ts";
-import { Pair } from "../../../src/decode/pair/pair.ts";
-import { microExample } from "../../../src/micro/index.ts";
+import { SplitDecoder, learned } from "../../src/decode/index.ts";
+import { MICRO_PAIR, type PairConfig } from "../../src/decode/pair/pair-config.ts";
+import { Pair } from "../../src/decode/pair/pair.ts";
+import { microExample } from "../../src/micro/index.ts";
 import {
   type DialectName,
   ggufServed,
   type ModelServer,
   startModelServer,
-} from "../../support/model-server/index.ts";
+} from "../support/model-server/index.ts";
 
 const PROBLEMS = [0, 1, 2, 3].map((index) => microExample("test", 11, index).text);
 

@@ -5,18 +5,18 @@ import { join } from "node:path";
 
 import { afterAll } from "vitest";
 
-import type { Engine, EngineCapabilities } from "../../../src/engines/engine.ts";
-import { openEngine } from "../../../src/engines/open/open-engine.ts";
+import type { Engine, EngineCapabilities } from "../../src/engines/engine.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
 import {
   randomModel,
   type ScriptedModel,
   TEST_CONTROLS,
   testTokenizer,
-} from "../../../src/engines/scripted/index.ts";
-import { byteCharacters } from "../../../src/tokenizer/byte-alphabet.ts";
-import { tokenizerFiles } from "../../../src/tokenizer/index.ts";
-import { engineConformance } from "../../conformance/engine.ts";
-import { type DialectName, type ModelServer, startModelServer } from "../../support/model-server/index.ts";
+} from "../../src/engines/scripted/index.ts";
+import { byteCharacters } from "../../src/formats/byte-alphabet.ts";
+import { tokenizerFiles } from "../../src/tokenizer/index.ts";
+import { engineConformance } from "../conformance/engine.ts";
+import { type DialectName, type ModelServer, startModelServer } from "../support/model-server/index.ts";
 
 const CONTEXT = 512;
 const tokenizer = testTokenizer();
