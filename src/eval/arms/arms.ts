@@ -32,6 +32,9 @@ export const CONTROL_ARMS: readonly string[] = ["small", "never", "self"];
 
 export const DEFAULT_ARMS = "small,never,self,learned,random~learned,big";
 
+/** Tokens in a row by one author in random arms (Paper 4: 32). */
+export const DEFAULT_RANDOM_CHUNK = 32;
+
 /** The policies that are arms, on the tuned checkpoint. */
 const POLICY_ARMS: ReadonlyMap<string, PolicyFacts> = new Map(
   POLICY_FACTS.flatMap((facts) => (facts.arm === undefined ? [] : [[facts.arm, facts] as const])),
