@@ -7,7 +7,7 @@ import { ConfigError, DataError, errorMessage } from "./errors.ts";
 const held = new Set<string>();
 let made = 0;
 /** Others may come and go meanwhile; what cannot be read or moved stays as it is. */
-const MOST_ATTEMPTS = 100;
+const MAX_ATTEMPTS = 100;
 
 /**
  * @throws ConfigError when a process that is alive holds it, this one included; DataError when it cannot be written. What a killed process left
@@ -20,7 +20,7 @@ export function lockRun(path: string): Disposable {
   try {
     writeFileSync(draft, own);
     for (let attempt = 1; !tryLink(draft, path); attempt++) {
-      if (attempt > MOST_ATTEMPTS) throw new Error("what lies there can neither be read nor be taken away");
+      if (attempt > MAX_ATTEMPTS) throw new Error("what lies there can neither be read nor be taken away");
       const found = read(path);
       if (found === undefined) continue;
       const holder = holderOf(path, found);

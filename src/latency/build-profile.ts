@@ -1,6 +1,6 @@
 /** Makes a profile from timings: speeds with intervals, and the fixed cost of calls. */
 import type { Rng } from "../core/rng.ts";
-import { mean } from "../core/statistics.ts";
+import { mean, median } from "../core/statistics.ts";
 import { estimate, type Line, lineThrough, type Timing } from "./estimates.ts";
 import type { Measurement, Visit } from "./measure.ts";
 import type { EngineProfileInput } from "./profile.ts";
@@ -77,12 +77,6 @@ export const typicalOf = (typical: Typical): ((values: readonly number[]) => num
   typical === "median" ? median : (values) => Math.min(...values);
 
 const speedOf = (tokenMs: number): number => Number((1000 / tokenMs).toPrecision(6));
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
-}
 
 class Reduction {
   readonly of: (values: readonly number[]) => number;

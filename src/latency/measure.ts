@@ -135,7 +135,7 @@ function expectedSeconds(
 }
 
 /** Number of attempts with a model that ends its turn at once. */
-const MOST_ATTEMPTS = 12;
+const MAX_ATTEMPTS = 12;
 
 class SequenceBench {
   readonly #sequence: Sequence;
@@ -227,11 +227,11 @@ class SequenceBench {
   async #decode(round: number): Promise<Timing> {
     const { decodeTokens } = this.#settings;
     let [tokens, ms] = [0, 0];
-    for (let attempt = 0; attempt < MOST_ATTEMPTS && tokens < decodeTokens; attempt++) {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS && tokens < decodeTokens; attempt++) {
       await this.#read(attempt === 0 ? 1 : 4);
       let firstMs: number | undefined;
       let [count, lastMs] = [0, 0];
-      for await (const _ of this.#generate(decodeTokens - tokens + 1, round * MOST_ATTEMPTS + attempt)) {
+      for await (const _ of this.#generate(decodeTokens - tokens + 1, round * MAX_ATTEMPTS + attempt)) {
         lastMs = this.#clock.nowMs();
         if (firstMs === undefined) firstMs = lastMs;
         else count++;

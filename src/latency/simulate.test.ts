@@ -64,7 +64,7 @@ describe("simulate", () => {
     expect(simulate(trace, costs, "big-alone").totalMs).toBeCloseTo(3600, 3);
   });
 
-  it("hides the big model's reading behind the small one's writing, but for what is left at the hand-off", () => {
+  it("lets the big model read while the small one writes, so that only the rest is read at the hand-off", () => {
     const costs = costsOf({ prefill: NOTHING, decode: 100 }, { prefill: 1000, decode: 10 });
     const trace = askedTrace(1, [[100, 5]]);
     // 64 tokens are read along; 37 with the prompt's one, of which the last waits for the draw, at the hand-off.
@@ -124,7 +124,7 @@ describe("simulate", () => {
       [5, 1],
     ]);
     const found = simulate(trace, costs, "reference");
-    // Two chunks of 64 and 64 probes of 8 tokens each behind them; the last span ends by itself after one token.
+    // Two chunks of 64 and 64 probes of 8 tokens each after them; the last span ends by itself after one token.
     expect(found.work.big.decoded).toBe(129);
     expect(found.work.small.decoded).toBe(25 + 2 + 129 * 8);
     expect(found.totalMs).toBeCloseTo((27 + 129 * 8) * 10 + 12_900, 2);

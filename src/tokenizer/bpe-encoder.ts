@@ -1,4 +1,4 @@
-/** One word to token ids: byte-pair merges in the order of their ranks. */
+/** Encodes one word to token ids by byte-pair merges, in the order of their ranks. */
 import { DataError } from "../core/errors.ts";
 import { tokenId, type TokenId } from "../core/ids.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -23,8 +23,8 @@ export class BpeEncoder {
   readonly #wholeWordsFirst: boolean;
 
   /**
-   * `wholeWordsFirst`: a word that is a token is taken as it is, whatever the merges say (`ignore_merges`, as in Llama 3).
-   * @throws DataError when a merge names a token that is not in the vocabulary, or a byte has no token.
+   * @param wholeWordsFirst Whether a word that is a token is never split, whatever the merges say (`ignore_merges`, as in Llama 3).
+   * @throws DataError if a merge names a token outside the vocabulary, or a byte has no token.
    */
   constructor(vocabulary: Vocabulary, wholeWordsFirst = false) {
     this.#size = vocabulary.tokens.length;
@@ -41,8 +41,8 @@ export class BpeEncoder {
   }
 
   /**
-   * `word` in byte characters; the ids of `""` are none. O(n log n) for any word, since words may come from a user: the symbols
-   * are a linked list, the candidates a heap.
+   * Encodes a word in byte characters. Takes O(n log n) for any word, since words may come from a user: the symbols are a linked list, the
+   * candidates a heap.
    */
   encode(word: string): readonly TokenId[] {
     const whole = this.#wholeWordsFirst ? this.#idOfToken.get(word) : undefined;

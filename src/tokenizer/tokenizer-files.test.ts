@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { DataError } from "../core/errors.ts";
 import { controlPiece, textPiece } from "../core/piece.ts";
-import { byteCharacters } from "./byte-alphabet.ts";
+import { byteCharacters } from "../formats/byte-alphabet.ts";
 import { trainBytePairs } from "./byte-level-bpe.ts";
 import { ByteLevelTokenizer } from "./byte-level-tokenizer.ts";
 import { tokenizerFiles } from "./tokenizer-files.ts";

@@ -57,9 +57,9 @@ export interface LoadedTokenizer {
   readonly tokenizer: ByteLevelTokenizer;
   /** Jinja source. */
   readonly chatTemplate: string | undefined;
-  /** What the chat template calls `bos_token`. The tokenizer itself adds no token to what it is given. */
+  /** The chat template's `bos_token`. The tokenizer itself adds no token to a text. */
   readonly beginOfText: string | undefined;
-  /** What the chat template calls `eos_token`. */
+  /** The chat template's `eos_token`. */
   readonly endOfTurn: string | undefined;
 }
 
@@ -70,8 +70,9 @@ const TOKENIZER_FILE: ReadDocumentOptions = {
 };
 
 /**
- * Reads a Hugging Face folder. `size`: rows of the embedding matrix, where known from config.json.
- * @throws DataError when a file is missing or broken, or the tokenizer is not byte-level BPE; the message names the file and the field.
+ * Reads a Hugging Face folder.
+ * @param size Rows of the embedding matrix, if known from config.json.
+ * @throws DataError if a file is missing or broken, or the tokenizer is not byte-level BPE. The message names the file and the field.
  */
 export async function loadTokenizer(folder: string, size?: number): Promise<LoadedTokenizer> {
   const path = join(folder, "tokenizer.json");
@@ -110,7 +111,7 @@ function vocabularyOf(json: TokenizerJson): Vocabulary {
   return { tokens, merges: json.model.merges, controls };
 }
 
-/** Our own splitter where the pattern is Qwen2's, the `@huggingface/tokenizers` reading of the pattern otherwise. */
+/** Our own splitter if the pattern is Qwen2's; otherwise `@huggingface/tokenizers` applies the pattern. */
 function splitterOf(json: TokenizerJson): Splitter {
   const normalizer = json.normalizer?.type;
   if (isQwen2(json.pre_tokenizer) && (normalizer === undefined || normalizer === "NFC")) {

@@ -13,7 +13,7 @@ import {
   TEST_CONTROLS,
   testTokenizer,
 } from "../../src/engines/scripted/index.ts";
-import { byteCharacters } from "../../src/tokenizer/byte-alphabet.ts";
+import { byteCharacters } from "../../src/formats/byte-alphabet.ts";
 import { tokenizerFiles } from "../../src/tokenizer/index.ts";
 import { engineConformance } from "../conformance/engine.ts";
 import { type DialectName, type ModelServer, startModelServer } from "../support/model-server/index.ts";

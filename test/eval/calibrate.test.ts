@@ -1,4 +1,4 @@
-/** Calibration of the shipped pair: stopped anywhere, it goes on to the same table, and solves nothing twice. */
+/** Calibration of the shipped pair: stopped anywhere, it continues to the same table, and solves nothing twice. */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,7 +56,7 @@ describe("calibrate", () => {
     expect(learned?.accuracy).toBeGreaterThan(whole.chosen?.accuracy ?? 1);
   });
 
-  it("goes on after it was stopped, twice, to the same table", async () => {
+  it("continues after it was stopped, twice, to the same table", async () => {
     let solved = 0;
     const kept: number[] = [];
     const stopAfter = async (limit: number): Promise<CalibrationResult> => {

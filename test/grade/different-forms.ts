@@ -88,5 +88,5 @@ export const DIFFERENT: readonly Rewrite[] = [
   ["another word", replace(/^\\text\{([A-Za-z]{3,})\}$/u, () => "\\text{otherwise}")],
   ["another base", replace(/_\{?(\d)\}?$/u, ([, base]) => `_{${Number(base) === 9 ? 8 : Number(base) + 1}}`)],
   ["tenfold percent", replace(/^(\d+)\\%$/u, ([, a]) => `${Number(a) * 10}\\%`)],
-  ["a wrong box behind", (answer) => `It is $\\boxed{${answer}}$. No, wait: it is $\\boxed{99887}$.`],
+  ["a wrong box after it", (answer) => `It is $\\boxed{${answer}}$. No, wait: it is $\\boxed{99887}$.`],
 ];

@@ -42,7 +42,7 @@ function formsOf(
   });
 }
 
-/** `count` answers of the kinds in `patterns`: their whole numbers above 1 drawn anew. */
+/** `count` answers of the kinds in `patterns`: with other whole numbers above 1. */
 export function likeAnswers(patterns: readonly string[], count: number, rng: Rng): string[] {
   const answers = new Set(patterns);
   for (let turn = 0; answers.size < count && turn < count * 20; turn++) {

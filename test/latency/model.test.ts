@@ -49,7 +49,7 @@ function certain(id: number): Float64Array {
 
 type Spans = readonly (readonly [own: number, other: number])[];
 
-/** Asks after `own` tokens, takes the pen back after `other`, and ends its turn 30 tokens behind the last span. */
+/** Asks after `own` tokens, takes the pen back after `other`, and ends its turn 30 tokens after the last span. */
 const smallEngine = (spans: Spans): ScriptedEngine =>
   new ScriptedEngine({
     tokenizer,

@@ -183,7 +183,9 @@ describe("one run", () => {
       },
     });
     await expect(buildReport([at("many")])).rejects.toThrow("101 arms");
-    await expect(buildReport([at("one"), at("one")])).rejects.toThrow("cannot be told apart");
+    await expect(buildReport([at("one"), at("one")])).rejects.toThrow(
+      "have the same names: give each folder once",
+    );
   });
 });
 

@@ -149,7 +149,7 @@ export function summaryOf(
   };
 }
 
-/** Writes a folder; `lines` go behind the rows as they are. */
+/** Writes a folder; `lines` come after the rows, unchanged. */
 export async function writeRun(
   folder: string,
   rows: readonly EvaluationRow[],

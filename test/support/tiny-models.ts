@@ -20,7 +20,7 @@ import {
   type GgufTensor,
   type GgufValue,
 } from "../../src/formats/gguf/index.ts";
-import { byteCharacters } from "../../src/tokenizer/byte-alphabet.ts";
+import { byteCharacters } from "../../src/formats/byte-alphabet.ts";
 
 /** Control tokens, after the 256 bytes: ids 256 to 262. */
 export const TINY_CONTROLS = [

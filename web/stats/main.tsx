@@ -1,4 +1,4 @@
-/** The page of `splitreason data stats --html`: reads the data that was put into it and draws it. No other host, no other file. */
+/** The page of `splitreason data stats --html`: draws the data that it contains. It loads nothing from other hosts or files. */
 import "../shared/styles/document.css";
 import "./stats.css";
 

@@ -6,7 +6,14 @@ import type { Command } from "commander";
 
 import { percent } from "../../core/figures.ts";
 import { ConfigError, EngineError } from "../../core/errors.ts";
-import { ARM_HELP, DEFAULT_ARMS, expandArms, parseArms, policyNameOf } from "../../eval/arms/arms.ts";
+import {
+  ARM_HELP,
+  DEFAULT_ARMS,
+  DEFAULT_RANDOM_CHUNK,
+  expandArms,
+  parseArms,
+  policyNameOf,
+} from "../../eval/arms/arms.ts";
 import { parseParameters } from "../../eval/cost/model-size.ts";
 import { loadRates } from "../../eval/cost/prices.ts";
 import { evaluate, type EvaluationSettings } from "../../eval/run/evaluate.ts";
@@ -70,7 +77,7 @@ export function registerEval(program: Command, context: CommandContext): void {
       "--random-chunk <tokens>",
       "tokens that one author writes in a row in random arms",
       wholeNumber(1),
-      32,
+      DEFAULT_RANDOM_CHUNK,
     )
     .option("--small-base <spec>", "the small model before tuning, for the arm small", filledText)
     .addOption(

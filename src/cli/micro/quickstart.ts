@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { duration } from "../../core/figures.ts";
 import { learned } from "../../decode/index.ts";
 import { MICRO_PAIR } from "../../decode/pair/pair-config.ts";
-import { DEFAULT_ARMS, parseArms } from "../../eval/arms/arms.ts";
+import { DEFAULT_ARMS, DEFAULT_RANDOM_CHUNK, parseArms } from "../../eval/arms/arms.ts";
 import { microTask } from "../../eval/tasks/micro.ts";
 import { evaluationReport } from "../eval/summary-text.ts";
 import { evaluateWithProgress } from "../eval/eval.ts";
@@ -67,7 +67,7 @@ async function compareArms(
     samples: 1,
     seed,
     concurrency: 8,
-    randomChunk: 32,
+    randomChunk: DEFAULT_RANDOM_CHUNK,
     ...(threads === undefined ? {} : { threads }),
   });
   terminal.out(

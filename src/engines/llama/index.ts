@@ -1,2 +1,2 @@
-/** The embedded engine: GGUF models in this process, through llama.cpp. Nothing else imports node-llama-cpp. */
+/** The embedded engine: GGUF models in this process, by llama.cpp. Nothing outside this folder imports node-llama-cpp. */
 export { LlamaEngine, type LlamaEngineOptions } from "./llama-engine.ts";

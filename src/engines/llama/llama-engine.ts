@@ -1,6 +1,6 @@
 /**
- * The embedded engine: a GGUF in llama.cpp, in this process (node-llama-cpp 3.22.1). Files are checked before they are loaded, since
- * llama.cpp ends the process on many broken ones.
+ * The embedded engine: a GGUF in llama.cpp, in this process (node-llama-cpp 3.22.1). A file is checked before it is loaded, since llama.cpp
+ * ends the process on many broken files.
  */
 import { availableParallelism } from "node:os";
 
@@ -19,26 +19,26 @@ import { SharedPrefixes } from "./shared-prefix.ts";
 import { Waves } from "./waves.ts";
 
 export interface LlamaEngineOptions {
-  /** How the model is called in results. Default `gguf:PATH`. */
+  /** Name of the model in results. Default `gguf:PATH`. */
   readonly name?: string;
   /** Sequences that can be open at once. Each reserves memory for its whole context. Default 4, or 1 for a large model. */
   readonly sequences?: number;
-  /** Tokens that one sequence holds. Default: what the model was made for, at most 8192. */
+  /** Tokens that one sequence holds. Default: the context that the model was made for, at most 8192. */
   readonly contextSize?: number;
-  /** Without `contextSize`: no more than this, where the model has more. A cache is made for it in each sequence. */
+  /** Limit of the default `contextSize`. Each sequence reserves a cache of that size. */
   readonly longestContext?: number;
   /** Tokens read in one call. Default 512. */
   readonly batchSize?: number;
-  /** Default: all cores, or 1 for a tiny model, which more threads only slow down. */
+  /** Threads. Default: all cores, or 1 for a tiny model, which more threads would slow down. */
   readonly threads?: number;
-  /** Default false: the CPU. */
+  /** Whether to use a GPU. Default false: the CPU. */
   readonly gpu?: GpuOption;
   /**
-   * Keep the cache in F32 and compute attention plainly: log-probabilities then agree with a float32 forward pass to 1e-5 (F16: 2e-3).
-   * Costs twice the cache's memory. Default: for models of up to half a billion parameters.
+   * Whether to keep the cache in F32 and to compute attention plainly. Log-probabilities then agree with a float32 forward pass to 1e-5
+   * (F16: 2e-3). The cache takes twice the memory. Default: true for models of up to half a billion parameters.
    */
   readonly exact?: boolean;
-  /** Whether to use faster, undocumented parts of the library where it has them. Default true; the results are the same. */
+  /** Whether to use faster, undocumented parts of the library if it has them. Default true. The results are the same. */
   readonly native?: boolean;
 }
 
@@ -46,15 +46,15 @@ const LARGE_MODEL_PARAMETERS = 500_000_000;
 const TINY_MODEL_PARAMETERS = 30_000_000;
 const DEFAULT_CONTEXT = 8192;
 const DEFAULT_BATCH = 512;
-/** The library needs one free cell; the others are for text that shares a token with a stop text and is written anew. */
+/** Spare cells: one for the library, the others for text that shared a token with a stop text and is written again. */
 const SPARE_CELLS = 64;
-/** Files up to this size are read into memory and their weights checked: cheap, and the file may then be replaced at will. */
+/** Files up to this size are read into memory and their weights checked. That is cheap, and the file may be replaced afterwards. */
 const SMALL_FILE_BYTES = 64 * 1024 * 1024;
 
 export class LlamaEngine extends TokenEngine<LlamaBackend> {
   /**
    * Checks and loads a file.
-   * @throws DataError when the file is missing or unsound, EngineError when llama.cpp cannot load it or memory does not suffice.
+   * @throws DataError if the file is missing or broken, EngineError if llama.cpp cannot load it or memory is too small.
    */
   static async load(
     path: string,
@@ -145,7 +145,7 @@ async function createShared(
     sequences,
     batchSize,
     threads,
-    // Truncation is exact only while nothing was thrown away.
+    // Truncation is exact only if nothing was discarded.
     swaFullCache: true,
     failedCreationRemedy: false,
     batching: {

@@ -1,4 +1,4 @@
-/** llama.cpp's own tokenizer behind the {@link EngineTokenizer} contract: markers are trusted in control pieces only. */
+/** llama.cpp's own tokenizer as an {@link EngineTokenizer}: markers are trusted in control pieces only. */
 import { createHash } from "node:crypto";
 
 import type { LlamaModel, Token } from "node-llama-cpp";
@@ -6,11 +6,11 @@ import type { LlamaModel, Token } from "node-llama-cpp";
 import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
 import { GGUF_TOKEN_TYPES, type GgufSummary } from "../../formats/gguf/index.ts";
-import { fromByteCharacters } from "../../tokenizer/byte-alphabet.ts";
+import { fromByteCharacters } from "../../formats/byte-alphabet.ts";
 import { cutWithinMarkers, digestVocabulary, ggufVocabulary, MarkerMatcher } from "../../tokenizer/index.ts";
 import type { EngineTokenizer } from "../token-backend.ts";
 
-/** User-defined tokens that are markers; the others are ordinary text (runs of spaces and the like). */
+/** User-defined tokens that are markers. The other ones are ordinary text, such as runs of spaces. */
 const MARKER = /^[<[].+[>\]]$/u;
 const BYTE_TOKEN = /^<0x([0-9A-F]{2})>$/u;
 const encoder = new TextEncoder();
@@ -29,7 +29,7 @@ export class LlamaTokenizer implements EngineTokenizer {
   /** Characters that no token can write, see {@link unwritable}. */
   readonly #unwritable: RegExp | undefined;
   readonly #bytes: Uint8Array[] = [];
-  /** By id: 0 unknown yet, 1 no, 2 yes. */
+  /** Whether a token ends a turn, by id: 0 not known yet, 1 no, 2 yes. */
   readonly #ends: Uint8Array;
 
   constructor(model: LlamaModel, summary: GgufSummary) {
@@ -47,7 +47,7 @@ export class LlamaTokenizer implements EngineTokenizer {
     for (const [id, token] of tokens.entries()) {
       const isMarker = tokenTypes[id] === GGUF_TOKEN_TYPES.userDefined && MARKER.test(token);
       if (isMarker) eager.push(token);
-      // llama.cpp takes some names for ends of the turn whatever their type says.
+      // llama.cpp treats some names as ends of the turn, whatever their type is.
       if (
         isMarker ||
         tokenTypes[id] === GGUF_TOKEN_TYPES.control ||
@@ -113,7 +113,7 @@ export class LlamaTokenizer implements EngineTokenizer {
 
   #encodeText(written: string, ids: TokenId[]): void {
     const text = this.#unwritable === undefined ? written : written.replace(this.#unwritable, "\uFFFD");
-    // SentencePiece would begin every stretch of text with a space of its own.
+    // SentencePiece would put a space before every stretch of text.
     const tokens = this.#isByteLevel
       ? this.#model.tokenize(text, false)
       : this.#model.tokenize(text, false, "trimLeadingSpace");
@@ -121,7 +121,7 @@ export class LlamaTokenizer implements EngineTokenizer {
   }
 }
 
-/** llama.cpp drops what it has no token for; U+FFFD in its place shows that something was there. */
+/** Characters that llama.cpp drops silently, since no token writes them. They are replaced by U+FFFD. */
 function unwritable(missingBytes: readonly number[]): RegExp | undefined {
   const ranges = missingBytes.map((byte) => {
     if (byte === 0xf1) return "\\u{40000}-\\u{7FFFF}";

@@ -1,4 +1,4 @@
-/** The cache of a scripted sequence: nothing but a length. Calls, delays and failures are what a test looks at. */
+/** The cache of a scripted sequence: only a length. Tests look at its calls, delays and failures. */
 import { linkSignals } from "../../core/async.ts";
 import { tokenId, type TokenId } from "../../core/ids.ts";
 import { createRng, hash32 } from "../../core/rng.ts";
@@ -15,7 +15,7 @@ import type {
 import type { ScriptedCall, ScriptedHook } from "./scripted-faults.ts";
 import { logitsOf, type ScriptedModel } from "./scripted-model.ts";
 
-/** What all sequences of one scripted engine share. */
+/** The parts that all sequences of one scripted engine share. */
 export interface ScriptedShared {
   readonly tokenizer: EngineTokenizer;
   readonly model: ScriptedModel;
@@ -125,7 +125,7 @@ export class ScriptedBackend implements TokenBackend {
     this.calls++;
     try {
       await hook?.(call);
-      // Always after a turn of the event loop, as from a real engine: a test that relies on less would pass by luck.
+      // A real engine answers after a turn of the event loop at the earliest. A test that relies on less would pass by luck.
       if (hook === undefined) await new Promise((resolve) => setImmediate(resolve));
     } finally {
       link.release();

@@ -1,6 +1,6 @@
 /**
- * An engine for tests: it answers what it was told, token by token, with delays and failures on demand. The rest of the contract
- * (pieces, markers, limits, positions, cancellation, work) is the very code that the embedded engine runs.
+ * An engine for tests. It writes what a script says, token by token, with delays and failures on demand. The rest of the contract (pieces,
+ * markers, limits, positions, cancellation, work) is the same code as in all other engines.
  */
 import { modelId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
@@ -14,12 +14,12 @@ import type { ScriptedModel } from "./scripted-model.ts";
 import { testTokenizer } from "./test-tokenizer.ts";
 
 export interface ScriptedEngineOptions {
-  /** What comes next. Required: nothing is made up. */
+  /** The model: the distribution after each context. */
   readonly next: ScriptedModel;
   readonly name?: string;
-  /** Default: bytes and the usual markers. */
+  /** The vocabulary. Default: bytes and the usual markers. */
   readonly tokenizer?: EngineTokenizer;
-  /** Default 4096. */
+  /** Tokens that fit into one sequence. Default 4096. */
   readonly contextSize?: number;
   /** Sequences that may be open at once. Default: any number. */
   readonly slots?: number;
@@ -64,7 +64,7 @@ export class ScriptedEngine extends TokenEngine<ScriptedBackend> {
   }
 }
 
-/** Knows the distribution after the last token only. */
+/** A sequence that scores the last token only. */
 class ProbingSequence extends TokenSequence {
   override async score(
     pieces: readonly Piece[],

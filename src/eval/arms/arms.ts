@@ -32,6 +32,9 @@ export const CONTROL_ARMS: readonly string[] = ["small", "never", "self"];
 
 export const DEFAULT_ARMS = "small,never,self,learned,random~learned,big";
 
+/** Tokens in a row by one author in random arms (Paper 4: 32). */
+export const DEFAULT_RANDOM_CHUNK = 32;
+
 /** The policies that are arms, on the tuned checkpoint. */
 const POLICY_ARMS: ReadonlyMap<string, PolicyFacts> = new Map(
   POLICY_FACTS.flatMap((facts) => (facts.arm === undefined ? [] : [[facts.arm, facts] as const])),
@@ -50,8 +53,8 @@ export const ARM_HELP: readonly (readonly [name: string, meaning: string])[] = [
 ];
 
 /**
- * In a list of arms, separated by commas, `all` stands for each arm that has a name of its own, the random one matched to the method, and the
- * big model last. Arms named besides it are not repeated.
+ * Expands `all` in a list of arms, separated by commas. It stands for each arm with a name of its own, then the random one matched to the
+ * method, then the big model. Arms named besides it are not repeated.
  */
 export function expandArms(list: string): string {
   const names = list.split(",").map((name) => name.trim());

@@ -11,7 +11,7 @@ import type { CalibrationPoint, ShareDial } from "../../decode/dial/calibration.
 import { learned, requireFit } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
 import type { PairConfig } from "../../decode/pair/pair-config.ts";
-import type { Arm } from "../arms/arms.ts";
+import { type Arm, DEFAULT_RANDOM_CHUNK } from "../arms/arms.ts";
 import { searchShares, type SearchResult } from "./search.ts";
 import { describeSettings } from "../run/evaluate.ts";
 import { Journal } from "../run/journal.ts";
@@ -81,7 +81,13 @@ export async function calibrate(
   // The dial's other settings stay as they are.
   const { bias: _bias, reject: _reject, ...dial } = settings.pair.dial;
   const config = {
-    ...(await describeSettings({ ...settings, seed, samples: 1, arms: [armOf(START)], randomChunk: 32 })),
+    ...(await describeSettings({
+      ...settings,
+      seed,
+      samples: 1,
+      arms: [armOf(START)],
+      randomChunk: DEFAULT_RANDOM_CHUNK,
+    })),
     dial,
   };
   await using pair = await Pair.open(
@@ -109,7 +115,7 @@ export async function calibrate(
           sampling: settings.pair.sampling,
           dial: { ...dial, ...point },
           options: settings.pair.options,
-          randomChunk: 32,
+          randomChunk: DEFAULT_RANDOM_CHUNK,
         }),
         concurrency,
         clock: hooks.clock,
@@ -145,17 +151,17 @@ const armOf = ({ bias, reject }: ShareDial): Arm => ({
   policy: { kind: "policy", name: "learned", options: {} },
 });
 
-/** Part of the samples that may fail, or lose the big model: more, and the share is not that of the dial. */
-const MOST_FAILED = 0.05;
+/** Part of the samples that may fail or lose the big model. With more, the share would not be that of the dial. */
+const MAX_FAILED = 0.05;
 
-/** @param forget Those of this setting: what was measured at others stands. */
+/** @param forget Removes the samples of this setting. Those of other settings stay. */
 async function requireWhole(rows: readonly RowFigures[], forget: () => Promise<void>): Promise<void> {
   const failures = rows.flatMap(({ error, degraded }) => error ?? degraded ?? []);
-  if (failures.length <= MOST_FAILED * rows.length) return;
-  // They must not be taken up again.
+  if (failures.length <= MAX_FAILED * rows.length) return;
+  // A run that continues must not use them.
   await forget();
   throw new EngineError(
-    `${failures.length} of ${rows.length} samples failed or lost the big model; the first: ${failures[0]}. When both models answer, the same command goes on.`,
+    `${failures.length} of ${rows.length} samples failed or lost the big model; the first: ${failures[0]}. Run the same command again when both models answer: it continues.`,
     { code: "engine-failed" },
   );
 }

@@ -18,7 +18,7 @@ export function sizeFromFile(spec: string): ModelSize | undefined {
 export type GivenSizes = Partial<Record<"small" | "big", ModelSize>>;
 
 /** Nobody means a larger model. */
-const MOST_PARAMETERS = 1e15;
+const MAX_PARAMETERS = 1e15;
 
 /**
  * Parses `small=1.5e9,big=32e9`: the weights that a token is multiplied with. For a mixture of experts, count the experts that a token visits.
@@ -29,7 +29,7 @@ export function parseParameters(text: string): GivenSizes {
   for (const part of text.split(",")) {
     const [name = "", value = ""] = part.split("=").map((side) => side.trim());
     const parameters = value === "" ? Number.NaN : Number(value);
-    if ((name !== "small" && name !== "big") || !(parameters >= 1 && parameters <= MOST_PARAMETERS)) {
+    if ((name !== "small" && name !== "big") || !(parameters >= 1 && parameters <= MAX_PARAMETERS)) {
       throw new ConfigError(
         `--parameters ${JSON.stringify(text)}: ${JSON.stringify(part)} is no size; it is small=1.5e9,big=32e9 or one of both.`,
         { code: "usage" },

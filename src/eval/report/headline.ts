@@ -29,5 +29,5 @@ function differs({ difference, ci95: [low, high] }: ArmComparison): string {
   const magnitude = (value: number): string => (100 * Math.abs(value)).toFixed(1);
   if (low > 0) return `${magnitude(difference)} points (${magnitude(low)} to ${magnitude(high)}) above`;
   if (high < 0) return `${magnitude(difference)} points (${magnitude(high)} to ${magnitude(low)}) below`;
-  return `not told apart (${points(difference)} points, ${points(low)} to ${points(high)}) from`;
+  return `no clear difference (${points(difference)} points, ${points(low)} to ${points(high)}) from`;
 }

@@ -17,13 +17,13 @@ export function reportMarkdown(document: ReportDocument): string {
     "## Arms",
     armTable(document),
     ...(comparisons.length === 0 ? [] : ["## Differences", comparisonTable(document)]),
-    "## What no other arm beats",
+    "## Arms that no other arm beats",
     frontLines(document),
     ...Object.values(absent).map((text) => escaped(text)),
     ...spanSection(document),
     "## Notes",
     others.map(({ text }) => `- ${escaped(text)}`).join("\n"),
-    "## To run it again",
+    "## Repeat the run",
     ...runs.map((run) => rerunSection(run, runs.length > 1)),
   ]
     .join("\n\n")
@@ -111,7 +111,7 @@ function spanSection({ arms }: ReportDocument): string[] {
         ...quarters(spans).map(percent),
       ]),
     ),
-    "Lengths are in tokens; the last columns say what share of the tokens in each quarter of the traces is in spans.",
+    "Lengths are in tokens. The last columns are the share of the tokens that is in spans, for each quarter of the traces.",
   ];
 }
 
@@ -126,7 +126,10 @@ function rerunSection(run: ReportRun, several: boolean): string {
   const { rerun, machine, models, rows, execution, folder, configHash, seed, git } = run;
   const facts = [
     ["folder", folder],
-    ["settings", `${configHash}${rerun.sameDigest ? ", which the command's own settings have too" : ""}`],
+    [
+      "settings",
+      `${configHash}${rerun.sameDigest ? ", and the command's settings have the same digest" : ""}`,
+    ],
     ["seed", `${seed}`],
     ["commit", git ?? "unknown"],
     ...models.map(({ role, spec, digest }) => [

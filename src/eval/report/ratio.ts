@@ -1,9 +1,9 @@
 /** Estimates the ratio of two sums over samples, with an interval. It keeps sums for each problem, so memory does not grow with samples. */
+import { NORMAL_975 as Z } from "../../core/statistics.ts";
 import type { Measured } from "./document.ts";
 
 /** Student's t, 97.5% quantile, for 1 to 10 degrees of freedom. Above 10, an expansion in powers of 1 / freedom is right to three decimals. */
 const T_TABLE = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
-const Z = 1.959963984540054;
 
 export function studentT975(freedom: number): number {
   const tabled = T_TABLE[freedom - 1];

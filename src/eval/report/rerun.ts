@@ -12,6 +12,7 @@ import {
   pairPolicyOptions,
   type PairConfig,
 } from "../../decode/pair/pair-config.ts";
+import { DEFAULT_RANDOM_CHUNK } from "../arms/arms.ts";
 import type { EvaluationSummary } from "../summary-schema.ts";
 import type { ReportModel, ReportRun } from "./document.ts";
 
@@ -41,7 +42,6 @@ const configSchema = z.object({
 type Config = z.output<typeof configSchema>;
 
 const KNOWN = new Set(Object.keys(configSchema.shape));
-const DEFAULT_RANDOM_CHUNK = 32;
 
 export function rerunOf(summary: EvaluationSummary): ReportRun["rerun"] {
   const parsed = configSchema.safeParse(summary.config);

@@ -26,7 +26,7 @@ export function runNames(folders: readonly string[], given?: readonly string[]):
     if (new Set(names).size === names.length) return names;
   }
   throw new ConfigError(
-    `the folders ${folders.join(", ")} cannot be told apart by name: give each once, or --names.`,
+    `the folders ${folders.join(", ")} have the same names: give each folder once, or name the runs with --names.`,
     { code: "usage" },
   );
 }

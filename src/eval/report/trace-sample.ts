@@ -59,12 +59,12 @@ export class TraceSample {
   }
 
   #leftOut(problems: readonly PageProblem[]): string[] {
-    const { units, samples, traceUnits, problems: most } = this.#limits;
+    const { units, samples, traceUnits, problems: limit } = this.#limits;
     const [all, held] = [this.#problems.size, problems.length];
     const words: string[] = [];
     if (held < all) {
       const why =
-        held === Math.min(most, all)
+        held === Math.min(limit, all)
           ? ""
           : ` (a page holds at most ${units.toLocaleString("en-US")} characters)`;
       words.push(`${held} of ${all.toLocaleString("en-US")} problems are here, drawn at random${why}.`);

@@ -171,7 +171,7 @@ describe("a run with a journal", () => {
     await expect(Journal.open(folder, header)).rejects.toThrow("no run.json");
   });
 
-  it("leaves nothing behind where no row was written", async () => {
+  it("removes what it made if no row was written", async () => {
     const fresh = join(folder, "fresh");
     const journal = await Journal.open(fresh, header);
     expect(await readdir(fresh)).toEqual(["run.json", "run.lock"]);

@@ -199,7 +199,7 @@ async function ensureHeader(
 }
 
 /** Nobody would read more. */
-const MOST_DIFFERENCES = 5;
+const MAX_DIFFERENCES = 5;
 
 async function requireSameRun(
   headerPath: string,
@@ -213,11 +213,11 @@ async function requireSameRun(
   }
   if (header.data.configHash === configHash) return;
   const fields = differences(header.data.config, config);
-  const more = fields.length > MOST_DIFFERENCES ? `; and ${fields.length - MOST_DIFFERENCES} more` : "";
+  const more = fields.length > MAX_DIFFERENCES ? `; and ${fields.length - MAX_DIFFERENCES} more` : "";
   const what =
     fields.length === 0
       ? `${header.data.configHash}, this one is ${configHash}`
-      : `${fields.slice(0, MOST_DIFFERENCES).join("; ")}${more}`;
+      : `${fields.slice(0, MAX_DIFFERENCES).join("; ")}${more}`;
   throw new ConfigError(
     `${headerPath} belongs to a run with other settings (${what}): ` +
       `give --out another folder, or the same settings to continue it.`,

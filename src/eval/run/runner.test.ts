@@ -8,7 +8,7 @@ import { schedule } from "./schedule.ts";
 import { summarize } from "./summary.ts";
 
 describe("schedule", () => {
-  it("runs every sample of every arm once, arms interleaved, a matched arm behind its target", async () => {
+  it("runs every sample of every arm once, arms interleaved, a matched arm after its target", async () => {
     const plan = await makePlan("learned,random~learned,big", 50, 2);
     const phases = schedule(plan.arms, plan.problems, plan.samples);
     const keys = phases.flatMap(({ jobs }) =>
@@ -56,7 +56,7 @@ describe("runEvaluation", () => {
     expect(new Set(rows.map((row) => row.seed)).size).toBe(12);
   });
 
-  it("keeps a failed sample as a wrong row with its reason and goes on", async () => {
+  it("keeps a failed sample as a wrong row with its reason and continues", async () => {
     const plan = await makePlan("learned", 5);
     const broken = plan.problems[2]?.id;
     const rows = await runEvaluation(

@@ -17,7 +17,7 @@ import { microTask } from "../tasks/micro.ts";
 const config = pairConfigSchema.parse({ small: "micro:small", big: "micro:big", template: "chatml" });
 const problem: TaskProblem = { id: "p", problem: "What is 4 times 4?", gold: "16" };
 
-/** Asks for the product, takes the pen back behind it, and boxes what it was given. */
+/** Asks for the product, takes the pen back after it, and boxes what it was given. */
 const script = scriptModel([
   { after: "<think>\n", write: "4 times 4 is<bigmodel>" },
   { after: "<bigmodel>", write: " 16</bigmodel>" },

@@ -3,7 +3,7 @@
  * independent, so the bootstrap resamples problems.
  */
 import type { Rng } from "../../core/rng.ts";
-import { type Interval, mean, quantile } from "../../core/statistics.ts";
+import { type Interval, mean, NORMAL_975, quantile } from "../../core/statistics.ts";
 
 /** Whether each sample is right, by problem and sample. */
 export type OutcomesPS = readonly (readonly boolean[])[];
@@ -12,9 +12,6 @@ export interface Estimate {
   readonly value: number;
   readonly ci95: Interval;
 }
-
-/** The standard normal's 97.5% quantile. */
-const Z95 = 1.959963984540054;
 
 const RESAMPLES = 2000;
 
@@ -39,10 +36,10 @@ export function meanOverProblems(valuesP: readonly number[], rng: Rng): Estimate
 /** Wilson's score interval for `successes` of `trials`; sound near 0 and 1, where the normal interval is not. */
 export function wilsonInterval(successes: number, trials: number): Interval {
   const share = successes / trials;
-  const z2 = Z95 * Z95;
+  const z2 = NORMAL_975 * NORMAL_975;
   const centre = (share + z2 / (2 * trials)) / (1 + z2 / trials);
   const half =
-    (Z95 / (1 + z2 / trials)) * Math.sqrt((share * (1 - share)) / trials + z2 / (4 * trials * trials));
+    (NORMAL_975 / (1 + z2 / trials)) * Math.sqrt((share * (1 - share)) / trials + z2 / (4 * trials * trials));
   // At 0 and at 1 one end is the share itself; rounding must not exceed it.
   return [Math.max(0, Math.min(share, centre - half)), Math.min(1, Math.max(share, centre + half))];
 }

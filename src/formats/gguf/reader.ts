@@ -21,7 +21,7 @@ const DEFAULT_ALIGNMENT = 32;
 const LARGEST_ALIGNMENT = 1 << 16;
 const ARRAY_TYPE = "array";
 
-/** Throws a {@link DataError} with the file, the place and the value seen. */
+/** Reads a file. @throws DataError with the file, the place and the value seen. */
 export function readGguf(path: string): GgufFile {
   using cursor = new FileCursor(path);
   const magic = cursor.take(Math.min(4, cursor.remainingBytes), "its first four bytes");

@@ -1,4 +1,4 @@
-/** Writes GGUF files, version 3, with F32 tensors: what the embedded trainer exports and llama.cpp loads. */
+/** Writes GGUF files, version 3, with F32 tensors. The embedded trainer exports them and llama.cpp loads them. */
 import { writeFileAtomic } from "../../core/files.ts";
 import { DataError } from "../../core/errors.ts";
 import {
@@ -12,14 +12,14 @@ import {
 
 export interface GgufTensor {
   readonly name: string;
-  /** Innermost first: a row-major `[rows, columns]` matrix has dimensions `[columns, rows]`. */
+  /** Lengths, innermost first: a row-major `[rows, columns]` matrix has dimensions `[columns, rows]`. */
   readonly dimensions: readonly number[];
-  /** Row-major, as many as the product of `dimensions`. */
+  /** Values in row-major order, as many as the product of `dimensions`. */
   readonly data: Float32Array;
 }
 
 export interface GgufContent {
-  /** Written in insertion order. */
+  /** Keys and values, written in insertion order. */
   readonly metadata: Readonly<Record<string, GgufValue>> | ReadonlyMap<string, GgufValue>;
   readonly tensors: readonly GgufTensor[];
 }
@@ -28,7 +28,7 @@ const ALIGNMENT_BYTES = 32;
 const LONGEST_TENSOR_NAME_BYTES = 63;
 const encoder = new TextEncoder();
 
-/** The bytes of the file. Throws a {@link DataError} when a name, a value or a size cannot be written. */
+/** The bytes of the file. @throws DataError if a name, a value or a size cannot be written. */
 export function encodeGguf(content: GgufContent): Uint8Array {
   const metadata = content.metadata instanceof Map ? [...content.metadata] : Object.entries(content.metadata);
   const header = new ByteWriter();
@@ -66,7 +66,7 @@ export function encodeGguf(content: GgufContent): Uint8Array {
   return file;
 }
 
-/** Writes the file aside and renames it. */
+/** Writes the file under another name and renames it. */
 export async function writeGguf(path: string, content: GgufContent): Promise<void> {
   await writeFileAtomic(path, encodeGguf(content));
 }
@@ -176,7 +176,7 @@ class ByteWriter {
   }
 
   number(type: GgufNumberType, value: number): void {
-    // Claimed first: growing replaces the view.
+    // The place is claimed first, since growing replaces the view.
     const at = this.#claim(NUMBER_BYTES[type]);
     const view = this.#view;
     switch (type) {

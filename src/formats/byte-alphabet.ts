@@ -1,5 +1,5 @@
 /**
- * GPT-2's printable form of bytes: every byte has one character, so that a vocabulary of byte strings can be written as text.
+ * GPT-2's printable form of bytes. Every byte has one character, so that a vocabulary of byte strings can be written as text.
  * Printable Latin-1 bytes stand for themselves; the 68 others are U+0100 and up, in byte order (a space is `Ġ`).
  */
 
@@ -28,7 +28,7 @@ export function toByteCharacters(text: string): string {
   return characters;
 }
 
-/** The inverse of {@link toByteCharacters}, or undefined when `characters` has one outside the alphabet. */
+/** The inverse of {@link toByteCharacters}, or undefined if a character is outside the alphabet. */
 export function fromByteCharacters(characters: string): Uint8Array | undefined {
   const bytes = new Uint8Array(characters.length);
   for (let index = 0; index < characters.length; index++) {
