@@ -3,8 +3,8 @@
 const NEWLINE = 0x0a;
 
 /**
- * A line without its end (`ended` is false for what stands behind the last one), or one that was too long to be held and is left out: as
- * much of it as was read when that was known.
+ * A line without its line feed; `ended` is false for the text after the last line feed. A line that is too long is left out: then
+ * `tooLongBytes` is how much of it had been read by then.
  */
 export type ByteLine =
   | { readonly bytes: Uint8Array; readonly ended: boolean }

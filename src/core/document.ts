@@ -17,11 +17,11 @@ import { readTextFile } from "./files.ts";
 
 /** How errors describe a document. */
 export interface DocumentDescription {
-  /** What errors call it, usually with its path: `pair file pair.json`. */
+  /** The name in error messages, usually with the path: `pair file pair.json`. */
   readonly name: string;
   /** The boundary at which it comes in, which decides the class of the error. */
   readonly source: keyof typeof ERRORS;
-  /** What to do: whole sentences, put at the end of the message. */
+  /** Whole sentences that say what to do, put at the end of the message. */
   readonly advice?: string | ((fault: SchemaFault) => string | undefined);
   /** How many wrong fields a message lists. Default 1. */
   readonly maxFaults?: number;
@@ -37,11 +37,11 @@ export interface ReadDocumentOptions extends Omit<DocumentDescription, "name"> {
 type MakeError = (message: string, cause: unknown) => SplitReasonError;
 
 const ERRORS = {
-  /** What a person configures. */
+  /** A configuration that a person writes. */
   config: (message, cause) => new ConfigError(message, { code: "config-invalid", cause }),
   /** A file that a program wrote, or a row of data. */
   file: (message, cause) => new DataError(message, { code: "file-invalid", cause }),
-  /** What a training run keeps for itself. */
+  /** A file that a training run keeps for itself. */
   training: (message, cause) => new TrainError(message, { code: "train-invalid", cause }),
   /** The answer of a server. */
   wire: (message, cause) => new WireError(message, { code: "wire-invalid", cause }),

@@ -28,8 +28,8 @@ export async function writeFileAtomic(
 }
 
 /**
- * Makes a folder and what is missing above it, one level at a time: Node's own recursive `mkdir` never returns where a file
- * system answers "no such file" to the making of a folder, as /proc does.
+ * Makes a folder and the missing ones above it, one level at a time. Node's own recursive `mkdir` never returns on a file system that
+ * answers "no such file" to it, as /proc does.
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
@@ -74,7 +74,7 @@ export function unreadable(path: string, error: unknown): DataError {
   });
 }
 
-/** What was read, or undefined when there is no such file. Any other error stays one. */
+/** The result of a read, or undefined when there is no such file. Any other error is thrown. */
 export async function ifExists<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;

@@ -1,6 +1,6 @@
 /**
- * A sample of a stream whose length nobody knows: the groups whose ids have the least hashes. Every group is as likely to be in it as any other, the same
- * seed takes the same, and all items of a group are in it together, wherever in the stream they stand.
+ * A sample of a stream of unknown length: the groups whose ids have the lowest hashes. Every group is equally likely, and the same seed
+ * takes the same groups. All items of a group are taken together, wherever in the stream they are.
  */
 import { hash32 } from "./rng.ts";
 
@@ -15,7 +15,7 @@ interface Group<Item> {
 
 export interface SampleLimits {
   readonly groups: number;
-  /** Of all items together. What is held on the way is at most about twice as much. */
+  /** Limit on the units of all items together. While the stream is read, about twice as much may be held. */
   readonly units: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A self-contained page: a built program with data put into it. Whatever the data says is data there: it is JSON in a script element of a type that no
- * browser runs, without a `<`, under a content security policy that knows the page's own program by its digest and nothing else.
+ * A self-contained page: a built program with data put into it. The data can never run: it is JSON without a `<`, in a script element of a
+ * type that no browser runs. The content security policy allows the page's own program, by its digest, and nothing else.
  */
 import { readFile } from "node:fs/promises";
 

@@ -7,7 +7,7 @@ import { z } from "zod";
 export interface SchemaFault {
   /** The field, with dots: `dial.bias`. Empty for the whole value. */
   readonly path: string;
-  /** What is wrong there, without a full stop. */
+  /** The fault, as a phrase without a full stop. */
   readonly text: string;
   readonly isMissing: boolean;
 }

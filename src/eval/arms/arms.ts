@@ -53,8 +53,8 @@ export const ARM_HELP: readonly (readonly [name: string, meaning: string])[] = [
 ];
 
 /**
- * In a list of arms, separated by commas, `all` stands for each arm that has a name of its own, the random one matched to the method, and the
- * big model last. Arms named besides it are not repeated.
+ * Expands `all` in a list of arms, separated by commas. It stands for each arm with a name of its own, then the random one matched to the
+ * method, then the big model. Arms named besides it are not repeated.
  */
 export function expandArms(list: string): string {
   const names = list.split(",").map((name) => name.trim());
