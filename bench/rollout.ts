@@ -70,7 +70,7 @@ async function raw(engine: Engine, problems: readonly RolloutProblem[], tokens: 
       await using sequence = await engine.open();
       await sequence.append(jobs[index]?.prompt.prompt ?? []);
       let left = each;
-      // A turn that ends is gone on with: each attempt draws anew.
+      // A turn that ends is continued: each attempt draws again.
       for (let attempt = 0; left > 0 && attempt < MOST_ATTEMPTS; attempt++) {
         const sampling = { temperature: 1, seed: index + 1000 * attempt };
         for await (const event of sequence.generate({ maxTokens: left, sampling })) {

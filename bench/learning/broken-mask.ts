@@ -1,6 +1,6 @@
 /**
- * What a broken mask does: the big model's tokens are trained as if the small one had chosen them, as in a released peer whose mask is
- * commented out. Everything else is as it should be.
+ * Breaks the mask: trains the big model's tokens as if the small one had chosen them, as in a released peer whose mask is commented out.
+ * Everything else is as it should be.
  */
 import type { Ledger } from "../../src/decode/events/ledger.ts";
 import {

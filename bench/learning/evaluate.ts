@@ -1,4 +1,4 @@
-/** The checkpoints of one seed on the same test problems, greedy. */
+/** Evaluates the checkpoints of one seed on the same test problems, at temperature 0. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
@@ -9,7 +9,7 @@ import { evaluate } from "../../src/eval/run/evaluate.ts";
 import type { RowFigures } from "../../src/eval/row.ts";
 import { microTask } from "../../src/eval/tasks/micro.ts";
 
-/** What is compared: a name for the arm, the checkpoint, and how it decodes. */
+/** An arm of the comparison: its name, the checkpoint, and how it decodes. */
 const CHECKPOINTS = [
   { folder: "ours/grpo/best", arms: "small,big,learned,never,self,random~learned", prefix: "ours" },
   { folder: "ours/tuned/export", arms: "learned", prefix: "sft" },

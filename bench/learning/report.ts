@@ -32,7 +32,7 @@ export function pool(perSeed: readonly SeedFigures[]): PooledArm[] {
     const arms = armsOf(perSeed, name);
     const { value, ci95 } = accuracyOf(outcomesOf(perSeed, name), createRng(1).fork(name));
     const tokens = arms.reduce((sum, arm) => sum + arm.smallTokens + arm.bigTokens, 0);
-    // Of the seeds that have both; of none where the other is all that was trained.
+    // Only seeds that have both arms.
     const trained = perSeed.filter((seed) =>
       [OURS, name].every((wanted) => seed.arms.some((arm) => arm.name === wanted)),
     );

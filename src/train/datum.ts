@@ -1,18 +1,18 @@
-/** From text to training data: pieces with loss weights become one shifted {@link Datum}. */
+/** Turns text into training data: pieces with loss weights become one shifted {@link Datum}. */
 import type { TokenId } from "../core/ids.ts";
 import type { Piece } from "../core/piece.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Datum } from "./trainer.ts";
 
-/** A piece whose tokens, as targets, all carry the same loss weight (0: context only). */
+/** A piece and the loss weight of its tokens as targets (0: context only). */
 export interface WeightedPiece {
   readonly piece: Piece;
   readonly weight: number;
 }
 
 /**
- * Tokenises each piece by itself and concatenates, exactly as a sequence of appends does at inference. The first token has
- * nothing before it and is no target.
+ * Tokenises each piece by itself and concatenates, as a sequence of appends does at inference. The first token has nothing before it, so it
+ * is no target.
  */
 export function encodeDatum(tokenizer: Tokenizer, parts: readonly WeightedPiece[]): Datum {
   const ids: TokenId[] = [];

@@ -58,7 +58,7 @@ export function registerMicroLearn(micro: Command, { terminal }: CommandContext)
 
 async function learn(terminal: Terminal, flags: LearnFlags): Promise<void> {
   // Loaded here: the other commands start faster without the training library.
-  const { fastLearning, fullLearning, learnToOffload, published, publishLearnt } =
+  const { fastLearning, fullLearning, learnToOffload, published, publishLearned } =
     await import("../../recipes/micro/index.ts");
   const work = flags.work ?? (flags.fast === true ? "runs/micro-learn-fast" : "runs/micro-learn");
   const out = flags.out ?? join(work, "models");
@@ -84,7 +84,7 @@ async function learn(terminal: Terminal, flags: LearnFlags): Promise<void> {
   if (learned === undefined) {
     throw new SplitReasonError(`stopped; the same command continues from ${work}.`, { code: "aborted" });
   }
-  await publishLearnt(out, learned, { config, threads, provenance });
+  await publishLearned(out, learned, { config, threads, provenance });
   const { annotation, best, seconds } = learned;
   const model = join(out, "small");
   printResult(

@@ -122,7 +122,7 @@ it(
   },
 );
 
-it("stops when asked to and goes on with the same call", { timeout: TIMEOUT_MS }, async () => {
+it("stops when asked to and continues with the same call", { timeout: TIMEOUT_MS }, async () => {
   const call = [
     "train",
     "pretrain",

@@ -13,7 +13,7 @@ export interface SplitResult {
   readonly segments: readonly WrittenSegment[];
   /** Requests that were refused. */
   readonly refusals: number;
-  /** What took the big model away, if anything did. */
+  /** Why the big model was lost, once for each loss. */
   readonly degraded: readonly string[];
   readonly usage: Usage;
   readonly timing: Timing;

@@ -53,8 +53,8 @@ export const ARM_HELP: readonly (readonly [name: string, meaning: string])[] = [
 ];
 
 /**
- * Expands `all` in a comma-separated list of arms. It stands for every arm with a name of its own, `random~learned`, and the big model last.
- * Arms that the list also names are not repeated.
+ * Expands `all` in a list of arms, separated by commas. It stands for each arm with a name of its own, then the random one matched to the
+ * method, then the big model. Arms named besides it are not repeated.
  */
 export function expandArms(list: string): string {
   const names = list.split(",").map((name) => name.trim());

@@ -43,7 +43,7 @@ export interface TrainedModel {
   readonly parameters: number;
 }
 
-/** Validation problems looked at while a model trains. */
+/** Validation problems that are evaluated while a model trains. */
 const WATCHED_PROBLEMS = 48;
 
 export async function pretrain(
@@ -115,7 +115,7 @@ export function trainModel(
   });
 }
 
-/** A model of the pair that was published before. */
+/** Reads a model of the pair that was published before. */
 export async function published(name: string, folder: string): Promise<TrainedModel> {
   const { config, weights } = await importHuggingFace(folder);
   const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0);

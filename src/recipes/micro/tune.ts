@@ -1,4 +1,4 @@
-/** The small model learns where to ask: supervised fine-tuning on annotated traces (Paper 3.3). */
+/** Teaches the small model where to ask: supervised fine-tuning on annotated traces (Paper 3.3). */
 import { digestOf } from "../../core/digest.ts";
 import { createRng } from "../../core/rng.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
@@ -21,7 +21,7 @@ export async function tune(
   const toDatum = (row: TraceRow): Datum =>
     traceRowDatum(tokenizer, row, { prompt: promptPieces, endOfTurn: END_OF_TURN, spanWeight });
   const rng = createRng(training.seed);
-  /** Spans anew each time that a row is seen. */
+  /** Spans are drawn again each time that a row is seen. */
   const seen = (row: TraceRow, label: string): TraceRow => ({
     ...row,
     spans: jitterSpans(row.trace, row.spans ?? [], jitter, rng.fork(label)),
@@ -30,7 +30,7 @@ export async function tune(
     epochBatch(annotated, step, batchRows, training.seed).map((row, index) =>
       toDatum(seen(row, `jitter ${step} ${index}`)),
     );
-  // Jitter may add a span, with two tags, and tags split words: what will be read is measured.
+  // Jitter may add a span with two tags, and tags split words. So the longest datum of all batches is measured.
   let rowLength = 2 + longestOf(annotated.map(toDatum));
   for (let step = 0; step < training.steps; step++) rowLength = Math.max(rowLength, longestOf(batch(step)));
   return trainModel(base, stage, { seed: training.seed, rowLength }, (trainer) =>

@@ -39,7 +39,7 @@ export async function openBig(
   if (big.vocabulary === tokenizer.vocabulary) return big;
   await big.close();
   throw new ConfigError(
-    `${config.big} has another vocabulary than ${config.model}: the policy is trained on the big model's token ids, so both must have the same.`,
+    `${config.big} has another vocabulary than ${config.model}: the policy model is trained on the big model's token ids, so both must have the same.`,
     { code: "pair-mismatch" },
   );
 }

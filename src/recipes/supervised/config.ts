@@ -31,9 +31,9 @@ export const pretrainConfigSchema = z.strictObject({
   ...common,
   /** Shape of the model; the vocabulary's size follows from the tokenizer. */
   model: z.strictObject(qwen3ConfigSchema.shape).omit({ vocabularySize: true }),
-  /** A folder with tokenizer.json. Default: a vocabulary is learnt from the data. */
+  /** A folder with tokenizer.json. Default: a vocabulary is learned from the data. */
   tokenizer: z.string().min(1).optional(),
-  /** Most tokens of a vocabulary that is learnt. */
+  /** Most tokens of a vocabulary that is learned. */
   vocabularySize: positive.default(4096),
 });
 

@@ -89,10 +89,10 @@ export async function readExamples(
   let skipped = 0;
   for await (const row of source.rows(() => (skipped += 1))) examples.add(encode(row));
   const kept = source.heldOut === undefined ? Math.min(heldOut, Math.floor(examples.length / 2)) : 0;
-  const learnt = examples.length - kept;
+  const learned = examples.length - kept;
   for (const row of source.heldOut ?? []) examples.add(encode(row));
   const indices = Array.from({ length: examples.length }, (_, index) => index);
-  return { examples, skipped, training: indices.slice(0, learnt), heldOut: indices.slice(learnt) };
+  return { examples, skipped, training: indices.slice(0, learned), heldOut: indices.slice(learned) };
 }
 
 function rowEncoder(tokenizer: Tokenizer, options: ExampleOptions): (row: TrainingRow) => Datum {

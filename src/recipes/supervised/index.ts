@@ -107,26 +107,26 @@ async function runFrom(
   const { examples } = set;
   const longest = set.training.reduce((most, index) => Math.max(most, examples.tokensOf(index)), 0);
   const rowLength = Math.min(config.rowLength ?? Math.ceil(longest / 16) * 16, model.maxPositions);
-  const learnt = fitting(examples, set.training, rowLength);
+  const learned = fitting(examples, set.training, rowLength);
   const heldOut = fitting(examples, set.heldOut, rowLength);
   const training = loopConfigSchema.parse({
     ...config.training,
-    steps: config.training.steps ?? Math.ceil((config.epochs * learnt.length) / rows),
+    steps: config.training.steps ?? Math.ceil((config.epochs * learned.length) / rows),
   });
   const { steps, seed } = training;
   if (set.skipped > 0)
     onNotice?.(`${set.skipped} problems left out: none of their traces is known to be correct.`);
   onStart?.({
     parameters: model.config === undefined ? undefined : parameterCount(model.config),
-    examples: learnt.length,
-    tooLong: set.training.length - learnt.length,
+    examples: learned.length,
+    tooLong: set.training.length - learned.length,
     steps,
     rowLength,
   });
   const identity = {
     run: model.identity,
     vocabulary: tokenizer.vocabulary,
-    data: [rows, rowLength, threads, examples.digestOf(learnt)],
+    data: [rows, rowLength, threads, examples.digestOf(learned)],
   };
   const header = { identity, provenance: await readProvenance() };
   const stoppable = signal === undefined ? {} : { signal };
@@ -152,7 +152,7 @@ async function runFrom(
         trainer,
         folder,
         header,
-        batch: (step) => epochBatch(learnt, step, rows, seed).map((index) => examples.at(index)),
+        batch: (step) => epochBatch(learned, step, rows, seed).map((index) => examples.at(index)),
         ...(heldOut.length === 0 ? {} : { evaluate: heldOutLoss }),
         ...(onStep === undefined ? {} : { onStep: (metrics) => onStep(metrics, steps) }),
         ...(onEvaluation === undefined ? {} : { onEvaluation }),

@@ -1,4 +1,4 @@
-/** The starting model of `train pretrain`: a shape, random weights, and a tokenizer that is given or learnt from the data. */
+/** The starting model of `train pretrain`: a shape, random weights, and a tokenizer that is given or learned from the data. */
 import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/index.ts";
 import { ByteLevelTokenizer, loadTokenizer, trainBytePairs } from "../../tokenizer/index.ts";
 import { parseQwen3Config } from "../../train/model/config.ts";
@@ -7,7 +7,7 @@ import type { PretrainConfig } from "./config.ts";
 import type { SourceRows } from "./examples.ts";
 
 const CHATML_END = "<|im_end|>";
-/** Control tokens of a vocabulary that is learnt: those of chatml, and the method's. */
+/** Control tokens of a vocabulary that is learned: those of chatml, and the method's. */
 const CONTROL_TOKENS = [
   PADDING,
   "<|im_start|>",

@@ -11,7 +11,7 @@ import { loadTokenizer, type LoadedTokenizer } from "../../tokenizer/tokenizer-j
 import { parseQwen3Config, type Qwen3Config } from "../model/config.ts";
 import { OUTPUT_HEAD, parameterSpecs, type Weights } from "../model/parameters.ts";
 
-/** Far above what the embedded trainer can train; what is larger is not read into memory. */
+/** Largest file that is read into memory, far above what the embedded trainer can train. */
 const MAX_WEIGHT_BYTES = 2 ** 31;
 
 export interface ImportedModel {
@@ -22,7 +22,7 @@ export interface ImportedModel {
 }
 
 const count = z.int().positive();
-/** `Qwen3Config` of transformers, version 4 and 5. What it does not mention does not change the logits. */
+/** `Qwen3Config` of transformers, versions 4 and 5. Fields that are not named do not change the logits. */
 const configSchema = z.object({
   model_type: z.literal("qwen3"),
   vocab_size: count,
@@ -129,7 +129,7 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
   });
 }
 
-/** Checked here already, so that the message names the file. */
+/** Checks the weights here, so that the message names the file. */
 function checkWeights(path: string, config: Qwen3Config, weights: Weights): void {
   const invalid = (what: string) =>
     new DataError(`${path} does not fit its config.json: ${what}.`, { code: "file-invalid" });

@@ -16,7 +16,7 @@ export function llamaSampler(tokenizer: ModelTokenizer, options: LlamaEngineOpti
       const path = join(folder, GGUF_FILE);
       await exportGguf(path, { config, weights, tokenizer, name: "policy" });
       const { LlamaEngine } = await import("../../engines/llama/index.ts");
-      // Read into memory when it is small; a mapped file stays readable after it was unlinked.
+      // A small file is read into memory; a mapped one stays readable after it was unlinked.
       return await LlamaEngine.load(path, { name: "policy", ...options });
     } finally {
       await rm(folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** What an export needs beside the weights, and the checks that all exports share. */
+/** The parts of an export beside the weights, and the checks that all exports share. */
 import { TrainError } from "../../core/errors.ts";
 import type { Engine } from "../../engines/engine.ts";
 import type { Vocabulary } from "../../tokenizer/vocabulary.ts";
@@ -23,15 +23,12 @@ export interface ModelTokenizer {
 
 export interface ModelFiles {
   readonly config: Qwen3Config;
-  /** By Hugging Face names; a tied model's head may be left out. */
+  /** Weights by Hugging Face names. A tied model's head may be left out. */
   readonly weights: Weights;
   readonly tokenizer: ModelTokenizer;
 }
 
-/**
- * The parameters in their own order.
- * @throws TrainError when weights, config and tokenizer do not belong together.
- */
+/** The weights in the order of the parameters. @throws TrainError when weights, config and tokenizer do not belong together. */
 export function checkedWeights({ config, weights, tokenizer }: ModelFiles): Weights {
   const tokens = tokenizer.vocabulary.tokens.length;
   if (tokens > config.vocabularySize) {

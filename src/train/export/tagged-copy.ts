@@ -1,7 +1,8 @@
 /**
- * A Hugging Face folder with the offload tags in its vocabulary: what a model that was trained by others needs before it can learn to ask. The tags take ids
- * that the embedding has rows for and the vocabulary does not use (Qwen3 has 267 of them), so that no shape changes; their rows begin as the mean of those of
- * their text, because adapters (LoRA) do not train them, and two equal rows could never be told apart.
+ * Copies a Hugging Face folder and adds the offload tags to its vocabulary, which a model trained by others needs before it can learn to
+ * ask. The tags take ids that the embedding has rows for and the vocabulary does not use (Qwen3 has 267 of them), so no shape changes.
+ * Their rows start as the mean of the rows of their text. Adapters (LoRA) do not train these rows, and two equal rows could never be told
+ * apart.
  */
 import { constants, existsSync } from "node:fs";
 import { copyFile, mkdir, readdir, rename, rm } from "node:fs/promises";
@@ -39,19 +40,19 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string())
 interface TaggedTag {
   readonly content: string;
   readonly id: number;
-  /** False where the vocabulary had it already. */
+  /** False for a tag that the vocabulary had already. */
   readonly isNew: boolean;
 }
 
 export interface TaggedCopy {
   readonly tags: readonly TaggedTag[];
-  /** Matrices in which the new tags' rows were set; empty for a folder without safetensors. */
+  /** Matrices in which the new rows were set. Empty for a folder without safetensors. */
   readonly matrices: readonly string[];
 }
 
 /**
  * Copies `from` to `to`, which must not exist.
- * @throws ConfigError when `to` exists or the embedding has no rows to spare; DataError when a file is missing or is not what it should be.
+ * @throws ConfigError when `to` exists or the embedding has no spare rows; DataError when a file is missing or broken.
  */
 export async function copyWithTags(from: string, to: string, signal?: AbortSignal): Promise<TaggedCopy> {
   if (existsSync(to))
@@ -103,7 +104,7 @@ async function writeTokenizer(
   tokenizer: z.output<typeof tokenizerSchema>,
   added: readonly TaggedTag[],
 ): Promise<void> {
-  // Not "special": programs that leave special tokens out of a text must leave these in.
+  // Not "special": programs remove special tokens from a text, and must not remove these.
   const entry = (content: string) => ({
     content,
     single_word: false,
@@ -125,7 +126,7 @@ async function writeTokenizer(
   await writeJson(path, { ...config, added_tokens_decoder: decoder });
 }
 
-/** The new rows of the embedding, and of the output where it has a matrix of its own. */
+/** Writes the new rows of the embedding, and of the output where it has its own matrix. */
 async function writeRows(from: string, folder: string, added: readonly TaggedTag[]): Promise<string[]> {
   const { tokenizer } = await loadTokenizer(from);
   const written: string[] = [];
@@ -148,7 +149,7 @@ async function writeRows(from: string, folder: string, added: readonly TaggedTag
   return written;
 }
 
-/** Where a matrix lies; undefined where the folder has no weights, or the output shares the embedding. */
+/** File of a matrix. Undefined where the folder has no weights, or the output shares the embedding. */
 async function fileOf(folder: string, matrix: string): Promise<string | undefined> {
   const index = join(folder, INDEX_FILE);
   if (existsSync(index)) return (await readDocument(index, indexSchema, MODEL_FILE)).weight_map[matrix];

@@ -34,7 +34,7 @@ export function collapseReason(
   const calm = mean(first, (signs) => signs.entropy);
   const entropy = mean(last, (signs) => signs.entropy);
   if (entropy > calm + entropyRise) {
-    return `the policy's entropy has risen from ${calm.toFixed(2)} to ${entropy.toFixed(2)} nats a token: it writes noise. Lower the learning rate.`;
+    return `the policy model's entropy has risen from ${calm.toFixed(2)} to ${entropy.toFixed(2)} nats a token: it writes noise. Lower the learning rate.`;
   }
   return undefined;
 }

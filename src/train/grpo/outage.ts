@@ -42,7 +42,7 @@ export async function withoutOutage<Made>(
     if (seconds === undefined) {
       const tries = attempt === 0 ? "" : ` after ${attempt + 1} attempts`;
       throw new EngineError(
-        `${found}. Given up${tries}: nothing was trained on them. See that both models answer, then run the same command to go on.`,
+        `${found}. Given up${tries}: nothing was trained on them. See that both models answer, then run the same command to continue.`,
         { code: "engine-unavailable", retryable: true },
       );
     }

@@ -41,7 +41,7 @@ export function trajectoryFrom(ledger: Ledger, ids: TagIds): Trajectory {
   const tokens = ledger.tokens.map((token, index) => {
     if (token.id !== undefined) return token.id;
     throw new DataError(
-      `ledger token ${index} (${token.author}) has no id in the small model's vocabulary: a policy cannot be trained on it. ` +
+      `ledger token ${index} (${token.author}) has no id in the small model's vocabulary: a policy model cannot be trained on it. ` +
         "Use engines that report token ids.",
       { code: "data-invalid" },
     );
@@ -85,7 +85,7 @@ function withTokensAhead(decision: Decision, { tokens }: Ledger): Decision {
 function known(logprob: number | undefined, what: string): number {
   if (logprob !== undefined && !Number.isNaN(logprob)) return logprob;
   throw new DataError(
-    `${what} has no log-probability under the policy that sampled it; without it no ratio is right.`,
+    `${what} has no log-probability under the policy model that sampled it; without it no ratio is right.`,
     {
       code: "data-invalid",
     },

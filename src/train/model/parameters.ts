@@ -1,6 +1,6 @@
 /**
- * The parameters of a Qwen3 model: their names and shapes, which are those of Hugging Face's `Qwen3ForCausalLM`, so that
- * an export is a copy; their place in one flat buffer; and their seeded initial values.
+ * The parameters of a Qwen3 model: names and shapes, places in one flat buffer, and seeded initial values. Names and shapes are those of
+ * Hugging Face's `Qwen3ForCausalLM`, so an export is a copy.
  */
 import { TrainError } from "../../core/errors.ts";
 import { createRng } from "../../core/rng.ts";

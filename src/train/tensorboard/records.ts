@@ -10,7 +10,7 @@ const HEADER_BYTES = LENGTH_BYTES + CHECKSUM_BYTES;
 
 export interface FramedRecord {
   readonly payload: Buffer;
-  /** Where the next one begins, in bytes from the start of the file. */
+  /** Offset of the next record, in bytes. */
   readonly end: number;
 }
 
@@ -23,14 +23,14 @@ export function frameRecord(payload: Uint8Array): Buffer {
   return frame;
 }
 
-/** Records up to the first one that is not whole: what a kill left of a record ends the file. */
+/** Records up to the first incomplete one: a kill may have left a half-written record. */
 export function* readRecords(bytes: Buffer): Generator<FramedRecord, void, undefined> {
   let start = 0;
   while (start + HEADER_BYTES <= bytes.length) {
     const header = bytes.subarray(start, start + LENGTH_BYTES);
     if (bytes.readUInt32LE(start + LENGTH_BYTES) !== maskedCrc32c(header)) return;
     const from = start + HEADER_BYTES;
-    // Not past the end of the file, whatever the length says.
+    // Stays within the file, whatever the length field says.
     const to = from + Math.min(Number(header.readBigUInt64LE()), bytes.length);
     if (to + CHECKSUM_BYTES > bytes.length) return;
     const payload = bytes.subarray(from, to);

@@ -103,7 +103,7 @@ export class TinkerImitation {
     this.#faults.set(path, [...(this.#faults.get(path) ?? []), ...faults]);
   }
 
-  /** As a server that was started anew: what was asked for is in its database, the models are gone. */
+  /** As a server that was restarted: what was asked for is in its database, the models are gone. */
   forgetModels(): void {
     this.models.clear();
   }

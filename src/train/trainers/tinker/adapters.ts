@@ -1,4 +1,4 @@
-/** Low-rank adapters (PEFT's files) put into the weights that they are for: W + alpha / rank * B A. */
+/** Merges low-rank adapters (PEFT's files) into the weights that they belong to: W + alpha / rank * B A. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -20,7 +20,10 @@ const configSchema = z.object({
   use_dora: z.literal(false).default(false),
 });
 
-/** @param folder With the two files of an adapter. @throws DataError when it is not for these weights. */
+/**
+ * @param folder Folder with the two files of an adapter.
+ * @throws DataError when the adapter is not for these weights.
+ */
 export async function mergeAdapters(folder: string, base: Weights): Promise<Weights> {
   const path = join(folder, ADAPTER_FILE);
   const config = await readDocument(join(folder, ADAPTER_CONFIG), configSchema, { source: "file" });

@@ -1,4 +1,4 @@
-/** What a run folder holds of a checkpoint that the server keeps: where it is, and of what model. */
+/** The run folder's part of a checkpoint that the server keeps: its place, and the model it belongs to. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
@@ -16,7 +16,7 @@ const statePath = z
 
 const pointerSchema = z.object({
   path: statePath,
-  /** The state before, if the server still has it: who goes on from this one deletes both in turn. */
+  /** The state before, if the server still has it. A run that continues from here deletes both in turn. */
   previous: statePath.optional(),
   base: z.string(),
   rank: z.int().nonnegative(),
@@ -47,6 +47,6 @@ export async function readPointer(folder: string, wanted: Pick<Pointer, "base" |
   );
 }
 
-/** Unlike any other: names on a server are never used twice, whatever ran there before. */
+/** A name that was never used before: names on a server are used only once, whatever ran there. */
 export const stateName = (kind: string, count: number): string =>
   `${kind}-${count}-${randomBytes(4).toString("hex")}`;

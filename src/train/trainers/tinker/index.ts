@@ -48,7 +48,10 @@ async function readModel(folder: string, spec: TinkerSpec): Promise<StartingMode
   };
 }
 
-/** The server has the weights. Those on this machine, where they can be read, serve to put adapters into when the run is over. */
+/**
+ * Reads the weights on this machine, where there are any. The server trains its own; these are merged with its adapters when the run is
+ * over.
+ */
 async function readWeights(folder: string): Promise<Pick<StartingModel, "config" | "weights">> {
   if (!existsSync(join(folder, "model.safetensors"))) return {};
   const { importHuggingFace } = await import("../../export/index.ts");

@@ -1,4 +1,7 @@
-/** Whether a server is of the backend that was named. A wrong name would train garbage without a word: one sums what another averages. */
+/**
+ * Checks that a server is of the backend that was named. A wrong name would silently train garbage, because one backend sums what another
+ * averages.
+ */
 import { TrainError } from "../../../core/errors.ts";
 import type { Datum } from "../../trainer.ts";
 import { BACKEND_FACTS, BACKENDS, type BackendName } from "./backends.ts";
@@ -7,7 +10,7 @@ const LOSS = "elementwise_loss";
 const PROBE_TOKENS = 8;
 
 /**
- * @param outputs What a *forward* pass answered: in backward passes all of SkyRL's backends tell losses.
+ * @param outputs Names of what a *forward* pass answered. In backward passes, all of SkyRL's backends tell losses.
  * @throws TrainError that names the backend to give.
  */
 export function checkBackend(server: string, backend: BackendName, outputs: ReadonlySet<string>): void {
@@ -22,7 +25,7 @@ export function checkBackend(server: string, backend: BackendName, outputs: Read
   );
 }
 
-/** Enough to see what an answer has. */
+/** The beginning of a datum, which is enough to see what an answer has. */
 export const probeOf = ({ tokens, targets }: Datum): Pick<Datum, "tokens" | "targets"> => ({
   tokens: tokens.slice(0, PROBE_TOKENS),
   targets: targets.slice(0, PROBE_TOKENS),

@@ -1,13 +1,13 @@
-/** What fits into one request: at most 1,024 datums and 5 MB (Tinker protocol). */
+/** Limits of one request: at most 1,024 datums and 5 MB (Tinker protocol). */
 import { TrainError } from "../../../core/errors.ts";
 
 const MOST_DATUMS = 1_024;
 const MOST_BYTES = 5_000_000;
-/** Names, sequence number, loss, and three bytes or so a datum for its length. */
+/** Bytes of names, sequence number and loss; and about three bytes for each datum's length. */
 const OVERHEAD_BYTES = 4_096;
 const OVERHEAD_PER_DATUM_BYTES = 6;
 
-/** Consecutive groups that keep the limits, in order. @throws TrainError for a datum that is too large by itself. */
+/** Splits items into consecutive groups that keep the limits. @throws TrainError for a datum that is too large by itself. */
 export function splitByLimits<Item extends { readonly encoded: Uint8Array }>(
   items: readonly Item[],
 ): Item[][] {

@@ -7,7 +7,7 @@ import { BACKENDS, type BackendName } from "./backends.ts";
 /** The parameters are explained in docs/scale.md. */
 export interface TinkerSpec {
   readonly url: string;
-  /** Undefined: the only model that the server has. */
+  /** The base model. Undefined: the only model that the server has. */
   readonly base: string | undefined;
   readonly backend: BackendName;
   readonly rank: number;
@@ -15,9 +15,12 @@ export interface TinkerSpec {
   readonly patienceMs: number;
   /** Tokens in a rollout's context. Undefined: as many as --model says. */
   readonly contextSize: number | undefined;
-  /** `server`: the trainer server's own. `local`: in this process. Else an engine spec, whose servers have the same weights. */
+  /**
+   * Who samples the policy model. `server`: the trainer server. `local`: this process. Otherwise an engine spec, whose servers have the
+   * same weights.
+   */
   readonly sampler: string;
-  /** A folder that the sampler's server reads adapters from; undefined where the trainer server updates it by itself. */
+  /** Folder that the sampler's server reads adapters from. Undefined where the trainer server updates the sampler by itself. */
   readonly adapters: string | undefined;
 }
 
@@ -44,7 +47,7 @@ const SAMPLER = /[?&]sampler=/u;
 
 /** @param fail Throws an error that says what is wrong. */
 export function parseTinkerSpec(whole: string, fail: (what: string) => never): TinkerSpec {
-  // An engine spec has parameters of its own, so the sampler's is the last one and takes all that follows.
+  // An engine spec has its own parameters, so `sampler` is the last parameter and takes all that follows.
   const at = whole.search(SAMPLER);
   const sampler = at < 0 ? "server" : whole.slice(at + "?sampler=".length);
   const rest = at < 0 ? whole : whole.slice(0, at);

@@ -1,4 +1,6 @@
-/** From published weights to a model on this machine: adapters are put into the base model's weights, a whole model is read as it is. */
+/**
+ * Turns published weights into a model on this machine. Adapters are merged into the base model's weights; a whole model is read as it is.
+ */
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,7 +31,10 @@ async function withUnpacked<Result>(
   }
 }
 
-/** Writes what `exporter` writes; without the base model, the files as the server has them (adapters in PEFT's form, or a whole model). */
+/**
+ * Exports published weights with `exporter`. Without the base model, the server's files are copied (adapters in PEFT's form, or a whole
+ * model).
+ */
 export function publishedExporter(
   base: BaseModel,
   exporter: Exporter,
@@ -41,7 +46,7 @@ export function publishedExporter(
     });
 }
 
-/** Runs the policy on this machine: as fast as it is here, and with every capability of the local engine. */
+/** Opens the policy model on this machine, with every capability of the local engine. */
 export function localSampler(base: BaseModel, open: SamplerFactory) {
   return async (weights: PublishedWeights) =>
     withUnpacked(weights, async (unpacked, hasAdapters) => {

@@ -111,7 +111,7 @@ async function drawAllowed(
     if (found !== undefined) return found;
   }
   throw new EngineError(
-    `the policy writes nothing but what is forbidden here (${MOST_ROUNDS * CANDIDATES} draws); the rollout cannot go on.`,
+    `the policy model finds nothing likely here but forbidden tokens (${MOST_ROUNDS * CANDIDATES} draws); the rollout cannot continue.`,
     { code: "engine-failed" },
   );
 }

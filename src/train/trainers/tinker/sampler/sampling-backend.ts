@@ -1,6 +1,6 @@
 /**
- * A sequence on a trainer server: nothing is kept there between requests, so what was read is a count here. The server continues with what it
- * was asked after an abort; nobody waits for it.
+ * A sequence on a trainer server. The server keeps nothing between requests, so the tokens read so far are only counted here. After an
+ * abort the server finishes its request, and nobody waits for it.
  */
 import { unlessAborted } from "../../../../core/async.ts";
 import { EngineError } from "../../../../core/errors.ts";
@@ -18,13 +18,13 @@ import { drawBiased } from "./biased-draw.ts";
 import { scoreTargets } from "./close-scores.ts";
 import type { PolicySource } from "./policy-source.ts";
 
-/** In no vocabulary: a token about which only this is known, that it is not one of those asked about. */
+/** An id of no vocabulary. It stands for a token about which only this is known: it is none of those asked about. */
 const SOME_OTHER_TOKEN = tokenId(-1);
 
-/** Requests ask for one of few lengths: a server that compiles for each length would otherwise do little else. */
+/** The few lengths that requests ask for. A server that compiles for each new length would otherwise do little else. */
 const LENGTHS = [1, 8, 64, 256, 1024, 4096, 16_384];
 
-/** The shortest of the lengths that is enough, or the longest that fits: then another request goes on. */
+/** The shortest length that is enough; or the longest that fits, after which another request continues. */
 function requestLength(most: number, room: number): number {
   const enough = LENGTHS.find((length) => length >= most) ?? most;
   return enough <= room ? enough : (LENGTHS.findLast((length) => length <= room) ?? 1);
@@ -32,7 +32,7 @@ function requestLength(most: number, room: number): number {
 
 export interface SamplingLimits {
   readonly contextSize: number;
-  /** Tokens that end the turn: the server stops there as well. */
+  /** Tokens that end the turn. The server stops there as well. */
   readonly turnEnds: readonly TokenId[];
 }
 
@@ -149,7 +149,7 @@ class SamplingDrawer implements Drawer {
   readonly #request: DrawRequest;
   readonly #draws: Draws;
   #queue: DrawnToken[] = [];
-  /** Length of the context behind which the queue stands. */
+  /** Length of the context that the queued tokens follow. */
   #queueAt = -1;
   #drawn = 0;
 

@@ -1,8 +1,7 @@
 /**
- * The policy as a trainer server samples it. It does not report entropies, finds the likeliest
- * allowed token by draws, and takes a bias at temperatures 0 and 1 only (docs/scale.md); and it is slow where the server
- * has no call for something: nothing is cached between requests, a score is a forward pass over the whole context, a biased draw is a
- * request a token. For real speed, name a sampler that serves the same weights (docs/scale.md).
+ * The policy model as a trainer server samples it. It reports no entropies, finds the likeliest allowed token by draws, and takes a bias
+ * only at temperatures 0 and 1. It is slow: the server caches nothing between requests, a score is a forward pass over the whole context,
+ * and a biased draw is a request for each token. A sampler that serves the same weights is much faster (docs/scale.md).
  */
 import { modelId } from "../../../../core/ids.ts";
 import type { Engine } from "../../../../engines/engine.ts";

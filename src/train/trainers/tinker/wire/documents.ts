@@ -1,4 +1,4 @@
-/** The JSON documents of the Tinker protocol that come back, parsed once here. What is not named is ignored. */
+/** The JSON answers of the Tinker protocol. Fields that are not named here are ignored. */
 import { z } from "zod";
 
 import { checkDocument } from "../../../../core/document.ts";
@@ -14,7 +14,7 @@ export const modelSchema = z.object({ request_id: id, model_id: id });
 export const savedSchema = z.object({ path: z.string().min(1).nullish(), sampling_session_id: id.nullish() });
 export const optimizedSchema = z.object({ metrics: z.record(z.string(), z.number().nullable()).nullish() });
 
-/** What `retrieve_future` says when there is no result (HTTP 200). */
+/** Answer of `retrieve_future` while there is no result (HTTP 200). */
 export const pendingSchema = z.object({ type: z.literal("try_again") });
 export const failedSchema = z.object({ error: z.string(), category: z.string().nullish() });
 

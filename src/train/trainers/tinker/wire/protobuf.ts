@@ -1,6 +1,6 @@
 /**
- * The messages that travel as protobuf (Tinker SDK 0.25, `tinker_public.proto`): forward passes there; their results and samples back.
- * Numbers inside lie as little-endian bytes: token ids as int32, log-probabilities as float32, targets as int64.
+ * The messages that travel as protobuf (Tinker SDK 0.25, `tinker_public.proto`): requests of passes, and the results of passes and samples.
+ * Numbers are little-endian bytes: token ids int32, log-probabilities float32, targets int64.
  */
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
@@ -8,7 +8,7 @@ import { WireError } from "../../../../core/errors.ts";
 
 export const PROTOBUF = "application/x-protobuf";
 
-/** One datum as it is sent: `loss_fn_inputs` by their names. */
+/** One datum as it is sent. `loss_fn_inputs` are named. */
 export interface WireDatum {
   readonly tokens: readonly number[];
   readonly targets: readonly number[];
@@ -21,15 +21,15 @@ export interface PassRequest {
   readonly loss: string;
   readonly lossConfig: Readonly<Record<string, number>>;
   readonly forwardOnly: boolean;
-  /** From {@link encodeWireDatum}. */
+  /** Encoded datums, from {@link encodeWireDatum}. */
   readonly data: readonly Uint8Array[];
 }
 
 export interface PassResult {
   readonly outputType: string;
-  /** What each datum has, `logprobs` among them. */
+  /** Names of what each datum has, `logprobs` among them. */
   readonly outputs: readonly string[];
-  /** Of each datum: its log-probabilities of the targets. */
+  /** For each datum, the log-probabilities of its targets. */
   readonly logprobs: readonly Float32Array[];
   readonly metrics: ReadonlyMap<string, number>;
 }
@@ -48,7 +48,7 @@ const FLOAT32 = 1;
 const INT64 = 2;
 const STOPPED = 0;
 
-/** Bytes of one datum: what a request's size is the sum of. */
+/** Encodes one datum. The size of a request is the sum of these. */
 export function encodeWireDatum({ tokens, targets, floats }: WireDatum): Uint8Array {
   const writer = new BinaryWriter();
   const ids = bytesOf(Int32Array.from(tokens));
@@ -135,7 +135,7 @@ function readSequence(bytes: Uint8Array): SampledSequence {
   return { stopped, tokens, logprobs };
 }
 
-/** ArrayRecord: the names of its fields, and the field `logprobs` of all its datums. */
+/** Reads an ArrayRecord: the names of its fields, and the field `logprobs` of all its datums. */
 function readRecord(bytes: Uint8Array): Pick<PassResult, "outputs" | "logprobs"> {
   const outputs: string[] = [];
   let found: Float32Array[] | undefined;
@@ -214,7 +214,7 @@ function decoding<Result>(name: string, decode: () => Result): Result {
   }
 }
 
-/** A copy that typed arrays can look at. */
+/** An aligned copy, which typed arrays can view. */
 function aligned(bytes: Uint8Array, size: number): ArrayBuffer {
   if (bytes.length % size !== 0) throw new RangeError(`${bytes.length} bytes are no whole number of ${size}`);
   return Uint8Array.from(bytes).buffer;
