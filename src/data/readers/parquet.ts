@@ -162,12 +162,9 @@ const BOUNDED: typeof compressors = Object.fromEntries(
     codec,
     (input: Uint8Array, outputLength: number): Uint8Array => {
       if (outputLength > MAX_PAGE_BYTES) {
-        throw new DataError(
-          `a page claims ${outputLength} bytes; at most ${MAX_PAGE_BYTES} are read.`,
-          {
-            code: "file-invalid",
-          },
-        );
+        throw new DataError(`a page claims ${outputLength} bytes; at most ${MAX_PAGE_BYTES} are read.`, {
+          code: "file-invalid",
+        });
       }
       return decompress(input, outputLength);
     },
