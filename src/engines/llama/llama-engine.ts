@@ -162,7 +162,7 @@ async function createShared(
   if (context.contextSize < contextSize + 1) {
     await context.dispose();
     throw new EngineError(
-      `${name}: a context of ${contextSize} tokens was asked for, ${context.contextSize} could be had.`,
+      `${name}: a context of ${contextSize} tokens was asked for, llama.cpp gave ${context.contextSize}.`,
       { code: "engine-failed" },
     );
   }
