@@ -1,10 +1,13 @@
 /**
  * Split decoding: two models write one text. `SplitDecoder` yields events, `collect` folds them, a policy decides who writes.
  * The same decoder serves chats, evaluations and training rollouts. Not here: prompts and templates (tokenizer), models
- * (engines), protocols (gateway).
+ * (engines), protocols (gateway). Everyone above the engines may call it.
+ *
+ * Each folder may import those before it: `events`, `dial`, `policies` (who writes next), `contexts` (what each model has read), `pair`,
+ * `session` (the state of one request), `segments` (how one is written), `steps` (how reasoning steps are written).
  */
 export { temperedProbability } from "./session/close-rule.ts";
-export { type SplitResult, collect } from "./events/collect.ts";
+export { type SplitResult, WrittenSegments, collect } from "./events/collect.ts";
 export { type Dial, type DialInput, dialSchema } from "./dial/dial.ts";
 export type * from "./events/events.ts";
 export type { Ledger, LedgerAuthor, LedgerToken } from "./events/ledger.ts";

@@ -59,7 +59,10 @@ export class TensorRows implements AsyncDisposable {
     } catch (error) {
       await handle.close();
       if (error instanceof DataError) throw error;
-      throw invalid(`its header says nothing that can be read of ${tensor} (F32 and BF16 can)`, error);
+      throw invalid(
+        `its header describes no tensor ${tensor} that can be read (F32, BF16 and F16 can)`,
+        error,
+      );
     }
   }
 

@@ -1,4 +1,4 @@
-/** The gateway as one Hono app: routes only, so that it can be asked without a socket. */
+/** The gateway as one Hono app. It has routes and no socket, so tests can call it directly. */
 import { randomInt } from "node:crypto";
 
 import { type Context, Hono, type MiddlewareHandler } from "hono";
@@ -20,20 +20,20 @@ import { findBuiltSite, staticSite } from "./http/static-site.ts";
 import { findModel, listModels, playgroundFacts, readiness } from "./http/status.ts";
 
 export interface GatewayOptions {
-  /** Its engines may be guarded. The gateway does not close it. */
+  /** The pair that answers. The gateway does not close it. */
   readonly pair: Pair;
   readonly config: GatewayConfig;
   readonly admission: Admission;
   readonly metrics: GatewayMetrics;
   readonly log: AccessLog;
-  /** What clients must send as a bearer token, as `readApiKey` gives it. Without one, everyone may ask. */
+  /** The bearer token that clients must send (see `readApiKey`). Without one, every request is accepted. */
   readonly apiKey?: string | undefined;
-  /** For the playground. */
+  /** Example problems of the playground. */
   readonly examples?: readonly { readonly title: string; readonly problem: string }[];
   /** The built playground's folder. Default: where the build puts it; `null` serves none. */
   readonly site?: string | null;
   readonly clock?: Clock;
-  /** Seeds for requests that bring none: whole numbers from 0 below 2^32. */
+  /** Draws a seed for a request that brings none: a whole number from 0 to 2^32 - 1. */
   readonly drawSeed?: () => number;
 }
 
@@ -41,7 +41,7 @@ interface Environment {
   Variables: { readonly scope: RequestScope };
 }
 
-/** The protocols that are spoken here. The first one also writes the errors of routes that belong to none. */
+/** The protocols of this gateway. The first one also writes the errors of routes that belong to none. */
 const PROTOCOLS: readonly [Protocol, ...Protocol[]] = [openai];
 
 export function createGateway(options: GatewayOptions): Hono<Environment> {
@@ -79,7 +79,7 @@ export function createGateway(options: GatewayOptions): Hono<Environment> {
     });
   }
   app.get("/v1/models", ({ json }) => json(listModels(config, created)));
-  // An operator's model name may have a slash in it.
+  // The name of a preset may have a slash in it.
   app.get("/v1/models/:name{.+}", ({ json, req }) => json(findModel(req.param("name"), config, created)));
   app.get("/readyz", ({ json }) => {
     const body = readiness(pair, config);
@@ -94,7 +94,7 @@ export function createGateway(options: GatewayOptions): Hono<Environment> {
   return app;
 }
 
-/** Gives every request its scope, its id to the client, and its end to metrics and log. */
+/** Makes the scope of each request, sends its id to the client, and reports its end to metrics and log. */
 function observe({ config, metrics, log }: GatewayOptions, clock: Clock): MiddlewareHandler<Environment> {
   const { requestTimeoutMs } = config.limits;
   return async (context, next) => {
@@ -116,7 +116,7 @@ function observe({ config, metrics, log }: GatewayOptions, clock: Clock): Middle
 const protocolOf = (path: string): Protocol =>
   PROTOCOLS.find(({ routes }) => Object.hasOwn(routes, path)) ?? PROTOCOLS[0];
 
-/** Labels are few, whatever paths are asked for. */
+/** The label of a path in metrics and log. There are few labels, whatever paths clients ask for. */
 function routeLabel(path: string): string {
   if (PROTOCOLS.some(({ routes }) => Object.hasOwn(routes, path))) return path;
   if (path.startsWith("/v1/models/")) return "/v1/models/:name";

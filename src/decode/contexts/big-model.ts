@@ -5,21 +5,21 @@ import type { Exchange, ExchangedToken } from "./exchange.ts";
 import { type ModelContext, describeFailure } from "./model-context.ts";
 import type { BigReader } from "./big-reader.ts";
 
-/** Why the big model cannot go on. */
+/** Why the big model cannot continue. */
 export interface Loss {
   readonly message: string;
   readonly code?: ErrorCode;
 }
 
-/** What of a segment stays in the big model's context. */
+/** The part of a segment that stays in the big model's context. */
 export interface KeptPart {
   /** Length to which its sequence is cut. */
   readonly position: number;
   /** Number of tokens read that stay, wholly or in part. */
   readonly tokens: number;
-  /** What stays, for a new sequence should this one fail later. */
+  /** The part itself, for a new sequence if this one fails later. */
   readonly pieces: readonly Piece[];
-  /** The beginning of a token within which the cut fell: it is written anew, as text. */
+  /** The beginning of the token within which the cut fell. It is written again, as text. */
   readonly remainder: string;
 }
 
@@ -50,12 +50,12 @@ export class BigModel {
     return this.#fromSmall.shared;
   }
 
-  /** What the small model's tokens are to it, nothing held back. All before them must have been handed over ({@link prepare}). */
+  /** The small model's tokens as pieces for this model, nothing held back. All tokens before them must have been handed over ({@link prepare}). */
   piecesOf(tokens: readonly ExchangedToken[]): readonly Piece[] {
     return [...tokens.flatMap((token) => this.#fromSmall.push(token)), ...this.#fromSmall.flush()];
   }
 
-  /** Brings its context up to date. Returns why it cannot write, if so. */
+  /** Brings its context up to date. Returns why it cannot write; undefined when it can. */
   async prepare(): Promise<Loss | undefined> {
     if (this.#state === "lost") return { message: `${this.context.engine.model}: was given up on.` };
     this.context.write(this.#fromSmall.flush(), 0);
@@ -90,7 +90,7 @@ export class BigModel {
     return { message: `${model}: its context of ${capabilities.contextSize} tokens is full.` };
   }
 
-  /** Ends a segment in the background: stops the reader, forgets what lies behind the cut, counts it. */
+  /** Ends a segment in the background: stops the reader, and forgets and counts what comes after the cut. */
   handBack(reader: BigReader, kept: KeptPart): void {
     this.context.noteGenerated(kept.pieces);
     const stopped = reader.stop().then(() => this.context.countDiscarded(reader.tokensRead - kept.tokens));

@@ -30,7 +30,7 @@ export class BigReader {
   readonly #iterator: AsyncIterator<GenerateEvent>;
   readonly #link: LinkedSignal;
   #filling: Promise<unknown> = Promise.resolve();
-  /** Asked for, and not taken by a chunk yet. */
+  /** The token that was asked for and that no chunk has taken yet. */
   #next: Promise<IteratorResult<GenerateEvent>> | undefined;
   #hurry = new Hurry();
   #stopped = false;
@@ -54,7 +54,7 @@ export class BigReader {
     return chunk;
   }
 
-  /** From `patienceMs` on, the chunk being filled is done when it has a token and no other is there already. */
+  /** After `patienceMs`, the chunk being filled is done once it has a token and no other waits to be taken. */
   hurry(patienceMs: number): void {
     this.#hurry.after(patienceMs);
   }
@@ -95,14 +95,14 @@ export class BigReader {
     await settle(this.#iterator.return?.() ?? Promise.resolve(), STOP_LIMIT_MS);
   }
 
-  /** What came after the last chunk was done is in the sequence as well. */
+  /** Counts a token that came after the last chunk was done: it is in the sequence as well. */
   async #countLate(next: Promise<IteratorResult<GenerateEvent>>): Promise<void> {
     const step = await next;
     if (step.done !== true && step.value.type === "token") this.tokensRead++;
   }
 }
 
-/** Lets one chunk go without waiting for all of its tokens. */
+/** A time after which one chunk no longer waits for all of its tokens. */
 class Hurry {
   #isOver = false;
   #timer: NodeJS.Timeout | undefined;

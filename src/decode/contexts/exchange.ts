@@ -1,9 +1,9 @@
 /**
- * How what one model wrote becomes context for the other. The only place where tokens cross between models: as ids where
+ * Turns what one model wrote into context for the other. This is the only place where tokens cross between models: as ids where
  * both have the same vocabulary, otherwise as text.
  *
- * Text is handed over at places where tokenisers cut anyway, so that the other model's tokens do not depend on when it was
- * handed over: this is what makes the output the same for every chunk size, with and without streaming prefill.
+ * Text is handed over at places where tokenisers cut anyway. So the other model's tokens do not depend on when it was handed over, and the
+ * output is the same for every chunk size, with and without streaming prefill.
  */
 import type { TokenId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
@@ -18,7 +18,7 @@ export interface ExchangedToken {
 export interface Exchange {
   /** Whether ids cross: then pieces and tokens are one to one, and nothing is held back. */
   readonly shared: boolean;
-  /** What can be handed over after one more token. */
+  /** Takes one more token. Returns what can be handed over now. */
   push(token: ExchangedToken): readonly Piece[];
   /** The writer has stopped: hands over what was held back. */
   flush(): readonly Piece[];
@@ -55,14 +55,14 @@ class IdExchange implements Exchange {
   reset(): void {}
 }
 
-/** Code units after which a text without word boundaries (Chinese, base64) is cut all the same. */
+/** Code units after which a text without word boundaries (Chinese, base64) is cut anyway. */
 const LONGEST_WORD = 48;
 
 class TextExchange implements Exchange {
   readonly shared = false;
   readonly #to: Engine;
   #held = "";
-  /** Whether what comes next must not be tokenised together with what is before: at the start, and at a forced cut. */
+  /** Whether the next text must be tokenised apart from the one before: at the start, and at a forced cut. */
   #apart = true;
 
   constructor(to: Engine) {
@@ -129,7 +129,7 @@ const isSpace = (character: string): boolean => /\s/u.test(character);
 
 const THINK_MARKERS = new RegExp(`(${THINK_TAGS.open}|${THINK_TAGS.close})`, "u");
 
-/** Thinking marks are special tokens in most vocabularies: a model wrote them, so the other may read them as such. */
+/** Thinking marks are special tokens in most vocabularies. A model wrote them, so the other model may read them as special tokens. */
 function markThinking(text: string): Piece[] {
   if (!text.includes("think>")) return [{ text }];
   return text

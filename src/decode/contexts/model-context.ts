@@ -1,5 +1,5 @@
 /**
- * One model's side of a split decode: a sequence, and what has been written for it to read. Writing costs nothing; the model reads
+ * One model's side of a split decode: a sequence, and what has been written for it to read. Writing costs nothing. The model reads
  * when it must ({@link ModelContext.sync}) or, with streaming prefill, in chunks in the background while the other one writes
  * (Paper 3.1). Everything that touches the sequence runs in order, one at a time.
  */
@@ -12,7 +12,7 @@ import type { EngineWork } from "../events/events.ts";
 import type { LedgerBuilder, LedgerLabel } from "../events/ledger.ts";
 
 export interface ModelContextOptions {
-  /** Tokens written after which the model starts to read in the background; undefined: it reads only when it must. */
+  /** How many tokens are written before the model reads them in the background. Undefined: it reads only when it must. */
   readonly prefillChunk?: number;
   /** Records every token of this context. */
   readonly ledger?: LedgerBuilder;
@@ -75,7 +75,7 @@ export class ModelContext {
     return this.#sequence;
   }
 
-  /** What the engine did for this context so far. */
+  /** The work of the engine for this context so far. */
   get work(): EngineWork {
     const now = this.#sequence?.work;
     const sent = this.#pastWork.sent ?? now?.sent;
@@ -113,7 +113,7 @@ export class ModelContext {
     this.#discarded += tokens;
   }
 
-  /** Everything written is in the sequence afterwards. Throws what went wrong here or in the background before. */
+  /** Reads everything written into the sequence. Throws what went wrong here, or in the background before. */
   async sync(): Promise<SyncOutcome> {
     await this.enqueue(() => this.#readPending());
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -157,13 +157,13 @@ export class ModelContext {
     return { status: "ok", entries: outcome.entries.slice(from) };
   }
 
-  /** Gives the sequence up after a failure and stops what runs in it. {@link replace} starts over. */
+  /** Gives the sequence up after a failure, and stops what runs in it. {@link replace} opens another. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     this.#life.abort(error);
   }
 
-  /** A new sequence with the same content, read when it must be. */
+  /** Starts again with a new sequence and the same content, which is read when it must be. */
   replace(): void {
     this.#retire();
     this.#failure = undefined;
@@ -273,7 +273,7 @@ export function describeFailure(engine: Engine, error: unknown): string {
   return message.startsWith(engine.model) ? message : `${engine.model}: ${message}`;
 }
 
-/** For the ledger: writes whose ids are known can be read together, any other is read by itself to learn its ids. */
+/** Groups writes for the ledger. Those whose ids are known can be read together; any other is read by itself, to learn its ids. */
 function runsWithKnownIds(writes: readonly Write[], engine: Engine): Write[][] {
   const runs: Write[][] = [];
   let known = false;

@@ -1,6 +1,6 @@
 /**
- * What the dial buys: the big model's share of the tokens, and accuracy, measured at several settings on held-out problems. Kept beside the
- * small model, so that a share can be asked for instead of nats (`splitreason calibrate` makes it).
+ * A calibration: the big model's share of the tokens, and the accuracy, at several settings of the dial on held-out problems. It is kept
+ * beside the small model, so that a share can be asked for instead of nats. `splitreason calibrate` makes it.
  */
 import { z } from "zod";
 
@@ -19,7 +19,7 @@ export const calibrationSchema = z.strictObject({
   task: z.strictObject({ name: z.string(), version: z.string(), problems: z.int().positive() }),
   seed: z.int(),
   temperature: z.number().nonnegative(),
-  /** What else of the dial was in force, where it was not the default: a budget, a longest segment, ... */
+  /** The other settings of the dial that were in force and not the default: a budget, a longest segment, ... */
   dial: z.record(z.string(), z.number()).optional(),
   git: z.string().nullable(),
   /** In the order of the share. */
@@ -43,16 +43,16 @@ export const calibrationSchema = z.strictObject({
 
 export type Calibration = z.output<typeof calibrationSchema>;
 export type CalibrationPoint = Calibration["points"][number];
-/** The part of the dial that a share is reached by. */
+/** The settings of the dial that a calibration finds. */
 export type ShareDial = Pick<CalibrationPoint, "bias" | "reject">;
 
-/** Above this ratio of the shares of two neighbours the bias between them is a guess: the share is a step there. */
+/** Where the shares of two neighbours differ by more than this ratio, the bias between them is a guess: the share jumps there. */
 const STEEPEST = 2.5;
 
 /**
- * The setting at which the big model writes this share. Between two points that differ in the bias alone: the bias between them, linearly. Else,
- * and below the smallest share that was measured, the next point above with so many more requests refused: the share follows the part that is
- * granted (docs/results.md compares the two).
+ * The setting at which the big model writes this share. Between two points that differ in the bias alone it is the bias between them, linearly.
+ * Otherwise, and below the smallest share that was measured, it is the next point above, with more requests refused. The share is then
+ * proportional to the part that is granted (docs/results.md compares the two).
  * @throws ConfigError with the largest share that was measured, when this one is larger.
  */
 export function dialForShare(points: readonly CalibrationPoint[], target: number): ShareDial {

@@ -54,7 +54,7 @@ export function askedDial(source: AskedDial): AskedDial {
   return askedDialSchema.parse(Object.fromEntries(given));
 }
 
-/** What a segment may use: `tokens` may be Infinity. */
+/** The tokens that a segment may use. `tokens` may be Infinity. */
 export interface Allowance {
   readonly tokens: number;
   /** The segment's end when it uses all of it. */
@@ -98,7 +98,7 @@ export class Gate {
     return draw < this.#dial.reject ? "reject" : undefined;
   }
 
-  /** The same for a segment that a policy schedules: the dial's probability of refusing is for requests only. */
+  /** Whether a segment that a policy schedules is refused, and why. The dial's probability of refusing is for requests only. */
   refuseScheduled(spent: Spent): Refusal | undefined {
     if (this.outOfSegments) return "segments";
     return this.budgetLeft(spent) < 1 ? "budget" : undefined;

@@ -1,6 +1,6 @@
 /**
- * A producer and one consumer that take turns, as a generator and its loop do: the producer runs only while an event is asked for. Written out,
- * because the decoder's events come from several calls down, and handing each through a generator a level costs more
+ * A producer and one consumer that take turns, as a generator and its loop do: the producer runs only while an event is asked for. It is not
+ * a generator because the decoder's events come from several calls down. Handing each through a generator a level would take more
  * time for a token than everything else that the decoder does.
  */
 
@@ -83,7 +83,7 @@ export class EventChannel<T> implements AsyncIterator<T, undefined> {
   }
 }
 
-/** What {@link EventChannel.emit} throws once there is no one to hear. */
+/** Thrown by {@link EventChannel.emit} once the consumer has left. */
 class ConsumerLeft extends Error {
   constructor() {
     super("the consumer of the events has left");

@@ -1,4 +1,4 @@
-/** What a split decode yields: a stream with the rhythm start / delta / end for each author's segment. */
+/** The events of a split decode: a stream with the rhythm start / delta / end for each author's segment. */
 import type { ErrorCode } from "../../core/errors.ts";
 import type { TokenId } from "../../core/ids.ts";
 import type { Ledger } from "./ledger.ts";
@@ -11,7 +11,7 @@ export type SegmentReason =
   | "open-tag" // the small model asked for help
   | "close-prediction" // the small model's next-token prediction took the pen back
   | "scheduled" // the policy said so (random, always, self, ...)
-  | "segment-limit" // the segment before it reached its cap
+  | "segment-limit" // the segment before it reached its limit
   | "budget" // the big model's share of the whole is used up, or its number of segments
   | "big-ended" // the big model ended its turn in its segment
   | "degraded"; // the big model failed, timed out or was refused
@@ -55,13 +55,13 @@ export interface Usage {
   readonly smallTokens: number;
   readonly bigTokens: number;
   readonly tagTokens: number;
-  /** Produced by either model and thrown away (behind a close, behind a failure, behind a stop text). */
+  /** Produced by either model and discarded: after a close, a failure or a stop text. */
   readonly discardedTokens: number;
   /** Segments that the big model began. */
   readonly switches: number;
   /** bigTokens / (smallTokens + bigTokens); 0 when nothing was generated. */
   readonly offloadShare: number;
-  /** What each engine really did, in tokens. */
+  /** The work of each engine, in tokens. */
   readonly work: { readonly small: EngineWork; readonly big: EngineWork };
 }
 
@@ -70,7 +70,7 @@ export interface EngineWork {
   readonly scored: number;
   readonly decoded: number;
   readonly calls: number;
-  /** Of `decoded`: produced and thrown away. */
+  /** The part of `decoded` that was discarded. */
   readonly discarded: number;
   /** Tokens of all prompts sent to a server (see `SequenceWork`); absent for a model in this process. */
   readonly sent?: number;
@@ -89,7 +89,7 @@ export interface FinishEvent {
   readonly reason: FinishReason;
   readonly usage: Usage;
   readonly timing: Timing;
-  /** What went wrong, when `reason` is `error`. */
+  /** The message of the error, when `reason` is `error`. */
   readonly message?: string;
   readonly code?: ErrorCode;
   /** Only when the request asked for it. */
@@ -110,14 +110,14 @@ export type SplitEvent =
       readonly type: "tag";
       readonly tag: "open" | "close";
       readonly by: TagOrigin;
-      /** As it was written, where that is not the pair's own tag. */
+      /** The text that was written, where it is not the pair's own tag. */
       readonly text?: string;
       /** log P(tag comes next) under the small model at temperature 1, without bias. */
       readonly logprob?: number;
       /** Why, when `by` is `refused`. */
       readonly refusal?: Refusal;
     }
-  /** The big model could not go on, or not begin; the small one writes by itself. */
+  /** The big model could not continue, or not begin; the small one writes by itself. */
   | { readonly type: "degraded"; readonly message: string; readonly code?: ErrorCode }
   | FinishEvent;
 

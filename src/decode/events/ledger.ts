@@ -1,4 +1,4 @@
-/** For training: every token in the small model's context, with who decided it and how likely that was. */
+/** The ledger, for training: every token in the small model's context, with who decided it and how likely that was. */
 import type { TokenId } from "../../core/ids.ts";
 
 /**
@@ -19,12 +19,12 @@ export interface LedgerToken {
    */
   readonly logprob?: number;
   /**
-   * 1 where the small model decided on its own distribution: those are the tokens a policy gradient may touch. 0 for all
-   * others, also for the token or tag that took the place of a refused one (it was drawn with that tag forbidden).
+   * 1 where the small model decided on its own distribution: those are the tokens that a policy gradient may touch. 0 for all
+   * others. A token or tag that took the place of a refused one is 0 too: it was drawn with that tag forbidden.
    */
   readonly mask: 0 | 1;
   /**
-   * Big tokens only: log P(close) under the small model just before this token. The small model decided *not* to close there, with
+   * For big tokens only: log P(close) under the small model just before this token. The small model decided *not* to close there, with
    * log-probability log(1 - exp(closeLogprob)). Undefined where a close is not allowed (at a segment's first token, within a code point) and
    * where no controlling prefill ran.
    */
@@ -35,7 +35,7 @@ export interface EndOfTurn {
   /** Which of the tokens that end a turn, where ids are known. */
   readonly id?: TokenId;
   readonly logprob?: number;
-  /** As for tokens: 0 when it took the place of a refused tag. */
+  /** 0 when it took the place of a refused tag, as for tokens. */
   readonly mask: 0 | 1;
 }
 
@@ -45,7 +45,7 @@ export interface Ledger {
   readonly endOfTurn?: EndOfTurn;
 }
 
-/** What is the same for all tokens of one write; `logprob` goes to the first. */
+/** The label of all tokens of one write. `logprob` goes to the first. */
 export interface LedgerLabel {
   readonly author: LedgerAuthor;
   readonly text?: string;
@@ -92,7 +92,7 @@ export class LedgerBuilder {
     return this.#tokens.length;
   }
 
-  /** Forgets what was added behind the first `length` tokens. */
+  /** Forgets what was added after the first `length` tokens. */
   rewind(length: number): void {
     this.#tokens.length = Math.min(length, this.#tokens.length);
   }

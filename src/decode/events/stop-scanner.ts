@@ -9,7 +9,7 @@ type Delta = Extract<SplitEvent, { type: "segment-delta" }>;
 
 export interface ScanResult {
   readonly events: readonly SplitEvent[];
-  /** Set once, when a stop text was found: tokens that were held back and are now thrown away. */
+  /** Set once, when a stop text was found: tokens that were held back and are now discarded. */
   readonly stopped?: { readonly dropped: Readonly<Record<Author, number>> };
 }
 

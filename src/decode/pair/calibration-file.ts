@@ -28,8 +28,8 @@ export async function writeCalibration(path: string, calibration: Calibration): 
 }
 
 /**
- * The pair with the dial at which its big model writes this share of the tokens, as it was measured: by the pair's own calibration, or that
- * beside the small model's file.
+ * The pair with the dial at which its big model wrote this share of the tokens when it was measured. The calibration is the pair's own, or
+ * the one beside the small model's file.
  * @param pairFlags How a command names this pair, for advice. Default: by its two models.
  * @throws ConfigError when this small model has no calibration, or one that was made for another file or another big model.
  */
@@ -39,7 +39,7 @@ export async function withShare(
   pairFlags = modelFlags(config),
 ): Promise<PairConfig> {
   const path = config.calibration ?? calibrationPath(config.small);
-  // A table of our own choice, where none has a place yet, is to be named when it is used.
+  // Without a place of its own, the table must be named when it is used.
   const out = path === undefined ? CALIBRATION_FILE : config.calibration;
   const target = out === undefined ? "" : ` --out ${quoted(out)}`;
   const use = path === undefined ? `, then give --calibration ${CALIBRATION_FILE}` : "";
@@ -63,7 +63,7 @@ export async function withShare(
       calibration.small.spec === config.small ? "its file has changed since" : calibration.small.spec;
     throw refuse(`${path} was made for another small model (${changed}) than ${config.small}. ${advice}`);
   }
-  // The name is enough here: a large file takes long to read, and the share depends on the small model above all.
+  // The name is enough here: reading a large file takes long, and the share depends mostly on the small model.
   if (calibration.big.spec !== config.big && !(await isSame(calibration.big, config.big))) {
     throw refuse(
       `${path} was made with another big model (${calibration.big.spec}) than ${config.big}. ${advice}`,
@@ -71,7 +71,7 @@ export async function withShare(
   }
   const measured = JSON.stringify(calibration.dial ?? {});
   const asked = JSON.stringify(furtherDial(config));
-  // Limits of a request may be narrower than those of the measurement; a table that was made under limits is of no use without them.
+  // A request may have narrower limits than the measurement. A table that was made under limits is useless without them.
   if (measured !== "{}" && measured !== asked) {
     throw refuse(
       `${path} was measured with the dial at ${measured}, and is asked for one at ${asked}: set the same. Or measure again: ${advice.slice("Measure it: ".length)}`,
@@ -82,11 +82,11 @@ export async function withShare(
 
 const modelFlags = ({ small, big }: PairConfig): string => `--small ${quoted(small)} --big ${quoted(big)}`;
 
-/** As a shell takes it: specs of models behind HTTP have `#`, `?` and `&`. */
+/** Quotes a word for a shell: specs of models on a server have `#`, `?` and `&`. */
 export const quoted = (text: string): string =>
   /^[\w./:@%+=,-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
-/** What of the dial is neither the default nor what a calibration finds, in the order of names. */
+/** The settings of the dial that are not the default and that a calibration does not find, in the order of their names. */
 export function furtherDial({ dial }: Pick<PairConfig, "dial">): Readonly<Record<string, number>> {
   const usual: Readonly<Record<string, unknown>> = dialSchema.parse({});
   const { bias: _bias, reject: _reject, ...further } = dial;
@@ -97,7 +97,7 @@ export function furtherDial({ dial }: Pick<PairConfig, "dial">): Readonly<Record
   );
 }
 
-/** A model on this machine is its file, wherever that is; any other its spec. */
+/** Whether the measured model is the one of this spec. A model on this machine is known by its file, any other by its spec. */
 async function isSame(measured: Calibration["small"], spec: string): Promise<boolean> {
   return measured.digest === undefined
     ? measured.spec === spec

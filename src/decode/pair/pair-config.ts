@@ -1,4 +1,4 @@
-/** What a pair is, as data: two models, how to prompt them, and how to decode with them unless a request says otherwise. */
+/** A pair as data: two models, how to prompt them, and how to decode with them unless a request says otherwise. */
 import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
@@ -21,7 +21,7 @@ export const pairConfigSchema = z
     calibration: z.string().min(1).optional(),
     /** A built-in chat template's name or Jinja source, for both models. Default: each model's own. */
     template: z.string().min(1).optional(),
-    /** As `template`, for the big model where it needs another: two models of different families, a base model without one of its own. */
+    /** Another template for the big model, where it needs one: two models of different families, a base model without a template. */
     bigTemplate: z.string().min(1).optional(),
     /** Whether the assistant's turn begins with `<think>\n` where the template does not open it so. */
     openThinking: z.boolean().default(true),
@@ -38,7 +38,7 @@ export const pairConfigSchema = z
       })
       .strict()
       .default({ temperature: 0.6 }),
-    /** Of the output, both authors together. */
+    /** Longest output in tokens, both authors together. */
     maxTokens: z.number().int().positive().default(4096),
   })
   .strict();
@@ -46,8 +46,9 @@ export const pairConfigSchema = z
 export type PairConfig = z.output<typeof pairConfigSchema>;
 
 /**
- * Its traces have no paragraphs, and say neither "wait" nor "hmm". Where a figure is set, the policy's own default gives the big model
- * nothing, or most of the text: half of the steps begin with a choice of words (1.0 to 1.6 nats), and a request is for 3 or 4 digits.
+ * Options for the traces of the micro pair, which have no paragraphs, and say neither "wait" nor "hmm". Where a figure is set, the policy's
+ * own default would give the big model nothing, or most of the text. Half of the steps begin with a choice of words (1.0 to 1.6 nats), and a
+ * request is for 3 or 4 digits.
  */
 const MICRO_POLICIES = {
   entropy: { step: "sentence", threshold: 1.3 },
@@ -81,7 +82,7 @@ export function pairPolicy(
   return parsePolicy(spec, pairPolicyOptions(config, spec, extra));
 }
 
-/** Those that {@link pairPolicy} gives to the policy, besides what stands in `spec` itself. */
+/** The options that {@link pairPolicy} gives to the policy, besides those in `spec` itself. */
 export function pairPolicyOptions(
   config: Pick<PairConfig, "policy" | "policyOptions" | "policies">,
   spec: string,

@@ -1,4 +1,4 @@
-/** Whether two models can carry a policy out, known before anything is decoded. */
+/** Says whether two models can carry a policy out, before anything is decoded. */
 import { ConfigError } from "../../core/errors.ts";
 import type { Engine } from "../../engines/engine.ts";
 import type { TagPair } from "../../tags/grammar.ts";
@@ -24,7 +24,7 @@ export function requireFit({ small, big }: ModelPair, policy: Policy, tags: TagP
   if (unknown.length > 0) {
     fail(
       `policy "${policy.name}" needs ${unknown.join(" and ")} as control tokens, which ${small.model} does not have; ` +
-        `give a small model tuned with them (splitreason train sft), or use the policy random, never or always; for a model behind HTTP ` +
+        `give a small model tuned with them (splitreason train sft), or use the policy random, never or always; for a model on a server ` +
         `whose vocabulary is not known here, give tokenizer=PATH in its engine spec (docs/engines.md).`,
     );
   }

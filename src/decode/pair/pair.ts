@@ -1,4 +1,4 @@
-/** Two models opened together, with their chat templates. Whether they fit a policy is for `pair-fit.ts` to say. */
+/** Two models opened together, with their chat templates. `pair-fit.ts` says whether they fit a policy. */
 import { ConfigError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
@@ -18,7 +18,7 @@ export class Pair implements ModelPair, AsyncDisposable {
   readonly small: Engine;
   /** Absent when it was not asked for. */
   readonly big?: Engine;
-  /** By source: an engine behind a server may learn its own template only when the server is there. */
+  /** Templates by their source. An engine may learn its own only when its server answers. */
   readonly #templates = new Map<string, ChatTemplate>();
 
   /** @throws ConfigError when a model has no chat template and the configuration names none. */
@@ -51,7 +51,7 @@ export class Pair implements ModelPair, AsyncDisposable {
     }
   }
 
-  /** The messages as each model's template writes them, the assistant's turn opened. */
+  /** Writes the messages with each model's template, and opens the assistant's turn. */
   render(messages: readonly ChatMessage[]): PairPrompt {
     const { openThinking } = this.config;
     const smallTemplate = this.#smallTemplate();

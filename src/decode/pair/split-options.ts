@@ -7,9 +7,9 @@ const positiveCount = z.number().int().positive();
 
 export const splitOptionsSchema = z
   .object({
-    /** Whether the big model reads along while the small one writes (Paper 3.1), or all at the hand-off. */
+    /** Whether the big model reads along while the small one writes (Paper 3.1). Otherwise it reads everything at the hand-off. */
     streamingPrefill: z.boolean().default(true),
-    /** Tokens written after which the other model reads them in the background. */
+    /** How many tokens are written before the other model reads them in the background. */
     prefillChunk: positiveCount.default(64),
     /** Big tokens that the small model reads at once: the sizes of a segment's first chunks, of which the last repeats. Small ones
      * first: little waste on short spans, little overhead on long ones. The reference reads 64 at a time from the start. */

@@ -32,7 +32,7 @@ const DEFAULT_CUES: readonly string[] = [
 const cueOptions = z
   .object({
     step: stepFields.step,
-    /** What a step has to begin with, in any case, as whole words; `*`: any step. */
+    /** The words that a step has to begin with, in upper or lower case; `*`: any step. */
     cues: z
       .array(z.string().trim().min(1).max(64).toLowerCase())
       .min(1)
@@ -48,7 +48,7 @@ const cueOptions = z
  * Speculative Thinking (arXiv 2504.12329): where a step, after a structural delimiter, begins with a word of affirmation, reflection or
  * verification, the big model writes the next n tokens. No training.
  *
- * Deviations: one n for all kinds of cues; no counter of reflections after which the big model takes over for good; the cue itself stays
+ * Deviations: there is one n for all kinds of cues. No number of reflections makes the big model take over for good. The cue itself stays
  * as the small model wrote it.
  */
 export const cue = definePolicy({
@@ -91,7 +91,7 @@ export const cue = definePolicy({
   },
 });
 
-/** As whole words: "but" does not begin "butter", and what is not followed by anything yet may go on. */
+/** Whether the text begins with these whole words: "but" does not begin "butter". Without a character after them, the last word may still grow. */
 function beginsWith(text: string, words: string): boolean {
   const next = text.charAt(words.length);
   return text.startsWith(words) && next !== "" && !/[\p{L}\p{N}'’-]/u.test(next);

@@ -13,7 +13,7 @@ const entropyOptions = z
   .strict();
 
 /**
- * GlimpRouter (arXiv 2601.05110): the small model draws the first token of each step; where the entropy of its distribution is above a
+ * GlimpRouter (arXiv 2601.05110): the small model draws the first token of each step. Where the entropy of its distribution is above a
  * threshold, the token is discarded and the big model writes the step. No training.
  *
  * Deviations: the entropy is that at temperature 1, whatever the request samples at. The final answer is not written by a model of its own

@@ -20,12 +20,12 @@ export function unhonoured(policyName: string, asked: AskedDial): Unhonoured | u
   return undefined;
 }
 
-/** What is wrong, as the end of a sentence that begins with the place of the setting. */
+/** Says what is wrong, as the end of a sentence that begins with the place of the setting. */
 export const unhonouredText = (policyName: string, { field, value }: Unhonoured): string =>
   `the policy ${policyName} cannot honour ${field} ${value}; leave it out or choose another policy`;
 
 /**
- * For data in which both stand together: a pair, a preset.
+ * Checks data that has both a policy and a dial: a pair, a preset.
  * @throws ConfigError on a setting that the policy cannot honour, or on a policy that cannot be read.
  */
 export function requireHonoured(policySpec: string, asked: AskedDial, where: string): void {

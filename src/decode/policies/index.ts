@@ -42,7 +42,7 @@ export const POLICY_FACTS: readonly PolicyFacts[] = POLICIES.map(({ facts }) => 
 
 export const POLICY_NAMES: readonly string[] = POLICY_FACTS.map(({ name }) => name);
 
-/** What is known about the policy of this name; undefined where there is none. */
+/** The facts of the policy of this name; undefined where there is none. */
 export const policyFacts = (name: string): PolicyFacts | undefined => BY_NAME.get(name)?.facts;
 
 /** The names of a policy's options; none where there is no such policy. */

@@ -1,5 +1,5 @@
 /**
- * Who writes next. A policy returns the plan of the next segment, given the history; the decoder carries it out and asks again.
+ * A policy decides who writes next. It returns the plan of the next segment, given the history; the decoder carries it out and asks again.
  * Implementations stand beside this file, one small file each.
  *
  * A policy that needs another kind of step adds a variant to {@link SegmentPlan} and a function that carries it out; the loop of the
@@ -10,13 +10,13 @@ import type { SegmentEndReason, SegmentReason, SegmentToken, WrittenSegment } fr
 
 export interface Policy {
   readonly name: string;
-  /** Which models take part. `big` alone: the dial does not apply, and a lost big model is an error. */
+  /** Which models take part. With `big` alone the dial does not apply, and a lost big model is an error. */
   readonly uses: "small" | "pair" | "big";
   /** Whether the small model asks and closes with tags, which must then be control tokens of its vocabulary. */
   readonly needsTags: boolean;
   /** Whether the small model chooses where to hand over, so that it should read a task's hint about the tags. */
   readonly readsHint?: boolean;
-  /** What the engines must be able to tell beyond that. */
+  /** Further abilities that the engines must have. */
   readonly needs?: PolicyNeeds;
   /** State of one generation is kept in the run, never in the policy. */
   start(context: PolicyContext): PolicyRun;
@@ -40,7 +40,7 @@ export interface PolicyContext {
 }
 
 export interface PolicyRun {
-  /** Called at the start and whenever a segment has ended and the generation goes on. */
+  /** Called at the start and whenever a segment has ended and the generation continues. */
   next(history: History): SegmentPlan;
 }
 
@@ -55,8 +55,8 @@ export interface History {
 export type SegmentPlan = SmallPlan | GlimpsePlan | DraftPlan | BigPlan;
 
 /**
- * `paragraph`: behind an empty line, the step of SpecReason, GlimpRouter and Speculative Thinking. `line`: behind a line's end. `sentence`:
- * behind a line's end too, and where white space follows a full stop, a question mark or an exclamation mark.
+ * The end of a reasoning step. `paragraph`: an empty line, as in SpecReason, GlimpRouter and Speculative Thinking. `line`: the end of a line.
+ * `sentence`: the end of a line too, and a full stop, question mark or exclamation mark with white space after it.
  */
 export type StepKind = "paragraph" | "line" | "sentence";
 
@@ -65,8 +65,8 @@ export interface SmallPlan {
   readonly how?: undefined;
   readonly reason: SegmentReason;
   /**
-   * `ask-big`: an open tag asks for the big model and, if granted, ends the segment. `ask-self`: it asks for a span of the
-   * small model's own. `span`: such a span; a close tag ends it. `banned`: neither tag can be written.
+   * `ask-big`: an open tag asks for the big model; if granted, it ends the segment. `ask-self`: an open tag asks for a span that the
+   * small model writes by itself. `span`: such a span; a close tag ends it. `banned`: neither tag can be written.
    */
   readonly tags: "ask-big" | "ask-self" | "span" | "banned";
   /** Ends the segment (`scheduled`; a span by `segment-limit` and a forced close). Default: none. */
@@ -85,8 +85,8 @@ export interface CallCommand {
 }
 
 /**
- * The small model writes step by step. Of each step it draws the first token; where `hard` says so of that token's entropy, the token is
- * thrown away and the segment ends (`scheduled`). Steps are not judged while the big model could not write anyway. A segment in which
+ * The small model writes step by step. It draws the first token of each step; where `hard` says so of that token's entropy, the token is
+ * discarded and the segment ends (`scheduled`). Steps are not judged while the big model could not write anyway. A segment in which
  * nothing was kept does not show.
  */
 export interface GlimpsePlan {
@@ -100,7 +100,7 @@ export interface GlimpsePlan {
 
 /**
  * The small model drafts step by step, unseen by the reader; the big model reads each draft and says how much of it stays. Where that is
- * not all, the rest is thrown away and the segment ends (`scheduled`). Drafts are not judged while the big model could not write
+ * not all, the rest is discarded and the segment ends (`scheduled`). Drafts are not judged while the big model could not write
  * anyway: they stay.
  */
 export interface DraftPlan {
@@ -112,22 +112,22 @@ export interface DraftPlan {
   readonly maxStepTokens: number;
   /** Drafts of each step; the judge likes one best. */
   readonly candidates: number;
-  /** Of the drafts after the first, where the request is greedy. */
+  /** Sampling temperature of the drafts after the first, where the request is greedy. */
   readonly temperature: number;
   readonly judge: DraftJudge;
-  /** The big model takes over behind each step, also where all of it stays. */
+  /** Whether the big model takes over after each step, even where all of it stays. */
   readonly handOver?: boolean;
 }
 
-/** What the big model is asked about a draft. */
+/** The question that the big model answers about a draft. */
 export type DraftJudge =
-  /** How likely it is, token by token; `value` makes one figure of that (the best candidate has the highest), `keep` says how many of its tokens stay. */
+  /** How likely is it, token by token? `value` makes one figure of that (the best candidate has the highest); `keep` says how many tokens stay. */
   | {
       readonly by: "likelihood";
       readonly value: (logprobs: readonly number[]) => number;
       readonly keep: (logprobs: readonly number[]) => number;
     }
-  /** A question behind the draft; its answer, greedy and at most `answerTokens` long, says whether all of it stays. */
+  /** A question after the draft. Its answer, greedy and at most `answerTokens` long, says whether all of the draft stays. */
   | {
       readonly by: "question";
       readonly question: string;
@@ -140,21 +140,21 @@ export interface BigPlan {
   readonly reason: SegmentReason;
   /**
    * `predicted`: the small model reads along and takes the pen back by predicting the close tag. `never`: it does not read along. `forced`:
-   * nor then, but it is given the close tag when the segment ends. With the reason `open-tag` the request was granted already.
+   * it does not read along either, but is given the close tag when the segment ends. With the reason `open-tag` the request was granted already.
    */
   readonly close: "predicted" | "never" | "forced";
   /** Ends the segment (`scheduled`). Default: none. */
   readonly maxTokens?: number;
   /** Not together with `predicted`. */
   readonly until?: Until;
-  /** When the big model ends its turn: does that end the whole, or does the small model go on? */
+  /** When the big model ends its turn: `finish` ends the whole, `return` lets the small model continue. */
   readonly onEndOfTurn: "finish" | "return";
 }
 
-/** Looks at each token of the segment: `after` ends it behind this token, `before` throws this token away and ends it there. */
+/** Looks at each token of the segment. `after` ends the segment after this token; `before` discards the token and ends the segment there. */
 export type Until = (token: SegmentToken, segmentText: string) => "after" | "before" | undefined;
 
-/** Why the small model writes again after `end`, for policies that hand back. */
+/** The reason for which the small model writes again after `end`, for policies that hand back. */
 export function resumeReason(end: SegmentEndReason | undefined): SegmentReason {
   switch (end) {
     case undefined:

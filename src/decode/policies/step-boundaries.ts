@@ -9,7 +9,7 @@ export const STEP_KINDS = ["paragraph", "line", "sentence"] as const satisfies r
 /** Code units of the end of a text within which a boundary is looked for. */
 export const TAIL_LENGTH = 512;
 
-/** What ends a step, at the end of a text, with the white space behind it. */
+/** The end of a step, where a text ends with it and the white space after it. */
 const ENDED: Readonly<Record<StepKind, RegExp>> = {
   paragraph: /\n[^\S\n]*\n\s*$/u,
   line: /\n\s*$/u,
@@ -22,15 +22,15 @@ const MAY_END = /[.!?]["'”’)\]}*]*$/u;
 const isBlank = (text: string): boolean => text.trim() === "";
 
 /**
- * What the text's end says about the next token: it begins a step (`next`), it does so if it begins with white space (`space`), or it
- * goes on with the step (`no`). A token of nothing but white space never begins a step: it belongs to the boundary.
+ * The place of the next token, as the end of the text tells: it begins a step (`next`), it does so if it begins with white space (`space`), or it
+ * continues the step (`no`). A token of nothing but white space never begins a step: it belongs to the boundary.
  */
 export function stepStart(kind: StepKind, tail: string): "next" | "space" | "no" {
   if (isBlank(tail) || ENDED[kind].test(tail)) return "next";
   return kind === "sentence" && MAY_END.test(tail) ? "space" : "no";
 }
 
-/** Whether `token` is the first of a step, behind a text with this end. */
+/** Whether `token` is the first of a step, after a text with this end. */
 export function beginsStep(kind: StepKind, tail: string, token: string): boolean {
   if (isBlank(token)) return false;
   const start = stepStart(kind, tail);
@@ -48,8 +48,8 @@ export function currentStep(kind: StepKind, tail: string): string | undefined {
 const SENTENCE_ENDS = /(?:\n|[.!?]["'”’)\]}*]*\s)\s*/gu;
 
 /**
- * Ends a segment where the step ends in which it begins, behind a text with this end. White space behind a step belongs to it. Where
- * only the next token tells that a sentence is over, that token is thrown away.
+ * Ends a segment where the step ends in which the segment begins. `tail` is the end of the text before it. White space after a step belongs
+ * to the step. Where only the next token tells that a sentence is over, that token is discarded.
  */
 export function untilStepEnds(kind: StepKind, tail: string): Until {
   const start = stepStart(kind, tail);

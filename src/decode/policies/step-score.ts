@@ -18,7 +18,7 @@ const stepScoreOptions = z
      * asked, and the digit that it answers with is the score.
      */
     scorer: z.enum(["likelihood", "prompt"]).default("likelihood"),
-    /** For `prompt`: the question, after the draft. Markers in it are special tokens, so that it may open a turn of its own. */
+    /** The question for `prompt`, which comes after the draft. Markers in it are special tokens, so that it may open a turn of its own. */
     question: z.string().min(1).max(4_000).default(SCORE_QUESTION),
   })
   .strict();
@@ -26,7 +26,7 @@ const stepScoreOptions = z
 const MOST = 9;
 
 /**
- * SpecReason (arXiv 2504.07891): the small model writes a step, the big one scores it from 0 to 9; below the threshold the step is
+ * SpecReason (arXiv 2504.07891): the small model writes a step, the big one scores it from 0 to 9. Below the threshold the step is
  * discarded and the big one writes it. No training.
  *
  * Deviations: `likelihood`, the default, is not the source's: it costs no token, and the big model need not understand a question. `prompt`

@@ -1,4 +1,4 @@
-/** What both kinds of the big model's segments are made of. */
+/** Parts of both kinds of the big model's segments. */
 import type { Piece } from "../../core/piece.ts";
 import type { Engine, GenerateOptions, MarkerBias } from "../../engines/engine.ts";
 import type { TagPair } from "../../tags/grammar.ts";
@@ -66,7 +66,7 @@ export class KeptTokens {
     for (const token of tokens) this.#tokens.push(token);
   }
 
-  /** `remainder`: of the last token only this much of the text stays, and is read anew. */
+  /** The part of the segment that stays. `remainder`: the beginning of the last token, where only that stays; it is read again, as text. */
   part(remainder = ""): KeptPart {
     const whole = remainder === "" ? this.#tokens : this.#tokens.slice(0, -1);
     const { vocabulary } = this.#big.context.engine;

@@ -10,8 +10,8 @@ import { endSegment, finishWith } from "./segment-ends.ts";
 const NUMBER_TOKENS = 8;
 
 /**
- * The command's beginning came. Reads the number, and asks `admit`. A command that is malformed or refused leaves nothing behind: then
- * undefined is returned, and the segment goes on with the command forbidden at this place.
+ * Handles the beginning of a command: reads the number, and asks `admit`. A command that is malformed or refused leaves no trace. Then
+ * the result is undefined, and the segment continues with the command forbidden at this place.
  */
 export async function onCall(
   session: Session,
@@ -49,7 +49,7 @@ export async function onCall(
   return outcome;
 }
 
-/** What stands between the command's two marks, if it is a whole number from 1 on. */
+/** The number between the two marks of the command; undefined where that is no whole number from 1 on. */
 async function readNumber(
   session: Session,
   small: ModelContext,

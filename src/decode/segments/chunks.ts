@@ -6,8 +6,8 @@ export function chunkSize(sizes: readonly number[], index: number): number {
 }
 
 /**
- * How long the small model, idle, waits for a chunk to be full, in milliseconds: what a slow big model writes behind the close costs its time, so
- * it is read as it comes; but the small model is not to read for more than a fifth of the time.
+ * How long the small model, idle, waits for a chunk to be full, in milliseconds. What a slow big model writes after the close is lost time, so
+ * the small model reads early. But it should not read for more than a fifth of the time.
  * @param confirmMs How long it took to read its last chunk.
  */
 export function patienceMs(confirmMs: number | undefined): number {
@@ -15,5 +15,5 @@ export function patienceMs(confirmMs: number | undefined): number {
 }
 
 const PATIENCE = 4;
-/** Below, calls cost more than tokens: models in this process share its cores. */
+/** Below this, calls cost more than tokens: models in this process share its cores. */
 const LEAST_PATIENCE_MS = 4;

@@ -35,7 +35,7 @@ export async function writeControlled(
       const chunk: BigChunk = await filling;
       session.signal.throwIfAborted();
       noteHandoff(session, reader);
-      // The big model goes on while the small one reads: what it writes beyond the cut is thrown away, and counted.
+      // The big model continues while the small one reads. What it writes beyond the cut is discarded, and counted.
       filling = chunk.end === undefined ? reader.fill(chunkSize(sizes, index)) : undefined;
       const startMs = session.clock.nowMs();
       const confirmed = await control.confirm(chunk.tokens, chunk.end !== undefined);
@@ -66,7 +66,7 @@ export async function writeControlled(
   }
 }
 
-/** An engine that only tells about the end of a chunk gets short chunks. */
+/** An engine that scores only the end of a chunk gets short chunks. */
 function sizesFor({ settings }: Session, small: ModelContext): readonly number[] {
   const { chunks } = settings.options;
   if (small.engine.capabilities.scores === "every-position") return chunks;
@@ -75,7 +75,7 @@ function sizesFor({ settings }: Session, small: ModelContext): readonly number[]
 
 const PROBE_CHUNK = 8;
 
-/** Where the cut does not depend on chunks. */
+/** Whether the small model may read part of a chunk: only where the cut does not depend on chunks. */
 function mayHurry({ settings }: Session, small: ModelContext): boolean {
   return settings.options.eagerChunks && small.engine.capabilities.scores === "every-position";
 }

@@ -1,5 +1,5 @@
 /**
- * The controlling prefill (Paper 3.1): the small model reads what the big one writes, which keeps its context current and tells
+ * The controlling prefill (Paper 3.1): the small model reads what the big one writes. This keeps its context current, and tells
  * after each token whether it would take the pen back there. The first such place is the cut.
  */
 import type { Piece } from "../../core/piece.ts";
@@ -13,10 +13,10 @@ import { type ModelContext, mergeIds } from "../contexts/model-context.ts";
 export interface Confirmation {
   /** Tokens that stay, in order. Those still held back, because the other model has half a word of them, come later. */
   readonly tokens: readonly BigToken[];
-  readonly status: "go-on" | "cut" | "context-full";
+  readonly status: "continue" | "cut" | "context-full";
   /** log P(close) at the cut. */
   readonly logprob?: number;
-  /** Of the last token, when the cut fell within it: only this much of its text stays. */
+  /** The beginning of the last token, when the cut fell within it: only this much of its text stays. */
   readonly remainder?: string;
 }
 
@@ -32,7 +32,7 @@ export class ControllingPrefill {
   readonly #closeTag: string;
   readonly #rule: CloseRule;
   readonly #ledger: LedgerBuilder | undefined;
-  /** Read by the big model and not confirmed to the end. */
+  /** Tokens that the big model wrote and that are not confirmed to the end. */
   #waiting: BigToken[] = [];
   /** Code units of the first waiting token that are confirmed. */
   #confirmedOfFirst = 0;
@@ -57,7 +57,7 @@ export class ControllingPrefill {
     const pieces = chunk.flatMap((token) => this.#exchange.push(token));
     if (last) pieces.push(...this.#exchange.flush());
     this.#waiting.push(...chunk);
-    if (pieces.length === 0) return { tokens: this.#takeUnits(0, false), status: "go-on" };
+    if (pieces.length === 0) return { tokens: this.#takeUnits(0, false), status: "continue" };
     const read = await this.#read(pieces);
     return this.#exchange.shared ? this.#confirmTokens(read) : this.#confirmText(read);
   }
@@ -80,7 +80,7 @@ export class ControllingPrefill {
   /** Same vocabulary: an entry a token, or from an engine that probes an entry for some of them, the last one included. */
   async #confirmTokens({ entries, pieces, full }: Read): Promise<Confirmation> {
     const count = pieces.length;
-    // Pieces are one to one with tokens, so that positions tell which token an entry stands behind.
+    // Pieces are one to one with tokens, so that positions tell which token an entry comes after.
     const start = (entries.at(-1)?.position ?? 0) - count;
     const indexOf = (entry: ScoreEntry): number => entry.position - start - 1;
     const cut = entries.findIndex((entry) => {
@@ -92,7 +92,7 @@ export class ControllingPrefill {
     const kept = this.#waiting.splice(0, last === undefined ? count : indexOf(last) + 1);
     const byIndex = new Map(entries.map((entry) => [indexOf(entry), entry]));
     kept.forEach((token, index) => this.#recordBig(token, byIndex.get(index)));
-    if (cut < 0) return { tokens: kept, status: full ? "context-full" : "go-on" };
+    if (cut < 0) return { tokens: kept, status: full ? "context-full" : "continue" };
     return { tokens: kept, ...(await this.#cutAfter(entries, cut)) };
   }
 
@@ -100,7 +100,7 @@ export class ControllingPrefill {
   async #confirmText({ entries, pieces, full }: Read): Promise<Confirmation> {
     const length = pieces.reduce((sum, { text }) => sum + text.length, 0);
     const reported = entries.reduce((sum, { text }) => sum + text.length, 0);
-    // An engine that reports no exact texts leaves one place to cut: behind everything.
+    // An engine that reports no exact texts leaves one place to cut: the end.
     const exact = reported === length;
     const cut = entries.findIndex(
       (entry, index) =>
@@ -112,7 +112,7 @@ export class ControllingPrefill {
     else
       this.#ledger?.addWrite([], { author: "big", text: pieces.map(({ text }) => text).join(""), mask: 0 });
     const kept = this.#takeUnits(units, cut >= 0);
-    if (cut < 0) return { tokens: kept, status: full ? "context-full" : "go-on" };
+    if (cut < 0) return { tokens: kept, status: full ? "context-full" : "continue" };
     const within = this.#confirmedOfFirst;
     const first = this.#waiting[0];
     const split = within > 0 && first !== undefined ? this.#splitToken(first, within) : undefined;
@@ -133,8 +133,8 @@ export class ControllingPrefill {
   }
 
   /**
-   * The waiting tokens that end within the next `units` code units of confirmed text. At a cut, a token without text of its own behind
-   * them is the beginning of a code point that is thrown away.
+   * The waiting tokens that end within the next `units` code units of confirmed text. At a cut, a token after them without text of its
+   * own is the beginning of a code point that is discarded.
    */
   #takeUnits(units: number, isCut: boolean): BigToken[] {
     let left = this.#confirmedOfFirst + units;
@@ -163,7 +163,7 @@ export class ControllingPrefill {
     this.#ledger?.add({ id: entry.id, text: entry.text }, { author: "big", mask: 0, closeLogprob });
   }
 
-  /** The decision before this token; remembers the one after it, which is none within a code point (the token's text is empty). */
+  /** The decision before this token. Remembers the one after it; within a code point there is none (the text of the token is empty). */
   #nextCloseLogprob(entry: ScoreEntry | undefined, text: string): number | undefined {
     const before = this.#lastCloseLogprob;
     this.#lastCloseLogprob = text === "" ? undefined : entry?.watchLogprobs[0];

@@ -25,7 +25,7 @@ export class RefusedTags {
     return this.#markers.size > 0;
   }
 
-  /** Of the next token: 1 where the small model draws it from its own distribution, 0 where something is forbidden. */
+  /** The mask of the next token: 1 where the small model draws it from its own distribution, 0 where something is forbidden. */
   get mask(): 0 | 1 {
     return this.isRedraw ? 0 : 1;
   }
@@ -69,7 +69,7 @@ export class RefusedTags {
 export const forbid = (markers: readonly string[]): readonly MarkerBias[] =>
   markers.map((marker) => ({ marker, nats: -Infinity }));
 
-/** What is wrong when a generation stops without an end, though it was not aborted. */
+/** The error for a generation that stops without an end, though it was not aborted. */
 export const noEndError = (small: ModelContext): EngineError =>
   new EngineError(`${small.engine.model}: the generation ended without saying why.`, {
     code: "engine-failed",

@@ -45,7 +45,7 @@ export async function closeSegment(
   return outcome;
 }
 
-/** What becomes of a segment that the big model ended by itself: it finishes the whole, or the pen goes back. */
+/** The consequence of a segment that the big model ended by itself: the whole is finished, or the pen goes back. */
 interface BigSegmentEnd {
   readonly end: SegmentEndReason;
   readonly finish?: FinishedBy;
@@ -53,7 +53,7 @@ interface BigSegmentEnd {
   readonly loss?: Loss;
 }
 
-/** Takes the big model's end of a segment for what the plan makes of it, and gives up a model that failed. */
+/** Says what the big model's own end of a segment leads to under this plan. Gives up a model that failed. */
 export function bigSegmentEnd(big: BigModel, plan: BigPlan, limit: SegmentLimit, end: BigEnd): BigSegmentEnd {
   if (end.type === "failed") return { end: "degraded", loss: big.fail(end.error) };
   switch (end.reason) {

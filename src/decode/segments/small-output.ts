@@ -1,4 +1,4 @@
-/** The output of a segment of the small model whose tokens are kept after the fact: it begins with the first token that is. */
+/** The output of a segment in which the small model writes tokens before it is known whether they stay. The first token kept begins it. */
 import { type SegmentReason, segmentToken } from "../events/events.ts";
 import type { Session } from "../session/session.ts";
 import type { UntaggedToken } from "./untagged-tokens.ts";

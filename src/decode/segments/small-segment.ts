@@ -48,7 +48,7 @@ export async function writeSmall(session: Session, small: ModelContext, plan: Sm
 /** A command in text is forbidden beyond its first token, which may be the first of any text. */
 const CALL_REDRAW_TOKENS = 16;
 
-/** What stops the next draws, what cannot be drawn, and how many there may be. */
+/** Options of the next draws: what stops them, what cannot be drawn, how many there may be. */
 function drawOptions(
   session: Session,
   small: ModelContext,
@@ -61,7 +61,7 @@ function drawOptions(
   const maxRedrawTokens = plan.call !== undefined && refused.has(plan.call.open) ? CALL_REDRAW_TOKENS : 1;
   const base = { ...refused.draw(room, sampling, maxRedrawTokens), logprobs: session.logprobs };
   const call = plan.call === undefined ? [] : [plan.call.open];
-  // To a vocabulary without tags they are text like any other.
+  // A vocabulary without the tags has them as text like any other.
   const ignoresTags = plan.tags === "banned" && !small.engine.capabilities.isControlToken(open);
   const stop = ignoresTags ? call : [open, close, ...call];
   if (stop.length === 0) return base;
@@ -107,7 +107,7 @@ async function drawTokens(
   throw noEndError(small);
 }
 
-/** A tag came. Returns how the segment ended, or undefined when the tag was refused and the segment goes on. */
+/** A tag came. Returns how the segment ended, or undefined when the tag was refused and the segment continues. */
 async function onTag(
   session: Session,
   small: ModelContext,
@@ -124,7 +124,7 @@ async function onTag(
     if (ended === undefined) refused.refuse(marker);
     return ended;
   }
-  // As for the big model's segments, a close needs something to close.
+  // As in the big model's segments, a close needs something to close.
   const closes = marker === close && plan.tags === "span" && transcript.segmentTokens > 0;
   if (!closes && !(marker === open && canAsk(session, plan))) {
     refused.refuse(marker);

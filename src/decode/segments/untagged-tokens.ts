@@ -1,4 +1,4 @@
-/** The small model's tokens while no tag may be written: a tag that comes is refused and drawn anew, as in `small-segment.ts`. */
+/** The small model's tokens while no tag may be written: a tag that comes is refused, and the token is drawn again. */
 import type { GenerateEnd, GenerateOptions, Sampling } from "../../engines/engine.ts";
 import { type SegmentToken, segmentToken } from "../events/events.ts";
 import type { ModelContext } from "../contexts/model-context.ts";
@@ -11,8 +11,8 @@ export interface UntaggedToken extends SegmentToken {
 }
 
 /**
- * At most `maxTokens` tokens behind what the context holds; {@link ModelContext.sync} first. The tokens are in the sequence. Leaving the
- * loop stops the model.
+ * Yields at most `maxTokens` tokens after what the context holds; call {@link ModelContext.sync} first. The tokens are in the sequence.
+ * Leaving the loop stops the model.
  * @param request `entropy`: report each token's.
  */
 export async function* untaggedTokens(

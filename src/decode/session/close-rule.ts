@@ -1,4 +1,4 @@
-/** Where a segment of the big model ends: the small model's prediction becomes a decision (Paper 3.1). */
+/** Decides where a segment of the big model ends, from the small model's prediction (Paper 3.1). */
 import type { Rng } from "../../core/rng.ts";
 import type { ScoreEntry } from "../../engines/engine.ts";
 
@@ -11,8 +11,8 @@ export interface CloseRule {
  * At temperature 0 the close is taken iff it is the single most likely next token. Above, a Bernoulli draw with
  * {@link temperedProbability}.
  *
- * Deviations from sampling the small model's next token at each position: (1) at T > 0 and T != 1 the two-way odds are tempered,
- * not the whole distribution, because a prefill reports P(close) and not the normaliser at another temperature; exact at
+ * Deviations from sampling the small model's next token at each position: (1) At T > 0 and T != 1 the two-way odds are tempered,
+ * not the whole distribution: a prefill reports P(close), and not the normaliser at another temperature. It is exact at
  * T = 1. (2) top-p is not applied. (3) The draw is `rng.fork(position)`, so it depends neither on chunk sizes nor on the small
  * model's other draws.
  */

@@ -5,7 +5,7 @@ import type { Session } from "./session.ts";
 
 const NO_WORK: EngineWork = { prefilled: 0, scored: 0, decoded: 0, calls: 0, discarded: 0 };
 
-/** After both contexts are closed: only then are the counts final. */
+/** Makes the last event. Call it after both contexts are closed: only then are the counts final. */
 export function finishEvent(
   session: Session,
   outcome: { readonly reason: FinishReason; readonly error?: unknown },

@@ -1,4 +1,4 @@
-/** The beginning and the end of a request: its parts are made, the prompt is read, everything is closed again. */
+/** The beginning and the end of a request: makes its parts, reads the prompt, and closes everything again. */
 import { EngineError } from "../../core/errors.ts";
 import { controlPiece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";
@@ -14,7 +14,7 @@ import type { CheckedRequest, SplitRequest } from "./request.ts";
 import type { Session } from "./session.ts";
 import { Transcript } from "./transcript.ts";
 
-/** Opens nothing yet: each model's sequence is opened when it first has something to read. */
+/** Makes the parts of a request. Opens nothing yet: each model's sequence is opened when it first has something to read. */
 export function createSession(
   pair: ModelPair,
   request: SplitRequest,
@@ -65,7 +65,7 @@ export function createSession(
   };
 }
 
-/** The prompt goes to both; only the small model is waited for. */
+/** Gives the prompt to both models. Waits for the small one only. */
 export async function readPrompt(session: Session, request: SplitRequest): Promise<void> {
   const { small, big, settings, tagTokens } = session;
   // Enough for the background reader to start at once.

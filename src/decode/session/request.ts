@@ -1,4 +1,4 @@
-/** What a split decode is asked for, checked and with defaults filled in. */
+/** A request for a split decode: its fields, their checks and their defaults. */
 import { z } from "zod";
 
 import { checkDocument } from "../../core/document.ts";
@@ -10,9 +10,9 @@ import { type SplitOptionsInput, splitOptionsSchema } from "../pair/split-option
 import type { Policy } from "../policies/policy.ts";
 
 export interface SplitRequest {
-  /** What the small model reads first, rendered already (by a chat template, say). */
+  /** The prompt, rendered already (by a chat template, say). */
   readonly prompt: readonly Piece[];
-  /** What the big model reads instead, e.g. without the hint about tags. Default: `prompt`. */
+  /** The prompt of the big model, where it is another, e.g. without the hint about tags. Default: `prompt`. */
   readonly promptForBig?: readonly Piece[];
   readonly policy: Policy;
   readonly limits: {

@@ -1,4 +1,4 @@
-/** What the parts of one split decode share. */
+/** The state that the parts of one split decode share. */
 import type { Clock } from "../../core/clock.ts";
 import { hash32 } from "../../core/rng.ts";
 import type { Sampling } from "../../engines/engine.ts";
@@ -19,7 +19,7 @@ export interface Session {
   readonly clock: Clock;
   /** Gives an event to the consumer; resolves when the next one is asked for. Throws when no one wants it any more. */
   readonly emit: (event: SplitEvent) => Promise<void>;
-  /** Undefined when the policy has no use for it. */
+  /** Undefined when the policy does not use it. */
   readonly small: ModelContext | undefined;
   readonly big: BigModel | undefined;
   readonly transcript: Transcript;

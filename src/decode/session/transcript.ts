@@ -1,4 +1,4 @@
-/** What has been written so far: makes the events, keeps the history that policies see, and counts. */
+/** The output so far: makes the events, keeps the history that policies see, and counts tokens. */
 import type { Clock } from "../../core/clock.ts";
 import type {
   Author,
@@ -110,7 +110,7 @@ export class Transcript implements History {
     this.#handoffsMs.push(toMs - fromMs);
   }
 
-  /** Takes tokens back that a stop text cut off before anyone saw them. */
+  /** Uncounts tokens that a stop text cut off before anyone saw them. */
   takeBack(tokens: Readonly<Record<Author, number>>): void {
     this.smallTokens -= tokens.small;
     this.bigTokens -= tokens.big;

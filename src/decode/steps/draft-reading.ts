@@ -1,4 +1,4 @@
-/** The big model reads a draft on trial: what it thinks of it, and what of it stays in its context. */
+/** The big model reads a draft on trial: how good it is, and how much of it stays in the context. */
 import { controlPiece } from "../../core/piece.ts";
 import type { BigModel, Loss } from "../contexts/big-model.ts";
 import { mergeIds } from "../contexts/model-context.ts";
@@ -10,13 +10,13 @@ import type { UntaggedToken } from "../segments/untagged-tokens.ts";
 interface Reading {
   /** Tokens of the draft that stay, from its first one on. */
   readonly keep: number;
-  /** For the choice among candidates: the highest is the best. */
+  /** The figure by which a candidate is chosen: the highest is the best. */
   readonly value: number;
 }
 
 export type ReadingOutcome = { readonly reading: Reading } | { readonly loss: Loss };
 
-/** Reads one draft behind the big model's context, which must be up to date ({@link BigModel.prepare}). {@link keepRead} must follow. */
+/** Reads one draft after the big model's context, which must be up to date ({@link BigModel.prepare}). Call {@link keepRead} afterwards. */
 export async function readDraft(
   session: Session,
   big: BigModel,
@@ -37,8 +37,8 @@ export async function readDraft(
 }
 
 /**
- * What was read behind `start` stays as far as the first `keep` tokens go.
- * @returns whether the big model knows them now; if not they have to be told to it.
+ * Keeps the first `keep` tokens of what was read after `start`, and forgets the rest.
+ * @returns whether the big model has read them; if not, it must be given them again.
  */
 export async function keepRead(
   session: Session,
@@ -47,7 +47,7 @@ export async function keepRead(
 ): Promise<{ readonly inBig: boolean; readonly loss?: Loss }> {
   const pieces = big.piecesOf(tokens);
   const isAll = keep === tokens.length;
-  // Between vocabularies a token of one is none of the other's: a part of the draft is read anew.
+  // With different vocabularies a part of the draft may end within a token of the big model: it is read again.
   const position = isAll ? undefined : big.sharesTokens ? start + keep : start;
   try {
     const { sequence } = big.context;
@@ -93,18 +93,18 @@ async function readByQuestion(
     "reading a draft",
   );
   if (read.status === "context-full") return "full";
-  const behindDraft = sequence.position;
+  const afterDraft = sequence.position;
   const asked = await big.context.inTime(
     sequence.append([controlPiece(judge.question)], signal),
     "reading a question",
   );
   if (asked.status === "context-full") return "full";
   const answer = await big.context.inTime(readAnswer(session, big, judge.answerTokens), "an answer");
-  await big.context.inTime(sequence.truncate(behindDraft), "forgetting a question");
+  await big.context.inTime(sequence.truncate(afterDraft), "forgetting a question");
   return { keep: judge.accepts(answer) ? tokens.length : 0, value: 0 };
 }
 
-/** Greedy. The answer is nobody's output: it is counted as thrown away. */
+/** Decodes the answer, greedily. It is not part of the output: its tokens count as discarded. */
 async function readAnswer(session: Session, big: BigModel, maxTokens: number): Promise<string> {
   const { sequence, signal, engine } = big.context;
   const bias = withoutTags(engine, session.settings.options.tags);
@@ -118,7 +118,7 @@ async function readAnswer(session: Session, big: BigModel, maxTokens: number): P
   return answer;
 }
 
-/** The most of the first `count` tokens that does not end within a code point. */
+/** How many of the first `count` tokens can be kept without ending within a code point. */
 function wholeUntil(tokens: readonly UntaggedToken[], count: number): number {
   let whole = count;
   while (whole > 0 && tokens[whole - 1]?.text === "") whole--;

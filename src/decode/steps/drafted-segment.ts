@@ -1,4 +1,4 @@
-/** The small model drafts steps, the big one reads each: what it agrees with becomes output. */
+/** The small model drafts steps, and the big one reads each. What the big model accepts becomes output. */
 import type { BigModel, Loss } from "../contexts/big-model.ts";
 import type { ModelContext } from "../contexts/model-context.ts";
 import type { DraftPlan } from "../policies/policy.ts";
@@ -85,13 +85,13 @@ async function judgeOne(
   return { draft, keep, inBig };
 }
 
-/** The big model was lost over it: the draft stays. */
+/** The big model was lost while it read the draft: the draft stays. */
 async function unread(session: Session, draft: Draft, loss: Loss): Promise<JudgedDraft> {
   await session.emit({ type: "degraded", ...loss });
   return { draft, keep: draft.tokens.length, inBig: false };
 }
 
-/** Equal drafts are read once; of equally good ones the first is the best. Where the first one is the end of the turn, that is it. */
+/** Chooses the draft with the highest value, and the first among equals. Equal drafts are read once. If the first draft is the end of the turn, it is chosen. */
 async function chooseBest(
   session: Session,
   big: BigModel,
@@ -122,7 +122,7 @@ async function chooseBest(
   const chosen = best?.draft ?? written[0];
   if (chosen === undefined) throw new RangeError("no draft was asked for");
   await drafts.restore(chosen);
-  // What only told that the step was over was thrown away with the others. A choice among draws is no draw of the small model's.
+  // The first token of the next step was discarded with the other drafts. A choice among draws is no draw of the small model's: mask 0.
   const { next: _, ...rest } = chosen;
   const draft = { ...rest, tokens: chosen.tokens.map((token) => ({ ...token, mask: 0 as const })) };
   return { draft, keep: draft.tokens.length, inBig: false };

@@ -22,7 +22,7 @@ export async function writeGlimpsed(session: Session, small: ModelContext, plan:
     switch (end) {
       case "hard":
         return await endSegment(session, "scheduled");
-      case "go-on":
+      case "continue":
         break;
       default:
         if (end.reason === "context-full") return await finishWith(session, "context-full");
@@ -32,9 +32,9 @@ export async function writeGlimpsed(session: Session, small: ModelContext, plan:
   }
 }
 
-type PartEnd = "hard" | "go-on" | (GenerateEnd & { readonly reason: "end-of-turn" | "context-full" });
+type PartEnd = "hard" | "continue" | (GenerateEnd & { readonly reason: "end-of-turn" | "context-full" });
 
-/** One token: kept, or thrown away when it begins a step that is too hard. */
+/** Draws one token. It is kept, or discarded when it begins a step that is too hard. */
 async function glimpse(
   session: Session,
   small: ModelContext,
@@ -52,10 +52,10 @@ async function glimpse(
     return "hard";
   }
   await output.keep([first], false);
-  return "go-on";
+  return "continue";
 }
 
-/** As far as the next place where a step may begin. */
+/** Writes as far as the next place where a step may begin. */
 async function writeOn(
   session: Session,
   small: ModelContext,
@@ -70,13 +70,13 @@ async function writeOn(
     await output.keep([value], false);
     if (stepStart(plan.step, transcript.tail) === "no" || !canHandOver(session)) continue;
     await tokens.return({ type: "end", reason: "limit" });
-    return "go-on";
+    return "continue";
   }
 }
 
 function partEnd(end: GenerateEnd): PartEnd {
   const { reason } = end;
-  return reason === "end-of-turn" || reason === "context-full" ? { ...end, reason } : "go-on";
+  return reason === "end-of-turn" || reason === "context-full" ? { ...end, reason } : "continue";
 }
 
 function entropyOf({ entropy }: { readonly entropy?: number }, { engine }: ModelContext): number {

@@ -98,7 +98,7 @@ function parseAddress(text: string, address: string): string {
   try {
     url = new URL(address);
   } catch {
-    throw invalid(text, `${JSON.stringify(address)} is no URL`);
+    throw invalid(text, `${JSON.stringify(address)} is not a URL`);
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw invalid(text, `${JSON.stringify(address)} does not begin with http:// or https://`);
@@ -124,7 +124,7 @@ function parseParameters(text: string, query: string): z.output<typeof parameter
   }
   const [issue] = parsed.error.issues;
   if (issue?.code === "unrecognized_keys") {
-    throw invalid(text, `${issue.keys.join(", ")} is no parameter; there are ${PARAMETERS}`);
+    throw invalid(text, `${issue.keys.join(", ")} is not a parameter; there are ${PARAMETERS}`);
   }
   throw invalid(text, `parameter ${issue?.path.join(".") ?? "?"}: ${issue?.message ?? "invalid"}`);
 }

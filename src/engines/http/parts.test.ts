@@ -40,11 +40,11 @@ describe("the spec", () => {
   });
 
   it.each([
-    ["openai:", "is no URL"],
+    ["openai:", "is not a URL"],
     ["openai:ftp://h/v1#m", "does not begin with http"],
     ["openai:http://user:pass@h/v1#m", "user name or password"],
     ["openai:http://h/v1#m?dialect=tgi", "parameter dialect"],
-    ["openai:http://h/v1#m?color=red", "color is no parameter; there are dialect"],
+    ["openai:http://h/v1#m?color=red", "color is not a parameter; there are dialect"],
     ["openai:http://h/v1#m?context=0", "parameter context"],
     ["openai:http://h/v1#m?probe=every&probe=every", "twice"],
     ["openai:http://h/v1#m?key-env=A&key-file=b", "not both"],

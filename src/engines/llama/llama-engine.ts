@@ -1,6 +1,6 @@
 /**
  * The embedded engine: a GGUF in llama.cpp, in this process (node-llama-cpp 3.22.1). A file is checked before it is loaded, since llama.cpp
- * ends the process on many broken files.
+ * ends the process on many broken files. This is the folder's entrance; nothing outside the folder imports node-llama-cpp.
  */
 import { availableParallelism } from "node:os";
 
@@ -162,7 +162,7 @@ async function createShared(
   if (context.contextSize < contextSize + 1) {
     await context.dispose();
     throw new EngineError(
-      `${name}: a context of ${contextSize} tokens was asked for, ${context.contextSize} could be had.`,
+      `${name}: a context of ${contextSize} tokens was asked for, llama.cpp gave ${context.contextSize}.`,
       { code: "engine-failed" },
     );
   }

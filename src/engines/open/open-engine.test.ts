@@ -39,11 +39,11 @@ describe("parseEngineSpec", () => {
   it.each([
     ["", "no scheme"],
     ["small", "no scheme"],
-    ["micro:", "no name"],
-    ["micro:../secret", "no name"],
+    ["micro:", "not the name"],
+    ["micro:../secret", "not the name"],
     ["gguf:", "path is missing"],
     ["gguf:hf:justaname", "not OWNER/REPO:QUANT"],
-    ["ollama:llama3", '"ollama" is no scheme'],
+    ["ollama:llama3", '"ollama" is not a scheme'],
   ])("refuses %j and lists what is accepted", (spec, message) => {
     expect(() => parseEngineSpec(spec)).toThrow(message);
     expect(() => parseEngineSpec(spec)).toThrow(/micro:NAME.*gguf:PATH.*gguf:hf:/);

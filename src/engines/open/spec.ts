@@ -23,14 +23,14 @@ export function parseEngineSpec(text: string): EngineSpec {
   switch (scheme) {
     case "micro":
       if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(rest))
-        throw invalid(text, `"${rest}" is no name of a micro model`);
+        throw invalid(text, `"${rest}" is not the name of a micro model`);
       return { kind: "micro", name: rest };
     case "gguf":
       return rest.startsWith("hf:") ? parseHuggingFace(text, rest.slice(3)) : parsePath(text, rest);
     case "openai":
       return parseHttpSpec(text, rest);
     default:
-      throw invalid(text, scheme === "" ? "it names no scheme" : `${JSON.stringify(scheme)} is no scheme`);
+      throw invalid(text, scheme === "" ? "it names no scheme" : `${JSON.stringify(scheme)} is not a scheme`);
   }
 }
 

@@ -53,8 +53,8 @@ export const ARM_HELP: readonly (readonly [name: string, meaning: string])[] = [
 ];
 
 /**
- * In a list of arms, separated by commas, `all` stands for each arm that has a name of its own, the random one matched to the method, and the
- * big model last. Arms named besides it are not repeated.
+ * Expands `all` in a list of arms, separated by commas. It stands for each arm with a name of its own, then the random one matched to the
+ * method, then the big model. Arms named besides it are not repeated.
  */
 export function expandArms(list: string): string {
   const names = list.split(",").map((name) => name.trim());
@@ -124,7 +124,7 @@ function requireTarget(name: string, target: string, arms: readonly Arm[]): void
 /** The decoder's policy that an arm runs. */
 export const policyNameOf = ({ policy }: Arm): string => (policy.kind === "policy" ? policy.name : "random");
 
-/** Which models take part in an arm. */
+/** The models that take part in an arm. */
 export const modelsOf = (arm: Arm): PolicyFacts["uses"] => policyFacts(policyNameOf(arm))?.uses ?? "pair";
 
 const armNames = (): string =>

@@ -94,7 +94,7 @@ export function mcnemarExact(onlyFirst: number, onlySecond: number): number {
   return Math.min(1, 2 * tail);
 }
 
-/** How often random signs give a mean at least as far from 0 as the one seen; the seen one counts as one of the draws. */
+/** The share of random signs that give a mean at least as far from 0 as the observed one, which counts as one of the draws. */
 function signFlipTest(differencesP: readonly number[], rng: Rng): number {
   // Sums of shares differ in their last bits by the order of adding: allow for that in "at least as far".
   const seen = Math.abs(differencesP.reduce((sum, value) => sum + value, 0)) - 1e-9;

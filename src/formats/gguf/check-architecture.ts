@@ -1,5 +1,5 @@
 /**
- * Checks a model's shape as llama.cpp demands it. Three faults end its process: a count is out of range, head sizes do not
+ * Checks a model's shape as llama.cpp demands it. Three faults make it end the process: a count is out of range, head sizes do not
  * fit, or it cannot compute with the encoding of a weight. Here each of these is an error that says so.
  */
 import type { MetadataView } from "./metadata-view.ts";

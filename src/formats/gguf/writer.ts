@@ -131,7 +131,7 @@ function writeScalar(
   else if ((type === "uint64" || type === "int64") && typeof value === "bigint") {
     const wrapped = BigInt.asUintN(64, value);
     if ((type === "uint64" ? wrapped : BigInt.asIntN(64, wrapped)) !== value) {
-      throw invalid(`${value} is no ${type}.`);
+      throw invalid(`${value} is not of type ${type}.`);
     }
     writer.uint64(wrapped);
   } else if (
@@ -143,10 +143,10 @@ function writeScalar(
   ) {
     const bounds = INTEGER_BOUNDS[type];
     if (bounds !== undefined && !(Number.isInteger(value) && value >= bounds[0] && value <= bounds[1])) {
-      throw invalid(`${value} is no ${type}.`);
+      throw invalid(`${value} is not of type ${type}.`);
     }
     writer.number(type, value);
-  } else throw invalid(`${String(value)} (${typeof value}) is no ${type}.`);
+  } else throw invalid(`${String(value)} (${typeof value}) is not of type ${type}.`);
 }
 
 /** A growing little-endian buffer. */

@@ -1,11 +1,11 @@
-/** Model names of the operator's own: each stands for a policy and a setting of the dial. */
+/** The model names that an operator adds. Each stands for a policy and settings of the dial. */
 import { z } from "zod";
 
 import { askedDialSchema } from "../../decode/dial/dial.ts";
 import { parsePolicy } from "../../decode/policies/index.ts";
 import { unhonoured, unhonouredText } from "../../decode/policies/honoured-dial.ts";
 
-/** Without defaults: what a preset leaves out is the pair's. */
+/** A preset has no defaults: what it leaves out comes from the pair. */
 export const dialPresetSchema = askedDialSchema
   .extend({
     policy: z.string().min(1).optional(),
@@ -30,7 +30,7 @@ export const dialPresetSchema = askedDialSchema
 
 export type DialPreset = z.output<typeof dialPresetSchema>;
 
-/** The names that the gateway makes by itself (`splitreason`, `splitreason@0.05`, `splitreason:big`) cannot be taken. */
+/** The names of the gateway's own (`splitreason`, `splitreason@0.05`, `splitreason:big`) cannot be used. */
 export const presetNameSchema = z
   .string()
   .regex(

@@ -1,10 +1,11 @@
 /**
- * Every failure that a client or an operator can see, one row each: the only place where a failure gets an HTTP status, a type and a
- * code on the wire, a label in the log, and its weight for the circuit breaker. docs/api.md lists what clients see.
+ * The table of failures: one row for each failure that a client or an operator can see. No other place knows the HTTP status of a
+ * failure, its type and code on the wire, or its label in the log. It also says whether the circuit breaker counts a failure.
+ * docs/api.md lists what clients see.
  */
 import type { ErrorCode } from "../../core/errors.ts";
 
-/** What OpenAI's clients tell apart, besides the status. */
+/** The types that OpenAI's clients distinguish, besides the status. */
 export type WireErrorType =
   | "invalid_request_error"
   | "authentication_error"
@@ -12,7 +13,7 @@ export type WireErrorType =
   | "server_error";
 
 export interface FailureFacts {
-  /** 499: the client left, so nobody reads the answer; the log has the status. */
+  /** 499 means that the client left. Nobody reads the answer, but the log has the status. */
   readonly status: 400 | 401 | 404 | 405 | 413 | 415 | 429 | 499 | 500 | 502 | 503 | 504;
   readonly type: WireErrorType;
   /** `error.code` on the wire. */
@@ -21,14 +22,14 @@ export interface FailureFacts {
   readonly label: string;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
-  /** Whether it speaks against the model, so that its circuit breaker counts it. */
+  /** Whether the model is at fault, so that its circuit breaker counts the failure. */
   readonly opensBreaker: boolean;
 }
 
 const REQUEST = { type: "invalid_request_error", retryable: false, opensBreaker: false } as const;
 const MODEL = { status: 502, type: "server_error", retryable: true, opensBreaker: true } as const;
 const PLACE = { type: "server_error", retryable: true, opensBreaker: false } as const;
-/** A fault of the gateway or of its configuration. Its message is for the log only, since it may hold what is not for a client. */
+/** A fault of the gateway or of its configuration. Its message goes to the log only: it may hold what clients must not see. */
 const GATEWAY = {
   status: 500,
   type: "server_error",
@@ -38,7 +39,7 @@ const GATEWAY = {
   opensBreaker: false,
 } as const;
 
-/** The errors that any room of this program throws. */
+/** The errors that any part of the program throws. */
 const ERRORS: Readonly<Record<ErrorCode, FailureFacts>> = {
   usage: { ...REQUEST, status: 400, wireCode: null, label: "usage" },
   "prompt-too-long": {

@@ -1,11 +1,11 @@
-/** An error that is an answer: its message is written for the client, and its code is a row of the table of failures. */
+/** An error that becomes an answer. Its message is written for the client, and its code names a row of the table of failures. */
 import { SplitReasonError } from "../../core/errors.ts";
 import { type FailureCode, type FailureFacts, FAILURES, isErrorCode } from "./failure-codes.ts";
 
 export interface GatewayErrorOptions {
   /** The field of the request that is wrong, e.g. `splitreason.budget`. */
   readonly param?: string | undefined;
-  /** Sent as `Retry-After`. */
+  /** The value of the header `Retry-After`. */
   readonly retryAfterSeconds?: number | undefined;
   readonly cause?: unknown;
 }
@@ -31,12 +31,12 @@ export class GatewayError extends SplitReasonError {
   }
 }
 
-/** The request has a value that is wrong or that cannot be honoured. */
+/** Makes the error for a request with a value that is wrong or cannot be honoured. */
 export function invalidRequest(message: string, options: GatewayErrorOptions = {}): GatewayError {
   return new GatewayError("usage", message, options);
 }
 
-/** Turns anything thrown into an answer. A fault of the gateway's own is told in general words; its cause is for the log. */
+/** Turns anything thrown into an answer. For a fault of the gateway the client gets general words; the cause goes to the log. */
 export function toGatewayError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   if (error instanceof SplitReasonError && FAILURES[error.code].status !== 500) {
@@ -47,7 +47,7 @@ export function toGatewayError(error: unknown): GatewayError {
   });
 }
 
-/** Whether the error speaks against the model that was called, not against the prompt or the caller. */
+/** Whether the model that was called is at fault, and not the prompt or the caller. */
 export function isModelFailure(error: unknown): boolean {
   return error instanceof SplitReasonError && FAILURES[error.code].opensBreaker;
 }

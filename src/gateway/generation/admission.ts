@@ -1,6 +1,6 @@
 /**
- * Who may start now, who waits, who is refused. A fixed number of places; a queue in the order of arrival, bounded in length and in
- * time. The refusal says when to come back.
+ * Decides which requests start now, which wait, and which are refused. There is a fixed number of places, and a queue in the order of
+ * arrival. The queue is bounded in length and in time. A refusal says when to try again.
  */
 import { onAbort } from "../../core/async.ts";
 import { type Clock, systemClock } from "../../core/clock.ts";
@@ -8,18 +8,18 @@ import { EngineError } from "../../core/errors.ts";
 import { GatewayError, invalidRequest } from "../failures/gateway-error.ts";
 
 export interface AdmissionLimits {
-  /** Places. */
+  /** Number of places. */
   readonly concurrent: number;
   /** Requests that may wait. */
   readonly queue: number;
   readonly queueTimeoutMs: number;
 }
 
-/** Held while a request runs. */
+/** The places of a request while it runs. */
 export interface Ticket {
-  /** How long it waited. */
+  /** How long the request waited. */
   readonly waitedMs: number;
-  /** Gives the places back; calling it again does nothing. */
+  /** Gives the places back. A second call does nothing. */
   release(): void;
 }
 
@@ -30,9 +30,9 @@ interface Waiter {
   readonly refuse: (error: Error) => void;
 }
 
-/** A client is never told to wait longer than this: it is a guess. */
+/** The longest `Retry-After`: the time is only an estimate. */
 const LONGEST_RETRY_SECONDS = 60;
-/** Weight of the newest request in the mean time that a place is held. */
+/** Weight of the newest request in the running mean of the time that a place is held. */
 const NEWEST = 0.2;
 
 export class Admission {
@@ -59,15 +59,15 @@ export class Admission {
     return this.#waiters.size;
   }
 
-  /** Whether everything has been turned away since {@link close}. */
+  /** Whether {@link close} was called, so that every request is refused. */
   get closed(): boolean {
     return this.#closed;
   }
 
   /**
    * Waits for `places` (the choices of a request; default 1).
-   * @throws GatewayError 429 when the queue is full, 503 when the wait was too long or the gateway shuts down, both with
-   * `retryAfterSeconds`; EngineError `aborted` when the signal is.
+   * @throws GatewayError 429 when the queue is full, and 503 after too long a wait or when the gateway shuts down.
+   * Both have `retryAfterSeconds`. EngineError `aborted` when the signal is aborted.
    */
   async enter(signal?: AbortSignal, places = 1): Promise<Ticket> {
     if (signal?.aborted === true) throw abortedError(signal);
@@ -78,14 +78,14 @@ export class Admission {
         { param: "n" },
       );
     }
-    // Nobody overtakes the queue, however few places are asked for.
+    // No request overtakes the queue, however few places it needs.
     if (this.#waiters.size === 0 && this.#taken + places <= this.#limits.concurrent)
       return this.#admit(places, 0);
     if (this.#waiters.size >= this.#limits.queue) throw this.#fullError();
     return this.#wait(places, signal);
   }
 
-  /** Turns away all who wait, and all who come from now on. Those who run are not touched. */
+  /** Refuses all requests that wait, and all later ones. Running requests continue. */
   close(): void {
     this.#closed = true;
     for (const waiter of this.#waiters) waiter.refuse(closedError());
@@ -109,7 +109,7 @@ export class Admission {
         refuse: (error) => {
           leave();
           reject(error);
-          // A large request at the head may have been what kept the others.
+          // A large request at the head may have blocked the others.
           this.#next();
         },
       };
@@ -145,7 +145,7 @@ export class Admission {
     }
   }
 
-  /** About the time until those ahead have been served. */
+  /** Estimates the time until the requests ahead have been served. */
   #retryAfterSeconds(): number {
     const roundsAhead = (this.#waiters.size + 1) / this.#limits.concurrent;
     const seconds = Math.ceil((roundsAhead * this.#meanHeldMs) / 1_000);

@@ -1,4 +1,4 @@
-/** From a {@link GenerationRequest} to a Response: admitted, started, and written at once or as a stream. */
+/** Turns a {@link GenerationRequest} into a Response: admits it, starts it, and writes the answer at once or as a stream. */
 import type { Clock } from "../../core/clock.ts";
 import type { Piece } from "../../core/piece.ts";
 import type { Usage } from "../../decode/index.ts";
@@ -26,7 +26,7 @@ export interface AnswerContext {
   readonly clock: Clock;
 }
 
-/** @throws what keeps the answer from beginning; from then on failures are part of a stream. */
+/** @throws GatewayError or an engine's error before the answer begins. Later failures are written into the stream. */
 export async function answer(
   request: GenerationRequest,
   format: ResponseFormat,
@@ -48,7 +48,7 @@ export async function answer(
   return request.stream === undefined ? generation.complete() : generation.stream(request.stream);
 }
 
-/** The choices of one request, which live and die together. */
+/** The choices of one request. They run together, and the first failure stops them all. */
 class Generation {
   readonly #request: GenerationRequest;
   readonly #format: ResponseFormat;
@@ -91,7 +91,7 @@ class Generation {
     }
   }
 
-  /** Answers when the first choice has read its prompt: until then a failure has a status of its own. */
+  /** Answers when the first choice has read its prompt. Until then a failure has an HTTP status of its own. */
   async stream(options: { readonly includeUsage: boolean }): Promise<Response> {
     let first: StartedChoice;
     try {
@@ -196,7 +196,7 @@ class Generation {
     return result;
   }
 
-  /** Every choice at the same time; the first that fails stops the others, and is thrown when they have stopped. */
+  /** Runs all choices at the same time. The first failure stops the others, and is thrown when they have stopped. */
   async #all<T>(work: (index: number) => Promise<T>): Promise<T[]> {
     const { prompts, n } = this.#request;
     let failed: { readonly error: unknown } | undefined;
@@ -256,7 +256,7 @@ class Generation {
   }
 }
 
-/** Whether the template left the assistant's turn within a thought. */
+/** Whether the template opened the assistant's thought (`reasoning`) or left that to the model (`opening`). */
 function thinkingState(prompt: readonly Piece[]): "opening" | "reasoning" {
   const last = prompt.at(-1);
   return last?.control === true && last.text.trimEnd().endsWith(THINK_TAGS.open) ? "reasoning" : "opening";

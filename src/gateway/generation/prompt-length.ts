@@ -1,4 +1,4 @@
-/** The operator's limit on prompts; the models' own limit is theirs to tell. */
+/** Enforces the operator's limit on prompts. The models report their own limits. */
 import type { Pair } from "../../decode/pair/pair.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { GatewayError } from "../failures/gateway-error.ts";

@@ -1,4 +1,4 @@
-/** How a protocol writes an answer, at once or piece by piece. Each protocol implements it in its folder under `protocols/`. */
+/** The contract for writing an answer, at once or as a stream. Each protocol implements it in its folder under `protocols/`. */
 import type { Author, Usage } from "../../decode/index.ts";
 import type { GatewayError } from "../failures/gateway-error.ts";
 import type { ChoiceResult } from "./choice.ts";
@@ -30,14 +30,14 @@ export interface AnswerUsage extends Pick<
 }
 
 export interface ResponseFormat {
-  /** Begins the answer's id. */
+  /** Prefix of the answer's id. */
   readonly idPrefix: string;
   /** The whole answer. */
   complete(head: AnswerHead, choices: readonly WrittenChoice[], usage: AnswerUsage): object;
   stream(head: AnswerHead, options: { readonly includeUsage: boolean }): StreamFormat;
 }
 
-/** Each method gives whole server-sent events, or nothing. */
+/** Writes a stream. Each method returns whole server-sent events, or nothing. */
 export interface StreamFormat {
   open(choice: number): string;
   text(choice: number, channel: Channel, author: Author, text: string, tokens: number): string;

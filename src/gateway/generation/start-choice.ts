@@ -1,4 +1,4 @@
-/** Starts one choice, with the model that is there: when the small one is down, the big one may stand in for both. */
+/** Starts one choice. When the small model is down, the big one may stand in for both. */
 import type { Clock } from "../../core/clock.ts";
 import { always, type Policy, SplitDecoder, type SplitEvent } from "../../decode/index.ts";
 import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
@@ -17,7 +17,7 @@ export interface ChoiceContext {
 
 /**
  * Resolves when the prompt has been read.
- * @throws what keeps the generation from beginning: EngineError, ConfigError.
+ * @throws EngineError or ConfigError when the generation cannot begin.
  */
 export async function startChoice(
   request: GenerationRequest,

@@ -1,13 +1,13 @@
-/** The smallest proof that an engine works: it opens a sequence, reads a few words and writes one token. */
+/** The smallest proof that an engine works: open a sequence, read a few words, write one token. */
 import { linkWithLimit, unlessAborted } from "../../core/async.ts";
 import { EngineError } from "../../core/errors.ts";
 import { textPiece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
 
-/** What it reads. A scripted engine that is to recover has to have an answer to it. */
+/** The prompt of the trial. A scripted engine needs an answer to it in order to recover. */
 export const TRIAL_PROMPT = "1 + 1 =";
 
-/** @throws what the engine throws; EngineError when it ends without an event. */
+/** @throws the engine's error, or EngineError when it ends without an event. */
 export async function tryOneToken(engine: Engine, signal: AbortSignal): Promise<void> {
   await using sequence = await engine.open(undefined, signal);
   await sequence.append([textPiece(TRIAL_PROMPT)], signal);
@@ -17,8 +17,8 @@ export async function tryOneToken(engine: Engine, signal: AbortSignal): Promise<
 }
 
 /**
- * `work`, or a retryable EngineError `engine-unavailable` after `limitMs`. The signal that it gets is aborted then, and when `parent`
- * is; an engine that ignores it is not waited for.
+ * The result of `work`, or a retryable EngineError `engine-unavailable` after `limitMs`. The signal that `work` gets is aborted at
+ * the limit, or with `parent`. An engine that ignores it is not waited for.
  */
 export async function withinLimit<T>(
   work: (signal: AbortSignal) => Promise<T>,

@@ -1,6 +1,6 @@
 /**
- * A sequence whose calls tell the breaker how they went, as one verdict: a failure at once, a success when it is closed. So an engine
- * that dies on its way at every request never counts as sound, however well each of them began. Answers are passed on as they are.
+ * A sequence whose calls report to the circuit breaker, with one verdict: a failure at once, a success when the sequence is closed.
+ * An engine that dies in the middle of every request therefore never counts as sound. Results pass through unchanged.
  */
 import { onAbort } from "../../core/async.ts";
 import type { Piece } from "../../core/piece.ts";
@@ -15,13 +15,13 @@ import type {
 } from "../../engines/engine.ts";
 import type { EngineBreaker } from "./engine-breaker.ts";
 
-/** Who is told how a call went. */
+/** Receives the failures of calls. */
 interface Judge {
   fail(error: unknown): void;
   failByAbort(reason: unknown): void;
 }
 
-/** What one sequence says about its engine. */
+/** The verdict of one sequence about its engine. */
 class Verdict implements Judge {
   readonly #breaker: EngineBreaker;
   #worked = false;
@@ -31,7 +31,7 @@ class Verdict implements Judge {
     this.#breaker = breaker;
   }
 
-  /** The engine did what was asked. */
+  /** Notes that the engine did what was asked. */
   worked(): void {
     this.#worked = true;
   }
@@ -78,7 +78,7 @@ export class GuardedSequence implements Sequence {
     return this.#sequence.work;
   }
 
-  /** No proof that the engine works: a remote one may only have noted the text. */
+  /** Reads pieces. This proves nothing about the engine: a remote one may only have noted the text. */
   append(pieces: readonly Piece[], signal?: AbortSignal): Promise<AppendOutcome> {
     return watchCall(this.#verdict, () => this.#sequence.append(pieces, signal), signal);
   }
@@ -121,8 +121,8 @@ export class GuardedSequence implements Sequence {
 }
 
 /**
- * Runs a call and reports its failure. A call that is given up on is reported as well, if it was given up for a failure: the
- * decoder aborts with the error that says which limit of time was passed.
+ * Runs a call and reports its failure. A call that was aborted because of a failure is reported as well: the decoder aborts with
+ * the error that names the time limit.
  */
 export async function watchCall<T>(judge: Judge, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   const release = onLaterAbort(signal, () => judge.failByAbort(signal?.reason));
@@ -136,11 +136,11 @@ export async function watchCall<T>(judge: Judge, call: () => Promise<T>, signal?
   }
 }
 
-/** What was aborted before the engine was asked says nothing of the engine. */
+/** A call that was aborted before it reached the engine says nothing about the engine. */
 const onLaterAbort = (signal: AbortSignal | undefined, listener: () => void): (() => void) =>
   onAbort(signal?.aborted === true ? undefined : signal, listener);
 
-/** One generation: it worked when it ends, or is left, after at least one event. */
+/** One generation. It worked if there was at least one event when it ended or was left. */
 class WatchedGeneration implements AsyncIterator<GenerateEvent, undefined> {
   readonly #events: AsyncIterator<GenerateEvent>;
   readonly #verdict: Verdict;

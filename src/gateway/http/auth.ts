@@ -5,12 +5,12 @@ import type { MiddlewareHandler } from "hono";
 
 import { GatewayError } from "../failures/gateway-error.ts";
 
-/** Requests that need no key: whether the process is alive is no secret, and a supervisor has none. */
+/** Paths that need no key. Whether the process is alive is not a secret, and a supervisor has no key. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz"]);
 
 /**
- * Throws a GatewayError 401 where the key is missing or wrong. Without a configured key everything passes. Mount it after the
- * playground's static files, which hold nothing secret.
+ * Makes the middleware that checks the key. Without a configured key everything passes. Mount it after the playground's static
+ * files, which hold nothing secret. The middleware throws a GatewayError 401 where the key is missing or wrong.
  */
 export function requireApiKey(key: string | undefined): MiddlewareHandler {
   if (key === undefined) return (_, next) => next();
@@ -25,7 +25,7 @@ export function requireApiKey(key: string | undefined): MiddlewareHandler {
   };
 }
 
-/** Compares digests of equal length, so that the time taken says nothing about the key, its length included. */
+/** Compares digests of equal length, so that the time taken reveals nothing about the key, not even its length. */
 export function keyComparison(key: string): (given: string) => boolean {
   const expected = digest(key);
   return (given) => timingSafeEqual(digest(given), expected);

@@ -1,4 +1,4 @@
-/** An error as an HTTP answer. The protocol writes the body. */
+/** Turns an error into an HTTP answer. The protocol writes the body. */
 import type { GatewayError } from "../failures/gateway-error.ts";
 
 export function errorResponse(error: GatewayError, errorBody: (error: GatewayError) => object): Response {

@@ -1,6 +1,6 @@
 /**
- * What a protocol brings to the gateway: the routes that generate, and the shape of its errors. One folder each, named once in
- * `gateway.ts`. A route reads a body into a request (`request/`), and gives `generation/answer.ts` the format of the answer.
+ * The contract of a protocol: its routes, and the shape of its errors. Each protocol is a folder here, and `gateway.ts` names it once.
+ * A route turns a body into a planned request (`request/plan.ts`) and calls `generation/answer.ts` with the format of its answer.
  */
 import type { GatewayError } from "../failures/gateway-error.ts";
 import type { AnswerContext } from "../generation/answer.ts";
@@ -16,7 +16,7 @@ export interface GenerationContext extends AnswerContext {
 type AnswerRoute = (http: Request, scope: RequestScope, context: GenerationContext) => Promise<Response>;
 
 export interface Protocol {
-  /** By path; each takes POST. */
+  /** The routes by path. Each takes POST. */
   readonly routes: Readonly<Record<string, AnswerRoute>>;
   readonly errorBody: (error: GatewayError) => object;
 }

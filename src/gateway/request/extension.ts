@@ -9,11 +9,11 @@ const fields = z
   .object({
     /** Which policy decides who writes, e.g. `learned`, `random`, `entropy` or `entropy:threshold=1.2`. */
     policy: z.string().min(1).max(4_096).optional(),
-    /** Its options; those in the policy's own name win. */
+    /** Options of the policy. Options in the policy's name win over these. */
     policyOptions: z.record(z.string().max(64), z.unknown()).optional(),
     bias: bias.unwrap().min(-100).max(100).optional(),
     ...dialFields,
-    /** Report who wrote what. */
+    /** Whether the answer reports who wrote what. */
     authors: z.boolean().optional(),
     /** `inline`: the chain of thought stays in the content, as the model wrote it. */
     reasoning: z.enum(["separate", "inline"]).optional(),

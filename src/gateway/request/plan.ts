@@ -1,6 +1,6 @@
 /**
- * From checked fields to a {@link GenerationRequest}: the request's own dial first, then that of the model's name, then the pair's. What the
- * request asks for and the policy cannot honour is refused.
+ * Turns checked fields into a {@link GenerationRequest}. The request's own dial comes first, then that of the model's name, then the
+ * pair's. A setting that the policy cannot honour is refused.
  */
 import { SplitReasonError } from "../../core/errors.ts";
 import { hash32 } from "../../core/rng.ts";
@@ -25,11 +25,11 @@ import { resolveModel } from "./model-names.ts";
 export interface PlanContext {
   readonly pair: Pair;
   readonly config: GatewayConfig;
-  /** A seed for a request that brings none. */
+  /** Draws a seed for a request that brings none. */
   readonly drawSeed: () => number;
 }
 
-/** What a protocol read from a body. Undefined: the client did not say. */
+/** The fields that a protocol has read from a body. A field is undefined if the client did not send it. */
 export interface AskedGeneration {
   readonly model: string;
   readonly temperature: number | undefined;
@@ -37,7 +37,7 @@ export interface AskedGeneration {
   readonly seed: number | undefined;
   readonly stop: readonly string[] | undefined;
   readonly n: number | undefined;
-  /** With the field's name in this protocol. */
+  /** The limit, and the name of its field in this protocol. */
   readonly maxTokens: { readonly value: number | undefined; readonly field: string };
   readonly prompts: readonly PairPrompt[];
   readonly promptField: GenerationRequest["promptField"];
@@ -46,7 +46,7 @@ export interface AskedGeneration {
   readonly extension: Partial<ExtensionFields> | undefined;
 }
 
-/** @throws GatewayError 400 or 404 naming the field. */
+/** @throws GatewayError 400 or 404 that names the field. */
 export function planGeneration(request: AskedGeneration, context: PlanContext): GenerationRequest {
   const { pair, config } = context;
   const { limits } = config;
@@ -88,7 +88,7 @@ export function planGeneration(request: AskedGeneration, context: PlanContext): 
   };
 }
 
-/** The first choice has the request's own seed; those after it have seeds derived from it. All are 32-bit numbers for the engines. */
+/** The seed of a choice: the request's own for the first, derived ones for the others. Engines get 32-bit numbers. */
 export function choiceSeed(seed: number, choice: number): number {
   if (choice > 0) return hash32(`choice ${choice} of ${seed}`);
   return seed >= 0 && seed < 2 ** 32 ? seed : hash32(`seed ${seed}`);
@@ -114,7 +114,7 @@ function refuseContradiction(model: string, preset: DialPreset, extension: Parti
   for (const field of ["policy", "budget"] as const) {
     const named = preset[field];
     const asked = extension[field];
-    // A policy is what its name says, whatever its options.
+    // Options do not make it another policy.
     const isSame = field === "policy" && typeof asked === "string" && asked.split(":", 1)[0] === named;
     if (named === undefined || asked === undefined || named === asked || isSame) continue;
     throw invalidRequest(
@@ -139,7 +139,7 @@ function choosePolicy(preset: DialPreset, extension: Partial<ExtensionFields>, p
   try {
     requireFit(pair, policy, config.options.tags);
   } catch (error) {
-    // The pair's own policy is the operator's to mend.
+    // The operator has to repair the pair's own policy.
     if (!(error instanceof SplitReasonError) || (param === "model" && preset.policy === undefined))
       throw error;
     throw invalidRequest(`${param}: ${error.message}`, { param, cause: error });
@@ -147,7 +147,7 @@ function choosePolicy(preset: DialPreset, extension: Partial<ExtensionFields>, p
   return policy;
 }
 
-/** The request's own options win over the preset's, and those over the pair's. */
+/** Makes the policy. The request's own options win over the preset's, and those win over the pair's. */
 function optionedPolicy(
   spec: string,
   preset: DialPreset,
@@ -167,7 +167,7 @@ function optionedPolicy(
   }
 }
 
-/** A policy's name with its options; what cannot be read as such is a name that no policy has. */
+/** Reads a policy's name with its options. @throws GatewayError 400 when it cannot be read. */
 function specOf(spec: string): PolicySpec {
   try {
     return parsePolicySpec(spec);

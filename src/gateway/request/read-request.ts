@@ -1,4 +1,4 @@
-/** From bytes to a checked request: bounded in size, and each fault is told with the field that has it. */
+/** Reads a request from bytes and checks it. Its size is bounded, and each error names the field. */
 import type { z } from "zod";
 
 import { unlessAborted } from "../../core/async.ts";
@@ -7,12 +7,12 @@ import { BodyTooLargeError, readBody } from "../../core/http-body.ts";
 import { GatewayError, invalidRequest } from "../failures/gateway-error.ts";
 
 /**
- * The JSON value of a body.
+ * Reads a body as JSON.
  * @throws GatewayError 413 when it is too large, 415 when it is not declared as JSON, 400 when it is not JSON in UTF-8.
  */
 export async function readJson(request: Request, maxBytes: number, signal: AbortSignal): Promise<unknown> {
   const type = request.headers.get("content-type") ?? "";
-  // A page of another site can send a request of any other type without asking the browser's leave: this refuses it.
+  // A page of another site can send any other type without a preflight request, so only this type is accepted.
   if (!/^application\/(?:[\w.+-]+\+)?json\b/iu.test(type.trim())) {
     throw new GatewayError(
       "not-json",
@@ -64,7 +64,7 @@ async function readBytes(request: Request, maxBytes: number, signal: AbortSignal
   const declared = request.headers.get("content-length");
   if (declared !== null) {
     if (!(Number(declared) <= maxBytes)) throw tooLarge(maxBytes);
-    // Node's parser lets no more bytes through than were declared.
+    // Node's parser passes no more bytes than were declared.
     return new Uint8Array(await unlessAborted(request.arrayBuffer(), signal));
   }
   try {
@@ -95,7 +95,7 @@ function tooLarge(maxBytes: number): GatewayError {
   );
 }
 
-/** The issue that says most: within a union, the one of the alternative that came furthest. */
+/** The most useful issue. Within a union it is that of the alternative that matched furthest. */
 function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
   const [issue] = issues;
   if (issue?.code !== "invalid_union") return issue;

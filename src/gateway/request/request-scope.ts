@@ -1,6 +1,6 @@
 /**
- * One request from its arrival to its last byte: its signal, and what metrics and the log get to know about it when it is over. An answer
- * that is a stream ends later than its handler returns, so the end is told, once.
+ * One request from its arrival to its last byte: its signal, and the facts for metrics and the log. A stream ends after its handler
+ * has returned, so the end is reported explicitly, once.
  */
 import { randomBytes } from "node:crypto";
 
@@ -30,9 +30,9 @@ type Facts = {
 export class RequestScope {
   readonly id = randomBytes(12).toString("hex");
   readonly arrivedMs: number;
-  /** For the log; filled in as they become known. */
+  /** The facts for the log, filled in as they become known. */
   readonly facts: Facts = {};
-  /** Whether the end will be told by a stream. */
+  /** Whether a stream will report the end. */
   isStream = false;
   readonly #options: ScopeOptions;
   readonly #link: LinkedSignal;
@@ -46,12 +46,12 @@ export class RequestScope {
     this.#unlisten = onAbort(options.request.signal, () => this.leave());
   }
 
-  /** Aborted when the client leaves and when the request took too long; the reason is an error that says which. */
+  /** Aborted when the client leaves, or when the request takes too long. The reason is an error that says which. */
   get signal(): AbortSignal {
     return this.#link.signal;
   }
 
-  /** The client has left: whatever works for it stops. */
+  /** Reports that the client has left. All work for it stops. */
   leave(): void {
     this.abort(new EngineError("the client left before its answer was complete.", { code: "aborted" }));
   }
@@ -60,17 +60,17 @@ export class RequestScope {
     if (!this.#ended) this.#link.abort(reason);
   }
 
-  /** Notes an error for the log. What made a signal abort is the cause, not what the abort led to. */
+  /** Notes an error for the log. After an abort the error is its reason, not what the abort led to. */
   fail(error: unknown): GatewayError {
     const known = toGatewayError(this.signal.aborted ? this.signal.reason : error);
     const { cause } = known;
-    // What a client is not told, the log is.
+    // The log gets what the client must not see.
     const told = known.failure === "internal" && cause instanceof Error ? cause : known;
     this.facts.error = { code: known.facts.label, message: told.message };
     return known;
   }
 
-  /** Only the first call counts. */
+  /** Reports the end. Only the first call counts. */
   end(status: number): void {
     if (this.#ended) return;
     this.#ended = true;

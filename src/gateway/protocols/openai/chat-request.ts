@@ -20,12 +20,12 @@ const content = z
 const promptMessage = (role: "system" | "developer" | "user") =>
   z.object({ role: z.literal(role), content, name: only(EMPTY, NOT_OFFERED) }).strict();
 
-/** An answer of before. What OpenAI's clients put into such a message besides its text must ask for nothing. */
+/** An earlier answer. OpenAI's clients send further fields with it; their values must ask for nothing. */
 const assistantMessage = z
   .object({
     role: z.literal("assistant"),
     content,
-    /** Thoughts of earlier turns are not shown to the model again, as the templates of reasoning models have it. */
+    /** Thoughts of earlier turns. The model does not see them again: the templates of reasoning models leave them out. */
     reasoning_content: optional(z.string()),
     reasoning: optional(z.string()),
     name: only(EMPTY, NOT_OFFERED),
@@ -80,7 +80,7 @@ export const chatRequestSchema = z
 
 export type ChatRequest = z.output<typeof chatRequestSchema>;
 
-/** As templates know them: a developer's message is a system message. */
+/** The messages for a chat template. A developer's message is a system message. */
 export function chatMessages({ messages }: ChatRequest): ChatMessage[] {
   return messages.map(({ role, content: text }) => ({
     role: role === "developer" ? "system" : role,

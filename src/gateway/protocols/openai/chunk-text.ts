@@ -1,4 +1,4 @@
-/** The text of OpenAI's streams: events of one line of JSON each, put together from constant parts. */
+/** The text of OpenAI's streams. Each event is one line of JSON, joined from constant parts. */
 import type { Author } from "../../../decode/index.ts";
 import type { GatewayError } from "../../failures/gateway-error.ts";
 import type { AnswerHead, AnswerUsage, StreamFormat } from "../../generation/response-format.ts";
@@ -9,7 +9,7 @@ const DONE = "data: [DONE]\n\n";
 const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
 
 /**
- * The constant parts of a stream's events, written out once: a token then costs one small string. `tail` closes the delta,
+ * The constant parts of a stream's events, written once, so that a token costs one small string. The tail closes the delta,
  * the choice and the event.
  */
 export class ChunkText {
@@ -31,15 +31,15 @@ export class ChunkText {
     this.#authors = head.authors ? { small: author("small"), big: author("big") } : undefined;
   }
 
-  /** `opening` is what stands between the choice's number and the text. */
+  /** @param opening The text between the choice's number and the text of the model. */
   text(choice: number, opening: string, author: Author, text: string, tokens: number): string {
     const start = `${this.#head}${choice}${opening}${JSON.stringify(text)}`;
     if (this.#authors !== undefined) return `${start}${this.#authors[author]}${tokens}}}\n\n`;
-    // Half a character, or a mark that is left out.
+    // The text is half a character, or a mark that is left out.
     return text === "" ? "" : `${start}${this.#tail}}\n\n`;
   }
 
-  /** A choice without text: `rest` is the choice's other fields, `more` those beside the choices. */
+  /** Writes an event without text: `rest` has the choice's other fields, `more` those beside the choices. */
   other(choice: number, rest: object, more: object = {}): string {
     const fields = JSON.stringify(rest).slice(1, -1);
     const beside = JSON.stringify(more).slice(1, -1);
@@ -47,7 +47,7 @@ export class ChunkText {
   }
 }
 
-/** How every stream of OpenAI's ends: the usage where it was asked for, or the error. */
+/** Writes the end of a stream: the usage where the client asks for it, or the error. */
 export function streamEnd(
   { id, created, model }: AnswerHead,
   object: string,

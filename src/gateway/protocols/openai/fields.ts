@@ -1,14 +1,14 @@
 /**
- * What both kinds of completion requests have in common, as it comes over the wire. Every field is one of three kinds: honoured;
- * accepted because it changes nothing (labels, and values that ask for nothing); refused by name, because it would change the answer
- * and cannot be honoured. docs/api.md lists them all.
+ * The fields that both kinds of completion requests share. A field is honoured, or accepted because it changes nothing (labels, and
+ * values that ask for nothing), or refused by name. It is refused if it would change the answer and cannot be honoured. docs/api.md
+ * lists all fields.
  */
 import { z } from "zod";
 
 import { extensionSchema } from "../../request/extension.ts";
 import { optional } from "../../request/read-request.ts";
 
-/** A lone half of a surrogate pair has no UTF-8 form: models would silently read something else. */
+/** Text without lone halves of surrogate pairs. They have no UTF-8 form, so models would silently read something else. */
 export const textField = (error?: string) =>
   z
     .string(error)
@@ -18,7 +18,7 @@ export const wireText = textField();
 
 const wholeNumber = z.number().int();
 
-/** A field that would change the answer: only what asks for nothing passes. */
+/** A field that would change the answer. Only values that ask for nothing pass. */
 export const only = (values: readonly unknown[], why: string) =>
   z
     .unknown()
@@ -62,7 +62,7 @@ export const honouredFields = {
   splitreason: optional(extensionSchema),
 };
 
-/** Labels and hints for OpenAI's own service, and the values of other fields that ask for nothing. */
+/** Labels and hints for OpenAI's own service, and other fields whose values must ask for nothing. */
 export const neutralFields = {
   metadata: ignored,
   safety_identifier: ignored,
@@ -75,7 +75,7 @@ export const neutralFields = {
   logit_bias: only([...EMPTY, {}], "logit biases cannot be honoured here: leave it out"),
 };
 
-/** Equality for the few shapes that ask for nothing: primitives, `[]`, `{}` and flat objects. */
+/** Compares the few shapes that ask for nothing: primitives, `[]`, `{}` and flat objects. */
 function isOneOf(value: unknown, values: readonly unknown[]): boolean {
   if (typeof value !== "object" || value === null) return values.includes(value);
   const text = JSON.stringify(value);

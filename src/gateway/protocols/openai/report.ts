@@ -1,4 +1,4 @@
-/** What a generation cost and how it went: OpenAI's `usage`, and our own `splitreason`. */
+/** The report of a generation: OpenAI's `usage`, and our own `splitreason`. */
 import type { FinishReason, WrittenSegment } from "../../../decode/index.ts";
 import type { ChoiceResult } from "../../generation/choice.ts";
 import type { AnswerUsage } from "../../generation/response-format.ts";
@@ -8,7 +8,7 @@ export interface WireUsage {
   readonly completion_tokens: number;
   readonly total_tokens: number;
   readonly completion_tokens_details: {
-    /** Only where reasoning and answer are told apart. */
+    /** Present only where reasoning and answer are separate. */
     readonly reasoning_tokens?: number;
     readonly small_tokens: number;
     readonly big_tokens: number;
@@ -80,7 +80,7 @@ export function wireReport(result: ChoiceResult, withSegments: boolean): WireRep
   };
 }
 
-/** OpenAI knows two ways in which a text ends by itself. */
+/** OpenAI has two reasons for the end of a text that did not fail. */
 export function finishReason(finish: FinishReason): "stop" | "length" {
   switch (finish) {
     case "end-of-turn":

@@ -1,4 +1,4 @@
-/** `POST /v1/chat/completions` and `POST /v1/completions`: from a body to a checked request to an answer. */
+/** OpenAI's protocol: `POST /v1/chat/completions` and `POST /v1/completions`, from the body to the answer. */
 import { ConfigError } from "../../../core/errors.ts";
 import { textPiece } from "../../../core/piece.ts";
 import type { PairPrompt } from "../../../decode/pair/pair.ts";
@@ -55,7 +55,7 @@ async function answerCompletion(
   }
   const asked: AskedGeneration = {
     ...commonFields(wire),
-    // A prompt is text, tags in it included.
+    // A prompt is plain text, even if there are tags in it.
     prompts: wire.prompt.map((text) => ({ prompt: [textPiece(text)] })),
     promptField: "prompt",
     maxTokens: { value: wire.max_tokens, field: "max_tokens" },
@@ -79,7 +79,7 @@ function commonFields(wire: ChatRequest | CompletionRequest): CommonFields {
 }
 
 function renderPrompt(renderer: PromptRenderer, wire: ChatRequest): PairPrompt {
-  // What is wrong with a template by itself is not the client's fault.
+  // A broken template is not the client's fault, so its error passes.
   const pair = renderer.current();
   try {
     return pair.render(chatMessages(wire));
@@ -89,7 +89,7 @@ function renderPrompt(renderer: PromptRenderer, wire: ChatRequest): PairPrompt {
   }
 }
 
-/** Whatever finds the prompt too long does not know what the field is called, so the field is named here. */
+/** Answers. An error about the length of the prompt does not know the name of the field, so it gets it here. */
 async function answerAsked(
   asked: AskedGeneration,
   format: ResponseFormat,
