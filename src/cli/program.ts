@@ -1,4 +1,4 @@
-/** The command line as a whole: every command, and what happens to an error. */
+/** The whole command line: its commands, and the handling of errors. */
 import { readFileSync } from "node:fs";
 
 import { Command, CommanderError } from "commander";
@@ -21,7 +21,7 @@ import { describeError, exitStatus } from "./support/exit-status.ts";
 import { paintWith, printableLine, type Terminal, wantsColor } from "./support/terminal.ts";
 import { registerTrain } from "./train/index.ts";
 
-/** In the order in which help lists them. */
+/** Help lists them in this order. */
 const COMMANDS: readonly RegisterCommand[] = [
   registerQuickstart,
   registerSolve,
@@ -39,14 +39,14 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerConfig,
 ];
 
-/** Runs one call to its end and gives its exit status. Prints every error itself; never throws. */
+/** Runs one call and returns its exit status. It prints every error and never throws. */
 export async function runCli(callArguments: readonly string[], terminal: Terminal): Promise<number> {
   const program = createProgram(terminal);
   try {
     await program.parseAsync([...callArguments], { from: "user" });
     return 0;
   } catch (error) {
-    // Commander has printed its own errors, and help, already.
+    // Commander has already printed its own errors and help.
     if (!(error instanceof CommanderError)) {
       terminal.log(describeError(error, program.opts<{ debug?: boolean }>().debug === true));
     }

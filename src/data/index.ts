@@ -1,6 +1,6 @@
 /**
- * Data: reads traces from anywhere, marks, checks and counts their hard spans, and hands them on. It trains nothing and decodes nothing; from
- * engines it wants scores only. This is what the package exports; rooms of this project import the files themselves.
+ * Data: reads traces from anywhere, marks, checks and counts their hard spans, and exports them. It trains and decodes nothing;
+ * of engines it uses only scores. The package exports these names; other rooms import the files themselves.
  */
 export { annotateByGap, type AnnotateOptions, type AnnotateResult } from "./annotate/annotate.ts";
 export { ANNOTATORS, type Annotator, type AnnotatorName } from "./annotate/annotator.ts";

@@ -13,15 +13,16 @@ import { KNOWN_COLUMNS, rowsOf, skippedError } from "./readers/rows.ts";
 /** A conversation and the assistant's turn to learn, with the spans that the big model will write. */
 export interface TrainingRow {
   readonly messages: readonly ChatMessage[];
-  /** Without offload tags, and without the `<think>` that opens a chain of thought: the prompt opens it. */
+  /** The turn without offload tags and without the opening `<think>`, which belongs to the prompt. */
   readonly trace: string;
   /** UTF-16 offsets into `trace`, in order. */
   readonly spans: readonly { readonly start: number; readonly end: number }[];
 }
 
 /**
- * Reads what {@link readRecords} reads, row by row: trace rows (as `data annotate` writes them), `{prompt, completion}` or `{messages}` whose last
- * message, the assistant's, is learned, and rows with `generations`. System messages and earlier turns stay in the prompt. Offload tags are read as spans.
+ * Reads the training rows of a source (see {@link readRecords}). A row is a trace row (as `data annotate` writes it), `{prompt,
+ * completion}`, `{messages}` that end with the assistant's, or a problem with `generations`. System messages and earlier turns
+ * stay in the prompt. Offload tags become spans.
  * @throws DataError naming file, line and field; also for a source without rows.
  */
 export async function* trainingRows(
@@ -38,14 +39,17 @@ export async function* trainingRows(
   if (rows === 0) throw new DataError(`${spec} has no rows.`, { code: "data-invalid" });
 }
 
-/** Makes a trace row something to train on. */
+/** Turns a trace row into a training row. */
 export const fromTraceRow = ({ problem, trace, spans }: TraceRow): TrainingRow => ({
   messages: [{ role: "user", content: problem }],
   trace,
   spans: spans ?? [],
 });
 
-/** A problem none of whose generations is known to be correct gives no row; any other record that cannot be used is an error. */
+/**
+ * Makes the rows of a record. A problem without a generation known to be correct gives none; any other unusable record is an
+ * error.
+ */
 function rowsOfRecord(
   record: RawRecord,
   { generation = "first-correct", onSkip }: ReadTracesOptions,
@@ -64,7 +68,7 @@ function rowsOfRecord(
   });
 }
 
-/** Undefined for a row in another form. Unlike a trace row, it keeps every message. */
+/** Reads a conversation and keeps every message, unlike a trace row; undefined for a row in another form. */
 function trainingConversation({ content, place }: RawRecord): TrainingRow | undefined {
   const value = "value" in content ? content.value : undefined;
   if (typeof value !== "object" || value === null || "trace" in value || "generations" in value)

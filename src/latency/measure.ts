@@ -105,7 +105,7 @@ export async function measureEngine(
   }
   if (visits.every(({ decoded }) => decoded.tokens === 0)) {
     throw new EngineError(
-      `${engine.model}: it ends its turn whatever it reads, so that its decoding cannot be timed; try --temperature 1.`,
+      `${engine.model}: the model ends its turn at once, whatever it reads, so its decoding cannot be timed; try --temperature 1.`,
       { code: "engine-failed" },
     );
   }
@@ -265,7 +265,7 @@ class SequenceBench {
 
   #full(required: number, capacity: number): never {
     throw new EngineError(
-      `a context of ${required} tokens was to be timed, and ${capacity} fit; give shorter ones with --contexts.`,
+      `a context of ${required} tokens does not fit: the engine holds ${capacity}; give shorter ones with --contexts.`,
       { code: "usage" },
     );
   }

@@ -130,14 +130,14 @@ function fit(settings: ProfileSettings, contextSize: number): MeasureSettings {
   const room = Math.floor(contextSize - longest * ROOM - SPARE);
   if (prefillTokens.length === 0 || room < 1) {
     throw new ConfigError(
-      `${settings.spec}: its context of ${contextSize} tokens is too short to be measured; 128 would do.`,
+      `${settings.spec}: its context of ${contextSize} tokens is too short to be measured; give it at least 128.`,
       { code: "config-invalid" },
     );
   }
   const tooLong = settings.contexts?.find((context) => context > room);
   if (tooLong !== undefined) {
     throw new ConfigError(
-      `${settings.spec}: a context of ${tooLong} tokens was asked for; of the ${contextSize} that it holds, ${room} leave room for what is timed.`,
+      `${settings.spec}: a context of ${tooLong} tokens is too long: the engine holds ${contextSize}, and timings need some of them; ask for at most ${room}.`,
       { code: "usage" },
     );
   }

@@ -27,7 +27,7 @@ export async function readTraces(path: string, { arm, limit = Infinity }: TraceF
   if (sound.length === 0) {
     const arms = [...new Set(all.flatMap((trace) => trace.arm ?? []))].join(", ");
     throw new DataError(
-      `${path} has ${all.length} traces, ${matching.length} of the arm asked for and ${sound.length} of these without a failure; ` +
+      `${path} has ${all.length} traces. ${matching.length} are of the arm asked for, and ${sound.length} of these have no failure; ` +
         `its arms: ${arms === "" ? "none named" : arms}.`,
       { code: "data-invalid" },
     );

@@ -1,6 +1,6 @@
-/** Reading the answer out of a trace. */
+/** Reads the answer from a trace. */
 
-/** The whole number in the last `\boxed{}` of the text, or null. Bounded: a box holds at most 12 characters here. */
+/** The whole number in the last `\boxed{}` of the text, or null. A box may hold at most 12 digits. */
 export function parseAnswer(text: string): string | null {
   const boxes = [...text.matchAll(/\\boxed\{\s*(\d{1,12})\s*\}/g)];
   const digits = boxes.at(-1)?.[1];

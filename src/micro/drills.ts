@@ -1,6 +1,6 @@
 /**
  * Drills: single facts in the wording of the traces, many to a row. They teach arithmetic many times faster per token than
- * whole traces do; copying from the problem is learnt from traces only, so a corpus needs both.
+ * whole traces. Only traces teach copying from the problem, so a corpus needs both.
  */
 import type { Rng } from "../core/rng.ts";
 import { drawOperand } from "./problem.ts";
@@ -16,7 +16,7 @@ export function writeDrill(kind: DrillKind, rng: Rng): Trace {
       const left = rng.integer(11, 99);
       const right = drawOperand(rng);
       writeProduct(writer, left, right);
-      // Some facts go on as traces do, so that what follows a product stays in view.
+      // Some facts continue as traces do, so that the text after a product is also learned.
       if (rng.next() < 0.15) writeKeep(writer, left, right, rng);
       return writer.finish();
     }

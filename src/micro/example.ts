@@ -1,4 +1,4 @@
-/** A worded problem with its trace: what training, annotation and evaluation take from this room. */
+/** A worded problem with its trace. Training, annotation and evaluation use these examples. */
 import { createRng } from "../core/rng.ts";
 import { generateProblem, type Problem, type Split } from "./problem.ts";
 import { type Trace, writeTrace } from "./trace.ts";

@@ -1,4 +1,4 @@
-/** `splitreason data annotate FILE`: marks the spans of plain traces that the small model had better hand over. */
+/** `splitreason data annotate SOURCE`: marks the spans of plain traces that the small model should hand over. */
 import { type Command, Option } from "commander";
 
 import { count, percent } from "../../core/figures.ts";
@@ -73,7 +73,7 @@ export function registerAnnotate(data: Command, { terminal }: CommandContext): v
     });
 }
 
-/** Whose a flag is stands at the beginning of its help; with another annotator it would do nothing. */
+/** Refuses flags that the chosen annotator does not read. The help of such a flag begins with the annotators that do. */
 function refuseFlagsOfOthers(command: Command, annotator: AnnotatorName): void {
   for (const option of command.options) {
     const owners = /^((?:\w+, )*\w+): /u.exec(option.description)?.[1]?.split(", ") ?? [];
@@ -152,7 +152,7 @@ function addLlmFlags(command: Command): void {
 }
 
 async function run(terminal: Terminal, source: string, flags: AnnotateFlags): Promise<void> {
-  // Loaded here: the other commands start faster without readers, writers and engines.
+  // Loaded here, so that other commands start without readers, writers and engines.
   const { annotate } = await import("../../data/annotate/run.ts");
   const { readTraces } = await import("../../data/readers/read-traces.ts");
   const { hubAccessFrom } = await import("../../data/hub/access.ts");
@@ -165,7 +165,7 @@ async function run(terminal: Terminal, source: string, flags: AnnotateFlags): Pr
     summary = await annotate({
       annotator: opened.annotator,
       rows: () => {
-        // Read several times: what is counted is the last time.
+        // The source is read several times; only the last reading is counted.
         skips.clear();
         return readTraces(source, {
           signal: terminal.signal,

@@ -1,4 +1,4 @@
-/** From flags to an annotator that is ready to run, with what it says of itself. */
+/** Makes the annotator that the flags describe, ready to run. */
 import { count, percent } from "../../core/figures.ts";
 import { createRng } from "../../core/rng.ts";
 import { ConfigError } from "../../core/errors.ts";
@@ -46,15 +46,15 @@ export interface AnnotateFlags {
 
 export interface OpenedAnnotator extends AsyncDisposable {
   readonly annotator: Annotator;
-  /** For the line of progress. */
+  /** A part of the line of progress. */
   note(): string;
-  /** For the document of `--json`, after a run. */
+  /** Fields for the document of `--json`, after a run. */
   report(): Readonly<Record<string, unknown>>;
-  /** For people, after a run. */
+  /** A summary for people, after a run. */
   text(): string;
 }
 
-/** @throws ConfigError when flags do not fit together; what opening models throws. */
+/** @throws ConfigError when flags do not fit together; the errors of opening models. */
 export async function openAnnotator(flags: AnnotateFlags, terminal: Terminal): Promise<OpenedAnnotator> {
   return flags.annotator === "llm" ? openLlm(flags, terminal) : openScoring(flags, terminal);
 }
@@ -99,7 +99,7 @@ async function openScoring(flags: AnnotateFlags, terminal: Terminal): Promise<Op
   return {
     annotator,
     note: () => "",
-    // Infinity is no JSON: null where nothing is hard.
+    // JSON has no infinity: the threshold is null where nothing is hard.
     report: () => ({
       share: annotator.chosen.share,
       threshold: Number.isFinite(annotator.chosen.threshold) ? annotator.chosen.threshold : null,
@@ -137,7 +137,7 @@ async function openLlm(flags: AnnotateFlags, terminal: Terminal): Promise<Opened
     client,
     budget,
     pacer: new Pacer(flags.requestsPerMinute, terminal.clock),
-    // Only of waits before retries: processes that were started together do not retry together.
+    // It jitters only the waits before retries, so that processes started together do not retry together.
     rng: createRng(process.pid),
     tries: flags.tries,
     format: flags.format === "auto" ? undefined : flags.format,
@@ -213,7 +213,7 @@ function pricesFrom({ pricePrompt, priceAnswer, budgetUsd }: AnnotateFlags) {
     return { prompt: pricePrompt, answer: priceAnswer };
   if (pricePrompt !== undefined || priceAnswer !== undefined || budgetUsd !== undefined) {
     throw new ConfigError(
-      "what it costs is known with both --price-prompt and --price-answer (dollars for a million tokens); a budget in dollars needs them.",
+      "give both --price-prompt and --price-answer (dollars for a million tokens), or neither; --budget-usd needs both.",
       { code: "usage" },
     );
   }

@@ -1,4 +1,4 @@
-/** `splitreason data bench`: how fast rows pass through reading, checking, counting and writing, and in how much memory. */
+/** `splitreason data bench`: measures the speed and memory of reading, checking, counting and writing rows. */
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,9 +39,9 @@ interface StageResult {
   readonly rows: number;
   readonly ms: number;
   readonly rowsPerSecond: number;
-  /** Per second of processor time, all threads: what a busy machine changes little. */
+  /** Rows a second of processor time, all threads. A busy machine changes it little. */
   readonly rowsPerCpuSecond: number;
-  /** Largest resident memory of the process so far: the stages and sizes before count as well. */
+  /** Largest resident memory of the process so far, earlier stages and sizes included. */
   readonly peakBytes: number;
 }
 
@@ -110,7 +110,7 @@ export function registerDataBench(data: Command, { terminal, paint }: CommandCon
       });
       const ms = terminal.clock.nowMs() - startMs;
       const { user, system } = process.cpuUsage(startCpu);
-      // Kilobytes, whatever the system.
+      // Node reports kilobytes on every system.
       const peakBytes = process.resourceUsage().maxRSS * 1024;
       stages.push({
         stage: name,

@@ -1,4 +1,4 @@
-/** `splitreason data check FILE`: whether annotated traces are fit for training. */
+/** `splitreason data check FILE`: says whether annotated traces are fit for training. */
 import { type Command } from "commander";
 
 import { count } from "../../core/figures.ts";
@@ -66,7 +66,7 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
     .action(async (file: string, flags: CheckFlags) => {
       const { tokenStarts } = await tokenCounting(flags.tokenizer);
       const source = flags.source === undefined ? undefined : await readSource(flags.source, flags);
-      // The graders' parser is loaded by those only who check.
+      // Loaded here: the graders' parser is slow to load.
       const { verifyAnswer } = await import("./verify-answer.ts");
       const { minShare, maxShare, minTokens, maxTokens, plain = false } = flags;
       const checker = new Checker({
@@ -104,7 +104,7 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
     const progress = new ReadProgress(terminal);
     try {
       const { limit: _limit, ...options } = readOptions(terminal, flags, progress);
-      // Whichever generation was annotated, its text is in the source.
+      // All generations are read, since any of them may have been annotated.
       const all = { ...options, generation: "all", onSkip: () => {} } as const;
       for await (const row of readTraces(spec, all)) {
         texts.add(row.id, row.trace);

@@ -1,4 +1,4 @@
-/** `splitreason data convert SOURCE`: traces from wherever they are into one file of rows. */
+/** `splitreason data convert SOURCE`: reads traces from anywhere into one file of rows. */
 import type { Command } from "commander";
 
 import { count } from "../../core/figures.ts";
@@ -52,7 +52,7 @@ export async function* counted<Row>(rows: AsyncIterable<Row>, progress: ReadProg
   }
 }
 
-/** Records that gave no row, by reason, with the first of each. */
+/** Counts records that gave no row, by reason, and keeps the first of each. */
 class Skips {
   readonly counts: Record<string, number> = {};
   readonly #first = new Map<string, string>();
@@ -62,7 +62,7 @@ class Skips {
     if (!this.#first.has(reason)) this.#first.set(reason, `${place}: ${message}`);
   };
 
-  /** One line a reason, so that nothing is left out in silence. */
+  /** Logs one line for each reason, so that nothing is left out silently. */
   log(terminal: Terminal): void {
     for (const [reason, rows] of Object.entries(this.counts)) {
       terminal.log(

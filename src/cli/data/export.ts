@@ -1,4 +1,4 @@
-/** `splitreason data export FILE`: annotated traces as TRL and SkyRL read them. */
+/** `splitreason data export FILE`: writes annotated traces in the forms of TRL and SkyRL. */
 import { existsSync } from "node:fs";
 
 import { type Command, Option } from "commander";
@@ -155,7 +155,7 @@ async function formOf(flags: ExportFlags): Promise<ExportForm> {
   return renderedForm(await turnOf(template, undefined, undefined));
 }
 
-/** The built-in templates' own ends of a turn, where no tokenizer names one. */
+/** Ends of a turn in the built-in templates, for use where no tokenizer names one. */
 const ENDS: Readonly<Record<string, string>> = {
   chatml: "<|im_end|>",
   "deepseek-r1": "<｜end▁of▁sentence｜>",

@@ -1,4 +1,4 @@
-/** `splitreason data ...`: the commands that read, judge, count and hand on training data. */
+/** `splitreason data ...`: the commands that read, check, count and export training data. */
 import type { Command } from "commander";
 
 import { registerAnnotate } from "./annotate.ts";

@@ -1,4 +1,4 @@
-/** `splitreason data push FILE`: annotated traces to the Hugging Face hub. */
+/** `splitreason data push FILE`: puts annotated traces on the Hugging Face hub. */
 import { type Command, InvalidArgumentError } from "commander";
 
 import { count, fileSize, percent } from "../../core/figures.ts";
@@ -53,7 +53,7 @@ export function registerDataPush(data: Command, { terminal }: CommandContext): v
     .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: PushFlags) => {
-      // The hub's library is loaded by those only who ask for it.
+      // Loaded here: the hub's library is slow to load.
       const { pushDataset } = await import("../../data/publish/push.ts");
       const reading = new ReadProgress(terminal);
       const sending = new Progress(terminal, "files");

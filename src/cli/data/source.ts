@@ -1,4 +1,4 @@
-/** What the data commands share: which rows are read, and how far the reading is. */
+/** Shared by the data commands: flags that select rows, and the progress of reading. */
 import { type Command, Option } from "commander";
 
 import { count, duration, fileSize, percent } from "../../core/figures.ts";
@@ -18,7 +18,7 @@ export interface SourceFlags {
   readonly limit?: number;
 }
 
-/** Which rows. */
+/** Adds the flags that select rows. */
 export function addSourceFlags(command: Command): Command {
   return command
     .addOption(
@@ -48,7 +48,7 @@ export async function tokenCounting(folder: string | undefined): Promise<TokenCo
   return { tokenStarts: tokenizerStarts(tokenizer), tokenizer: `tokens of ${folder}` };
 }
 
-/** Read options from flags, with progress on the terminal. */
+/** Options for the readers, from flags, with progress on the terminal. */
 export function readOptions(terminal: Terminal, flags: SourceFlags, progress: ReadProgress): ReadOptions {
   return {
     signal: terminal.signal,

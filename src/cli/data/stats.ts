@@ -1,4 +1,4 @@
-/** `splitreason data stats FILE...`: how much of the traces is marked, where, and how far annotators agree. */
+/** `splitreason data stats FILE...`: counts how much of the traces is marked, where, and how far annotators agree. */
 import type { Command } from "commander";
 
 import { writeFileAtomic } from "../../core/files.ts";

@@ -1,4 +1,6 @@
-/** `splitreason calibrate`: what share and what accuracy the settings of the dial give, and the setting for a wanted share. */
+/**
+ * `splitreason calibrate`: measures the share and accuracy at settings of the dial, and finds the setting for a wanted share.
+ */
 import { rm } from "node:fs/promises";
 
 import type { Command } from "commander";
@@ -85,7 +87,7 @@ async function runCalibrate(terminal: Terminal, flags: CalibrateFlags): Promise<
       code: "usage",
     });
   }
-  // The graders' parser is loaded by those only who evaluate.
+  // Loaded here: the graders' parser is slow to load.
   const { openTask } = await import("../../eval/tasks/open.ts");
   const task = await openTask(flags.task, {
     signal: terminal.signal,

@@ -1,4 +1,4 @@
-/** `splitreason eval TASK`: arms against each other on a task, with controls and intervals. */
+/** `splitreason eval TASK`: compares arms on a task, with controls and intervals. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
@@ -112,7 +112,7 @@ export function registerEval(program: Command, context: CommandContext): void {
       }
       const rates = flags.prices === undefined ? undefined : await loadRates(flags.prices);
       const sizes = flags.parameters === undefined ? undefined : parseParameters(flags.parameters);
-      // The graders' parser is loaded by those only who evaluate.
+      // Loaded here: the graders' parser is slow to load.
       const { openTask } = await import("../../eval/tasks/open.ts");
       const task = await openTask(taskName, { signal: terminal.signal, fetchRows: hubRows(terminal) });
       const pair = await withWantedShare(await pairConfigFrom(flags), { ...flags, policy: "learned" });
@@ -148,7 +148,7 @@ export function registerEval(program: Command, context: CommandContext): void {
     });
 }
 
-/** Of a task without an end. */
+/** Problems of a task that has no end. */
 const DEFAULT_PROBLEMS = 200;
 
 /** Runs the evaluation with its progress on standard error. */

@@ -1,4 +1,4 @@
-/** `splitreason grade FILE`: whether answers are equivalent to their references, a line each. */
+/** `splitreason grade FILE`: says, line by line, whether answers are equivalent to their references. */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 
@@ -12,7 +12,7 @@ import type { CommandContext } from "../support/command.ts";
 
 const pairSchema = z.object({ gold: z.string(), pred: z.string() });
 
-/** A line with more characters is refused: an answer is at the end of a text, and no text is so long. */
+/** A longer line is refused, in characters: no text with an answer is so long. */
 const MAX_LINE = 8 * 1024 ** 2;
 
 export function registerGrade(program: Command, { terminal }: CommandContext): void {
@@ -57,7 +57,7 @@ export function registerGrade(program: Command, { terminal }: CommandContext): v
     });
 }
 
-/** The pair, or what is wrong with the line. */
+/** Reads a line: the pair, or a text that says what is wrong. */
 function readPair(line: string): z.output<typeof pairSchema> | string {
   if (line.length > MAX_LINE) return `the line has ${line.length} characters, at most ${MAX_LINE} are read`;
   let value: unknown;

@@ -1,4 +1,4 @@
-/** `splitreason profile SPEC`: how fast an engine reads and writes, as a file that `simulate` takes. */
+/** `splitreason profile SPEC`: measures how fast an engine reads and writes, for `simulate`. */
 import { type Command, InvalidArgumentError } from "commander";
 
 import { count } from "../../core/figures.ts";

@@ -1,4 +1,4 @@
-/** `splitreason report RUN...`: evaluations as a page, as Markdown, as a table. */
+/** `splitreason report RUN...`: reports evaluations as a page, as Markdown or as tables. */
 import { statSync } from "node:fs";
 import { extname, join } from "node:path";
 
@@ -100,7 +100,7 @@ function outputsOf(path: string): { readonly path: string; readonly page: boolea
   if (extension === ".html" || extension === ".htm") return [{ path, page: true }];
   if (extension === ".md" || extension === ".markdown") return [{ path, page: false }];
   const found = statSync(path, { throwIfNoEntry: false });
-  // A new folder may have a dot in its name, but what ends like a file is meant to be one.
+  // A name with the ending of a file means a file, although a folder may have a dot in its name.
   const looksLikeFile =
     found === undefined && /^\.[a-z][a-z0-9]{0,4}$/u.test(extension) && !/[\\/]$/u.test(path);
   if (found?.isFile() === true || looksLikeFile) {

@@ -1,4 +1,4 @@
-/** `splitreason simulate FILE`: how long recorded traces would take on machines of other speeds. */
+/** `splitreason simulate FILE`: predicts how long recorded traces take on machines of other speeds. */
 import { type Command, InvalidArgumentError } from "commander";
 
 import { count, duration, percent } from "../../core/figures.ts";

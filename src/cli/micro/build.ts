@@ -48,7 +48,7 @@ export function registerMicroBuild(micro: Command, { terminal }: CommandContext)
 }
 
 async function build(terminal: Terminal, flags: BuildFlags): Promise<void> {
-  // Loaded here: the other commands start faster without the training library.
+  // Loaded here, so that other commands start without the training library.
   const { buildMicroPair, fastBuild, fullBuild } = await import("../../recipes/micro/index.ts");
   const fast = flags.fast === true;
   const work = flags.work ?? (fast ? "runs/micro-build-fast" : "runs/micro-build");

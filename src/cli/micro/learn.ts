@@ -57,7 +57,7 @@ export function registerMicroLearn(micro: Command, { terminal }: CommandContext)
 }
 
 async function learn(terminal: Terminal, flags: LearnFlags): Promise<void> {
-  // Loaded here: the other commands start faster without the training library.
+  // Loaded here, so that other commands start without the training library.
   const { fastLearning, fullLearning, learnToOffload, published, publishLearned } =
     await import("../../recipes/micro/index.ts");
   const work = flags.work ?? (flags.fast === true ? "runs/micro-learn-fast" : "runs/micro-learn");

@@ -1,4 +1,4 @@
-/** `splitreason quickstart`: the shipped pair solves a problem before the reader's eyes, then shows what the split is worth. */
+/** `splitreason quickstart`: shows the shipped pair solving a problem, then measures what the split gains. */
 import type { Command } from "commander";
 
 import { duration } from "../../core/figures.ts";

@@ -1,4 +1,4 @@
-/** `splitreason config check FILE`: what `serve` would make of a configuration, without starting anything. */
+/** `splitreason config check FILE`: reads a configuration as `serve` does, and starts nothing. */
 import { existsSync } from "node:fs";
 
 import type { Command } from "commander";
@@ -44,13 +44,13 @@ export function registerConfig(program: Command, context: CommandContext): void 
 interface CheckedConfig {
   readonly ok: true;
   readonly hasKey: boolean;
-  /** With every default filled in, and the pair in place of its name. */
+  /** The configuration with every default filled in, and the pair in place of its name. */
   readonly config: GatewayConfig;
-  /** What is allowed and probably not meant. */
+  /** Settings that are allowed but probably not intended. */
   readonly warnings: readonly string[];
 }
 
-/** @throws ConfigError, DataError that say what is wrong. */
+/** @throws ConfigError or DataError saying what is wrong. */
 async function checkConfig(
   path: string,
   environment: Readonly<Record<string, string | undefined>>,

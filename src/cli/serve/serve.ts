@@ -1,4 +1,4 @@
-/** `splitreason serve`: the pair behind one OpenAI-compatible endpoint, until a signal ends it. */
+/** `splitreason serve`: serves the pair at one OpenAI-compatible endpoint until a signal ends it. */
 import { existsSync } from "node:fs";
 
 import { type Command, Option } from "commander";
@@ -35,7 +35,7 @@ import {
 import type { CommandContext } from "../support/command.ts";
 import { pairConfigFrom, policyFrom, takesShare, withWantedShare } from "../support/settings.ts";
 
-/** Read where the program is started, when no other file is named. */
+/** Read from the working folder when no other file is named. */
 export const CONFIG_FILE = "splitreason.config.json";
 
 interface ServeFlags extends PolicyFlags, Partial<Omit<PairFlags, "seed" | "json">> {
@@ -96,7 +96,7 @@ export function registerServe(program: Command, context: CommandContext): void {
       const { terminal } = context;
       const config = await servedConfig(flags);
       const apiKey = await readApiKey(config, terminal.environment);
-      // The server's libraries take a while to load, which other commands do not wait for.
+      // Loaded here: the server's libraries are slow to load.
       const { runGateway } = await import("../../gateway/run-gateway.ts");
       const gateway = await runGateway(config, { apiKey, examples: examples(), signal: terminal.signal });
       terminal.out(`${JSON.stringify({ url: gateway.url })}\n`);
@@ -105,7 +105,7 @@ export function registerServe(program: Command, context: CommandContext): void {
     });
 }
 
-/** The file, with the flags folded in and the pair resolved. */
+/** The configuration file with the flags applied and the pair resolved. */
 export async function servedConfig(flags: ServeFlags): Promise<GatewayConfig> {
   const path = flags.config ?? (existsSync(CONFIG_FILE) ? CONFIG_FILE : undefined);
   const file = path === undefined ? parseGatewayConfig({}, "the defaults") : await loadGatewayConfig(path);
@@ -120,7 +120,7 @@ export async function servedConfig(flags: ServeFlags): Promise<GatewayConfig> {
     ...given({ reasoning: flags.reasoning, logPrompts: flags.logPrompts }),
     ...given(namesKey ? keyFlags : { apiKeyEnv, apiKeyFile }),
     pair,
-    // A lower --concurrent lowers the largest n as well, unless a file says otherwise: it could never start.
+    // A lower --concurrent also lowers the largest n, since a request with a larger n could never start.
     limits: {
       ...limits,
       ...given({ concurrent: flags.concurrent, queue: flags.queue }),
@@ -134,7 +134,7 @@ export async function servedConfig(flags: ServeFlags): Promise<GatewayConfig> {
 async function servedPair(flags: ServeFlags, file: GatewayConfig): Promise<PairConfig> {
   const base = flags.pair === undefined ? await pairOf(file) : undefined;
   const pair = await withWantedShare(await pairConfigFrom(flags, base), flags);
-  // What is wrong with the policy is said now, not at the first request.
+  // A wrong policy is reported now, not at the first request.
   const { name } = policyFrom(flags, pair);
   if (flags.policy === undefined && flags.share === undefined) return pair;
   const spec = flags.policy ?? pair.policy;
@@ -146,7 +146,7 @@ async function servedPair(flags: ServeFlags, file: GatewayConfig): Promise<PairC
   };
 }
 
-/** Without what was not given. */
+/** The fields that are not undefined. */
 function given<T extends object>(fields: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
   const present = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(present) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
@@ -158,7 +158,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Of the test split: no shipped model was trained on them. */
+/** Seed of the examples. They are from the test split, on which no shipped model was trained. */
 const EXAMPLE_SEED = 11;
 
 function examples(): { title: string; problem: string }[] {

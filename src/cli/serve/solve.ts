@@ -1,4 +1,4 @@
-/** `splitreason solve PROBLEM`: one problem, solved by the pair before the reader's eyes. */
+/** `splitreason solve PROBLEM`: the pair solves one problem, printed as it is written. */
 import type { Command } from "commander";
 
 import { ConfigError, EngineError, SplitReasonError } from "../../core/errors.ts";
@@ -54,7 +54,7 @@ export interface SolveJob {
   readonly threads?: number | undefined;
 }
 
-/** Opens the pair, decodes, and closes it again; what `consume` makes of the events is checked for failure. */
+/** Opens the pair, decodes, and closes it. @throws EngineError when the result of `consume` is a failure. */
 export async function solve(
   { problem, config, policy, seed, threads }: SolveJob,
   signal: AbortSignal,
@@ -92,7 +92,7 @@ export async function solve(
   return result;
 }
 
-/** Prints a solution while it is written: legend, trace, answer, figures. */
+/** Prints a solution as it is written: legend, trace, answer, figures. */
 export async function showSolution(
   events: AsyncIterable<SplitEvent>,
   pair: Pair,
@@ -139,7 +139,7 @@ async function readProblem(argument: string | undefined, terminal: Terminal): Pr
   );
 }
 
-/** The document of the contract; what no contract names is extra. */
+/** The document of `--json`. */
 function solveDocument({ problem, policy, seed }: SolveJob, result: SplitResult): Record<string, unknown> {
   const { totalMs, firstTokenMs, handoffsMs } = result.timing;
   const handoffs = handoffsMs.length;

@@ -1,4 +1,4 @@
-/** `splitreason trace FILE`: recorded traces (rollouts of `train grpo`, rows of `eval --out`) in colour, one after the other. */
+/** `splitreason trace FILE`: prints recorded traces (rollouts of `train grpo`, rows of `eval --out`) in colour. */
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 
@@ -13,7 +13,7 @@ import { type CommandContext, jsonText } from "../support/command.ts";
 import { type Paint, printable, printableLine, type Terminal } from "../support/terminal.ts";
 import { TraceView } from "./trace-view.ts";
 
-/** Loose: `--json` gives rows as they were recorded. */
+/** Loose, so that `--json` prints rows as they were recorded. */
 const rowSchema = z.looseObject({
   problemId: z.string(),
   segments: z.array(
@@ -87,7 +87,7 @@ async function printTraces(terminal: Terminal, paint: Paint, file: string, flags
   if (left > 0) terminal.log(`${count(left)} more: --skip ${flags.skip + shown.length}\n`);
 }
 
-/** The files that a run's folder may hold traces in. */
+/** Files of a run's folder that may hold traces. */
 const TRACE_FILES: readonly string[] = ["rows.jsonl", "rows.partial.jsonl", "rollouts.jsonl"];
 
 function refuseFolder(path: string): void {

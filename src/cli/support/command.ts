@@ -1,11 +1,11 @@
-/** The shape of a command: a function that adds it to the program, given the terminal to print on. */
+/** The shape of a command: a function that adds it to the program. It also defines how a command prints its result. */
 import type { Command } from "commander";
 
 import type { Paint, Terminal } from "./terminal.ts";
 
 export interface CommandContext {
   readonly terminal: Terminal;
-  /** Colours for results. It is called when the command runs: by then the flags are read. */
+  /** Colours for results. Call it when the command runs: only then are the flags read. */
   readonly paint: () => Paint;
 }
 

@@ -1,11 +1,14 @@
-/** Flags that several commands share, and how their values are read. A value that is wrong ends the call with what was expected. */
+/**
+ * Flags that several commands share, and the parsers of their values. A wrong value ends the call with a message that says what
+ * was expected.
+ */
 import { type Command, InvalidArgumentError, Option } from "commander";
 
 import { POLICY_FACTS } from "../../decode/index.ts";
 
 type Parser<T> = (text: string) => T;
 
-/** A whole number from `minimum` to `maximum`. */
+/** Parses a whole number from `minimum` to `maximum`. */
 export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER): Parser<number> {
   return (text) => {
     const value = Number(text);
@@ -16,7 +19,7 @@ export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER):
   };
 }
 
-/** A finite number from `minimum` to `maximum`. */
+/** Parses a finite number from `minimum` to `maximum`. */
 export function realNumber(minimum: number, maximum: number): Parser<number> {
   return (text) => {
     const value = Number(text);
@@ -25,7 +28,7 @@ export function realNumber(minimum: number, maximum: number): Parser<number> {
   };
 }
 
-/** Text that is not blank. */
+/** Accepts text that is not blank. */
 export const filledText: Parser<string> = (text) => {
   if (text.trim() !== "") return text;
   throw new InvalidArgumentError("It must not be empty.");
@@ -50,15 +53,15 @@ export interface PolicyFlags {
   readonly calibration?: string;
 }
 
-/** Where rows are read from, for help. */
+/** Help for sources of rows. */
 export const SOURCE_HELP =
   "FILE.jsonl, FILE.parquet, a folder of them, or hf:OWNER/NAME[@REVISION][/CONFIG][:SPLIT]";
 
-/** A flag with a value, to be added with `command.addOption`. */
+/** Makes a flag with a value, for `command.addOption`. */
 export const flag = <T>(names: string, help: string, parse: Parser<T>): Option =>
   new Option(names, help).argParser<T>(parse);
 
-// Flags of several commands. Their ranges are said here once; each command says what the flag means there.
+// Flags of several commands. Their ranges are defined here once; each command gives its own help.
 export const jsonFlag = (
   help = "print one JSON document on standard output, and nothing else there",
 ): Option => new Option("--json", help);
@@ -86,7 +89,7 @@ export const calibrationFlag = (): Option =>
     filledText,
   );
 
-/** Which models, and how they decode. */
+/** Adds the flags that choose the models and how they decode. */
 export function addPairFlags(command: Command): Command {
   return command
     .addOption(pairFlag().default("micro"))
@@ -101,11 +104,11 @@ export function addPairFlags(command: Command): Command {
     .addOption(jsonFlag());
 }
 
-/** For help texts: each policy in one line. */
+/** Help for the policies, one line each. */
 export const POLICY_LIST = `Policies (docs/decoding.md has their options):
 ${POLICY_FACTS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join("\n")}`;
 
-/** Which policy, for commands that run one. */
+/** Adds the flags that choose a policy. */
 export function addPolicyFlags(command: Command): Command {
   return command
     .option(

@@ -1,4 +1,4 @@
-/** Rows of a benchmark from the hub, for tasks: `eval` knows no hub and `data` no tasks. */
+/** Reads the rows of a benchmark from the hub. It lies here because `eval` knows no hub and `data` no tasks. */
 import { DataError } from "../../core/errors.ts";
 import { hubAccessFrom } from "../../data/hub/access.ts";
 import { readRecords } from "../../data/readers/records.ts";
@@ -8,7 +8,7 @@ import type { Terminal } from "./terminal.ts";
 const COLUMNS: ReadonlySet<string> = new Set(["id", "problem", "question", "Problem", "answer", "Answer"]);
 const MAX_ROWS = 200_000;
 
-/** @throws (what it returns) DataError when the data set cannot be reached or read. */
+/** The returned function throws a DataError when the data set cannot be reached or read. */
 export function hubRows(terminal: Terminal): FetchRows {
   return async ({ repository, config, split }, signal) => {
     const source = {

@@ -1,4 +1,4 @@
-/** `splitreason train add-tags`: a model of others gets the tags that it will learn to write. */
+/** `splitreason train add-tags`: adds the tags to a model that others have trained. */
 import type { Command } from "commander";
 
 import { filledText, jsonFlag } from "../support/flags.ts";

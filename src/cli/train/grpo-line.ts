@@ -1,4 +1,4 @@
-/** One step of reinforcement learning, and one evaluation, in a line. */
+/** Formats a step of reinforcement learning, and an evaluation, in one line. */
 import { count, duration, percent } from "../../core/figures.ts";
 import type { GrpoEvaluation, GrpoMetrics } from "../../train/grpo/loop.ts";
 import { printable } from "../support/terminal.ts";

@@ -1,4 +1,4 @@
-/** `splitreason train grpo`: reinforcement learning of the small model, the big one writing in its rollouts. */
+/** `splitreason train grpo`: trains the small model by reinforcement; the big one writes in its rollouts. */
 import type { Command } from "commander";
 
 import { count, duration } from "../../core/figures.ts";
@@ -101,7 +101,7 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
 }
 
 async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
-  // Loaded here: the other commands start faster without the training library.
+  // Loaded here, so that other commands start without the training library.
   const { loadReinforceConfig, reinforce } = await import("../../recipes/reinforce/index.ts");
   const config = await loadReinforceConfig(flags.config, overridesFrom(flags), flags);
   const progress = new Progress(terminal, "steps");

@@ -1,4 +1,4 @@
-/** `splitreason train pretrain|sft`: supervised runs on the embedded trainer. */
+/** `splitreason train pretrain|sft`: supervised training. */
 import type { Command } from "commander";
 
 import { count, duration } from "../../core/figures.ts";
@@ -90,7 +90,7 @@ export function registerTrainSft(train: Command, { terminal }: CommandContext): 
     });
 }
 
-/** Loaded when it is needed: the other commands start faster without the training library. */
+/** Loaded when needed, so that other commands start without the training library. */
 const loadTraining = () => import("../../recipes/supervised/index.ts");
 
 function addRunFlags(command: Command): Command {

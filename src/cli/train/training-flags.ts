@@ -1,4 +1,4 @@
-/** What the training commands share: their flags, and the error of a run that was stopped. */
+/** Shared by the training commands: their flags, and the error of a run that was stopped. */
 import type { Option } from "commander";
 
 import { SplitReasonError } from "../../core/errors.ts";
@@ -26,10 +26,10 @@ export const stepsFlag = (help: string): Option => flag("--steps <n>", help, who
 export const learningRateFlag = (): Option =>
   flag("--learning-rate <rate>", "learning rate after the warm-up", realNumber(0, 1));
 export const trainerFlag = (): Option => flag("--trainer <spec>", TRAINER_USAGE, filledText);
-/** Required. */
+/** The folder of the run; required. */
 export const outFlag = (help: string): Option => flag("--out <dir>", help, filledText).makeOptionMandatory();
 
-/** The given training settings, without those that no flag names. */
+/** The settings that are not undefined. */
 export const given = (settings: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 

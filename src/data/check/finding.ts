@@ -1,9 +1,9 @@
-/** What a check can find. The kinds are the contract of `data check --json`. */
+/** The findings of a check. Their kinds are the contract of `data check --json`. */
 
 interface FindingKind {
-  /** An error makes the file unfit for training; a warning is for someone to look at. */
+  /** An error makes the file unfit for training; a warning asks for a look. */
   readonly severity: "error" | "warning";
-  /** One line for people. */
+  /** The finding in one line, for people. */
   readonly meaning: string;
 }
 
@@ -29,7 +29,7 @@ const FINDINGS = {
   "span-in-character": { severity: "error", meaning: "a span that cuts a character in two" },
   "span-over-marker": {
     severity: "error",
-    meaning: "a span over <think> or </think>, or behind the chain of thought",
+    meaning: "a span over <think> or </think>, or after the chain of thought",
   },
   "span-in-command": { severity: "warning", meaning: "a span that begins or ends within a LaTeX command" },
   "span-blank": { severity: "warning", meaning: "a span of white space only" },
@@ -65,11 +65,11 @@ export interface Finding {
   readonly rows: number;
   /** Ids of rows, or places where a row has none; the first {@link LISTED} of them. */
   readonly ids: readonly string[];
-  /** What was seen in the first of them. */
+  /** Detail of the first of these rows. */
   readonly example: string;
 }
 
-/** How many ids a finding lists. */
+/** Most ids that a finding lists. */
 const LISTED = 1000;
 
 /** Counts rows by finding; a row counts once for each kind. */

@@ -1,4 +1,4 @@
-/** One file of rows, wherever it lies: bytes in order for JSON Lines, bytes by place for parquet. */
+/** A file of rows, local or remote. JSON Lines needs its bytes in order, parquet by position. */
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -6,18 +6,18 @@ import { DataError, errorMessage } from "../../core/errors.ts";
 import { formatOf, type RowFormat } from "./source.ts";
 
 export interface DataFile {
-  /** What errors call it: a path, or a path within a repository. */
+  /** Name in errors: a path, or a path within a repository. */
   readonly name: string;
   readonly format: RowFormat;
   readonly sizeBytes: number;
-  /** Bytes `start` to `end`, end exclusive; all of them, or an error. */
+  /** Reads bytes `start` to `end`, end exclusive: all of them, or an error. */
   slice(start: number, end: number, signal?: AbortSignal): Promise<ArrayBuffer>;
   close(): Promise<void>;
 }
 
 const CHUNK_BYTES = 4 * 1024 ** 2;
 
-/** The bytes of a file in order, a few megabytes at a time. */
+/** Reads the bytes of a file in order, a few megabytes at a time. */
 export async function* bytesOf(file: DataFile, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < file.sizeBytes; start += CHUNK_BYTES) {
     signal?.throwIfAborted();
@@ -57,7 +57,10 @@ export async function openLocalFile(path: string, format: RowFormat): Promise<Da
   };
 }
 
-/** The parquet and JSON Lines files directly in a folder, by name. @throws DataError when there are none. */
+/**
+ * Lists the parquet and JSON Lines files directly in a folder, by name.
+ * @throws DataError when there are none.
+ */
 export async function listLocalFolder(
   path: string,
 ): Promise<{ readonly path: string; readonly format: RowFormat }[]> {

@@ -1,4 +1,4 @@
-/** Where rows are read from, as people write it: a file, a folder, or a data set on the Hugging Face hub. */
+/** A source of rows as people write it: a file, a folder, or a data set on the Hugging Face hub. */
 import { ConfigError } from "../../core/errors.ts";
 
 export type RowFormat = "jsonl" | "parquet";
@@ -20,15 +20,15 @@ export interface HubSource {
 
 const HUB = /^hf:([\w.-]+\/[\w.-]+)(?:@([\w.-]+))?(?:\/([\w.-]+))?(?::([\w.-]+))?$/u;
 
-/** The format that a file's name says; undefined for any other name. */
+/** Format of a file by its name; undefined for any other name. */
 export function formatOf(path: string): RowFormat | undefined {
   if (/\.(?:jsonl|ndjson)$/iu.test(path)) return "jsonl";
   return /\.parquet$/iu.test(path) ? "parquet" : undefined;
 }
 
 /**
- * Reads `FILE.jsonl`, `FILE.parquet`, a folder (any other name), or `hf:OWNER/NAME[@REVISION][/CONFIG][:SPLIT]`.
- * @throws ConfigError when it starts with `hf:` and does not go on as it must.
+ * Parses `FILE.jsonl`, `FILE.parquet`, a folder (any other name), or `hf:OWNER/NAME[@REVISION][/CONFIG][:SPLIT]`.
+ * @throws ConfigError when it starts with `hf:` and the rest is malformed.
  */
 export function parseSource(text: string): RowSource {
   if (!text.startsWith("hf:")) {

@@ -1,14 +1,14 @@
-/** How the hub is reached: where it is, and with which token. */
+/** Access to the hub: its address and the token. */
 
 export interface HubAccess {
-  /** Address of the hub; the public one unless said otherwise. */
+  /** Address of the hub. Default: the public one. */
   readonly url?: string;
-  /** For private and gated data sets, and for writing. Never printed. */
+  /** Token for private and gated data sets, and for writing. Never printed. */
   readonly token?: string;
   readonly fetch?: typeof fetch;
 }
 
-/** HF_ENDPOINT and HF_TOKEN, as the hub's own tools read them. */
+/** Reads HF_ENDPOINT and HF_TOKEN, as the hub's own tools do. */
 export function hubAccessFrom(environment: Readonly<Record<string, string | undefined>>): HubAccess {
   const url = environment["HF_ENDPOINT"]?.trim().replace(/\/+$/u, "") ?? "";
   const token = environment["HF_TOKEN"]?.trim() ?? "";

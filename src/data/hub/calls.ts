@@ -1,10 +1,10 @@
-/** What every call of the hub's library has in common: its parameters, and what its failures mean. */
+/** Shared by all calls of the hub's library: parameters, and the meaning of failures. */
 import { HubApiError } from "@huggingface/hub";
 
 import { DataError, errorMessage } from "../../core/errors.ts";
 import type { HubAccess } from "./access.ts";
 
-/** What the calls of the hub's library take. @throws DataError on a token that is none. */
+/** Parameters for the calls of the hub's library. @throws DataError on a malformed token. */
 export function hubParameters(
   { url, token, fetch: customFetch }: HubAccess,
   signal?: AbortSignal,
@@ -21,11 +21,11 @@ export function hubParameters(
 
 function withSignal(inner: typeof fetch, signal: AbortSignal | undefined): typeof fetch {
   if (signal === undefined) return inner;
-  // The library gives none of its own.
+  // The library sets none itself.
   return (input, init) => inner(input, { ...init, signal });
 }
 
-/** A failed call as an error that says what was wanted and what to do; the token is never part of it. */
+/** Turns a failed call into an error that says what was attempted and what to do. It never contains the token. */
 export function hubError(what: string, error: unknown, { token }: HubAccess): DataError {
   const status = error instanceof HubApiError ? error.statusCode : undefined;
   const advice =

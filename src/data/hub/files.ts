@@ -1,4 +1,4 @@
-/** A data set on the hub as files: which files make a split, and their bytes by range, so that nothing is stored and memory stays flat. */
+/** Opens a data set on the hub as files, whose bytes are read by range: nothing is stored, and memory stays flat. */
 import { downloadFile, fileDownloadInfo, listFiles } from "@huggingface/hub";
 
 import { sleep } from "../../core/async.ts";
@@ -9,15 +9,15 @@ import type { HubAccess } from "./access.ts";
 import { hubError, hubParameters } from "./calls.ts";
 import { splitFiles } from "./split-files.ts";
 
-/** A repository with more files than this is not listed to its end. */
+/** A repository with more files is refused. */
 const MAX_FILES = 50_000;
 const MAX_CARD_BYTES = 4 * 1024 ** 2;
 const ATTEMPTS = 4;
 const FIRST_WAIT_MS = 500;
 
 /**
- * The files of one split of a data set, in the order of their names. Ranges are read by plain HTTP (not by the Xet protocol); one that fails
- * in passing is asked for again, up to four times.
+ * Opens the files of one split of a data set, in the order of their names. Ranges are read by plain HTTP, not by the Xet
+ * protocol. A transient failure is retried; a range is asked for at most four times.
  * @throws DataError when there is no such data set, configuration or split, or it has no parquet or JSON Lines files.
  */
 export async function openHubFiles(
@@ -85,7 +85,7 @@ export async function openHubFiles(
   }
 }
 
-/** Runs a call of the hub again where the failure may pass. */
+/** Runs a call of the hub and retries transient failures. */
 async function attempt<Result>(
   what: string,
   access: HubAccess,

@@ -1,4 +1,4 @@
-/** The card of a data set: what is in it, in figures, with the header by which the hub and its readers find the files. */
+/** The card of a data set: its statistics, and the header by which the hub and its readers find the files. */
 import { parse, stringify } from "yaml";
 import { z } from "zod";
 
@@ -9,12 +9,12 @@ export interface CardOptions {
   readonly repo: string;
   readonly config: string;
   readonly split: string;
-  /** Where the split's files are, as the header says it, e.g. `data/train-*.parquet`. */
+  /** Pattern of the split's files in the header, e.g. `data/train-*.parquet`. */
   readonly pattern: string;
   readonly license?: string;
 }
 
-/** Between these the card is ours and is written anew; around them it is whoever's wrote it. */
+/** The text between these marks is ours and is rewritten; the rest belongs to its author. */
 const BEGIN = "<!-- splitreason: statistics begin -->";
 const END = "<!-- splitreason: statistics end -->";
 const MAX_GROUPS = 30;
@@ -23,8 +23,8 @@ const dataFilesSchema = z.array(z.looseObject({ split: z.string() }));
 const configSchema = z.looseObject({ config_name: z.string(), data_files: z.unknown().optional() });
 
 /**
- * The card for a push. An `existing` card keeps its header, to which this split is added, and its words: only the part between our marks changes, or is
- * appended where there is none.
+ * Makes the card for a push. An `existing` card keeps its words and its header, to which this split is added. Only the part
+ * between our marks changes, or is appended where there is none.
  */
 export function datasetCard(statistics: DataStatistics, options: CardOptions, existing = ""): string {
   const { header, body } = splitCard(existing);
@@ -44,14 +44,14 @@ function splitCard(card: string): { header: Record<string, unknown>; body: strin
   return { header: readHeader(match[1] ?? ""), body: card.slice(match[0].length) };
 }
 
-/** @throws DataError when it is no YAML: written anew, what it says would be lost. */
+/** @throws DataError when the header is not YAML: rewriting it would lose its content. */
 function readHeader(text: string): Record<string, unknown> {
   let parsed: unknown;
   try {
     parsed = parse(text, { maxAliasCount: 100 });
   } catch (error) {
     throw new DataError(
-      `the header of the data set's README.md is not YAML (${errorMessage(error)}); mend it first.`,
+      `the header of the data set's README.md is not YAML (${errorMessage(error)}); repair it first.`,
       {
         code: "file-invalid",
         cause: error,
@@ -60,7 +60,7 @@ function readHeader(text: string): Record<string, unknown> {
   }
   const header = z.record(z.string(), z.unknown()).safeParse(parsed ?? {});
   if (header.success) return header.data;
-  throw new DataError("the header of the data set's README.md is no list of fields; mend it first.", {
+  throw new DataError("the header of the data set's README.md is no list of fields; repair it first.", {
     code: "file-invalid",
   });
 }
@@ -90,7 +90,7 @@ function mergedHeader(
   };
 }
 
-/** As the hub names sizes. */
+/** Size category in the hub's words. */
 function sizeCategory(rows: number): string {
   const bounds = [1e3, 1e4, 1e5, 1e6, 1e7];
   const names = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M"];
@@ -175,7 +175,7 @@ const groupCells = ({
 const count = (value: number): string => value.toLocaleString("en-US");
 const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
 
-/** A name from the data as plain words in Markdown. */
+/** Escapes a name from the data for Markdown. */
 const escaped = (text: string): string =>
   text
     .replace(/\s+/gu, " ")

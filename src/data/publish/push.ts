@@ -26,9 +26,9 @@ import { hubError, hubParameters } from "../hub/calls.ts";
 export interface PushOptions extends Omit<CardOptions, "pattern"> {
   readonly access: HubAccess;
   readonly statistics: StatisticsOptions;
-  /** What the rows are called in the statistics. */
+  /** Name of the rows in the statistics. */
   readonly file: string;
-  /** Whether a repository that has to be made is seen by its owner only. */
+  /** Whether a new repository is private. */
   readonly isPrivate: boolean;
   readonly message: string;
   readonly onProgress?: (event: PushProgress) => void;
@@ -42,18 +42,19 @@ export type PushProgress =
 export interface PushResult {
   readonly rows: number;
   readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
-  /** Files of an earlier push of the same split, which this one took away. */
+  /** Files of an earlier push of the same split, which this push removed. */
   readonly removed: readonly string[];
   readonly commit: string;
   readonly url: string;
   readonly statistics: DataStatistics;
 }
 
-/** A file of a split ends at about so much text (UTF-16 code units). */
+/** A file of a split holds about this much text (UTF-16 code units). */
 const SHARD_UNITS = 400_000_000;
 
 /**
- * Writes the rows aside, makes the repository if there is none, and commits files and card together: readers see the old data set or the new one.
+ * Writes the rows to temporary files, makes the repository if there is none, and commits files and card together: readers see
+ * either the old data set or the new one.
  * @throws DataError without rows or without a token, when a row's spans do not fit, or when the hub refuses.
  */
 export async function pushDataset(rows: AsyncIterable<TraceRow>, options: PushOptions): Promise<PushResult> {
@@ -133,7 +134,7 @@ async function makeRepository(
   try {
     await createRepo({ ...parameters, accessToken, visibility: isPrivate ? "private" : "public" });
   } catch (error) {
-    // It is there already.
+    // The repository exists already.
     if (!(error instanceof HubApiError && error.statusCode === 409)) throw error;
   }
 }
@@ -147,7 +148,7 @@ async function commitAll(
     ...parameters,
     operations,
     title: message,
-    // Plain uploads: what speaks the hub's own transfer is not tested here.
+    // Plain uploads: the hub's own transfer protocol is not tested here.
     useXet: false,
     ...(signal === undefined ? {} : { abortSignal: signal }),
   });

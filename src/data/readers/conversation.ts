@@ -1,4 +1,4 @@
-/** The forms in which a row is a conversation: `messages`, or `prompt` and `completion`, each a text or messages. */
+/** Reads rows that are conversations: `messages`, or `prompt` and `completion`, each a text or messages. */
 import { z } from "zod";
 
 import { traceRowSchema } from "../../formats/trace-row.ts";
@@ -6,7 +6,7 @@ import { traceRowSchema } from "../../formats/trace-row.ts";
 const messagesSchema = z.array(z.object({ role: z.string(), content: z.string() })).min(1);
 const textOrMessages = z.union([z.string(), messagesSchema]);
 
-/** The fields of a trace row that a conversation may have as well. */
+/** Fields of a trace row that a conversation may also have. */
 const besideSchema = traceRowSchema.partial().omit({ problem: true, trace: true, spans: true, scores: true });
 const chatSchema = besideSchema.extend({ messages: messagesSchema });
 const completionSchema = besideSchema.extend({ prompt: textOrMessages, completion: textOrMessages });
@@ -18,7 +18,7 @@ interface Conversation {
   readonly beside: z.output<typeof besideSchema>;
 }
 
-/** Undefined for a row in another form. */
+/** Reads a conversation; undefined for a row in another form. */
 export function conversationOf(value: object): Conversation | undefined {
   const completion = completionSchema.safeParse(value);
   if (completion.success) {

@@ -8,22 +8,21 @@ import { readRecords, type ReadRecordsOptions } from "./records.ts";
 import { KNOWN_COLUMNS, type ReadOutcome, rowsOf, type SkippedRecord, skippedError } from "./rows.ts";
 
 export interface ReadOptions extends ReadRecordsOptions {
-  /** At most this many rows. */
+  /** Most rows to read. */
   readonly limit?: number;
-  /** Which traces of a problem that has several. Default: `first-correct`. */
+  /** Traces to take of a problem with several. Default: `first-correct`. */
   readonly generation?: GenerationChoice;
 }
 
 export interface ReadTracesOptions extends ReadOptions {
-  /** Told of every record that gives no row. Without it such a record is an error. */
+  /** Called for every record that gives no row. Without it such a record is an error. */
   readonly onSkip?: (skipped: SkippedRecord) => void;
 }
 
 /**
- * The rows of `FILE.jsonl`, `FILE.parquet`, a folder of such files (in the order of their names) or
- * `hf:OWNER/NAME[@REVISION][/CONFIG][:SPLIT]`, in order. Tags in a trace are read as its spans.
- * @throws DataError when a file cannot be read, and, without `onSkip`, on a record that gives no row; of a row whose tags do not pair
- *   `onSkip` is told as well.
+ * Reads the trace rows of a source (see {@link readRecords}), in order. Tags in a trace become its spans. A row whose tags do
+ * not pair is skipped.
+ * @throws DataError when a file cannot be read and, without `onSkip`, on a record that gives no row.
  */
 export async function* readTraces(spec: string, options: ReadTracesOptions = {}): AsyncGenerator<TraceRow> {
   const { onSkip, limit = Number.POSITIVE_INFINITY, ...rest } = options;
@@ -47,7 +46,7 @@ function withoutRow({ faults, row, place }: Extract<ReadOutcome, { type: "row" }
   return { type: "skipped", reason: "invalid", message, place };
 }
 
-/** The same with every record accounted for: rows with the faults of their tags, and records that give no row. */
+/** Reads a source and accounts for every record: rows with the faults of their tags, and records that give no row. */
 export async function* readOutcomes(spec: string, options: ReadOptions = {}): AsyncGenerator<ReadOutcome> {
   const { limit = Number.POSITIVE_INFINITY, generation = "first-correct" } = options;
   let rows = 0;

@@ -1,4 +1,4 @@
-/** The records of a source as its files have them, as a stream, before anyone asks what they mean. */
+/** Reads the records of a source as a stream, before they are interpreted. */
 import { bytesOf, type DataFile, listLocalFolder, openLocalFile } from "../files/data-file.ts";
 import { parseSource, type RowSource } from "../files/source.ts";
 import type { HubAccess } from "../hub/access.ts";
@@ -8,9 +8,9 @@ import type { RawRecord } from "./raw-record.ts";
 
 export interface ReadRecordsOptions {
   readonly signal?: AbortSignal;
-  /** How the hub is reached. Default: the public one, without a token. */
+  /** Access to the hub. Default: the public one, without a token. */
   readonly hub?: HubAccess;
-  /** Bytes read so far, and the bytes of all files. */
+  /** Called with the bytes read so far and the bytes of all files. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
@@ -61,7 +61,7 @@ async function openFiles(
       return files;
     }
     case "hub": {
-      // The hub's library is slow to load: only those who read from it wait for it.
+      // Loaded here: the hub's library is slow to load.
       const { openHubFiles } = await import("../hub/files.ts");
       return openHubFiles(source, hub, signal);
     }

@@ -1,4 +1,4 @@
-/** What a record means: trace rows from every form in which people keep reasoning traces. */
+/** Interprets records: makes trace rows of every form in which people keep reasoning traces. */
 import { createHash } from "node:crypto";
 
 import { DataError } from "../../core/errors.ts";
@@ -10,9 +10,9 @@ import { CONVERSATION_COLUMNS, conversationOf } from "./conversation.ts";
 import { type GenerationChoice, openR1Schema, openR1Traces } from "./open-r1.ts";
 import type { RawRecord } from "./raw-record.ts";
 
-/** Why a record gave no row. */
+/** The reason why a record gave no row. */
 type SkipReason =
-  /** It is in none of the forms that are read. */
+  /** The record has none of the known forms. */
   | "invalid"
   /** No trace of the problem is known to be correct. */
   | "no-correct-generation"
@@ -21,7 +21,7 @@ type SkipReason =
 /** A fault of the tags in a row's text. `tags-beside-spans`: the trace has tags, and the row has spans as well. */
 interface RowFault {
   readonly kind: TagFault["kind"] | "tags-beside-spans";
-  /** Offset in the text as it was read, tags included. */
+  /** Offset in the original text, tags included. */
   readonly position: number;
 }
 
@@ -37,24 +37,24 @@ export type ReadOutcome =
   | {
       readonly type: "row";
       readonly row: TraceRow;
-      /** Empty for a row that is fit to use. */
+      /** Faults of the tags; empty for a usable row. */
       readonly faults: readonly RowFault[];
       readonly place: string;
     }
   | SkippedRecord;
 
-/** A skipped record as an error, for readers that stop at it. */
+/** Turns a skipped record into an error, for readers that stop at it. */
 export const skippedError = ({ place, message }: SkippedRecord): DataError =>
   new DataError(`${place} cannot be used: ${message}.`, { code: "data-invalid" });
 
-/** The columns that mean something; of parquet files no others are read. */
+/** The known columns. No others are read from parquet files. */
 export const KNOWN_COLUMNS: ReadonlySet<string> = new Set([
   ...Object.keys(traceRowSchema.shape),
   ...Object.keys(openR1Schema.shape),
   ...CONVERSATION_COLUMNS,
 ]);
 
-/** The rows of one record: one, except where a problem comes with several traces. */
+/** Makes the rows of a record: one, or several where a problem has several traces. */
 export function rowsOf(record: RawRecord, choice: GenerationChoice): ReadOutcome[] {
   const { place, content } = record;
   const skipped = (reason: SkipReason, message: string): ReadOutcome[] => [
@@ -95,7 +95,7 @@ function fromConversation(
     );
   }
   const { turns, beside } = conversation;
-  // A system prompt is how a model is asked, not what it is asked.
+  // A system prompt is no part of the problem.
   const [user, assistant, more] = turns.filter(({ role }) => role !== "system");
   if (user?.role !== "user" || assistant?.role !== "assistant" || more !== undefined) {
     const roles = turns.map(({ role }) => role).join(", ");
@@ -131,7 +131,7 @@ function firstTag(text: string): number {
   return places.length === 0 ? -1 : Math.min(...places);
 }
 
-/** An id for a row that has none: the same text has the same one in every file. */
+/** Makes an id for a row without one: equal texts have equal ids in every file. */
 function digestId(parts: readonly string[]): string {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(`${part.length}:${part}`);

@@ -1,4 +1,4 @@
-/** A trace row as numbers of tokens, or what keeps its spans from meaning anything. */
+/** Counts the tokens of a trace row and its spans. */
 import type { Span, TraceRow } from "../../formats/trace-row.ts";
 import { chainOfThought } from "../../tags/chain-of-thought.ts";
 import type { CountedTrace } from "./group.ts";
@@ -14,7 +14,7 @@ export function spansFit(spans: readonly Span[], length: number): boolean {
   return true;
 }
 
-/** Tokens belong to a span when they begin in it. What lies behind the chain of thought does not count. */
+/** Counts tokens. A token belongs to the span in which it begins. Text after the chain of thought does not count. */
 export function countTrace({ trace, spans = [] }: TraceRow, tokenStarts: TokenStarts): CountedTrace {
   const starts = tokenStarts(chainOfThought(trace));
   return {

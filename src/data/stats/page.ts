@@ -1,4 +1,4 @@
-/** The statistics as one self-contained page: the built program of `web/stats` with the data put into it. */
+/** Makes one self-contained page of the statistics: the built program of `web/stats` with the data in it. */
 import { fileURLToPath } from "node:url";
 
 import { pageWithData } from "../../core/html-page.ts";
@@ -7,7 +7,7 @@ import type { DataStatistics } from "./document.ts";
 import type { PageData, PageTrace } from "./page-data.ts";
 import type { Sample } from "./sample.ts";
 
-/** From `src/data/stats` and from `dist/data/stats` alike. */
+/** The same from `src/data/stats` and `dist/data/stats`. */
 const TEMPLATE = new URL("../../../dist/stats-page/page.html", import.meta.url);
 
 export function pageSample(sample: Sample): PageData["reader"] {

@@ -9,7 +9,7 @@ import type { DataStatistics, NamedGroup } from "./document.ts";
 import { Group } from "./group.ts";
 import { type TokenStarts, wordStarts } from "./tokens.ts";
 
-/** Groups beyond this many are counted together. */
+/** Most groups; further ones are counted together. */
 const MAX_GROUPS = 200;
 const OTHER = "(other)";
 const UNNAMED = "(none)";
@@ -17,7 +17,7 @@ export const WORD_TOKENS = "words, digits and signs";
 
 export interface StatisticsOptions {
   readonly tokenStarts?: TokenStarts;
-  /** What the document says of the tokens; needed with `tokenStarts`. */
+  /** Words for the tokens in the document; needed with `tokenStarts`. */
   readonly tokenizer?: string;
 }
 
@@ -37,7 +37,7 @@ export class StatisticsBuilder {
     this.#tokenizer = tokenizer;
   }
 
-  /** `file` is what the source is called in the document. Whether the row counts. */
+  /** Counts an outcome. Returns whether the row counts. @param file Name of the source in the document. */
   add(outcome: ReadOutcome, file: string): boolean {
     this.#files.add(file);
     if (outcome.type === "skipped") {

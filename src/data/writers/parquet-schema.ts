@@ -1,11 +1,11 @@
-/** Columns of a parquet file: texts, numbers, and lists and structs of them, every one of which may be missing. */
+/** Columns of a parquet file: texts, numbers, and lists and structs of them. Every value may be missing. */
 import type { SchemaElement } from "hyparquet";
 
 export interface ParquetColumn {
   readonly name: string;
-  /** The column's part of the schema, in depth-first order. */
+  /** The elements of the column in the schema, in depth-first order. */
   readonly elements: readonly SchemaElement[];
-  /** Long texts are kept as they are: no dictionary of them is tried. */
+  /** Whether to write without a dictionary, as suits long texts. */
   readonly plain: boolean;
 }
 
@@ -15,10 +15,10 @@ const leaf = (name: string, rest: Omit<SchemaElement, "name">, plain = false): P
   plain,
 });
 
-/** `long` for texts that hardly repeat. */
+/** A column of texts; `long` for texts that hardly repeat. */
 export const texts = (name: string, { long = false } = {}): ParquetColumn =>
   leaf(name, { type: "BYTE_ARRAY", converted_type: "UTF8", logical_type: { type: "STRING" } }, long);
-/** 32-bit. */
+/** A column of 32-bit integers. */
 export const integers = (name: string): ParquetColumn => leaf(name, { type: "INT32" });
 export const numbers = (name: string): ParquetColumn => leaf(name, { type: "DOUBLE" });
 export const booleans = (name: string): ParquetColumn => leaf(name, { type: "BOOLEAN" });
@@ -32,7 +32,7 @@ export const structOf = (name: string, fields: readonly ParquetColumn[]): Parque
   plain: fields.some((field) => field.plain),
 });
 
-/** `item` is what the list is of; its name is of no matter. */
+/** A column of lists. The name of `item` is not used. */
 export const listOf = (name: string, item: ParquetColumn): ParquetColumn => {
   const [first, ...deeper] = item.elements;
   return {

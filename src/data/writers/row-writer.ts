@@ -10,14 +10,15 @@ import { openParquetWriter } from "./parquet-writer.ts";
 
 export interface RowWriter {
   write(row: Readonly<Record<string, unknown>>): Promise<void>;
-  /** Writes what is left, makes it durable and gives the file its name. */
+  /** Writes the remaining rows, flushes the file to the disk and renames it. */
   close(): Promise<void>;
-  /** Leaves nothing behind; after `close` it does nothing. */
+  /** Removes the unfinished file; after `close` it does nothing. */
   abort(): Promise<void>;
 }
 
 /**
- * `.jsonl` or `.parquet`, the latter with the given columns (a field of a row that is no column is an error, so that nothing is lost).
+ * Opens a writer for a `.jsonl` or `.parquet` file. Parquet has the given columns; a row's field without a column is an error,
+ * so that nothing is lost.
  * @throws ConfigError on any other name.
  */
 export async function openRowWriter(path: string, columns: readonly ParquetColumn[]): Promise<RowWriter> {
@@ -36,7 +37,7 @@ export async function openRowWriter(path: string, columns: readonly ParquetColum
   }
 }
 
-/** Writes all of `rows`, or leaves no file; the number of rows. */
+/** Writes all of `rows`, or leaves no file. Returns the number of rows. */
 export async function writeRows(
   writer: RowWriter,
   rows: AsyncIterable<Readonly<Record<string, unknown>>>,

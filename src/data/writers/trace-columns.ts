@@ -1,4 +1,4 @@
-/** Trace rows as parquet columns: the fields of the row, under their names. */
+/** The columns of trace rows in parquet: the fields of the row, under their names. */
 import type { TraceRow } from "../../formats/trace-row.ts";
 import {
   booleans,

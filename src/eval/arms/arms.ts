@@ -124,7 +124,7 @@ function requireTarget(name: string, target: string, arms: readonly Arm[]): void
 /** The decoder's policy that an arm runs. */
 export const policyNameOf = ({ policy }: Arm): string => (policy.kind === "policy" ? policy.name : "random");
 
-/** Which models take part in an arm. */
+/** The models that take part in an arm. */
 export const modelsOf = (arm: Arm): PolicyFacts["uses"] => policyFacts(policyNameOf(arm))?.uses ?? "pair";
 
 const armNames = (): string =>

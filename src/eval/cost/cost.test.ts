@@ -123,7 +123,7 @@ describe("a price table", () => {
     expect(() => pricesFor(onlySmall, specs, "tuned")).toThrow("no price for big (micro:big)");
     expect(pricesFor(onlySmall, { small: "micro:small" }, "tuned")?.big).toBeUndefined();
     const typo = await load("models: {smal: {prompt: 1, completion: 2}}");
-    expect(() => pricesFor(typo, specs, "tuned")).toThrow('"smal", which is no model here');
+    expect(() => pricesFor(typo, specs, "tuned")).toThrow('"smal", which is no model of this evaluation');
     await expect(loadRates(join(folder, "none.yaml"))).rejects.toThrow("no such file");
   });
 });
@@ -155,7 +155,7 @@ describe("arithmetic", () => {
       big: { parameters: 32e9, perToken: 32e9, source: "given" },
     });
     for (const wrong of ["", "small", "small=", "small=x", "huge=1e9", "small=0", "big=1e30"]) {
-      expect(() => parseParameters(wrong)).toThrow("it is small=1.5e9,big=32e9 or one of both");
+      expect(() => parseParameters(wrong)).toThrow("give small=1.5e9,big=32e9, or one of the two");
     }
   });
 });

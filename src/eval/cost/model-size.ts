@@ -31,7 +31,7 @@ export function parseParameters(text: string): GivenSizes {
     const parameters = value === "" ? Number.NaN : Number(value);
     if ((name !== "small" && name !== "big") || !(parameters >= 1 && parameters <= MAX_PARAMETERS)) {
       throw new ConfigError(
-        `--parameters ${JSON.stringify(text)}: ${JSON.stringify(part)} is no size; it is small=1.5e9,big=32e9 or one of both.`,
+        `--parameters ${JSON.stringify(text)}: ${JSON.stringify(part)} is no size of a model; give small=1.5e9,big=32e9, or one of the two.`,
         { code: "usage" },
       );
     }

@@ -54,7 +54,7 @@ export function pricesFor(
   const unknown = Object.keys(models).find((name) => !known.has(name));
   if (unknown !== undefined) {
     throw new ConfigError(
-      `the price table has ${JSON.stringify(unknown)}, which is no model here; models: ${[...known].join(", ")}.`,
+      `the price table has ${JSON.stringify(unknown)}, which is no model of this evaluation; models: ${[...known].join(", ")}.`,
       { code: "config-invalid" },
     );
   }

@@ -63,7 +63,7 @@ export const joinThousands = (text: string): string =>
     )
     .replace(/(?<=\d) (?=\d{3}(?:\D|$))/gu, "");
 
-/** For comparing words: letters and digits, in lower case, without wrapping commands. */
+/** Reduces a text to what comparing words needs: letters and digits, in lower case, without wrapping commands. */
 export const plainWords = (text: string): string =>
   text
     .replace(new RegExp(TEXT_COMMAND, "gu"), "")

@@ -5,8 +5,8 @@ import { isFinite } from "./complex.ts";
 import { freeSymbols, valueAt } from "./evaluate.ts";
 
 /**
- * `same` and `different` are those of `gradeMath`. If one answer is not understood as mathematics (words, a formula beyond the bounds, a division
- * by 0) and the two are not written alike, the verdict is `unknown`. Both must be answers, not texts that give one. Never throws.
+ * `same` and `different` are those of `gradeMath`. An answer may not be understood as mathematics: words, a formula beyond the bounds, a division
+ * by 0. Then the verdict is `unknown`, unless both are written alike. Both must be answers, not texts that give one. Never throws.
  */
 export function compareAnswers(gold: string, pred: string): "same" | "different" | "unknown" {
   const [left, right] = [parseAnswer(gold), parseAnswer(pred)];

@@ -23,7 +23,7 @@ export async function readSummary(folder: string): Promise<EvaluationSummary> {
   }
   if (!existsSync(path)) {
     throw new DataError(
-      `${folder} is not the folder of a run: it has no summary.json; \`splitreason eval TASK --out ${folder}\` makes one.`,
+      `${folder} is not the folder of a run: it has no summary.json. \`splitreason eval TASK --out ${folder}\` makes one.`,
       { code: "file-missing" },
     );
   }

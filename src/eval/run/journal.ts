@@ -2,9 +2,9 @@
  * Keeps the rows of an unfinished run on disk. Each row is one line, written when its sample ends. So a run that is killed loses only the
  * samples in flight, and continues from the others when it is started again. Texts stay on disk.
  *
- *     DIR/run.json             the run's settings; a run with other settings does not continue it
- *     DIR/rows.partial.jsonl   rows in the order in which they end, until the run is complete
- *     DIR/run.lock             while a process is at work in the folder
+ *     DIR/run.json             the run's settings; a run with other settings does not continue it.
+ *     DIR/rows.partial.jsonl   rows in the order in which they end, until the run is complete.
+ *     DIR/run.lock             while a process is at work in the folder.
  *
  * `rows.ts` reads what a complete run leaves.
  */
@@ -16,8 +16,9 @@ import { z } from "zod";
 
 import { AppendLog, type LinePlace } from "../../core/append-log.ts";
 import { differences } from "../../core/differences.ts";
+import { readDocument } from "../../core/document.ts";
 import { ConfigError, DataError, errorMessage } from "../../core/errors.ts";
-import { makeFolder, readTextFile, writeFileAtomic } from "../../core/files.ts";
+import { makeFolder, writeFileAtomic } from "../../core/files.ts";
 import { parseJsonLine, toJsonLines } from "../../core/json-lines.ts";
 import { lockRun } from "../../core/run-lock.ts";
 import {
@@ -205,18 +206,18 @@ async function requireSameRun(
   headerPath: string,
   { configHash, config }: { readonly configHash: string; readonly config: unknown },
 ): Promise<void> {
-  const header = headerSchema.safeParse(parseJson(await readTextFile(headerPath), headerPath));
-  if (!header.success) {
-    throw new DataError(`${headerPath} is not the header of a run: give --out another folder.`, {
-      code: "file-invalid",
-    });
-  }
-  if (header.data.configHash === configHash) return;
-  const fields = differences(header.data.config, config);
+  const header = await readDocument(headerPath, headerSchema, {
+    name: `run header ${headerPath}`,
+    source: "file",
+    maxBytes: 64 * 1024 ** 2,
+    advice: "Give --out another folder.",
+  });
+  if (header.configHash === configHash) return;
+  const fields = differences(header.config, config);
   const more = fields.length > MAX_DIFFERENCES ? `; and ${fields.length - MAX_DIFFERENCES} more` : "";
   const what =
     fields.length === 0
-      ? `${header.data.configHash}, this one is ${configHash}`
+      ? `${header.configHash}, this one is ${configHash}`
       : `${fields.slice(0, MAX_DIFFERENCES).join("; ")}${more}`;
   throw new ConfigError(
     `${headerPath} belongs to a run with other settings (${what}): ` +
@@ -239,15 +240,4 @@ async function recover(folder: string): Promise<Earlier & { readonly log: Append
     rows.push(figuresOf(row));
   });
   return { log, rows, places, isFinished };
-}
-
-function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new DataError(`${where} is not valid JSON: ${errorMessage(error)}`, {
-      code: "file-invalid",
-      cause: error,
-    });
-  }
 }

@@ -1,6 +1,6 @@
 /**
  * Matches a random arm to another arm: both are to have the same share of big tokens. Problems are taken in blocks. Before each block, the
- * random arm gets a share to ask for, such that its share over all blocks, this one included, is that of its target. This corrects two errors:
+ * random arm gets a share to ask for. With it, its share over all blocks, this one included, should be that of its target. This corrects two errors:
  * that of earlier blocks, and that a policy hardly ever yields exactly the share it is asked for (spans have whole lengths, texts end). One
  * block's chance remains; both measured shares are reported.
  */

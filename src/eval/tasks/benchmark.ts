@@ -1,4 +1,4 @@
-/** From a row of the table and its problems to a task. A version holds a digest of the problems: results on other data do not pass as the same. */
+/** Makes a task from a description and problems. Its version contains a digest of the problems, so results on other data do not pass as the same. */
 import { digestOf } from "../../core/digest.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { createRng } from "../../core/rng.ts";
@@ -21,7 +21,7 @@ export type Grader = (text: string, gold: string) => Grade;
  */
 export type GraderName = "number" | "last-number" | "mathematics" | "choice";
 
-/** What a task is, apart from its problems. */
+/** A task without its problems: a row of the table. */
 export interface TaskDescription {
   readonly name: string;
   /** Version of prompt and grading. */
@@ -30,7 +30,7 @@ export interface TaskDescription {
   readonly description: string;
   /** Limit on generated tokens that leaves ample room for a whole solution. */
   readonly maxTokens: number;
-  /** Where the problems lie on the hub; a task without one, that generates none either, reads files only. */
+  /** The data set of the problems on the hub. A task without one reads files only, unless it generates problems. */
   readonly hub?: HubDataset;
   /** Makes problems without end, in a fixed order for a seed. */
   readonly generate?: (count: number, seed: number) => readonly TaskProblem[];

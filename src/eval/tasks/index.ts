@@ -1,6 +1,6 @@
 /**
- * The table of tasks: a task is its row here, and its line in docs/tasks.md. Help texts, error messages and configurations take the names from
- * here. A row is data, so that reading the table loads no grader; `open.ts` makes a task of a row and its problems.
+ * The table of tasks. A task is its row here and its line in docs/tasks.md. Help texts, error messages and configurations take the names from this
+ * table. A row is data, so reading the table loads no grader. `open.ts` makes a task from a row and its problems.
  */
 import type { TaskDescription } from "./benchmark.ts";
 import { shuffleChoices } from "./choices.ts";

@@ -28,7 +28,7 @@ const GRADERS: Readonly<Record<GraderName, Grader>> = {
 
 export interface OpenTaskOptions {
   readonly signal: AbortSignal;
-  /** Without it, benchmarks are read from files only. */
+  /** Fetches benchmarks from the hub. Without it, they are read from files only. */
   readonly fetchRows?: FetchRows;
   /** Refuses problems whose own answer the task's grader does not accept. */
   readonly checkAnswers?: boolean;

@@ -1,10 +1,10 @@
-/** A task's problem as both models read it. */
+/** Makes the prompts of both models for a task's problem. */
 import type { Policy } from "../../decode/index.ts";
 import type { PairPrompt } from "../../decode/pair/pair.ts";
 import type { ChatMessage } from "../../tokenizer/chat-template.ts";
 import type { Task, TaskProblem } from "./task.ts";
 
-/** Where the small model chooses, it reads the task's hint about the tags, if there is one. The big model reads the problem without it. */
+/** The small model reads the task's hint about the tags if its policy wants it. The big model reads the problem without the hint. */
 export function taskPrompt(
   task: Task,
   problem: TaskProblem,

@@ -1,4 +1,4 @@
-/** One chat completion from an OpenAI-compatible server: bounded in time and size, every outcome a value. */
+/** Asks an OpenAI-compatible server for one chat completion. It is bounded in time and size, and every outcome is a value. */
 import { Agent, request } from "undici";
 import { z } from "zod";
 
@@ -15,7 +15,7 @@ export interface ChatEndpoint {
   readonly url: string;
   readonly model: string;
   readonly key: Secret | undefined;
-  /** From sending a request to the end of its answer. */
+  /** Longest time from sending a request to the end of its answer. */
   readonly timeoutMs: number;
 }
 
@@ -24,7 +24,10 @@ export interface ChatQuestion {
   readonly temperature: number;
   readonly maxTokens: number;
   readonly format: AnswerFormat;
-  /** The same for the same question in every run: a server that honours it answers a repeated request without working again. */
+  /**
+   * The same for the same question in every run. A server that honours it answers a repeated request without computing it
+   * again.
+   */
   readonly idempotencyKey: string;
 }
 
@@ -38,20 +41,20 @@ export type ChatOutcome =
       readonly status: "answered";
       readonly text: string;
       readonly finish: string;
-      /** As the server counts; undefined when it does not say. */
+      /** Tokens by the server's count; undefined when it does not report any. */
       readonly usage: TokenUsage | undefined;
     }
-  /** It may work later. `kind` is for counting. */
+  /** The same request may succeed later. `kind` is for counting. */
   | {
       readonly status: "unavailable";
       readonly kind: "rate-limit" | "server-error" | "timeout" | "connection" | "malformed";
       readonly reason: string;
-      /** What the server asked for. */
+      /** The wait that the server asked for. */
       readonly retryAfterMs: number | undefined;
     }
-  /** This question will never work. */
+  /** This question will never be answered. */
   | { readonly status: "refused"; readonly code: number; readonly reason: string }
-  /** No question will: a wrong key, model or address, an empty account. */
+  /** No question will be answered: a wrong key, model or address, or an empty account. */
   | { readonly status: "impossible"; readonly reason: string };
 
 const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -71,7 +74,7 @@ const completionSchema = z.object({
     .nullish(),
 });
 
-/** A wrong key, no money, no permission, no such model. */
+/** Statuses of a wrong key, no money, no permission, no such model. */
 const IMPOSSIBLE: ReadonlySet<number> = new Set([401, 402, 403, 404, 405]);
 
 export class ChatClient implements AsyncDisposable {

@@ -11,14 +11,14 @@ const MOST_PLACES = 64;
 const MOST_STARTS = 6;
 const BUCKET = 16;
 
-/** From here on the best of the likely places is taken without looking at the others. */
+/** At this similarity the best of the likely places is taken without a search of the whole text. */
 const SURELY_SIMILAR = 0.85;
-/** As many own units make an edge sure. */
+/** An edge is sure when so many of the snippet's own units stand at it. */
 const SURE = 3;
 
-/** Short pieces of a text by where they are. Looking a snippet up takes time in proportion to the snippet. */
+/** Index of the short pieces of a text. Looking a snippet up takes time in proportion to its length. */
 export class GramIndex {
-  /** A start may be this far off, beyond the edits. */
+  /** A likely start may be this far off, in addition to the edits. */
   static readonly spread = 2 * BUCKET;
 
   readonly #text: string;
@@ -49,7 +49,7 @@ export class GramIndex {
         place = this.#before[place] ?? -1;
       }
     }
-    // Edits move the diagonal: neighbours count for each other.
+    // Edits shift the diagonal, so neighbouring buckets count together.
     return [...votes.keys()]
       .map((bucket) => ({
         bucket,
@@ -73,7 +73,7 @@ export interface Match {
   readonly errors: number;
 }
 
-/** Finds the place of `text` with the fewest edits to `wanted`; a snippet that is in several places is taken to come after `after`. */
+/** Finds the place of `text` with the fewest edits to `wanted`. Of equally good places it takes the first after `after`. */
 export function closest(
   text: string,
   grams: GramIndex,
@@ -108,7 +108,7 @@ function closestIn(text: string, wanted: string, most: number, after: number): M
   const [first] = matches;
   if (first === undefined) return undefined;
   const seed = matches.find(({ start }) => start >= after) ?? first;
-  // Ends of one and the same place lie side by side.
+  // Ends close to each other belong to the same place.
   const ends = matches.filter(({ end }) => Math.abs(end - seed.end) <= seed.errors).map(({ end }) => end);
   const end = ends.findLast((one) => text.endsWith(wanted.slice(-SURE), one)) ?? Math.min(...ends);
   const from = Math.max(0, end - wanted.length - seed.errors);

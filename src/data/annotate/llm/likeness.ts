@@ -1,4 +1,4 @@
-/** How alike two texts are: by their edits, and by the numbers in them. */
+/** Measures how alike two texts are: by edits, and by the numbers in them. */
 
 /** Above this many cells the result is an upper bound. */
 const MOST_CELLS = 4_000_000;

@@ -8,9 +8,9 @@ import { editDistance, sharedNumbers } from "./likeness.ts";
 import { type NormalForm, normalForm, restoreBackslashes } from "./normal-form.ts";
 
 export interface LocateOptions {
-  /** Least similarity, 1 - edits / units of the snippet in normal form; below it a snippet counts as not there. */
+  /** Least similarity, 1 - edits / units of the snippet in normal form. A snippet below it counts as absent. */
   readonly minimumSimilarity: number;
-  /** Least share of the snippet's numbers that are in the text found: a step with other numbers is another step. */
+  /** Least share of the snippet's numbers that the text must contain: a step with other numbers is another step. */
   readonly minimumNumbers: number;
 }
 
@@ -22,11 +22,11 @@ export type Place =
       readonly start: number;
       readonly end: number;
       readonly method: "exact" | "normalised" | "approximate";
-      /** Insertions, deletions and substitutions between the two normal forms: 0 unless `method` is `approximate`. */
+      /** Insertions, deletions and substitutions between the two normal forms; 0 unless `method` is `approximate`. */
       readonly edits: number;
       readonly similarity: number;
     }
-  /** `similarity` of the best place, where one was compared. */
+  /** `similarity` is that of the best place, where one was compared. */
   | {
       readonly status: "absent";
       readonly reason: "too-short" | "not-similar" | "other-numbers";
@@ -35,14 +35,14 @@ export type Place =
 
 type Found = Extract<Place, { readonly status: "found" }>;
 
-/** Shorter snippets, in normal form, are in too many places to say anything. */
+/** Snippets shorter than this, in normal form, occur in too many places to mean anything. */
 const SHORTEST = 5;
 const MOST_OCCURRENCES = 256;
-/** Units at either end of a quotation that say where it begins and ends. */
+/** Units at either end of a quotation that show where it begins and ends. */
 const EDGE = 8;
 const MOST_REACH = 120;
 const MOST_COMPARED = 16;
-/** Longer ones are no snippets. */
+/** Longer quotations are cut to this length. */
 const LONGEST = 20_000;
 
 /** A trace prepared for looking up snippets. */
@@ -117,7 +117,7 @@ function locate(trace: TraceText, snippet: string, after: number, options: Locat
   return best;
 }
 
-/** What models put around a quotation: list marks, a label, quotation marks, emphasis, a remark in brackets. */
+/** Removes what models put around a quotation: list marks, a label, quotation marks, emphasis, a remark in brackets. */
 function undecorated(quotation: string): string {
   return quotation
     .replace(/^(?:[-*•–>]+|\(?\d{1,3}[.):]|#+)\s+/u, "")
@@ -127,7 +127,7 @@ function undecorated(quotation: string): string {
     .trim();
 }
 
-/** Of places that are the same in normal form, the one that is most like the quotation as it was written. */
+/** Chooses, of places equal in normal form, the one most like the quotation as written. */
 function mostLike(trace: TraceText, quotation: string, places: readonly Found[], after: number): Found {
   const [first] = places;
   if (first === undefined) throw new RangeError("mostLike: there are no places");

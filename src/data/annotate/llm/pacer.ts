@@ -1,4 +1,4 @@
-/** When the next request may go: so many a minute, and not before a server's Retry-After is over. */
+/** Decides when the next request may be sent: at most so many a minute, and not before a server's Retry-After is over. */
 import { sleep } from "../../../core/async.ts";
 import type { Clock } from "../../../core/clock.ts";
 
@@ -11,7 +11,7 @@ export class Pacer {
   readonly #sleep: Sleep;
   #nextMs = 0;
 
-  /** @param requestsPerMinute Evenly spaced; undefined: no limit. */
+  /** @param requestsPerMinute They are evenly spaced. Undefined means no limit. */
   constructor(requestsPerMinute: number | undefined, clock: Clock, sleeping: Sleep = sleep) {
     this.#intervalMs = requestsPerMinute === undefined ? 0 : 60_000 / requestsPerMinute;
     this.#clock = clock;
@@ -31,7 +31,7 @@ export class Pacer {
     }
   }
 
-  /** Nobody's turn comes within the next `ms`: a limit that one request met holds for all. */
+  /** Delays every turn by at least `ms`: a limit that one request met holds for all. */
   pause(ms: number): void {
     this.#nextMs = Math.max(this.#nextMs, this.#clock.nowMs() + ms);
   }
