@@ -7,7 +7,7 @@
  * `session` (the state of one request), `segments` (how one is written), `steps` (how reasoning steps are written).
  */
 export { temperedProbability } from "./session/close-rule.ts";
-export { type SplitResult, collect } from "./events/collect.ts";
+export { type SplitResult, WrittenSegments, collect } from "./events/collect.ts";
 export { type Dial, type DialInput, dialSchema } from "./dial/dial.ts";
 export type * from "./events/events.ts";
 export type { Ledger, LedgerAuthor, LedgerToken } from "./events/ledger.ts";

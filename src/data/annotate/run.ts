@@ -5,7 +5,6 @@
  */
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { onAbort } from "../../core/async.ts";
 import { digestOf } from "../../core/digest.ts";
@@ -138,7 +137,7 @@ class AnnotationRun {
     const stopping = (reason: unknown): void => {
       if (stop.signal.aborted) return;
       stop.abort(reason);
-      void sleep(GRACE_MS, undefined, { ref: false }).then(() => giveUp.abort(reason));
+      setTimeout(() => giveUp.abort(reason), GRACE_MS).unref();
     };
     const told = (): void => {
       this.#options.onStopping?.(underWay);

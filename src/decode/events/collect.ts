@@ -1,7 +1,15 @@
 /** Folds a stream of events into one result. */
 import type { ErrorCode } from "../../core/errors.ts";
 import { OFFLOAD_TAGS, type TagPair } from "../../tags/grammar.ts";
-import type { FinishReason, SplitEvent, Timing, Usage, WrittenSegment } from "./events.ts";
+import type {
+  Author,
+  FinishReason,
+  SegmentReason,
+  SplitEvent,
+  Timing,
+  Usage,
+  WrittenSegment,
+} from "./events.ts";
 import type { Ledger } from "./ledger.ts";
 
 export interface SplitResult {
@@ -23,33 +31,42 @@ export interface SplitResult {
   readonly ledger?: Ledger;
 }
 
+/** Collects segments from the events of a stream, in order. Those in which nothing was written are left out. */
+export class WrittenSegments {
+  readonly segments: WrittenSegment[] = [];
+  #open: { author: Author; reason: SegmentReason; tokens: number; text: string } | undefined;
+
+  push(event: SplitEvent): void {
+    const open = this.#open;
+    if (event.type === "segment-start") {
+      this.#open = { author: event.author, reason: event.reason, tokens: 0, text: "" };
+    } else if (event.type === "segment-delta" && open !== undefined) {
+      open.tokens += event.tokens.length;
+      open.text += event.text;
+    } else if (event.type === "segment-end") {
+      if (open !== undefined && open.tokens > 0) this.segments.push({ ...open, end: event.reason });
+      this.#open = undefined;
+    }
+  }
+}
+
 /** Consumes the stream. Throws what it throws; a stream that ends without `finish` is a TypeError. */
 export async function collect(
   stream: AsyncIterable<SplitEvent>,
   tags: TagPair = OFFLOAD_TAGS,
 ): Promise<SplitResult> {
-  const segments: WrittenSegment[] = [];
+  const written = new WrittenSegments();
   const degraded: string[] = [];
   let taggedText = "";
   let refusals = 0;
-  let current: Omit<WrittenSegment, "end"> | undefined;
   for await (const event of stream) {
+    written.push(event);
     switch (event.type) {
       case "segment-start":
-        current = { author: event.author, reason: event.reason, tokens: 0, text: "" };
+      case "segment-end":
         break;
       case "segment-delta":
         taggedText += event.text;
-        if (current === undefined) break;
-        current = {
-          ...current,
-          tokens: current.tokens + event.tokens.length,
-          text: current.text + event.text,
-        };
-        break;
-      case "segment-end":
-        if (current !== undefined && current.tokens > 0) segments.push({ ...current, end: event.reason });
-        current = undefined;
         break;
       case "tag":
         if (event.by === "refused") refusals++;
@@ -60,6 +77,7 @@ export async function collect(
         break;
       case "finish": {
         const { type: _, reason, ...rest } = event;
+        const { segments } = written;
         const text = segments.map((segment) => segment.text).join("");
         return { text, taggedText, segments, refusals, degraded, finishReason: reason, ...rest };
       }

@@ -24,7 +24,7 @@ describe("stepStart", () => {
 });
 
 describe("currentStep", () => {
-  it("is what stands behind the last boundary", () => {
+  it("is the text after the last boundary", () => {
     expect(currentStep("sentence", "One is 3.14. Two, wait")).toBe("Two, wait");
     expect(currentStep("line", "a\nb\n")).toBe("");
     expect(currentStep("paragraph", "a\nb")).toBe("a\nb");

@@ -1,7 +1,12 @@
 /** Runs one choice of a request: collects what the answer reports, and passes its text on as it comes. */
 import { type ErrorCode, redactCredentials, SplitReasonError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
-import type { FinishEvent, SplitEvent, WrittenSegment } from "../../decode/index.ts";
+import {
+  type FinishEvent,
+  type SplitEvent,
+  type WrittenSegment,
+  WrittenSegments,
+} from "../../decode/index.ts";
 import type { ReasoningSplitter } from "./reasoning-splitter.ts";
 
 export interface ChoiceResult {
@@ -42,38 +47,27 @@ export async function runChoice(
   },
 ): Promise<ChoiceResult> {
   let { degraded } = choice;
-  const segments: WrittenSegment[] = [];
-  let open:
-    | { author: WrittenSegment["author"]; reason: WrittenSegment["reason"]; tokens: number; text: string }
-    | undefined;
+  const written = options.withSegments ? new WrittenSegments() : undefined;
   for await (const event of choice.events) {
+    written?.push(event);
     switch (event.type) {
       case "segment-delta": {
-        if (open !== undefined) {
-          open.text += event.text;
-          open.tokens += event.tokens.length;
-        }
         splitter.push(event.author, event.text, event.tokens);
         const room = options.afterText?.();
         if (room !== undefined) await room;
         break;
       }
       case "segment-start":
-        if (options.withSegments) open = { author: event.author, reason: event.reason, tokens: 0, text: "" };
-        break;
       case "segment-end":
-        if (open !== undefined && open.tokens > 0) segments.push({ ...open, end: event.reason });
-        open = undefined;
+      case "tag":
         break;
       case "degraded":
         degraded ??= redactCredentials(event.message);
         break;
-      case "tag":
-        break;
       case "finish": {
         splitter.end();
         const { index, policy, seed } = choice;
-        const result = { index, policy, seed, finish: event, degraded, segments };
+        const result = { index, policy, seed, finish: event, degraded, segments: written?.segments ?? [] };
         options.onFinish?.(result);
         if (event.reason === "error") throw failure(event.message, event.code);
         return result;
