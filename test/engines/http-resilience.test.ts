@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 
 import { controlPiece, textPiece } from "../../src/core/piece.ts";
 import type { Engine, GenerateOptions, Sequence } from "../../src/engines/engine.ts";
-import { HttpEngine } from "../../src/engines/http/index.ts";
+import { HttpEngine } from "../../src/engines/http/http-engine.ts";
 import { openEngine } from "../../src/engines/open/open-engine.ts";
 import { randomModel, type ScriptedContext, TEST_CONTROLS } from "../../src/engines/scripted/index.ts";
 import {

@@ -1,4 +1,8 @@
-/** Opens an engine: asks the servers what they are, and decides how contexts are sent and tokens are received. */
+/**
+ * The entrance to models on servers. It asks the servers what they are, and decides how contexts are sent and tokens are received. One
+ * engine runs on all kinds of servers: `servers/` has a file for each kind, `tokens/` turns contexts into ids or texts, `transport/`
+ * sends and receives. Nothing here renders a chat template or knows a tag. `open-engine.ts` loads this when a spec names such a model.
+ */
 import { linkWithLimit } from "../../core/async.ts";
 import { EngineError } from "../../core/errors.ts";
 import type { LoadedTokenizer } from "../../tokenizer/index.ts";

@@ -1,6 +1,6 @@
 /**
  * The embedded engine: a GGUF in llama.cpp, in this process (node-llama-cpp 3.22.1). A file is checked before it is loaded, since llama.cpp
- * ends the process on many broken files.
+ * ends the process on many broken files. This is the folder's entrance; nothing outside the folder imports node-llama-cpp.
  */
 import { availableParallelism } from "node:os";
 

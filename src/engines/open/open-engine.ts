@@ -9,7 +9,7 @@ import { ConfigError, DataError, EngineError, errorMessage } from "../../core/er
 import { modelId } from "../../core/ids.ts";
 import { throwIfAborted } from "../cancellation.ts";
 import type { Engine } from "../engine.ts";
-import type { LlamaEngineOptions } from "../llama/index.ts";
+import type { LlamaEngineOptions } from "../llama/llama-engine.ts";
 import { parseEngineSpec, type EngineSpec } from "./spec.ts";
 
 export interface OpenEngineOptions extends Omit<LlamaEngineOptions, "name"> {
@@ -40,13 +40,13 @@ export async function openEngine(
   throwIfAborted(modelId(spec), signal);
   if (parsed.kind === "http") {
     const { contextSize } = llamaOptions;
-    const { openHttpEngine } = await import("../http/index.ts");
+    const { openHttpEngine } = await import("../http/open-http-engine.ts");
     return openHttpEngine(parsed, contextSize === undefined ? {} : { contextSize }, signal);
   }
   const path = await modelPath(spec, parsed, modelsFolder, signal);
   // The library takes half a second to load. A program that opens no model does not wait for it.
   if (verify === "child-process") await (await import("../llama/trial-load.ts")).trialLoad(path, signal);
-  const { LlamaEngine } = await import("../llama/index.ts");
+  const { LlamaEngine } = await import("../llama/llama-engine.ts");
   return LlamaEngine.load(path, { ...llamaOptions, name: spec }, signal);
 }
 

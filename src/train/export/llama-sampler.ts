@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { LlamaEngineOptions } from "../../engines/llama/index.ts";
+import type { LlamaEngineOptions } from "../../engines/llama/llama-engine.ts";
 import { exportGguf } from "./gguf.ts";
 import type { ModelTokenizer, SamplerFactory } from "./model-files.ts";
 
@@ -15,7 +15,7 @@ export function llamaSampler(tokenizer: ModelTokenizer, options: LlamaEngineOpti
     try {
       const path = join(folder, GGUF_FILE);
       await exportGguf(path, { config, weights, tokenizer, name: "policy" });
-      const { LlamaEngine } = await import("../../engines/llama/index.ts");
+      const { LlamaEngine } = await import("../../engines/llama/llama-engine.ts");
       // A small file is read into memory; a mapped one stays readable after it was unlinked.
       return await LlamaEngine.load(path, { name: "policy", ...options });
     } finally {
