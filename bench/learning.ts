@@ -1,8 +1,8 @@
 /**
- * `npm run bench:learning`: what reinforcement learning adds, with controls. For each training seed, the small model learns to offload as
- * `splitreason micro learn` teaches it, and in the ways that this has to beat. Then all checkpoints solve the same test problems. It takes
- * hours. Every stage continues from its folder. `--train N` trains one seed only, and `--runs` names its trainings; several such processes
- * can run at once. `--evaluate` evaluates the checkpoints that are there.
+ * `npm run bench:learning`: what reinforcement learning adds, with controls. For each training seed the small model learns to offload as
+ * in `splitreason micro learn`, and in the ways that this has to beat. Then all checkpoints solve the same test problems. This takes
+ * hours, not minutes. Every stage continues from its folder. `--train N` trains one seed only, and `--runs` names its trainings: several such
+ * processes can run at once. `--evaluate` evaluates the checkpoints that are there.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";

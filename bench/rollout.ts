@@ -1,6 +1,6 @@
 /**
- * `npm run bench:rollout`: the speed of rollouts. It compares tokens per second through the split decoder, ledger and all, with one engine
- * that only decodes as many tokens in as many sequences. The two take turns.
+ * `npm run bench:rollout`: how fast rollouts of reinforcement learning are. Generated tokens per second through the split decoder, ledger and
+ * all, against one engine that decodes as many tokens in as many sequences and does nothing else. The two take turns.
  */
 import { learned, SplitDecoder } from "../src/decode/index.ts";
 import { MICRO_PAIR } from "../src/decode/pair/pair-config.ts";
@@ -26,7 +26,7 @@ const { options, say, report } = openBenchmark({
 });
 const { rounds, problems: problemCount, members, concurrency } = options;
 
-// Models by path, because compiled benchmarks are in another folder than the package.
+// By path: compiled benchmarks lie elsewhere than the package.
 const models = { small: "gguf:models/micro/small/model.gguf", big: "gguf:models/micro/big/model.gguf" };
 await using pair = await Pair.open({ ...MICRO_PAIR, ...models }, { threads: 1, sequences: concurrency });
 const { small, big } = pair.both;
@@ -56,7 +56,7 @@ async function rollouts(problems: readonly RolloutProblem[], seed: number): Prom
   return { tokensPerSecond: (tokens * 1000) / (performance.now() - startMs), tokens, bigTokens };
 }
 
-const MOST_ATTEMPTS = 200;
+const MAX_ATTEMPTS = 200;
 
 /** The same prompts, as many sequences at once, until as many tokens are written. */
 async function raw(engine: Engine, problems: readonly RolloutProblem[], tokens: number): Promise<number> {
@@ -70,8 +70,8 @@ async function raw(engine: Engine, problems: readonly RolloutProblem[], tokens: 
       await using sequence = await engine.open();
       await sequence.append(jobs[index]?.prompt.prompt ?? []);
       let left = each;
-      // A turn that ends is continued; each attempt draws again.
-      for (let attempt = 0; left > 0 && attempt < MOST_ATTEMPTS; attempt++) {
+      // A turn that ends is continued: each attempt draws again.
+      for (let attempt = 0; left > 0 && attempt < MAX_ATTEMPTS; attempt++) {
         const sampling = { temperature: 1, seed: index + 1000 * attempt };
         for await (const event of sequence.generate({ maxTokens: left, sampling })) {
           if (event.type === "token") {

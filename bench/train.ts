@@ -1,7 +1,7 @@
 /**
- * `npm run bench:train`: the embedded trainer's speed in tokens per second. It is compared with the machine's own matrix-multiply speed,
- * and with PyTorch on the CPU, which trains the same model on the same batches with the same threads. The three take turns within every
- * round, so that other load falls on all of them. Ratios are medians over rounds.
+ * `npm run bench:train`: the speed of the embedded trainer in tokens per second. It is compared with the machine's own matrix-multiply
+ * speed, and with PyTorch on the CPU: the same model on the same batches with the same number of threads. Ratios are medians over
+ * rounds.
  */
 import { availableParallelism } from "node:os";
 
