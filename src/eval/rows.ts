@@ -1,9 +1,9 @@
 /**
  * Reads the rows that an evaluation left in its folder: one reader for reports, for runs that are continued, and for tests.
  *
- *     DIR/rows.jsonl       one row for each sample, ordered by problem, sample, arm
- *     DIR/measured.jsonl   only with `--reproducible`: the times and work that rows.jsonl then lacks, line by line
- *     DIR/summary.json     the document that `eval --json` printed
+ *     DIR/rows.jsonl       one row for each sample, ordered by problem, sample, arm.
+ *     DIR/measured.jsonl   only with `--reproducible`: the times and work that rows.jsonl then lacks, line by line.
+ *     DIR/summary.json     the document that `eval --json` printed.
  *
  * Memory holds one line of each file. Where times and work are kept apart, they are joined to their row.
  */

@@ -98,7 +98,7 @@ const armSummarySchema = z.object({
   failed: z.number(),
   /** Error of the first failed sample. */
   firstError: z.string().optional(),
-  /** For a matched arm: the arm that it follows, and its measured share minus that arm's. */
+  /** The arm that a matched arm follows, and the matched arm's measured share minus that arm's. */
   matched: z.object({ to: z.string(), shareDifference: z.number() }).optional(),
 });
 

@@ -1,4 +1,4 @@
-/** An engine whose every token and call takes a known time by an injected clock: what is measured must be what was set. */
+/** Measures an engine whose tokens and calls take known times of an injected clock. The measured times must be these. */
 import { expect, it } from "vitest";
 
 import type { Clock } from "../core/clock.ts";

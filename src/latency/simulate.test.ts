@@ -1,4 +1,4 @@
-/** The simulator against arithmetic by hand, against the work that the real decoder counts, and its own invariants. */
+/** Compares the simulator with arithmetic by hand and with the work that the real decoder counts, and checks its invariants. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 

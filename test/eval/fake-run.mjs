@@ -1,6 +1,6 @@
 /**
- * An evaluation without models, as a process that can be killed: `node fake-run.mjs FOLDER CONCURRENCY HANG_AT`. Once that many rows are there
- * no sample ends any more, so that whoever wants to kill it is never too late. Prints the digest of the rows when it is done.
+ * An evaluation without models, as a process that can be killed: `node fake-run.mjs FOLDER CONCURRENCY HANG_AT`. After HANG_AT rows no sample ends
+ * any more, so that a kill never comes too late. At its end it prints the digest of the rows.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 

@@ -1,7 +1,7 @@
 /** Rewritings of an answer that change its meaning a little. */
 import { intervalOf, items, NO_VALUE, replace, type Rewrite, WHOLE, without } from "./forms.ts";
 
-/** A number that stands for itself: no part of a longer one, and no exponent of a unit. */
+/** A number by itself: not part of a longer one, and not the exponent of a unit. */
 const FREE_NUMBER = /(?<![\d.,!])\d+(?![\d.,])(?!\s*$(?<=\}\^2))/u;
 
 export const DIFFERENT: readonly Rewrite[] = [

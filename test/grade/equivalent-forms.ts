@@ -1,4 +1,4 @@
-/** Rewritings of an answer that leave its meaning as it is. */
+/** Rewritings of an answer that keep its meaning. */
 import {
   FRACTION,
   intervalOf,

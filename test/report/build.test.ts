@@ -1,4 +1,4 @@
-/** A report's data from folders of runs: what is counted, and what is said of what is not. */
+/** The data of a report from folders of runs: what is counted, and how it says what is not. */
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -85,7 +85,7 @@ describe("one run", () => {
     await writeFile(join(at("apart"), "measured.jsonl"), measured.join(""));
     const [joined, apart] = await Promise.all(["joined", "apart"].map((name) => buildReport([at(name)])));
     expect(apart?.document.arms).toEqual(joined?.document.arms);
-    // Of another run: not taken.
+    // Another run's: not used.
     await writeFile(join(at("apart"), "measured.jsonl"), measured.toReversed().join(""));
     const { document } = await buildReport([at("apart")]);
     expect(document.arms.every(({ wallMs }) => wallMs === undefined)).toBe(true);
@@ -291,7 +291,7 @@ describe("bounds", () => {
     expect(reader.leftOut).toEqual([
       `100 of ${ROWS.toLocaleString("en-US")} problems are here, drawn at random.`,
     ]);
-    // Texts alone are more than 800 bytes a row; what is kept is some figures for each problem, and garbage.
+    // Texts alone are more than 800 bytes a row; only some figures for each problem are kept, and garbage.
     const grown = process.memoryUsage().heapUsed - before;
     console.log(`${ROWS} rows: the heap grew by ${(grown / 1e6).toFixed(0)} MB`);
     expect(grown).toBeLessThan(200e6 + 400 * ROWS);

@@ -1,4 +1,4 @@
-/** The page of `report` as people open it: a file, in real Chromium. Screenshots go to .cache/report-page. */
+/** Opens the page of `report` as people do: as a file, in real Chromium. Screenshots go to .cache/report-page. */
 import { mkdirSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";

@@ -1,4 +1,4 @@
-/** Folders of runs for tests, as `eval --out` writes them, with whatever rows and summary a test wants in them. */
+/** Makes folders of runs as `eval --out` writes them, with the rows and the summary that a test wants. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -101,7 +101,7 @@ export function sampleRows(
   ).flat();
 }
 
-/** The summary of these rows, as far as a report reads it. */
+/** The summary of these rows, with the parts that a report reads. */
 export function summaryOf(
   rows: readonly EvaluationRow[],
   more: Partial<EvaluationSummary> = {},

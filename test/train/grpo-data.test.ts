@@ -105,7 +105,7 @@ describe("the commands", () => {
         /:2, field .*answer.*not null/u,
       ],
       [[{ problem: 7, answer: 1 }], /:1, field .*problem.*not 7/u],
-      [[{ problem: "p", answer: "none" }], /:1 .*"none" is no answer of this task/u],
+      [[{ problem: "p", answer: "none" }], /:1, field answer: .*"none" is no answer of this task/u],
       [[{ problem: "p", answer: 1 }], /has 1 problems to train on, and a step takes 16: lower --problems/u],
       [[], /has no problems/u],
     ];

@@ -92,7 +92,9 @@ it("waits for a server that is started after it, and says how long and how not t
   await expect.poll(() => notices.length, { timeout: 10_000 }).toBe(1);
   server = await TinkerImitation.start(port);
   expect(await waiting).toBe("done");
-  expect(notices[0]).toMatch(/nobody listens there.*20 s at most: patience=SECONDS in --trainer.*Ctrl-C/u);
+  expect(notices[0]).toMatch(
+    /nobody listens there.*Waiting for at most 20 s: patience=SECONDS in --trainer.*Ctrl-C/u,
+  );
   expect(notices[1]).toContain("answers again");
   expect(notices).toHaveLength(2);
 });

@@ -1,6 +1,6 @@
 /**
- * Estimates the arithmetic of an arm's samples: 2 floating-point operations for each weight that a token is multiplied with, for each token read
- * or drawn (Kaplan et al. 2020, 2.1, forward pass). Attention is left out. It would add 4 x layers x width x context for a token: little below
+ * Estimates the arithmetic of an arm's samples. Each token that is read or drawn takes 2 floating-point operations for each weight that it is
+ * multiplied with (Kaplan et al. 2020, 2.1, forward pass). Attention is left out. It would add 4 x layers x width x context for a token: little below
  * a few thousand tokens of context, much at very small widths.
  */
 import type { EngineWorkCounts, RowFigures } from "../row.ts";

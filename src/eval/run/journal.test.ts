@@ -28,7 +28,7 @@ async function wholeRows(from: string): Promise<EvaluationRow[]> {
 describe("a run with a journal", () => {
   const header = { configHash: "abc", config: { any: "thing" } };
 
-  /** Runs until `stopAfter` rows, then stops as a kill does: what was written stays, nothing is tidied. */
+  /** Runs until `stopAfter` rows, then stops as a kill does: what was written stays, nothing is cleaned up. */
   async function interruptedRun(plan: EvaluationPlan, stopAfter: number): Promise<void> {
     const stop = new AbortController();
     const journal = await Journal.open(folder, header);

@@ -2,9 +2,9 @@
  * Keeps the rows of an unfinished run on disk. Each row is one line, written when its sample ends. So a run that is killed loses only the
  * samples in flight, and continues from the others when it is started again. Texts stay on disk.
  *
- *     DIR/run.json             the run's settings; a run with other settings does not continue it
- *     DIR/rows.partial.jsonl   rows in the order in which they end, until the run is complete
- *     DIR/run.lock             while a process is at work in the folder
+ *     DIR/run.json             the run's settings; a run with other settings does not continue it.
+ *     DIR/rows.partial.jsonl   rows in the order in which they end, until the run is complete.
+ *     DIR/run.lock             while a process is at work in the folder.
  *
  * `rows.ts` reads what a complete run leaves.
  */

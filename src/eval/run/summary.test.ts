@@ -43,7 +43,7 @@ describe("summarize", () => {
       }
     }
     expect(summary.comparisons.every(({ pValue, pAdjusted = 0 }) => pAdjusted >= pValue)).toBe(true);
-    // No work was reported and no price given: nothing is made up.
+    // No work was reported and no price given, so there are no such figures.
     expect(learned).not.toHaveProperty("work");
     expect(learned).not.toHaveProperty("costUsd");
     expect(learned).not.toHaveProperty("compute");

@@ -108,8 +108,8 @@ function signFlipTest(differencesP: readonly number[], rng: Rng): number {
 }
 
 /**
- * Holm's step-down adjustment (Scandinavian Journal of Statistics 6:65): reported as found wherever an adjusted value is below
- * alpha, the chance of even one false finding among all of them is at most alpha. In the order given.
+ * Holm's step-down adjustment (Scandinavian Journal of Statistics 6:65). Call every adjusted value below alpha a finding: the chance of even one
+ * false finding is then at most alpha. The order is that of `pValues`.
  */
 export function holmAdjusted(pValues: readonly number[]): number[] {
   const order = pValues.map((value, index) => ({ value, index })).sort((a, b) => a.value - b.value);

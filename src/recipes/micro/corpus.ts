@@ -9,7 +9,7 @@ import {
   writeDrill,
 } from "../../micro/index.ts";
 import { ByteLevelTokenizer, ChatTemplate, trainBytePairs } from "../../tokenizer/index.ts";
-import { encodeDatum, type WeightedPiece } from "../../train/datum.ts";
+import { encodeDatum, type WeightedPiece } from "../../train/supervised/trace-datum.ts";
 import type { Datum } from "../../train/trainer.ts";
 
 export const END_OF_TURN = "<|im_end|>";

@@ -6,13 +6,35 @@ import { join } from "node:path";
 
 import { exportGguf } from "./gguf.ts";
 import { exportHuggingFace } from "./hugging-face.ts";
-import { GGUF_FILE } from "./llama-sampler.ts";
-import { type Exporter, type ModelTokenizer } from "./model-files.ts";
+import { GGUF_FILE, llamaSampler } from "./llama-sampler.ts";
+import type { Exporter, ModelTokenizer, SamplerFactory } from "./model-files.ts";
 
 export { importHuggingFace, type ImportedModel } from "./import-hugging-face.ts";
-export { GGUF_FILE, llamaSampler } from "./llama-sampler.ts";
+export { GGUF_FILE } from "./llama-sampler.ts";
 export type { Exporter, ModelTokenizer, SamplerFactory } from "./model-files.ts";
 export { copyWithTags } from "./tagged-copy.ts";
+
+/** How a trainer's model leaves it. */
+export interface ModelOutlets {
+  readonly exporter: Exporter;
+  /** Absent in runs without rollouts. */
+  readonly sampler?: SamplerFactory;
+}
+
+/** The outlets that a run asks for: exports, and rollouts in llama.cpp. */
+export function modelOutlets(
+  tokenizer: ModelTokenizer,
+  {
+    name,
+    rowLength,
+    concurrency,
+  }: { readonly name: string; readonly rowLength: number; readonly concurrency?: number },
+): ModelOutlets {
+  const exporter = modelExporter(tokenizer, name);
+  if (concurrency === undefined) return { exporter };
+  const sampler = llamaSampler(tokenizer, { threads: 1, sequences: concurrency, contextSize: rowLength });
+  return { exporter, sampler };
+}
 
 /** Writes a Hugging Face folder with model.gguf in it. `name` goes into the GGUF. */
 export function modelExporter(tokenizer: ModelTokenizer, name: string): Exporter {

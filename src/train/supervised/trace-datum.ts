@@ -1,10 +1,10 @@
 /** Turns a trace row into fine-tuning data. The prompt is context. The trace, its offload tags and the end of the turn are learned. */
+import type { TokenId } from "../../core/ids.ts";
 import { controlPiece, type Piece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { wrapSpansAsPieces } from "../../tags/index.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
-import { encodeDatum, type WeightedPiece } from "../datum.ts";
 import type { Datum } from "../trainer.ts";
 
 export interface TraceDatumOptions {
@@ -61,4 +61,26 @@ function epochOrder(length: number, epoch: number, seed: number): readonly numbe
     lastOrder = { key, order };
   }
   return lastOrder.order;
+}
+
+/** A piece and the loss weight of its tokens as targets (0: context only). */
+export interface WeightedPiece {
+  readonly piece: Piece;
+  readonly weight: number;
+}
+
+/**
+ * Tokenises each piece by itself and concatenates, as a sequence of appends does at inference. The first token has nothing before it, so it
+ * is no target.
+ */
+export function encodeDatum(tokenizer: Tokenizer, parts: readonly WeightedPiece[]): Datum {
+  const ids: TokenId[] = [];
+  const weights: number[] = [];
+  for (const { piece, weight } of parts) {
+    for (const id of tokenizer.encode([piece])) {
+      ids.push(id);
+      weights.push(weight);
+    }
+  }
+  return { tokens: ids.slice(0, -1), targets: ids.slice(1), weights: weights.slice(1) };
 }

@@ -26,23 +26,17 @@ async function readModel(folder: string): Promise<StartingModel> {
   };
 }
 
-async function open(
-  model: StartingModel,
-  { name, seed, threads, rowLength, chatTemplate, concurrency }: TrainerOptions,
-): Promise<Trainer> {
+async function open(model: StartingModel, options: TrainerOptions): Promise<Trainer> {
   const { config, weights } = model;
   if (config === undefined) throw new TypeError("the embedded trainer needs the model's shape");
   const { EmbeddedTrainer } = await import("./embedded-trainer.ts");
-  const { llamaSampler, modelExporter } = await import("../../export/index.ts");
-  const tokenizer = exportedTokenizer(model, chatTemplate);
+  const { modelOutlets } = await import("../../export/index.ts");
+  const { seed, threads, rowLength, chatTemplate } = options;
   return EmbeddedTrainer.create({
     config,
     ...(weights === undefined ? { seed } : { weights }),
     threads,
     rowLength,
-    exporter: modelExporter(tokenizer, name),
-    ...(concurrency === undefined
-      ? {}
-      : { sampler: llamaSampler(tokenizer, { threads: 1, sequences: concurrency, contextSize: rowLength }) }),
+    ...modelOutlets(exportedTokenizer(model, chatTemplate), options),
   });
 }

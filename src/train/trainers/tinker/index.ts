@@ -64,31 +64,20 @@ async function readWeights(folder: string): Promise<Pick<StartingModel, "config"
   }
 }
 
-async function open(
-  model: StartingModel,
-  { name, seed, rowLength, chatTemplate, concurrency, onNotice, signal }: TrainerOptions,
-  spec: TinkerSpec,
-): Promise<Trainer> {
+async function open(model: StartingModel, options: TrainerOptions, spec: TinkerSpec): Promise<Trainer> {
   const { connectTinker } = await import("./connect.ts");
-  const { llamaSampler, modelExporter } = await import("../../export/index.ts");
-  const { config, weights } = model;
-  const tokenizer = exportedTokenizer(model, chatTemplate);
+  const { modelOutlets } = await import("../../export/index.ts");
+  const { seed, rowLength, chatTemplate, onNotice, signal } = options;
+  const { config, weights, tokenizer } = model;
+  const { exporter, sampler } = modelOutlets(exportedTokenizer(model, chatTemplate), options);
   return connectTinker({
     spec,
     seed,
-    tokenizer: model.tokenizer,
+    tokenizer,
     contextSize: rowLength,
     base: config === undefined || weights === undefined ? undefined : { config, weights },
-    exporter: modelExporter(tokenizer, name),
-    ...(concurrency === undefined
-      ? {}
-      : {
-          localSampler: llamaSampler(tokenizer, {
-            threads: 1,
-            sequences: concurrency,
-            contextSize: rowLength,
-          }),
-        }),
+    exporter,
+    ...(sampler === undefined ? {} : { localSampler: sampler }),
     ...(onNotice === undefined ? {} : { onOutage: (news) => onNotice(newsText(spec.url, news)) }),
     ...(signal === undefined ? {} : { signal }),
   });

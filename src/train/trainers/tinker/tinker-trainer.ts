@@ -5,13 +5,12 @@
 import { TrainError } from "../../../core/errors.ts";
 import type { Engine } from "../../../engines/engine.ts";
 import type { AdamParameters, Datum, ForwardResult, LossName, OptimResult, Trainer } from "../../trainer.ts";
-import { BACKEND_FACTS, type BackendFacts, type BackendName } from "./backends.ts";
+import { BACKEND_FACTS, type BackendFacts, type BackendName, checkBackend, probeOf } from "./backends.ts";
 import { readPointer, stateName, writePointer } from "./checkpoint.ts";
 import { makeModel } from "./make-model.ts";
 import { forgetFiles, type ModelChoice, type PassOutcome, type TinkerModel } from "./model.ts";
 import { askingDatum, MEAN_LOSS, SUM_LOSS, wireDatum } from "./reduction.ts";
 import type { WireDatum } from "./wire/protobuf.ts";
-import { checkBackend, probeOf } from "./known-backend.ts";
 import type { PolicySource } from "./sampler/policy-source.ts";
 import { TinkerSession } from "./session.ts";
 import { gatherLogprobs, placeTargets } from "./targets.ts";
