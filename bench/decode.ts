@@ -1,7 +1,10 @@
 /**
- * `npm run bench:decode`: what split decoding costs and saves. (a) offloading off against the library alone; (b) close detection, in
- * tokens, next to the reference's procedure; (c) hand-off time with streaming prefill and without. Arms take turns within each
- * round, so that whatever else the machine does falls on all of them. Models have random weights; their shapes are stated.
+ * `npm run bench:decode`: what split decoding costs and saves. It compares:
+ * - (a) decoding without offloading, against the library alone;
+ * - (b) close detection, in tokens, against the reference's procedure;
+ * - (c) the time of a hand-off, with streaming prefill and without.
+ *
+ * Models have random weights. Their shapes are stated.
  */
 import { type Closing, REFERENCE, measureClosing, measureControlCost } from "./decode/closing.ts";
 import { type Handoff, measureHandoff } from "./decode/handoff.ts";

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:gateway`: what our gateway costs, next to no gateway and to Portkey's, in front of one scripted upstream. Four processes: the
- * upstream, one for each gateway, and this one, which makes the requests. Arms take turns within each round, so that whatever else
- * the machine does falls on all of them; figures are medians of the rounds and ratios within them.
+ * `npm run bench:gateway`: what our gateway costs, compared with no gateway and with Portkey's, in front of one scripted upstream. There
+ * are four processes: the upstream, one for each gateway, and this one, which makes the requests. Figures are medians of the rounds,
+ * and ratios within rounds.
  */
 import { checkAnswers } from "./gateway/check.ts";
 import { type Load, type Memory, measureMemory, measureSpeed, measureTransit } from "./gateway/measure.ts";
@@ -31,7 +31,7 @@ const { options, say, report } = openBenchmark({
 const { rounds, streams, paceMs, arms: names } = options;
 const parts = new Set<string>(options.only);
 
-/** What `measure` says of each arm, all rounds of one arm after those of another. The first round warms up. */
+/** Measures each arm in turns. Returns all rounds of the first arm, then those of the next. The first round warms up. */
 async function eachArm<T>(arms: readonly Arm[], measure: (arm: Arm) => Promise<T>): Promise<T[]> {
   const table = Object.fromEntries(arms.map((arm) => [arm.name, () => measure(arm)]));
   return Object.values(await inTurns(table, { rounds, warmUp: 1 })).flat();

@@ -1,7 +1,7 @@
 /**
  * `npm run bench:learning`: what reinforcement learning adds, with controls. For each training seed the small model learns to offload as
- * `splitreason micro learn` does it, and in the ways that this has to beat; then all checkpoints solve the same test problems.
- * Hours, not minutes. Every stage continues from its folder. `--train N` trains one seed only, and `--runs` names its trainings: several such
+ * in `splitreason micro learn`, and in the ways that this has to beat. Then all checkpoints solve the same test problems. This takes
+ * hours, not minutes. Every stage continues from its folder. `--train N` trains one seed only, and `--runs` names its trainings: several such
  * processes can run at once. `--evaluate` evaluates the checkpoints that are there.
  */
 import { mkdir, writeFile } from "node:fs/promises";

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:pipeline`: what the two pipelined prefills save, over HTTP. Paced servers decode and prefill at the paper's speeds, run
- * faster by a factor, and keep a prefix cache; traces are scripted, so that every arm writes the same one. Arms take turns within
- * each round, every run with a prompt that no cache knows.
+ * `npm run bench:pipeline`: what the two pipelined prefills save, over HTTP. Paced servers decode and prefill at a multiple of the paper's
+ * speeds, and keep a prefix cache. Traces are scripted, so that every arm writes the same one. Every run has a prompt that is in no
+ * cache.
  */
 import type { SplitOptionsInput } from "../src/decode/index.ts";
 import { openEngine } from "../src/engines/open/open-engine.ts";

@@ -56,7 +56,7 @@ async function rollouts(problems: readonly RolloutProblem[], seed: number): Prom
   return { tokensPerSecond: (tokens * 1000) / (performance.now() - startMs), tokens, bigTokens };
 }
 
-const MOST_ATTEMPTS = 200;
+const MAX_ATTEMPTS = 200;
 
 /** The same prompts, as many sequences at once, until as many tokens are written. */
 async function raw(engine: Engine, problems: readonly RolloutProblem[], tokens: number): Promise<number> {
@@ -71,7 +71,7 @@ async function raw(engine: Engine, problems: readonly RolloutProblem[], tokens: 
       await sequence.append(jobs[index]?.prompt.prompt ?? []);
       let left = each;
       // A turn that ends is continued: each attempt draws again.
-      for (let attempt = 0; left > 0 && attempt < MOST_ATTEMPTS; attempt++) {
+      for (let attempt = 0; left > 0 && attempt < MAX_ATTEMPTS; attempt++) {
         const sampling = { temperature: 1, seed: index + 1000 * attempt };
         for await (const event of sequence.generate({ maxTokens: left, sampling })) {
           if (event.type === "token") {

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:train`: the embedded trainer's speed, as tokens per second, as a share of the machine's own matrix-multiply
- * speed, and against PyTorch on the CPU training the same model on the same batches with the same threads. The three take
- * turns within every round, so that whatever else the machine does falls on all of them; ratios are medians over rounds.
+ * `npm run bench:train`: the speed of the embedded trainer in tokens per second. It is compared with the machine's own matrix-multiply
+ * speed, and with PyTorch on the CPU: the same model on the same batches with the same number of threads. Ratios are medians over
+ * rounds.
  */
 import { availableParallelism } from "node:os";
 

@@ -19,7 +19,7 @@ export interface Speed {
   readonly together: number;
   readonly reference: number;
   readonly skipping: number;
-  /** Of the reference to ours with the trace prepared for one snippet, by round and their median. */
+  /** Time of the reference over ours, with the trace prepared for one snippet: by round, and their median. */
   readonly ratio: number;
   readonly ratios: readonly number[];
 }

@@ -18,7 +18,7 @@ export interface Handoff {
 }
 
 const SHORTEST_PROMPT = 500;
-const MOST_WRITTEN = 4000;
+const MAX_WRITTEN = 4000;
 const BIG_TOKENS = 4;
 
 /** The small model writes `count` tokens, then the big one a few. */
@@ -42,7 +42,7 @@ export async function measureHandoff(
   const small = await models.load(SHAPES.small, { contextSize, sequences: 1, exact: false });
   const big = await models.load(SHAPES.big, { contextSize, sequences: 1, exact: false });
   const decoder = new SplitDecoder({ small, big });
-  const prompted = Math.max(SHORTEST_PROMPT, contextTokens - MOST_WRITTEN);
+  const prompted = Math.max(SHORTEST_PROMPT, contextTokens - MAX_WRITTEN);
   const written = contextTokens - prompted;
   const run = async (streamingPrefill: boolean) => {
     const { timing } = await collect(

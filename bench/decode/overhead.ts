@@ -18,15 +18,15 @@ export interface Overhead {
   readonly ratio: number;
   readonly ratioLow: number;
   readonly ratioHigh: number;
-  /** Of the best rounds of each: what remains when the machine has other work to do. */
+  /** Ratio of the best rounds of each: the overhead that remains when the machine also does other work. */
   readonly bestRatio: number;
-  /** CPU time a token, ours to raw: says the same where other work on the machine makes wall-clock useless. */
+  /** CPU time per token, ours to raw. It is also valid where other work on the machine makes wall-clock times useless. */
   readonly cpuRatio: number;
 }
 
 interface Speed {
   readonly tokensPerSecond: number;
-  /** Of all threads of this process, a token. */
+  /** CPU time per token of all threads of this process. */
   readonly cpuMs: number;
 }
 

@@ -1,4 +1,4 @@
-/** What is measured of each arm: speed, the time that a token takes on its way, and memory. */
+/** Measures an arm: its speed, the time that a token takes from upstream to client, and memory. */
 import { sleep } from "../../src/core/async.ts";
 import { quantile } from "../../src/core/statistics.ts";
 import { median } from "../support/rounds.ts";
@@ -14,7 +14,7 @@ export interface Speed {
   readonly upstreamCpuUs: number | undefined;
   readonly gatewayCpuUs: number | undefined;
   readonly generatorCpuUs: number;
-  /** Of one core, how much each process had: what stays well below 1 was not the bottleneck. */
+  /** Share of one core that each process used. A process well below 1 was not the bottleneck. */
   readonly upstreamBusy: number | undefined;
   readonly gatewayBusy: number | undefined;
   readonly generatorBusy: number;
@@ -73,7 +73,7 @@ export async function measureSpeed(setting: Setting, arm: Arm, load: Load, timin
   };
 }
 
-/** All streams at a pace that leaves every process room, so that what is measured is the way and not a queue. */
+/** All streams at a pace that leaves every process room, so that the transit time has no queue in it. */
 export async function measureTransit(
   setting: Setting,
   arm: Arm,

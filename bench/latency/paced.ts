@@ -22,7 +22,7 @@ export interface PacedResult {
   readonly handoffMs: { readonly measured: number; readonly predicted: number };
 }
 
-/** As the benchmark's scripts write it. */
+/** The trace that the benchmark's scripts write. */
 const TRACE_AS_RECORDED: Trace = {
   promptTokens: TRACE.promptTokens,
   segments: Array.from({ length: TRACE.spans }, (_, span): Trace["segments"] => [

@@ -1,7 +1,7 @@
 /**
- * (3) The paper's latency figure from its published speeds. The figure: speed-up over the large model against the share that it writes, by a
- * simulation in chunks of 256 tokens (prompt 2,048, output 16,384) in which a chunk takes the longer of its decoding and the other model's prefill, and a
- * share is rounded down to whole chunks. The evaluation times: AIME24, one run.
+ * (3) The paper's latency figure from its published speeds: the speed-up over the large model against the share that it writes. The paper
+ * simulates chunks of 256 tokens, with a prompt of 2,048 and an output of 16,384. A chunk takes the longer of its decoding and the other
+ * model's prefill. A share is rounded down to whole chunks. The evaluation times are of one run of AIME24.
  */
 import { engineProfileSchema, pairCosts, simulate, type Trace } from "../../src/latency/index.ts";
 import { PAPER_SPEEDS } from "../pipeline/paper-pair.ts";

@@ -1,5 +1,5 @@
 /**
- * What every benchmark shares: options with `--help`, a card for people, and one JSON document with its provenance on the last line.
+ * The harness of all benchmarks: options with `--help`, a card for people, and one JSON document with its provenance on the last line.
  * Rounds and ratios are in `rounds.ts`. A benchmark is one file in `bench/`, started by `node scripts/bench.mjs NAME`.
  */
 import { readProvenance } from "../../src/core/provenance.ts";
@@ -15,7 +15,7 @@ export interface Benchmark<Table extends Options> {
 
 export interface About<Table extends Options> {
   readonly name: string;
-  /** What is measured against what, for `--help`. */
+  /** One sentence for `--help`: what is measured against what. */
   readonly about: string;
   readonly options: Table;
 }

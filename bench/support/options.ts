@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 /** One option, called by its name in the table: `pacedTokens` is `--paced-tokens`. */
 export interface Option<T> {
   readonly help: string;
-  /** What is read when the option is not given; undefined for a flag, and for an option without a default. */
+  /** The text that is read when the option is not given. Undefined for a flag, and for an option without a default. */
   readonly default: string | undefined;
   readonly isFlag: boolean;
   /** @throws Error that says what was expected. */

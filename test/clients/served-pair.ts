@@ -12,7 +12,7 @@ import {
 import type { GatewayConfigInput } from "../../src/gateway/config/config.ts";
 import { serveGateway } from "../support/gateway/served-gateway.ts";
 
-/** What the small model reads of its own and of the big model's words, tags included, in the order in which they come. */
+/** The text of both models with tags, in the order in which the small model reads it. */
 const WITH_HELP =
   "Twelve times four: <bigmodel>12*4=48</bigmodel>. Done.\n</think>The answer is 48.<|im_end|>";
 /** Where it may not ask. */
@@ -35,7 +35,7 @@ function nextOf(script: string, written: string): string | undefined {
 }
 
 export const COMPLETION_PROMPT = "Q: 12 times 4?\nA: ";
-/** What stands before the output of a chat, of the AI SDK's text completions, of a bare completion. */
+/** The text before the output: of a chat, of the AI SDK's text completions, of a bare completion. */
 const STARTS = ["<think>\n", "assistant:\n", COMPLETION_PROMPT];
 
 /** The last turn's output so far. */
@@ -63,7 +63,7 @@ const bigModel: ScriptedModel = ({ text }) => {
 };
 
 export interface Served extends AsyncDisposable {
-  /** As clients are given it. */
+  /** The base URL for clients. */
   readonly baseURL: string;
   readonly small: ScriptedEngine;
   readonly big: ScriptedEngine;

@@ -2,7 +2,7 @@
 import { eventsIn } from "../support/gateway/event-stream.ts";
 
 export interface Answered {
-  /** As the model wrote it, thoughts included. */
+  /** The model's text, thoughts included. */
   readonly text: string;
   /** Who wrote which part, neighbours of one author joined. */
   readonly parts: readonly Part[];

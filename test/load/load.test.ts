@@ -1,6 +1,6 @@
 /**
- * Fifty clients at once on the shipped pair, the big model behind a real llama.cpp server in a process of its own, which is killed and
- * brought back on the way. Nothing is lost, nothing is mixed up: every answer is the one that its problem gets when asked alone.
+ * Fifty clients use the shipped pair at once. The big model is behind a real llama.cpp server in a process of its own, which is killed
+ * and started again meanwhile. Nothing is lost or mixed up: every answer equals the answer to the same problem asked alone.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

@@ -9,7 +9,7 @@ import { INSTALL_TIMEOUT_MS, launchChromium } from "../support/chromium.ts";
 import { openPage, read, type WatchedPage } from "./page.ts";
 import { type PretendGateway, type ScriptPiece, startPretendGateway, words } from "./pretend-gateway.ts";
 
-/** What the console says of a response that is not 2xx, or of a connection that breaks. */
+/** Messages in the console about a response that is not 2xx, or a connection that breaks. */
 const NETWORK = /Failed to load resource|net::ERR_/;
 
 describe("the playground on bad days", { timeout: 180_000 }, () => {

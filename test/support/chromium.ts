@@ -8,7 +8,7 @@ import { type Browser, chromium } from "playwright-core";
 
 const CANDIDATES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/** Of a test's hook that may have to install it. */
+/** Time limit of a hook that may have to install Chromium. */
 export const INSTALL_TIMEOUT_MS = 10 * 60_000;
 
 /** @throws Error when there is no Chromium and none can be installed: the tests must not pass without one. */

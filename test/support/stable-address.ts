@@ -25,7 +25,7 @@ export class StableAddress implements AsyncDisposable {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** The server behind the address from now on. Undefined resets every connection and refuses new ones, as a kill does. */
+  /** Sets the server of the address. Undefined resets every connection and refuses new ones, as a kill does. */
   async pointTo(url: string | undefined): Promise<void> {
     this.#target = url === undefined ? undefined : new URL(url);
     if (this.#target !== undefined) {

@@ -14,10 +14,10 @@ import { requireHonoured } from "../../decode/policies/honoured-dial.ts";
 import { dialPresetSchema, presetNameSchema } from "./model-presets.ts";
 
 /** The longest wait of Node's timers. A longer one would end at once. */
-const LONGEST_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const count = z.number().int().positive();
-const durationMs = z.number().int().positive().max(LONGEST_MS);
+const durationMs = z.number().int().positive().max(MAX_TIMER_MS);
 
 const limitsSchema = z
   .object({
@@ -73,7 +73,7 @@ export const gatewayConfigSchema = z
     whenSmallIsDown: z.enum(["fail", "big"]).default("fail"),
     breaker: breakerSchema.default(breakerSchema.parse({})),
     /** Time that running requests have to end after SIGTERM. */
-    drainMs: z.number().int().nonnegative().max(LONGEST_MS).default(30_000),
+    drainMs: z.number().int().nonnegative().max(MAX_TIMER_MS).default(30_000),
     /** Put prompts and outputs into the log. They may hold anything that users type. */
     logPrompts: z.boolean().default(false),
     /** `separate`: `reasoning_content` and `content`; `inline`: everything in `content`. */

@@ -31,7 +31,7 @@ interface Waiter {
 }
 
 /** The longest `Retry-After`: the time is only an estimate. */
-const LONGEST_RETRY_SECONDS = 60;
+const MAX_RETRY_SECONDS = 60;
 /** Weight of the newest request in the running mean of the time that a place is held. */
 const NEWEST = 0.2;
 
@@ -149,7 +149,7 @@ export class Admission {
   #retryAfterSeconds(): number {
     const roundsAhead = (this.#waiters.size + 1) / this.#limits.concurrent;
     const seconds = Math.ceil((roundsAhead * this.#meanHeldMs) / 1_000);
-    return Math.min(LONGEST_RETRY_SECONDS, Math.max(1, seconds));
+    return Math.min(MAX_RETRY_SECONDS, Math.max(1, seconds));
   }
 
   #fullError(): GatewayError {

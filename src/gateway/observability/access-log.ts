@@ -47,8 +47,8 @@ export interface AccessLogOptions {
 }
 
 /** Longest prompt or output, and longest other field, in characters. */
-const LONGEST_TEXT = 100_000;
-const LONGEST_FIELD = 500;
+const MAX_TEXT_CHARACTERS = 100_000;
+const MAX_FIELD_CHARACTERS = 500;
 
 export class AccessLog {
   readonly #logPrompts: boolean;
@@ -108,11 +108,11 @@ export class AccessLog {
 
 const rounded = (ms: number | undefined): number | undefined =>
   ms === undefined ? undefined : Math.round(ms * 10) / 10;
-const clipped = (value: string, longest: number): string =>
-  value.length <= longest ? value : `${value.slice(0, longest)}… (${value.length} characters)`;
+const clipped = (value: string, max: number): string =>
+  value.length <= max ? value : `${value.slice(0, max)}… (${value.length} characters)`;
 const text = (value: string | undefined): string | undefined =>
-  value === undefined ? undefined : redactCredentials(clipped(value, LONGEST_TEXT));
-const field = (value: string): string => redactCredentials(clipped(value, LONGEST_FIELD));
+  value === undefined ? undefined : redactCredentials(clipped(value, MAX_TEXT_CHARACTERS));
+const field = (value: string): string => redactCredentials(clipped(value, MAX_FIELD_CHARACTERS));
 
 /** Shortens the fields and removes what looks like a key: clients choose some of them, for example a model's name. */
 function shortened(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -1,4 +1,4 @@
-/** What the chat and completion routes answer, at once and streamed, to the letter. */
+/** The answers of the chat and completion routes, at once and streamed, to the letter. */
 import { describe, expect, test } from "vitest";
 
 import { Pair } from "../../../src/decode/pair/pair.ts";

@@ -163,7 +163,7 @@ describe("a model is away", () => {
     }
   });
 
-  test("the big one: the small one goes on, and the answer says why", async () => {
+  test("the big one: the small one continues, and the answer says why", async () => {
     // Forbidden to ask, it writes a dash.
     const smallNext: ScriptedModel = ({ text }) => {
       const own = text

@@ -113,7 +113,7 @@ describe("a client that reads slowly", () => {
     const megabytesKept = (memoryBytes() - before) / 2 ** 20;
     expect(megabytesWritten).toBeLessThan(4 * 16);
     expect(megabytesKept).toBeLessThan(64);
-    // They go on as soon as one reads again.
+    // They continue as soon as somebody reads again.
     readers[0]?.response.resume();
     await until(() => flood.written > written + 1_000);
     for (const { leave } of readers) leave();
@@ -124,7 +124,7 @@ describe("a client that reads slowly", () => {
   }, 120_000);
 });
 
-/** What is held: without a collection, what happens to lie about uncollected counts as well. */
+/** Bytes that are held. It collects garbage first, since uncollected objects count too. */
 function memoryBytes(): number {
   setFlagsFromString("--expose-gc");
   runInNewContext("gc")();

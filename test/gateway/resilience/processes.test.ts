@@ -101,7 +101,7 @@ describe("serve, with the big model's server", { timeout: 240_000 }, () => {
     expect(together.bigTokens).toBeGreaterThan(0);
   });
 
-  it("killed in the middle of a segment: the answer goes on, then it is spared, then it is back", async () => {
+  it("killed in the middle of a segment: the answer continues, then the server is spared, then it is back", async () => {
     await bigIsUp();
     const { decoded } = server.work;
     const solving = solve();

@@ -115,7 +115,7 @@ export interface Rig extends AsyncDisposable {
   readonly url: string;
   readonly small: Breakable;
   readonly big: Breakable;
-  /** What the gateway logged. */
+  /** Lines of the gateway's log. */
   readonly log: string[];
   readonly gateway: ServedGateway;
 }
@@ -168,7 +168,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   };
 }
 
-/** As an engine behind HTTP says it when its server is away. */
+/** The error of an HTTP engine whose server is away. */
 export const gone = (model: string): EngineError =>
   new EngineError(`${model}: connect ECONNREFUSED 10.1.2.3:8000`, {
     code: "engine-unavailable",
@@ -183,7 +183,7 @@ export interface Answer {
   readonly body: AnswerBody;
 }
 
-/** What the tests look at. */
+/** The fields that the tests read. */
 interface AnswerBody {
   readonly error: { readonly message: string; readonly type: string; readonly code: string | null };
   readonly choices: readonly {
@@ -214,7 +214,7 @@ export async function ask(url: string, more: object = {}, init: RequestInit = {}
   };
 }
 
-/** What an answer says, whole. */
+/** The texts of a whole answer. */
 export function said({ body: { choices, splitreason } }: Answer): {
   reasoning: string | undefined;
   content: string | undefined;

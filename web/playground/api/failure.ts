@@ -1,16 +1,16 @@
-/** What can go wrong between this page and the gateway, in words that say what to do next. */
+/** Failures between this page and the gateway, in words that say what to do next. */
 import type { WireErrorBody } from "./wire.ts";
 
 export type FailureKind = "unreachable" | "key" | "busy" | "refused" | "server" | "broken";
 
 /** Longest text from a server that is shown. */
 const MAX_MESSAGE_CHARACTERS = 600;
-/** Longer waits are not worth a countdown; the server's own words say it then. */
+/** Longest wait that is counted down. For longer ones the server's own words are enough. */
 const MAX_RETRY_SECONDS = 3600;
 
 export class Failure extends Error {
   readonly kind: FailureKind;
-  /** Seconds after which the server said to ask again. */
+  /** Seconds after which the server says to try again. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(kind: FailureKind, message: string, retryAfterSeconds?: number) {
@@ -33,7 +33,7 @@ export function cutOff(): Failure {
   return new Failure("broken", "The connection broke before the end. The text received so far is below.");
 }
 
-/** The page's own limit. */
+/** The text is longer than the page's own limit. */
 export function tooLong(): Failure {
   return new Failure(
     "broken",

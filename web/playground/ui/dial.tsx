@@ -48,7 +48,7 @@ interface SliderProps {
   readonly value: number;
   /** The value in words, also for screen readers. */
   readonly words: string;
-  /** Under the slider, evenly spread. */
+  /** Texts under the slider, evenly spaced. */
   readonly marks: readonly string[];
   readonly onChange: (value: number) => void;
 }

@@ -53,7 +53,7 @@ export function Lane({ lane, run }: { lane: LaneId; run: Run | undefined }) {
   );
 }
 
-/** The trace itself is not announced as it streams: it can be read at leisure, and its end is announced. */
+/** The trace. Screen readers do not announce it as it streams; only its end is announced. */
 function Trace({ run, title }: { run: Run; title: string }) {
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => {

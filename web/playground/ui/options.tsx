@@ -1,4 +1,4 @@
-/** What is rarely changed, behind a disclosure. */
+/** Settings that are rarely changed, in a disclosure. */
 import type { Signal } from "@preact/signals";
 
 import { info, maxTokensText, seedText, temperatureText } from "../app-state.ts";

@@ -41,7 +41,7 @@ export function Spans({ arms }: { arms: readonly ReportArm[] }) {
               title="Place in the trace"
               axis="from its beginning to its end"
               unit={(value) => `${Number((100 * value).toFixed(1))}%`}
-              most={maxPosition}
+              max={maxPosition}
               size={SIZE}
               bars={spans.position.map((value, bin) => ({
                 value,
@@ -53,7 +53,7 @@ export function Spans({ arms }: { arms: readonly ReportArm[] }) {
               title="Length"
               axis="tokens in a span; bins double"
               unit={(value) => `${Number((100 * value).toFixed(1))}%`}
-              most={maxLength}
+              max={maxLength}
               size={SIZE}
               bars={bins.map((bin) => ({
                 value: lengthShare(spans, bin),
