@@ -5,6 +5,7 @@
 import { z } from "zod";
 
 import { DataError, errorMessage } from "../core/errors.ts";
+import { firstFault } from "../core/schema-faults.ts";
 
 /** A tensor in row-major order. */
 interface NamedTensor {
@@ -93,7 +94,9 @@ export function decodeSafetensors(file: Uint8Array, name: string): Safetensors {
     if (tensorName === METADATA) continue;
     const entry = entrySchema.safeParse(value);
     if (!entry.success) {
-      throw invalid(`tensor "${tensorName}": ${z.prettifyError(entry.error)} (F32, BF16 and F16 are read)`);
+      throw invalid(
+        `tensor "${tensorName}": ${firstFault(entry.error, entrySchema, value)} (F32, BF16 and F16 are read)`,
+      );
     }
     const { dtype, shape, data_offsets: range } = entry.data;
     const [start, end] = range;

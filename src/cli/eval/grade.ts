@@ -7,6 +7,7 @@ import { z } from "zod";
 
 import { count } from "../../core/figures.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
+import { unreadable } from "../../core/files.ts";
 import { firstFault } from "../../core/schema-faults.ts";
 import type { CommandContext } from "../support/command.ts";
 
@@ -76,11 +77,7 @@ async function* linesOf(file: string): AsyncGenerator<string> {
   try {
     yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw new DataError(`cannot read ${file}: ${missing ? "no such file" : errorMessage(error)}`, {
-      code: missing ? "file-missing" : "file-unreadable",
-      cause: error,
-    });
+    throw unreadable(file, error);
   }
 }
 

@@ -27,7 +27,7 @@ const rowSchema = z.looseObject({
   sample: z.number().optional(),
 });
 
-type TraceRow = z.output<typeof rowSchema>;
+type RecordedTrace = z.output<typeof rowSchema>;
 
 interface TraceFlags {
   readonly limit: number;
@@ -100,7 +100,7 @@ function refuseFolder(path: string): void {
   throw new ConfigError(`${path} is a folder: ${advice}.`, { code: "usage" });
 }
 
-function printTrace(terminal: Terminal, paint: Paint, row: TraceRow): void {
+function printTrace(terminal: Terminal, paint: Paint, row: RecordedTrace): void {
   const big = row.segments.reduce((sum, { author, tokens }) => sum + (author === "big" ? tokens : 0), 0);
   const all = row.segments.reduce((sum, { tokens }) => sum + tokens, 0);
   const about = [

@@ -2,7 +2,8 @@
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-import { DataError, errorMessage } from "../../core/errors.ts";
+import { DataError } from "../../core/errors.ts";
+import { unreadable } from "../../core/files.ts";
 import { formatOf, type RowFormat } from "./source.ts";
 
 export interface DataFile {
@@ -81,12 +82,4 @@ export async function listLocalFolder(
   });
   if (files.length > 0) return files;
   throw new DataError(`${path} has no .parquet and no .jsonl files.`, { code: "file-missing" });
-}
-
-function unreadable(path: string, error: unknown): DataError {
-  const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-  return new DataError(`cannot read ${path}: ${missing ? "no such file or folder" : errorMessage(error)}`, {
-    code: missing ? "file-missing" : "file-unreadable",
-    cause: error,
-  });
 }

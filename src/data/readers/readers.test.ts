@@ -92,7 +92,7 @@ describe("where rows are", () => {
 
   test("what is not there is named", async () => {
     await expect(traces(join(folder, "no.jsonl"))).rejects.toThrow(/no\.jsonl: no such file/u);
-    await expect(traces(join(folder, "nowhere"))).rejects.toThrow(/nowhere: no such file or folder/u);
+    await expect(traces(join(folder, "nowhere"))).rejects.toThrow(/nowhere: no such file/u);
     await mkdir(join(folder, "empty"));
     await expect(traces(join(folder, "empty"))).rejects.toThrow(/no \.parquet and no \.jsonl files/u);
     await expect(traces(await write("rows.csv", "a,b"))).rejects.toThrow(/neither/u);

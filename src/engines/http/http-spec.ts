@@ -2,6 +2,7 @@
 import { z } from "zod";
 
 import { ConfigError } from "../../core/errors.ts";
+import { specAddress, specParameters } from "../../core/spec.ts";
 import { ANY_SERVER, SERVER_KINDS } from "./servers/index.ts";
 
 /** The values of `dialect`, for help texts. */
@@ -38,8 +39,6 @@ const parametersSchema = z.strictObject({
   timeout: wholeNumber.default(120_000),
 });
 
-const PARAMETERS = Object.keys(parametersSchema.shape).join(", ");
-
 /** A parsed spec. docs/engines.md explains the parameters. */
 export interface HttpEngineSpec {
   readonly kind: "http";
@@ -73,12 +72,17 @@ export function parseHttpSpec(text: string, rest: string): HttpEngineSpec {
   const hash = place.indexOf("#");
   const addresses = (hash < 0 ? place : place.slice(0, hash)).split(",");
   const model = hash < 0 ? "" : place.slice(hash + 1);
-  if (addresses.length > MAX_URLS)
-    throw invalid(text, `it names ${addresses.length} URLs; at most ${MAX_URLS} make a pool`);
-  const parameters = parseParameters(text, question < 0 ? "" : rest.slice(question + 1));
+  const fail = (what: string): never => {
+    throw invalid(text, what);
+  };
+  if (addresses.length > MAX_URLS) fail(`it names ${addresses.length} URLs; at most ${MAX_URLS} make a pool`);
+  const parameters = specParameters(question < 0 ? "" : rest.slice(question + 1), parametersSchema, fail);
+  if (parameters["key-env"] !== undefined && parameters["key-file"] !== undefined) {
+    fail("give key-env or key-file, not both");
+  }
   return {
     kind: "http",
-    urls: addresses.map((address) => parseAddress(text, address)),
+    urls: addresses.map((address) => specAddress(address, fail)),
     model: model === "" ? undefined : model,
     dialect: parameters.dialect,
     template: parameters.template,
@@ -91,42 +95,6 @@ export function parseHttpSpec(text: string, rest: string): HttpEngineSpec {
     markers: parameters.markers,
     timeoutMs: parameters.timeout,
   };
-}
-
-function parseAddress(text: string, address: string): string {
-  let url: URL;
-  try {
-    url = new URL(address);
-  } catch {
-    throw invalid(text, `${JSON.stringify(address)} is not a URL`);
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw invalid(text, `${JSON.stringify(address)} does not begin with http:// or https://`);
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw invalid(text, "a URL holds a user name or password: give keys with key-env or key-file");
-  }
-  return `${url.origin}${url.pathname.replace(/\/+$/u, "")}`;
-}
-
-function parseParameters(text: string, query: string): z.output<typeof parametersSchema> {
-  const given: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(query)) {
-    if (Object.hasOwn(given, name)) throw invalid(text, `the parameter ${name} is there twice`);
-    given[name] = value;
-  }
-  const parsed = parametersSchema.safeParse(given);
-  if (parsed.success) {
-    if (parsed.data["key-env"] !== undefined && parsed.data["key-file"] !== undefined) {
-      throw invalid(text, "give key-env or key-file, not both");
-    }
-    return parsed.data;
-  }
-  const [issue] = parsed.error.issues;
-  if (issue?.code === "unrecognized_keys") {
-    throw invalid(text, `${issue.keys.join(", ")} is not a parameter; there are ${PARAMETERS}`);
-  }
-  throw invalid(text, `parameter ${issue?.path.join(".") ?? "?"}: ${issue?.message ?? "invalid"}`);
 }
 
 function invalid(text: string, what: string): ConfigError {

@@ -2,7 +2,8 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { isUtf8 } from "node:buffer";
 
-import { DataError, errorMessage } from "../../core/errors.ts";
+import { DataError } from "../../core/errors.ts";
+import { unreadable } from "../../core/files.ts";
 import { NUMBER_BYTES, type GgufNumberType } from "./types.ts";
 
 const WINDOW_BYTES = 1 << 18;
@@ -24,11 +25,7 @@ export class FileCursor implements Disposable {
     try {
       this.#descriptor = openSync(path, "r");
     } catch (error) {
-      const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-      throw new DataError(`cannot read ${path}: ${missing ? "no such file" : errorMessage(error)}`, {
-        code: missing ? "file-missing" : "file-unreadable",
-        cause: error,
-      });
+      throw unreadable(path, error);
     }
     const status = fstatSync(this.#descriptor);
     if (!status.isFile()) {

@@ -1,7 +1,7 @@
 /** The shape of a Qwen3 model, as data. The names are this project's; the exporters know those of other programs. */
 import { z } from "zod";
 
-import { ConfigError } from "../../core/errors.ts";
+import { checkDocument } from "../../core/document.ts";
 
 const positive = z.int().positive();
 
@@ -32,12 +32,9 @@ export type Qwen3Config = z.output<typeof qwen3ConfigSchema>;
 export type Qwen3ConfigInput = z.input<typeof qwen3ConfigSchema>;
 
 /** Fills in defaults. Throws a {@link ConfigError} that names the field. */
-export function parseQwen3Config(input: unknown): Qwen3Config {
-  const parsed = qwen3ConfigSchema.safeParse(input);
-  if (!parsed.success) {
-    throw new ConfigError(`the model's config is wrong. ${z.prettifyError(parsed.error)}`, {
-      code: "config-invalid",
-    });
-  }
-  return parsed.data;
-}
+export const parseQwen3Config = (input: unknown): Qwen3Config =>
+  checkDocument(input, qwen3ConfigSchema, {
+    name: "the model's configuration",
+    source: "config",
+    maxFaults: 5,
+  });

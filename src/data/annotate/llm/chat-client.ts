@@ -5,6 +5,7 @@ import { z } from "zod";
 import { linkWithLimit } from "../../../core/async.ts";
 import { explainFault } from "../../../core/connection-faults.ts";
 import { errorMessage } from "../../../core/errors.ts";
+import { firstFault } from "../../../core/schema-faults.ts";
 import { BodyTooLargeError, messageInBody, readBody, retryAfterMs } from "../../../core/http-body.ts";
 import type { Secret } from "../../../engines/http/transport/credentials.ts";
 import { addressOf } from "../../../engines/http/transport/transport.ts";
@@ -143,10 +144,7 @@ function readCompletion(body: string): ChatOutcome {
     return malformed(`it is not JSON: ${errorMessage(error)}`);
   }
   const parsed = completionSchema.safeParse(document);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return malformed(`${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a chat completion"}`);
-  }
+  if (!parsed.success) return malformed(firstFault(parsed.error, completionSchema, document));
   const { choices, usage } = parsed.data;
   return {
     status: "answered",

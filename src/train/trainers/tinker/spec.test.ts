@@ -36,10 +36,10 @@ it("reads a server with all its parameters", () => {
 it.each([
   ["remote", "there is no such trainer"],
   ["embedded:8", "it takes no parameters"],
-  ["tinker:host", "is no URL"],
+  ["tinker:host", "is not a URL"],
   ["tinker:ftp://host", "does not begin with http"],
   ["tinker:http://me:secret@host", "key-env"],
-  ["tinker:http://host?bse=x", "bse is no parameter; there are base, backend"],
+  ["tinker:http://host?bse=x", "bse is not a parameter; there are base, backend"],
   ["tinker:http://host?rank=-1", "parameter rank"],
   ["tinker:http://host?backend=tpu", "parameter backend"],
   ["tinker:http://host?rank=1&rank=2", "twice"],

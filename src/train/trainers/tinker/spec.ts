@@ -1,6 +1,7 @@
 /** `--trainer tinker:URL?parameter=value&...`, without its first word. Parsing only: no server is asked. */
 import { z } from "zod";
 
+import { specAddress, specParameters } from "../../../core/spec.ts";
 import { parseEngineSpec } from "../../../engines/open/spec.ts";
 import { BACKENDS, type BackendName } from "./backends.ts";
 
@@ -42,7 +43,6 @@ const parametersSchema = z.strictObject({
   adapters: z.string().min(1).optional(),
 });
 
-const NAMES = [...Object.keys(parametersSchema.shape), "sampler (last)"].join(", ");
 const SAMPLER = /[?&]sampler=/u;
 
 /** @param fail Throws an error that says what is wrong. */
@@ -52,20 +52,11 @@ export function parseTinkerSpec(whole: string, fail: (what: string) => never): T
   const sampler = at < 0 ? "server" : whole.slice(at + "?sampler=".length);
   const rest = at < 0 ? whole : whole.slice(0, at);
   const question = rest.indexOf("?");
-  const url = parseAddress(question < 0 ? rest : rest.slice(0, question), fail);
-  const given: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(question < 0 ? "" : rest.slice(question + 1))) {
-    if (Object.hasOwn(given, name)) return fail(`the parameter ${name} is there twice`);
-    given[name] = value;
-  }
-  const parsed = parametersSchema.safeParse(given);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    if (issue?.code === "unrecognized_keys")
-      return fail(`${issue.keys.join(", ")} is no parameter; there are ${NAMES}`);
-    return fail(`parameter ${issue?.path.join(".") ?? "?"}: ${issue?.message ?? "invalid"}`);
-  }
-  const { base, backend, rank, patience, context, adapters } = parsed.data;
+  const url = specAddress(question < 0 ? rest : rest.slice(0, question), fail).replace(/\/api\/v1$/u, "");
+  const parameters = specParameters(question < 0 ? "" : rest.slice(question + 1), parametersSchema, fail, [
+    "sampler (last)",
+  ]);
+  const { base, backend, rank, patience, context, adapters } = parameters;
   checkSampler(sampler, adapters, fail);
   if (adapters !== undefined && rank === 0)
     return fail("adapters=FOLDER is for adapters, and rank=0 trains all weights");
@@ -76,7 +67,7 @@ export function parseTinkerSpec(whole: string, fail: (what: string) => never): T
     base,
     backend,
     rank,
-    keyEnv: parsed.data["key-env"],
+    keyEnv: parameters["key-env"],
     patienceMs: patience * 1000,
     contextSize: context,
     sampler,
@@ -89,18 +80,4 @@ function checkSampler(sampler: string, adapters: string | undefined, fail: (what
     if (parseEngineSpec(sampler).kind !== "http")
       fail(`sampler ${JSON.stringify(sampler)} is no server; it is server, local or openai:URL#MODEL?...`);
   } else if (adapters !== undefined) fail(`adapters=FOLDER is for a sampler=openai:..., not for ${sampler}`);
-}
-
-function parseAddress(address: string, fail: (what: string) => never): string {
-  let url: URL;
-  try {
-    url = new URL(address);
-  } catch {
-    return fail(`${JSON.stringify(address)} is no URL`);
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:")
-    return fail(`${JSON.stringify(address)} does not begin with http:// or https://`);
-  if (url.username !== "" || url.password !== "")
-    return fail("the URL holds a user name or password: use key-env");
-  return `${url.origin}${url.pathname.replace(/\/+$/u, "").replace(/\/api\/v1$/u, "")}`;
 }
