@@ -68,7 +68,7 @@ export function registerServe(program: Command, context: CommandContext): void {
     .addOption(bigFlag());
   addPolicyFlags(command)
     .addOption(biasFlag("default bias: above 0 hands over more, below 0 less"))
-    .addOption(budgetFlag("default cap on the big model's share of the tokens, 0 to 1"))
+    .addOption(budgetFlag("default limit on the big model's share of the tokens, 0 to 1"))
     .addOption(maxTokensFlag("longest output when a request names no limit"))
     .addOption(temperatureFlag("temperature when a request names none; 0 is greedy"))
     .addOption(

@@ -96,7 +96,7 @@ export function addPairFlags(command: Command): Command {
     .addOption(smallFlag())
     .addOption(bigFlag())
     .addOption(biasFlag("added to the logit of the open tag: above 0 hands over more, below 0 less"))
-    .addOption(budgetFlag("cap on the big model's share of the tokens, 0 to 1"))
+    .addOption(budgetFlag("limit on the big model's share of the tokens, 0 to 1"))
     .addOption(maxTokensFlag("longest output, both models together"))
     .addOption(temperatureFlag("sampling temperature; 0 is greedy"))
     .addOption(seedFlag("the same seed gives the same output").default(1))

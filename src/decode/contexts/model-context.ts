@@ -8,6 +8,7 @@ import { EngineError, errorMessage } from "../../core/errors.ts";
 import type { TokenId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
 import type { Engine, ScoreEntry, Sequence } from "../../engines/engine.ts";
+import { mergeIds } from "./merge-ids.ts";
 import type { EngineWork } from "../events/events.ts";
 import type { LedgerBuilder, LedgerLabel } from "../events/ledger.ts";
 
@@ -285,33 +286,6 @@ function runsWithKnownIds(writes: readonly Write[], engine: Engine): Write[][] {
     known = isKnown;
   }
   return runs;
-}
-
-/** Joins neighbouring pieces of known ids: one piece a run instead of one a token. */
-export function mergeIds(pieces: readonly Piece[]): Piece[] {
-  const merged: Piece[] = [];
-  let text = "";
-  let ids: TokenId[] = [];
-  let vocabulary: NonNullable<Piece["tokens"]>["vocabulary"] | undefined;
-  const flush = (): void => {
-    if (vocabulary !== undefined) merged.push({ text, tokens: { vocabulary, ids } });
-    text = "";
-    ids = [];
-    vocabulary = undefined;
-  };
-  for (const piece of pieces) {
-    if (piece.tokens === undefined) {
-      flush();
-      merged.push(piece);
-      continue;
-    }
-    if (piece.tokens.vocabulary !== vocabulary) flush();
-    vocabulary = piece.tokens.vocabulary;
-    text += piece.text;
-    for (const id of piece.tokens.ids) ids.push(id);
-  }
-  flush();
-  return merged;
 }
 
 function idsOf(entries: readonly ScoreEntry[]): TokenId[] {

@@ -11,7 +11,7 @@ const settings = {
   /** Nats added to the open tag's logit: above 0 more offloading, below less. */
   bias: z.number(),
   /**
-   * Hard cap on the big model's share of the generated tokens, which holds after *every* token, not only at the end:
+   * Hard limit on the big model's share of the generated tokens, which holds after *every* token, not only at the end:
    * bigTokens <= max(budgetGrace, budget * (smallTokens + bigTokens)). So credit is earned as the small model writes.
    */
   budget: share,
@@ -44,7 +44,7 @@ export type Dial = z.output<typeof dialSchema>;
 export type DialField = keyof Dial;
 
 /** The settings that limit how much the big model writes. */
-export const DIAL_CAPS: readonly DialField[] = ["budget", "maxSegmentTokens", "maxSegments"];
+export const DIAL_LIMITS: readonly DialField[] = ["budget", "maxSegmentTokens", "maxSegments"];
 
 /** Those settings of the dial that `source` gives, and nothing else of it. */
 export function askedDial(source: AskedDial): AskedDial {

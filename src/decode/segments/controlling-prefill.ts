@@ -8,7 +8,8 @@ import type { BigToken } from "../contexts/big-reader.ts";
 import type { CloseRule } from "../session/close-rule.ts";
 import type { Exchange } from "../contexts/exchange.ts";
 import type { LedgerBuilder } from "../events/ledger.ts";
-import { type ModelContext, mergeIds } from "../contexts/model-context.ts";
+import { mergeIds } from "../contexts/merge-ids.ts";
+import type { ModelContext } from "../contexts/model-context.ts";
 
 export interface Confirmation {
   /** Tokens that stay, in order. Those still held back, because the other model has half a word of them, come later. */

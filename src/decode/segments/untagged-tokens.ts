@@ -1,6 +1,6 @@
 /** The small model's tokens while no tag may be written: a tag that comes is refused, and the token is drawn again. */
 import type { GenerateEnd, GenerateOptions, Sampling } from "../../engines/engine.ts";
-import { type SegmentToken, segmentToken } from "../events/events.ts";
+import { type SegmentReason, type SegmentToken, segmentToken } from "../events/events.ts";
 import type { ModelContext } from "../contexts/model-context.ts";
 import type { Session } from "../session/session.ts";
 import { noEndError, RefusedTags } from "./refused-tags.ts";
@@ -52,4 +52,21 @@ export async function* untaggedTokens(
     if (end.reason !== "stop") return end;
     refused.refuse(end.marker ?? "");
   }
+}
+
+/**
+ * Makes tokens part of the output, in one event; they are in the small model's context already. The first ones begin the segment, so that a
+ * segment in which nothing was kept does not show.
+ * @param options `inBig`: whether the big model has read them as well.
+ */
+export async function keepTokens(
+  { transcript, ledger, big, emit }: Session,
+  tokens: readonly UntaggedToken[],
+  { reason, inBig }: { readonly reason: SegmentReason; readonly inBig: boolean },
+): Promise<void> {
+  if (tokens.length === 0) return;
+  if (transcript.openAuthor === undefined) await emit(transcript.start("small", reason));
+  for (const token of tokens) ledger?.add(token, { author: "policy", mask: token.mask });
+  if (!inBig) for (const token of tokens) big?.hear(token);
+  await emit(transcript.delta(tokens.map(segmentToken)));
 }

@@ -1,7 +1,7 @@
 /** The big model reads a draft on trial: how good it is, and how much of it stays in the context. */
 import { controlPiece } from "../../core/piece.ts";
 import type { BigModel, Loss } from "../contexts/big-model.ts";
-import { mergeIds } from "../contexts/model-context.ts";
+import { mergeIds } from "../contexts/merge-ids.ts";
 import type { DraftJudge } from "../policies/policy.ts";
 import type { Session } from "../session/session.ts";
 import { withoutTags } from "../segments/big-segment-parts.ts";

@@ -4,14 +4,12 @@ import type { ModelContext } from "../contexts/model-context.ts";
 import type { DraftPlan } from "../policies/policy.ts";
 import { type SegmentRun, type Session, canHandOver, prepareBig } from "../session/session.ts";
 import { endSegment, finishWith } from "../segments/segment-ends.ts";
-import { SmallOutput } from "../segments/small-output.ts";
-import type { UntaggedToken } from "../segments/untagged-tokens.ts";
+import { keepTokens, type UntaggedToken } from "../segments/untagged-tokens.ts";
 import { keepRead, readDraft } from "./draft-reading.ts";
 import { type Draft, StepDrafts } from "./step-drafts.ts";
 
 export async function writeDrafted(session: Session, small: ModelContext, plan: DraftPlan): SegmentRun {
   const { transcript, ledger } = session;
-  const output = new SmallOutput(session, plan.reason);
   const drafts = new StepDrafts(session, small, plan);
   let begun: UntaggedToken | undefined;
   try {
@@ -25,7 +23,7 @@ export async function writeDrafted(session: Session, small: ModelContext, plan: 
       begun = goesOn ? next : undefined;
       if (!goesOn) await drafts.drop(draft, keep);
       drafts.settle(keep);
-      await output.keep(tokens.slice(0, keep), inBig);
+      await keepTokens(session, tokens.slice(0, keep), { reason: plan.reason, inBig });
       if (goesOn) continue;
       if (!isWhole) return await endSegment(session, "scheduled");
       if (end === "step") return await endSegment(session, "scheduled");

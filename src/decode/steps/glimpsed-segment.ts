@@ -5,20 +5,16 @@ import type { ModelContext } from "../contexts/model-context.ts";
 import type { GlimpsePlan } from "../policies/policy.ts";
 import { type SegmentRun, type Session, canHandOver } from "../session/session.ts";
 import { endSegment, finishWith } from "../segments/segment-ends.ts";
-import { SmallOutput } from "../segments/small-output.ts";
-import { untaggedTokens } from "../segments/untagged-tokens.ts";
+import { keepTokens, untaggedTokens } from "../segments/untagged-tokens.ts";
 import { beginsStep, stepStart } from "../policies/step-boundaries.ts";
 
 export async function writeGlimpsed(session: Session, small: ModelContext, plan: GlimpsePlan): SegmentRun {
   const { transcript, ledger } = session;
-  const output = new SmallOutput(session, plan.reason);
   for (;;) {
     if (transcript.remaining <= 0) return await finishWith(session, "length");
     if ((await small.sync()).status === "context-full") return await finishWith(session, "context-full");
     const mayBegin = stepStart(plan.step, transcript.tail) !== "no" && canHandOver(session);
-    const end = mayBegin
-      ? await glimpse(session, small, plan, output)
-      : await writeOn(session, small, plan, output);
+    const end = mayBegin ? await glimpse(session, small, plan) : await writeOn(session, small, plan);
     switch (end) {
       case "hard":
         return await endSegment(session, "scheduled");
@@ -35,12 +31,7 @@ export async function writeGlimpsed(session: Session, small: ModelContext, plan:
 type PartEnd = "hard" | "continue" | (GenerateEnd & { readonly reason: "end-of-turn" | "context-full" });
 
 /** Draws one token. It is kept, or discarded when it begins a step that is too hard. */
-async function glimpse(
-  session: Session,
-  small: ModelContext,
-  plan: GlimpsePlan,
-  output: SmallOutput,
-): Promise<PartEnd> {
+async function glimpse(session: Session, small: ModelContext, plan: GlimpsePlan): Promise<PartEnd> {
   const before = small.sequence.position;
   const tokens = untaggedTokens(session, small, { maxTokens: 1, entropy: true });
   const { value: first, done } = await tokens.next();
@@ -51,23 +42,18 @@ async function glimpse(
     await small.sequence.truncate(before);
     return "hard";
   }
-  await output.keep([first], false);
+  await keepTokens(session, [first], { reason: plan.reason, inBig: false });
   return "continue";
 }
 
 /** Writes as far as the next place where a step may begin. */
-async function writeOn(
-  session: Session,
-  small: ModelContext,
-  plan: GlimpsePlan,
-  output: SmallOutput,
-): Promise<PartEnd> {
+async function writeOn(session: Session, small: ModelContext, plan: GlimpsePlan): Promise<PartEnd> {
   const { transcript } = session;
   const tokens = untaggedTokens(session, small, { maxTokens: transcript.remaining });
   for (;;) {
     const { value, done } = await tokens.next();
     if (done === true) return partEnd(value);
-    await output.keep([value], false);
+    await keepTokens(session, [value], { reason: plan.reason, inBig: false });
     if (stepStart(plan.step, transcript.tail) === "no" || !canHandOver(session)) continue;
     await tokens.return({ type: "end", reason: "limit" });
     return "continue";

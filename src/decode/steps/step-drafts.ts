@@ -1,7 +1,8 @@
 /** The small model drafts a step: its tokens are in its sequence, and nobody has seen them yet. */
 import { textPiece, type Piece } from "../../core/piece.ts";
 import type { GenerateEnd, Sampling } from "../../engines/engine.ts";
-import { type ModelContext, mergeIds } from "../contexts/model-context.ts";
+import { mergeIds } from "../contexts/merge-ids.ts";
+import type { ModelContext } from "../contexts/model-context.ts";
 import type { DraftPlan } from "../policies/policy.ts";
 import { type Session, seedFor } from "../session/session.ts";
 import { type UntaggedToken, untaggedTokens } from "../segments/untagged-tokens.ts";

@@ -11,7 +11,7 @@ import {
   type PolicySpec,
   requireFit,
 } from "../../decode/index.ts";
-import { askedDial, DIAL_CAPS, dialSchema } from "../../decode/dial/dial.ts";
+import { askedDial, DIAL_LIMITS, dialSchema } from "../../decode/dial/dial.ts";
 import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
 import { type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
 import { unhonoured, unhonouredText } from "../../decode/policies/honoured-dial.ts";
@@ -105,7 +105,7 @@ function planDial(
   refuseWithout(policy, extension, preset);
   const asked = { ...askedDial(preset), ...askedDial(extension) };
   const dial = dialSchema.parse({ ...pair.config.dial, ...asked });
-  const capsBig = DIAL_CAPS.some((field) => asked[field] !== undefined);
+  const capsBig = DIAL_LIMITS.some((field) => asked[field] !== undefined);
   const smallOnly = (extension.policy ?? preset.policy) !== undefined && policy.uses === "small";
   return { policy, dial, capsBig, smallOnly };
 }
