@@ -34,6 +34,7 @@ const problems = [];
 function check(file) {
   const lines = readFileSync(join(root, file), "utf8").split("\n");
   const report = (index, message) => problems.push(`${file}:${index + 1}: ${message}`);
+  if (file === "docs/architecture.md") checkTree(lines, report);
   let fence = false;
   let previous = "blank";
   lines.forEach((line, index) => {
@@ -46,6 +47,24 @@ function check(file) {
     previous = kind;
   });
 }
+
+/** The tree in docs/architecture.md names every folder of `src`, down to the second level. */
+function checkTree(lines, report) {
+  const heading = lines.indexOf("## The tree");
+  const tree = lines.slice(heading, lines.indexOf("## Rooms")).join("\n");
+  const parts = tree.split(/\n {4}(?=\S)/u);
+  for (const room of foldersIn("src")) {
+    const part = parts.find((one) => one.startsWith(`src/${room}/`)) ?? "";
+    const missing = foldersIn(`src/${room}`).filter((folder) => !part.includes(`${folder}/`));
+    if (part === "") report(heading, `the tree does not name src/${room}`);
+    for (const folder of missing) report(heading, `the tree does not name src/${room}/${folder}`);
+  }
+}
+
+const foldersIn = (folder) =>
+  readdirSync(join(root, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
 
 /** Docstrings of a source file. A list item, a tag and a paragraph each begin a sentence. */
 function checkSource(file) {

@@ -14,7 +14,7 @@ export {
 export { MODE_MEANINGS, type Mode, MODES } from "./modes.ts";
 export { DEFAULT_MEASURE, profileEngine, type ProfileSettings, QUICK_MEASURE } from "./profile-engine.ts";
 export { type EngineProfile, type EngineProfileInput, engineProfileSchema, readProfile } from "./profile.ts";
-export { readTraces, type ReadTraces } from "./read-traces.ts";
+export { readTraces, type ReadTraces } from "./trace.ts";
 export { type DecoderTiming, type Simulation } from "./simulate-decoder.ts";
 export { pairCosts, simulate } from "./simulate.ts";
 export { recordedTraceSchema, type Trace, traceOf } from "./trace.ts";

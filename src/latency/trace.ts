@@ -1,5 +1,8 @@
-/** The parts of a recorded trace that concern time: who wrote how many tokens, why, and how long it took. */
+/** Recorded traces, read from files, and the parts of them that concern time: who wrote how many tokens, why, and how long it took. */
 import { z } from "zod";
+
+import { DataError } from "../core/errors.ts";
+import { readJsonLines } from "../core/json-lines.ts";
 
 /** The common fields of rows of `splitreason eval --out` and rollouts of `train grpo`. Other fields are ignored. */
 export const recordedTraceSchema = z.object({
@@ -114,4 +117,42 @@ function howItEnded(next: string | undefined, finishReason: string): HowItEnded 
     default:
       return "limit";
   }
+}
+
+export interface TraceFilter {
+  readonly arm?: string | undefined;
+  /** Limit on the traces that match. */
+  readonly limit?: number | undefined;
+}
+
+export interface ReadTraces {
+  readonly traces: readonly RecordedTrace[];
+  /** Number of traces in the file. */
+  readonly total: number;
+  /** Number of traces left out because they failed or lost the big model. Their record does not explain their time. */
+  readonly failed: number;
+  /** Number of traces of this arm beyond the limit. */
+  readonly beyondLimit: number;
+}
+
+/** @throws DataError when the file cannot be read, a line is no trace, or none is left. */
+export async function readTraces(path: string, { arm, limit = Infinity }: TraceFilter): Promise<ReadTraces> {
+  const all = await readJsonLines(path, recordedTraceSchema);
+  const matching = all.filter((trace) => arm === undefined || trace.arm === arm);
+  const sound = matching.filter((trace) => trace.error === undefined && trace.degraded === undefined);
+  if (sound.length === 0) {
+    const arms = [...new Set(all.flatMap((trace) => trace.arm ?? []))].join(", ");
+    throw new DataError(
+      `${path} has ${all.length} traces. ${matching.length} are of the arm asked for, and ${sound.length} of these have no failure; ` +
+        `its arms: ${arms === "" ? "none named" : arms}.`,
+      { code: "data-invalid" },
+    );
+  }
+  const traces = sound.slice(0, limit);
+  return {
+    traces,
+    total: all.length,
+    failed: matching.length - sound.length,
+    beyondLimit: sound.length - traces.length,
+  };
 }

@@ -1,7 +1,7 @@
 /** Builds a byte-level BPE vocabulary for a corpus of few words. In the end every word is one token. */
 import { ConfigError } from "../core/errors.ts";
 import { byteCharacters } from "../formats/byte-alphabet.ts";
-import { qwen2Splitter } from "./splitter.ts";
+import { qwen2Splitter } from "./bpe-encoder.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 export interface BytePairOptions {

@@ -2,10 +2,9 @@
 import { DataError } from "../core/errors.ts";
 import { tokenId, type TokenId, type VocabularyId } from "../core/ids.ts";
 import type { Piece } from "../core/piece.ts";
-import { BpeEncoder } from "./bpe-encoder.ts";
+import { BpeEncoder, qwen2Splitter, type Splitter } from "./bpe-encoder.ts";
 import { fromByteCharacters } from "../formats/byte-alphabet.ts";
 import { MarkerMatcher } from "./fragments.ts";
-import { qwen2Splitter, type Splitter } from "./splitter.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { digestVocabulary, type Vocabulary } from "./vocabulary.ts";
 

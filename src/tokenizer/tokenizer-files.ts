@@ -1,7 +1,7 @@
 /** Writes a vocabulary as files that Hugging Face transformers, tokenizers and vLLM read. */
 import { DataError } from "../core/errors.ts";
 import { OFFLOAD_TAGS, THINK_TAGS } from "../tags/grammar.ts";
-import { QWEN2_PATTERN } from "./splitter.ts";
+import { QWEN2_PATTERN } from "./bpe-encoder.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 export interface TokenizerFilesOptions {

@@ -8,7 +8,7 @@ import { readDocument, type ReadDocumentOptions } from "../core/document.ts";
 import { DataError, errorMessage } from "../core/errors.ts";
 import { ifExists, readTextFile } from "../core/files.ts";
 import { ByteLevelTokenizer } from "./byte-level-tokenizer.ts";
-import { QWEN2_PATTERN, qwen2Splitter, type Splitter } from "./splitter.ts";
+import { QWEN2_PATTERN, qwen2Splitter, type Splitter } from "./bpe-encoder.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Ids are indices into an array, so a hostile file must not name a huge one. */

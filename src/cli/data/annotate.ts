@@ -155,7 +155,7 @@ async function run(terminal: Terminal, source: string, flags: AnnotateFlags): Pr
   // Loaded here, so that other commands start without readers, writers and engines.
   const { annotate } = await import("../../data/annotate/run.ts");
   const { readTraces } = await import("../../data/readers/read-traces.ts");
-  const { hubAccessFrom } = await import("../../data/hub/access.ts");
+  const { hubAccessFrom } = await import("../../data/hub/calls.ts");
   const progress = new Progress(terminal, "traces");
   const skips = new Map<string, number>();
   await using opened = await openAnnotator(flags, terminal);

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 
 import { count, fileSize, percent } from "../../core/figures.ts";
-import { hubAccessFrom } from "../../data/hub/access.ts";
+import { hubAccessFrom } from "../../data/hub/calls.ts";
 import type { PushProgress } from "../../data/publish/push.ts";
 import { readTraces } from "../../data/readers/read-traces.ts";
 import { counted } from "./convert.ts";

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 
 import { count, duration, fileSize, percent } from "../../core/figures.ts";
 import type { Clock } from "../../core/clock.ts";
-import { hubAccessFrom } from "../../data/hub/access.ts";
+import { hubAccessFrom } from "../../data/hub/calls.ts";
 import { GENERATION_CHOICES, type GenerationChoice } from "../../data/readers/open-r1.ts";
 import type { ReadOptions } from "../../data/readers/read-traces.ts";
 import { WORD_TOKENS } from "../../data/stats/statistics.ts";

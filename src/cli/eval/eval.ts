@@ -14,7 +14,7 @@ import {
   parseArms,
   policyNameOf,
 } from "../../eval/arms/arms.ts";
-import { parseParameters } from "../../eval/cost/model-size.ts";
+import { parseParameters } from "../../eval/cost/compute.ts";
 import { loadRates } from "../../eval/cost/prices.ts";
 import { evaluate, type EvaluationSettings } from "../../eval/run/evaluate.ts";
 import { PARTIAL_ROWS_FILE } from "../../eval/run/journal.ts";

@@ -1,6 +1,6 @@
 /** Reads the rows of a benchmark from the hub. It lies here because `eval` knows no hub and `data` no tasks. */
 import { DataError } from "../../core/errors.ts";
-import { hubAccessFrom } from "../../data/hub/access.ts";
+import { hubAccessFrom } from "../../data/hub/calls.ts";
 import { readRecords } from "../../data/readers/records.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import type { Terminal } from "./terminal.ts";

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 
 import { count, duration } from "../../core/figures.ts";
 import { ConfigError } from "../../core/errors.ts";
-import { hubAccessFrom } from "../../data/hub/access.ts";
+import { hubAccessFrom } from "../../data/hub/calls.ts";
 import type { RunHooks, RunResult } from "../../recipes/supervised/index.ts";
 import {
   filledText,

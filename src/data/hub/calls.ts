@@ -1,8 +1,7 @@
-/** Shared by all calls of the hub's library: parameters, and the meaning of failures. */
+/** Shared by all calls of the hub's library: where the hub is and with which token, parameters, and the meaning of failures. */
 import { HubApiError } from "@huggingface/hub";
 
 import { DataError, errorMessage } from "../../core/errors.ts";
-import type { HubAccess } from "./access.ts";
 
 /** Parameters for the calls of the hub's library. @throws DataError on a malformed token. */
 export function hubParameters(
@@ -41,4 +40,19 @@ export function hubError(what: string, error: unknown, { token }: HubAccess): Da
     code: "file-unreadable",
     retryable: status === undefined || status === 429 || status >= 500,
   });
+}
+
+export interface HubAccess {
+  /** Address of the hub. Default: the public one. */
+  readonly url?: string;
+  /** Token for private and gated data sets, and for writing. Never printed. */
+  readonly token?: string;
+  readonly fetch?: typeof fetch;
+}
+
+/** Reads HF_ENDPOINT and HF_TOKEN, as the hub's own tools do. */
+export function hubAccessFrom(environment: Readonly<Record<string, string | undefined>>): HubAccess {
+  const url = environment["HF_ENDPOINT"]?.trim().replace(/\/+$/u, "") ?? "";
+  const token = environment["HF_TOKEN"]?.trim() ?? "";
+  return { ...(url === "" ? {} : { url }), ...(token === "" ? {} : { token }) };
 }

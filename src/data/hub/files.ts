@@ -5,8 +5,7 @@ import { sleep } from "../../core/async.ts";
 import { DataError } from "../../core/errors.ts";
 import type { DataFile } from "../files/data-file.ts";
 import { formatOf, type HubSource } from "../files/source.ts";
-import type { HubAccess } from "./access.ts";
-import { hubError, hubParameters } from "./calls.ts";
+import { type HubAccess, hubError, hubParameters } from "./calls.ts";
 import { splitFiles } from "./split-files.ts";
 
 /** A repository with more files is refused. */

@@ -19,9 +19,8 @@ import type { DataStatistics } from "../stats/document.ts";
 import { StatisticsBuilder, type StatisticsOptions } from "../stats/statistics.ts";
 import { openRowWriter, type RowWriter } from "../writers/row-writer.ts";
 import { TRACE_COLUMNS } from "../writers/trace-columns.ts";
-import type { HubAccess } from "../hub/access.ts";
+import { type HubAccess, hubError, hubParameters } from "../hub/calls.ts";
 import { type CardOptions, datasetCard } from "./card.ts";
-import { hubError, hubParameters } from "../hub/calls.ts";
 
 export interface PushOptions extends Omit<CardOptions, "pattern"> {
   readonly access: HubAccess;

@@ -1,7 +1,7 @@
 /** Reads the records of a source as a stream, before they are interpreted. */
 import { bytesOf, type DataFile, listLocalFolder, openLocalFile } from "../files/data-file.ts";
 import { parseSource, type RowSource } from "../files/source.ts";
-import type { HubAccess } from "../hub/access.ts";
+import type { HubAccess } from "../hub/calls.ts";
 import { jsonLineRecords } from "./json-lines.ts";
 import { parquetRecords } from "./parquet.ts";
 import type { RawRecord } from "./raw-record.ts";

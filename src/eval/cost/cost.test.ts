@@ -6,9 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { createRng } from "../../core/rng.ts";
 import type { EngineWorkCounts, RowFigures } from "../row.ts";
-import { computeOf } from "./compute.ts";
+import { computeOf, parseParameters, sizeFromFile } from "./compute.ts";
 import { billedTokens, costOf } from "./dollars.ts";
-import { parseParameters, sizeFromFile } from "./model-size.ts";
 import { loadRates, pricesFor } from "./prices.ts";
 
 const NONE: EngineWorkCounts = { prefilled: 0, scored: 0, decoded: 0, calls: 0, discarded: 0 };

@@ -8,7 +8,7 @@ import { policyOptionNames } from "../../decode/index.ts";
 import { type PairConfig, pairPolicyOptions } from "../../decode/pair/pair-config.ts";
 import { modelFileDigest } from "../../engines/open/open-engine.ts";
 import type { Arm } from "../arms/arms.ts";
-import { type GivenSizes, sizeFromFile } from "../cost/model-size.ts";
+import { type GivenSizes, sizeFromFile } from "../cost/compute.ts";
 import { type PricedModels, pricesFor } from "../cost/prices.ts";
 import { Journal } from "./journal.ts";
 import type { EvaluationRow, RowFigures } from "../row.ts";

@@ -1,6 +1,6 @@
 /** The examples of a supervised run, to train on and held out, from the rows of a data source. */
 import { ConfigError, DataError } from "../../core/errors.ts";
-import type { HubAccess } from "../../data/hub/access.ts";
+import type { HubAccess } from "../../data/hub/calls.ts";
 import { fromTraceRow, type TrainingRow, trainingRows } from "../../data/training-rows.ts";
 import { microExample, type Split } from "../../micro/index.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";

@@ -4,7 +4,8 @@
  */
 import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../../core/ids.ts";
 import type { Piece } from "../../../core/piece.ts";
-import { cutWithinMarkers, MarkerMatcher } from "../../../tokenizer/index.ts";
+// Not by the index, which loads a Jinja engine: the spec parser imports this file.
+import { cutWithinMarkers, MarkerMatcher } from "../../../tokenizer/fragments.ts";
 import { type Arrival, type HttpTokenizer, UNNAMED_TURN_END } from "../tokens/http-tokenizer.ts";
 import type { PostToServer } from "./server-kind.ts";
 import { markersIn } from "../tokens/markers.ts";
