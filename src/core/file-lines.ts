@@ -1,4 +1,4 @@
-/** A file line by line, for files that are too large to be one string. */
+/** Reads a file line by line, for files too large for one string. */
 import { createReadStream } from "node:fs";
 
 import { byteLines } from "./byte-lines.ts";
@@ -7,18 +7,18 @@ import { unreadable } from "./files.ts";
 
 export interface FileLine {
   readonly text: string;
-  /** Where it begins, in bytes. */
+  /** Start of the line, in bytes. */
   readonly offset: number;
-  /** In bytes, without the line feed. */
+  /** Length in bytes, without the line feed. */
   readonly length: number;
-  /** From 1. */
+  /** Line number, from 1. */
   readonly number: number;
-  /** False for text behind the last line feed. */
+  /** False for the text after the last line feed. */
   readonly ended: boolean;
 }
 
 /**
- * Every line in order, empty ones too; nothing after the last line feed of the file.
+ * All lines in order, empty ones too.
  * @throws DataError when the file cannot be read, or a line is longer than `maxBytes`.
  */
 export async function* fileLines(path: string, maxBytes = 256 * 1024 ** 2): AsyncGenerator<FileLine> {

@@ -4,7 +4,10 @@ import type { z } from "zod";
 import { parseDocument } from "./document.ts";
 import { readTextFile } from "./files.ts";
 
-/** Blank lines are skipped. @throws DataError when the file cannot be read or a line is not what the schema says. */
+/**
+ * Reads the rows of a file; blank lines are skipped.
+ * @throws DataError when the file cannot be read or a line does not fit the schema.
+ */
 export async function readJsonLines<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
@@ -13,7 +16,7 @@ export async function readJsonLines<Schema extends z.ZodType>(
   return parseJsonLines(await readTextFile(path, maxBytes), schema, path);
 }
 
-/** `where` is what errors call the text, e.g. its path. */
+/** @param where Name of the text in errors, e.g. its path. */
 export function parseJsonLines<Schema extends z.ZodType>(
   text: string,
   schema: Schema,
@@ -26,13 +29,17 @@ export function parseJsonLines<Schema extends z.ZodType>(
     );
 }
 
-/** One line. `at` is what an error calls it, e.g. `FILE:LINE`. @throws DataError when it is not what the schema says. */
+/**
+ * Reads one line.
+ * @param at Name of the line in errors, e.g. `FILE:LINE`.
+ * @throws DataError when it does not fit the schema.
+ */
 export const parseJsonLine = <Schema extends z.ZodType>(
   line: string,
   schema: Schema,
   at: string,
 ): z.output<Schema> => parseDocument(line, schema, { name: at, source: "file" });
 
-/** The text of a file of rows: a line each, the last one ended too. */
+/** The text of a file of rows: one line each, every line ended. */
 export const toJsonLines = (rows: readonly unknown[]): string =>
   rows.map((row) => `${JSON.stringify(row)}\n`).join("");

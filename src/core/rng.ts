@@ -11,9 +11,9 @@ export interface Rng {
   pick<T>(items: readonly T[]): T;
   /** Shuffles in place. */
   shuffle<T>(items: T[]): T[];
-  /** An independent stream named by `label`: does not advance this one. */
+  /** An independent stream named by `label`. Forking does not advance this stream. */
   fork(label: string | number): Rng;
-  /** The state, to resume the very same stream with {@link restoreRng}. */
+  /** The state, from which {@link restoreRng} resumes the same stream. */
   state(): RngState;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Explains in plain words why a value does not fit its schema. It is for people: an unknown field is listed with the known ones, and a
- * field that is absent is called missing.
+ * Explains in plain words why a value does not fit its schema. An unknown field is named together with the known ones; an
+ * absent field is called missing.
  */
 import { z } from "zod";
 
