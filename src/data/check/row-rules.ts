@@ -2,7 +2,7 @@
 import type { Span, TraceRow } from "../../formats/trace-row.ts";
 import { stripTags, THINK_TAGS } from "../../tags/index.ts";
 import { chainOfThought } from "../../tags/chain-of-thought.ts";
-import { countTrace, spansFit } from "../stats/count-trace.ts";
+import { countTrace, spansFit } from "../stats/group.ts";
 import type { TokenStarts } from "../stats/tokens.ts";
 import type { FindingName } from "./finding.ts";
 

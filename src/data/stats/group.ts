@@ -1,6 +1,9 @@
 /** Counts one group of traces. */
 import { Distribution, LENGTH_EDGES } from "../../core/distribution.ts";
+import type { Span, TraceRow } from "../../formats/trace-row.ts";
+import { chainOfThought } from "../../tags/chain-of-thought.ts";
 import type { GroupStatistics } from "./document.ts";
+import { startsBefore, type TokenStarts } from "./tokens.ts";
 
 const POSITION_BINS = 20;
 
@@ -72,4 +75,27 @@ export class Group {
       ),
     };
   }
+}
+
+/** Whether the spans are in order, apart, not empty and within the text. */
+export function spansFit(spans: readonly Span[], length: number): boolean {
+  let done = 0;
+  for (const { start, end } of spans) {
+    if (start < done || end <= start || end > length) return false;
+    done = end;
+  }
+  return true;
+}
+
+/** Counts tokens. A token belongs to the span in which it begins. Text after the chain of thought does not count. */
+export function countTrace({ trace, spans = [] }: TraceRow, tokenStarts: TokenStarts): CountedTrace {
+  const starts = tokenStarts(chainOfThought(trace));
+  return {
+    tokens: starts.length,
+    spans: spans.flatMap(({ start, end }) => {
+      const first = startsBefore(starts, start);
+      const last = startsBefore(starts, end);
+      return last > first ? [{ first, end: last }] : [];
+    }),
+  };
 }

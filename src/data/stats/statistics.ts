@@ -4,9 +4,8 @@
  */
 import type { ReadOutcome } from "../readers/rows.ts";
 import { AgreementCounter } from "./agreement.ts";
-import { countTrace, spansFit } from "./count-trace.ts";
+import { countTrace, spansFit, Group } from "./group.ts";
 import type { DataStatistics, NamedGroup } from "./document.ts";
-import { Group } from "./group.ts";
 import { type TokenStarts, wordStarts } from "./tokens.ts";
 
 /** Most groups; further ones are counted together. */

@@ -1,7 +1,8 @@
 /** Compares the same arm in two runs of the same problems, paired by problem. */
+import { ConfigError } from "../../core/errors.ts";
 import { createRng } from "../../core/rng.ts";
-import { compareArms, holmAdjusted } from "../statistics/comparison.ts";
 import type { OutcomesPS } from "../statistics/accuracy.ts";
+import { compareArms, holmAdjusted } from "../statistics/comparison.ts";
 import type { ReportComparison } from "./document.ts";
 
 /** The problems of a run: their numbers by id, and hashes of their texts. */
@@ -95,3 +96,33 @@ const outcomes = (own: RunProblems, arm: ComparedArm, base: RunProblems): Outcom
     const right = arm.rightP[number] ?? 0;
     return Array.from({ length: arm.samplesP[number] ?? 0 }, (_, sample) => sample < right);
   });
+
+const MAX_NAME_UNITS = 60;
+
+/**
+ * Returns the given names, or else as many last parts of the folders' paths as make them different.
+ * @throws ConfigError when a folder is given twice, or the names do not fit the folders.
+ */
+export function runNames(folders: readonly string[], given?: readonly string[]): string[] {
+  if (given !== undefined) {
+    if (given.length !== folders.length || new Set(given).size !== given.length) {
+      throw new ConfigError(
+        `--names ${given.join(",")} must be one name for each of the ${folders.length} runs, all different.`,
+        { code: "usage" },
+      );
+    }
+    return given.map((name) => name.slice(0, MAX_NAME_UNITS));
+  }
+  const parts = folders.map((folder) =>
+    folder.split(/[\\/]+/u).filter((part) => part !== "" && part !== "."),
+  );
+  const longest = Math.max(...parts.map(({ length }) => length));
+  for (let last = 1; last <= longest; last++) {
+    const names = parts.map((path) => path.slice(-last).join("/").slice(-MAX_NAME_UNITS) || "run");
+    if (new Set(names).size === names.length) return names;
+  }
+  throw new ConfigError(
+    `the folders ${folders.join(", ")} have the same names: give each folder once, or name the runs with --names.`,
+    { code: "usage" },
+  );
+}

@@ -1,7 +1,13 @@
 /** Makes a report from the folders of runs. Rows are read once, as a stream. */
 import { hash32 } from "../../core/rng.ts";
 import type { EvaluationSummary } from "../summary-schema.ts";
-import { type AcrossRuns, compareAcrossRuns, type ComparedArm, type RunProblems } from "./across-runs.ts";
+import {
+  type AcrossRuns,
+  compareAcrossRuns,
+  type ComparedArm,
+  type RunProblems,
+  runNames,
+} from "./across-runs.ts";
 import { ArmTally } from "./arm-tally.ts";
 import type { PriceAxis, ReportArm, ReportComparison, ReportDocument, ReportRun } from "./document.ts";
 import { headline } from "./headline.ts";
@@ -12,7 +18,6 @@ import { recordedDigest, RowsDigest } from "../row.ts";
 import { openRows, type ReadRowsOptions } from "../rows.ts";
 import { readSummary } from "./read-summary.ts";
 import { modelsOf, rerunOf, temperatureOf } from "./rerun.ts";
-import { runNames } from "./run-names.ts";
 import { TraceSample, type TraceSampleLimits } from "./trace-sample.ts";
 
 export interface ReportOptions extends ReadRowsOptions {

@@ -4,10 +4,9 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
 import { ConfigError, EngineError } from "../../core/errors.ts";
-import { errorResponse } from "../http/error-response.ts";
+import { errorResponse, GatewayError, invalidRequest, toGatewayError } from "./gateway-error.ts";
 import { errorBody } from "../protocols/openai/error-body.ts";
 import { FAILURES } from "./failure-codes.ts";
-import { GatewayError, invalidRequest, toGatewayError } from "./gateway-error.ts";
 
 describe("errors as answers", () => {
   test("have OpenAI's shape, with null for what does not apply", () => {

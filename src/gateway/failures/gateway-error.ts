@@ -51,3 +51,12 @@ export function toGatewayError(error: unknown): GatewayError {
 export function isModelFailure(error: unknown): boolean {
   return error instanceof SplitReasonError && FAILURES[error.code].opensBreaker;
 }
+
+export function errorResponse(error: GatewayError, errorBody: (error: GatewayError) => object): Response {
+  const { status } = error.facts;
+  const headers = new Headers({ "content-type": "application/json" });
+  if (error.retryAfterSeconds !== undefined)
+    headers.set("retry-after", String(Math.ceil(error.retryAfterSeconds)));
+  if (status === 401) headers.set("www-authenticate", "Bearer");
+  return new Response(JSON.stringify(errorBody(error)), { status, headers });
+}

@@ -13,10 +13,9 @@ import type { RequestScope } from "../request/request-scope.ts";
 import { type ChoiceResult, runChoice, type StartedChoice } from "./choice.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
 import { EventStream } from "./event-stream.ts";
-import { checkPromptLength } from "./prompt-length.ts";
+import { checkPromptLength, type ChoiceContext, startChoice } from "./start-choice.ts";
 import { type Emit, ReasoningSplitter } from "./reasoning-splitter.ts";
 import type { AnswerHead, AnswerUsage, ResponseFormat, WrittenChoice } from "./response-format.ts";
-import { type ChoiceContext, startChoice } from "./start-choice.ts";
 
 export interface AnswerContext {
   readonly pair: Pair;

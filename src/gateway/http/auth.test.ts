@@ -2,9 +2,8 @@ import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 
 import { keyComparison, requireApiKey } from "./auth.ts";
-import { toGatewayError } from "../failures/gateway-error.ts";
+import { toGatewayError, errorResponse } from "../failures/gateway-error.ts";
 import { openai } from "../protocols/openai/routes.ts";
-import { errorResponse } from "./error-response.ts";
 
 function gateway(key: string | undefined): Hono {
   const app = new Hono();

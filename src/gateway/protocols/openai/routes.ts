@@ -10,10 +10,8 @@ import type { PromptRenderer } from "../../request/prompt-renderer.ts";
 import { checkFields, readJson } from "../../request/read-request.ts";
 import type { RequestScope } from "../../request/request-scope.ts";
 import type { GenerationContext, Protocol } from "../protocol.ts";
-import { chatFormat } from "./chat-format.ts";
-import { chatMessages, type ChatRequest, chatRequestSchema } from "./chat-request.ts";
-import { completionFormat } from "./completion-format.ts";
-import { type CompletionRequest, completionRequestSchema } from "./completion-request.ts";
+import { chatFormat, chatMessages, type ChatRequest, chatRequestSchema } from "./chat.ts";
+import { completionFormat, type CompletionRequest, completionRequestSchema } from "./completions.ts";
 import { errorBody } from "./error-body.ts";
 
 export const openai: Protocol = {
