@@ -1,4 +1,4 @@
-/** The shipped pair behind a real llama.cpp server, through our own HTTP engines. */
+/** The shipped pair on a real llama.cpp server, by our own HTTP engines. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { textPiece } from "../../src/core/piece.ts";

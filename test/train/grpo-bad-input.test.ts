@@ -1,4 +1,6 @@
-/** What `train grpo` is told wrongly, and what dies under it: each with a clear word, and nothing trained on what was not finished. */
+/**
+ * Wrong input to `train grpo`, and models that fail in the middle: each gives a clear message, and nothing is trained on unfinished work.
+ */
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** `train grpo` and `calibrate` on problems from files: the same as on the same problems of the micro domain, and a clear word on files that cannot be used. */
+/**
+ * `train grpo` and `calibrate` on problems from files: they do the same as on the same problems of the micro domain, and say clearly which
+ * file cannot be used.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** Reinforcement learning on tiny random models: it learns what it is paid for, resumes exactly, and survives a big model that fails. */
+/** Reinforcement learning on tiny random models. It learns what it is paid for, resumes exactly, and survives a big model that fails. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,7 +70,7 @@ const problems = (step: number): RolloutProblem[] =>
     grade: () => false,
   }));
 
-/** Pays for letters e: anything that can be measured can be learned. */
+/** Pays for letters e: whatever can be measured can be learned. */
 const lettersE: Reward = {
   name: "letters e",
   rollouts: "pair",
@@ -303,7 +303,7 @@ describe("runGrpo", () => {
     expect(outcome.status).toBe("collapsed");
     expect(outcome.reason).toMatch(/the mean reward of the last 2 steps/);
     expect(outcome.step).toBeLessThan(20);
-    // It does not creep on, a step a call; under another threshold it continues from where it is.
+    // A collapsed run does not continue by a step with each call. With another threshold it continues.
     expect(await runGrpo({ ...made, config: config(0.5) })).toEqual(outcome);
     const patient = await runGrpo({ ...made, config: config(1000) });
     await trainer.close();

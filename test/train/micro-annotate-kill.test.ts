@@ -1,4 +1,4 @@
-/** `micro learn` that is killed while it annotates continues where it was, to the same bytes. */
+/** `micro learn`, killed while it annotates, continues to the same bytes. */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ function keptRows(work: string): number[] {
   });
 }
 
-/** Undefined when the annotation was over before. */
+/** Undefined when the annotation had ended before. */
 async function killedBehind(rows: number, work: string): Promise<number[] | undefined> {
   const call = ["micro", "learn", "--fast", "--seed", "1", "--work", work, "--threads", "1"];
   const child = spawn(process.execPath, [main, ...call], { stdio: "ignore" });

@@ -1,4 +1,4 @@
-/** What the trainer on a server does while a server is away, silent, full, or loses answers. */
+/** The trainer while its server is away, silent, full, or loses answers. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,4 +1,4 @@
-/** A run and its trainer server: reconnecting when the model was lost, and what is said meanwhile. */
+/** A run and its trainer server: a new start when the model was lost, and the news meanwhile. */
 import { join } from "node:path";
 
 import { afterEach, beforeEach, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** Who samples the policy of a trainer server, and what becomes of its weights: servers that were named, this process, an export. */
+/** Samplers of a trainer server's policy model, and its weights: servers that were named, this process, an export. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

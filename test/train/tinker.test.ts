@@ -1,4 +1,4 @@
-/** What the trainer on a server does when things go wrong, against a server in this process with faults to order. */
+/** The trainer on a server against a server in this process, with faults to order. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -36,7 +36,7 @@ interface Write {
   readonly label: LedgerLabel | undefined;
 }
 
-const NO_WORK: EngineWork = { prefilled: 0, scored: 0, decoded: 0, calls: 0, discarded: 0 };
+export const NO_WORK: EngineWork = { prefilled: 0, scored: 0, decoded: 0, calls: 0, discarded: 0 };
 /** An engine that ignores its signal may hold the end of a request no longer than this. */
 const CLOSE_LIMIT_MS = 2_000;
 

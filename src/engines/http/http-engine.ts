@@ -1,4 +1,4 @@
-/** The engine of a model behind HTTP. It is the same for all kinds of servers; their dialects differ. */
+/** The engine of a model on a server. It is the same for all kinds of servers; their dialects differ. */
 import { modelId } from "../../core/ids.ts";
 import { TokenEngine } from "../token-engine.ts";
 import { HttpBackend, type HttpModel } from "./http-backend.ts";

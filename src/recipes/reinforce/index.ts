@@ -1,7 +1,7 @@
 /**
- * A run of reinforcement learning, as one page: a tuned small model, the big model that writes in its rollouts, problems and a reward come together;
- * the loop trains; the best policy model by held-out score is exported. Not here: the loop itself (`train/grpo/loop.ts`) and what trainers do.
- * `splitreason train grpo` and `micro learn` call this.
+ * A run of reinforcement learning, as one page. A tuned small model, the big model of its rollouts, problems and a reward come together.
+ * The loop trains, and the best policy model by held-out score is exported. Not here: the loop itself (`train/grpo/loop.ts`) and what
+ * trainers do. `splitreason train grpo` and `micro learn` call this.
  */
 import { digestOf } from "../../core/digest.ts";
 import { readProvenance } from "../../core/provenance.ts";

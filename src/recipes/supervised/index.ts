@@ -1,6 +1,7 @@
 /**
- * A supervised run, as one page: data, tokenizer and model come together, the loop trains, and the model is exported. `pretrain` starts from random
- * weights, `sft` from a model. Not here: the loop itself (`train/supervised/loop.ts`) and what trainers do. `splitreason train` calls this.
+ * A supervised run, as one page. Data, tokenizer and model come together, the loop trains, and the model is exported. `pretrain` starts
+ * from random weights, `sft` from a model. Not here: the loop itself (`train/supervised/loop.ts`) and what trainers do. `splitreason train`
+ * calls this.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";

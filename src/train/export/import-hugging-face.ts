@@ -51,9 +51,9 @@ const configSchema = z.object({
 });
 
 /**
- * Reads config.json, model.safetensors (F32, BF16 or F16, in one file) and, where there is one, the tokenizer.
- * @throws DataError when a file is missing or broken, or the model is not one that the trainer computes exactly: another
- * architecture, scaled rotary embedding, sliding windows, biases, quantised or sharded weights.
+ * Reads config.json, model.safetensors (F32, BF16 or F16, in one file) and the tokenizer, where there is one.
+ * @throws DataError when a file is missing or broken, or the trainer does not compute the model exactly. That is so for other
+ * architectures, scaled rotary embedding, sliding windows, biases, and quantised or sharded weights.
  */
 export async function importHuggingFace(folder: string): Promise<ImportedModel> {
   const config = await readConfig(join(folder, "config.json"));

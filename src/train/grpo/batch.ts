@@ -10,8 +10,8 @@ import type { Rollout, RolloutGroup } from "./rollout.ts";
 import type { Decision, DecisionKind } from "./trajectory.ts";
 
 /**
- * What becomes of a rollout that was cut off (length, context). `score`: it is scored like any other, so it is usually wrong. `mask`: it
- * counts for its group's mean and is not trained on (DAPO's overlong filtering). `drop`: it is left out altogether.
+ * Treatment of rollouts that were cut off (length, context). `score`: they are scored like any other, so they are usually wrong. `mask`:
+ * they count for their group's mean and are not trained on (DAPO's overlong filtering). `drop`: they are left out altogether.
  */
 export const truncationSchema = z.enum(["score", "mask", "drop"]).default("score");
 type Truncation = z.output<typeof truncationSchema>;

@@ -1,5 +1,5 @@
 /**
- * What a rollout teaches: the tokens of the small model's context, and which of them were the small model's own choices. It is built from
+ * Trajectory of a rollout: the tokens of the small model's context, and which of them were the small model's own choices. It is built from
  * the decoder's ledger, never from text. Trained are the tokens that the small model sampled, open tags among them, and the closes that it
  * predicted. So are the places in a segment of the big model where it could have closed and read on, and the end of its turn. Not trained
  * are the prompt, the big model's tokens, forced closes, and what replaced a refused tag.

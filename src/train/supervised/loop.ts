@@ -49,10 +49,7 @@ export interface LoopOptions {
   readonly batch: (step: number) => readonly Datum[];
   /** Folder of metrics and checkpoints. A run found here is continued. */
   readonly folder: string;
-  /**
-   * What else determines the run (model, data) and what made it (code), for the metrics' header. A run is resumed only with an equal
-   * `identity`.
-   */
+  /** Further facts of the run, for the metrics' header: model and data (`identity`, equal to resume), and the code (`provenance`). */
   readonly header: { readonly identity: unknown; readonly provenance: unknown };
   readonly evaluate?: () => Promise<Readonly<Record<string, number>>>;
   readonly onStep?: (metrics: StepMetrics) => void;

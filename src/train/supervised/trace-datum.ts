@@ -1,4 +1,7 @@
-/** Turns a trace row into fine-tuning data. The prompt is context. The trace, its offload tags and the end of the turn are learned. */
+/**
+ * Turns text into training data: a trace row, or any pieces with loss weights. Of a trace row, the prompt is context. The trace, its
+ * offload tags and the end of the turn are learned.
+ */
 import type { TokenId } from "../../core/ids.ts";
 import { controlPiece, type Piece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";

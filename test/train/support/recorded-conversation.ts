@@ -1,6 +1,6 @@
 /**
- * What a trainer says to a server and makes of the answers, in small: held once with the real server (test/skyrl), and again with the record of
- * it in every test run.
+ * A small conversation of a trainer with a server. It was held once with a real server (test/skyrl); every test run holds it again with the
+ * record of that.
  */
 import { join } from "node:path";
 

@@ -9,7 +9,6 @@ import type { AdamParameters } from "../../trainer.ts";
 import { unpackArchive } from "./archive.ts";
 import type { BackendFacts } from "./backends.ts";
 import { binaryOf, lostOr, resultOf, type Submit, submitted } from "./futures.ts";
-import { splitByLimits } from "./limits.ts";
 import type { WireLoss } from "./reduction.ts";
 import type { SampleRequest } from "./sampler/policy-source.ts";
 import type { TinkerSession } from "./session.ts";
@@ -21,6 +20,7 @@ import {
   encodePassRequest,
   encodeWireDatum,
   type SampledSequence,
+  splitByLimits,
   type WireDatum,
 } from "./wire/protobuf.ts";
 

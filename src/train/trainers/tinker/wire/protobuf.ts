@@ -4,7 +4,7 @@
  */
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
-import { WireError } from "../../../../core/errors.ts";
+import { TrainError, WireError } from "../../../../core/errors.ts";
 
 export const PROTOBUF = "application/x-protobuf";
 
@@ -222,4 +222,38 @@ function aligned(bytes: Uint8Array, size: number): ArrayBuffer {
 
 function bytesOf(array: Int32Array | BigInt64Array | Float32Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** Limits of one request (Tinker protocol). */
+const MOST_DATUMS = 1_024;
+const MOST_BYTES = 5_000_000;
+/** Bytes of names, sequence number and loss; and about three bytes for each datum's length. */
+const OVERHEAD_BYTES = 4_096;
+const OVERHEAD_PER_DATUM_BYTES = 6;
+
+/** Splits items into consecutive groups that keep the limits. @throws TrainError for a datum that is too large by itself. */
+export function splitByLimits<Item extends { readonly encoded: Uint8Array }>(
+  items: readonly Item[],
+): Item[][] {
+  const groups: Item[][] = [];
+  let group: Item[] = [];
+  let sizeBytes = OVERHEAD_BYTES;
+  for (const item of items) {
+    const itemBytes = item.encoded.length + OVERHEAD_PER_DATUM_BYTES;
+    if (OVERHEAD_BYTES + itemBytes > MOST_BYTES) {
+      throw new TrainError(
+        `a datum has ${item.encoded.length} bytes on the wire; a trainer server takes ${MOST_BYTES} in a request. Leave out examples this long.`,
+        { code: "train-invalid" },
+      );
+    }
+    if (group.length === MOST_DATUMS || sizeBytes + itemBytes > MOST_BYTES) {
+      groups.push(group);
+      group = [];
+      sizeBytes = OVERHEAD_BYTES;
+    }
+    group.push(item);
+    sizeBytes += itemBytes;
+  }
+  if (group.length > 0) groups.push(group);
+  return groups;
 }

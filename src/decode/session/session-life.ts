@@ -1,5 +1,5 @@
-/** The beginning and the end of a request: makes its parts, reads the prompt, and closes everything again. */
-import { EngineError } from "../../core/errors.ts";
+/** The beginning and the end of a request: makes its parts, reads the prompt, closes everything again, and counts the cost. */
+import { EngineError, SplitReasonError, errorMessage } from "../../core/errors.ts";
 import { controlPiece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";
 import type { Engine } from "../../engines/engine.ts";
@@ -7,8 +7,9 @@ import { BigModel } from "../contexts/big-model.ts";
 import { createCloseRule } from "./close-rule.ts";
 import { Gate, dialSchema } from "../dial/dial.ts";
 import { createExchange } from "../contexts/exchange.ts";
+import type { FinishEvent, FinishReason, Usage } from "../events/events.ts";
 import { LedgerBuilder } from "../events/ledger.ts";
-import { ModelContext } from "../contexts/model-context.ts";
+import { ModelContext, NO_WORK } from "../contexts/model-context.ts";
 import type { ModelPair } from "../pair/pair-fit.ts";
 import type { CheckedRequest, SplitRequest } from "./request.ts";
 import type { Session } from "./session.ts";
@@ -100,4 +101,34 @@ export function hasTags({ small, settings }: Session): boolean {
 /** Stops both models and frees their sequences. May be called again. */
 export async function closeSession({ small, big }: Session): Promise<void> {
   await Promise.all([small?.close(), big?.context.close()]);
+}
+
+/** Makes the last event. Call it after both contexts are closed: only then are the counts final. */
+export function finishEvent(
+  session: Session,
+  outcome: { readonly reason: FinishReason; readonly error?: unknown },
+): FinishEvent {
+  const { transcript, ledger } = session;
+  const { promptTokens, smallTokens, bigTokens, tagTokens, switches } = transcript;
+  const work = { small: session.small?.work ?? NO_WORK, big: session.big?.context.work ?? NO_WORK };
+  const written = smallTokens + bigTokens;
+  const usage: Usage = {
+    promptTokens,
+    smallTokens,
+    bigTokens,
+    tagTokens,
+    discardedTokens: work.small.discarded + work.big.discarded,
+    switches,
+    offloadShare: written === 0 ? 0 : bigTokens / written,
+    work,
+  };
+  return {
+    type: "finish",
+    reason: outcome.reason,
+    usage,
+    timing: transcript.timing(),
+    ...(outcome.error === undefined ? {} : { message: errorMessage(outcome.error) }),
+    ...(outcome.error instanceof SplitReasonError ? { code: outcome.error.code } : {}),
+    ...(ledger === undefined ? {} : { ledger: ledger.build() }),
+  };
 }
