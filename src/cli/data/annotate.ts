@@ -1,6 +1,7 @@
 /** `splitreason data annotate SOURCE`: marks the spans of plain traces that the small model should hand over. */
 import { type Command, Option } from "commander";
 
+import { given } from "../../core/given.ts";
 import { count, percent } from "../../core/figures.ts";
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
 import { ANNOTATORS, type AnnotatorName } from "../../data/annotate/annotator.ts";
@@ -172,12 +173,12 @@ async function run(terminal: Terminal, source: string, flags: AnnotateFlags): Pr
           generation: flags.generation,
           hub: hubAccessFrom(terminal.environment),
           onSkip: ({ reason }) => skips.set(reason, (skips.get(reason) ?? 0) + 1),
-          ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+          ...given({ limit: flags.limit }),
         });
       },
       out: flags.out,
       retryFailed: flags.retryFailed === true,
-      ...(flags.dropUpTo === undefined ? {} : { dropUpTo: flags.dropUpTo }),
+      ...given({ dropUpTo: flags.dropUpTo }),
       signal: terminal.signal,
       onProgress: (state) => {
         if (!begun) progress.start(state.before);

@@ -1,4 +1,5 @@
 /** Makes the annotator that the flags describe, ready to run. */
+import { given } from "../../core/given.ts";
 import { count, percent } from "../../core/figures.ts";
 import { createRng } from "../../core/rng.ts";
 import { ConfigError } from "../../core/errors.ts";
@@ -76,7 +77,7 @@ async function openScoring(flags: AnnotateFlags, terminal: Terminal): Promise<Op
     config,
     {
       sequences: concurrency,
-      ...(threads === undefined ? {} : { threads }),
+      ...given({ threads }),
       ...(isAlone ? { without: "big" as const } : {}),
     },
     terminal.signal,
@@ -86,8 +87,7 @@ async function openScoring(flags: AnnotateFlags, terminal: Terminal): Promise<Op
     ...(isAlone ? {} : { big: pair.both.big }),
     minimumGap,
     smoothing,
-    ...(share === undefined ? {} : { share }),
-    ...(mergeDistance === undefined ? {} : { mergeDistance }),
+    ...given({ share, mergeDistance }),
     keepScores: flags.scores === true,
     concurrency,
     models,
@@ -128,8 +128,7 @@ async function openLlm(flags: AnnotateFlags, terminal: Terminal): Promise<Opened
   const budget = new Budget(
     { promptUsd: prices?.prompt ?? 0, completionUsd: prices?.answer ?? 0 },
     {
-      ...(flags.budgetUsd === undefined ? {} : { usd: flags.budgetUsd }),
-      ...(flags.budgetTokens === undefined ? {} : { tokens: flags.budgetTokens }),
+      ...given({ usd: flags.budgetUsd, tokens: flags.budgetTokens }),
     },
   );
   const client = new ChatClient({ url, model, key, timeoutMs: flags.timeout * 1000 });
@@ -150,8 +149,7 @@ async function openLlm(flags: AnnotateFlags, terminal: Terminal): Promise<Opened
     share: flags.share ?? DEFAULT_SHARE,
     concurrency: flags.concurrency ?? DEFAULT_CONCURRENCY,
     extraTokens: flags.answerTokens,
-    ...(mergeDistance === undefined ? {} : { mergeDistance }),
-    ...(minimumSimilarity === undefined ? {} : { minimumSimilarity }),
+    ...given({ mergeDistance, minimumSimilarity }),
   });
   const cost = (): string => {
     const { promptTokens, completionTokens, costUsd } = budget.spent;

@@ -1,6 +1,7 @@
 /** `splitreason data check FILE`: says whether annotated traces are fit for training. */
 import { type Command } from "commander";
 
+import { given } from "../../core/given.ts";
 import { count } from "../../core/figures.ts";
 import { CHECK_DEFAULTS, Checker, type CheckReport } from "../../data/check/checker.ts";
 import { isError } from "../../data/check/finding.ts";
@@ -77,7 +78,7 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
         plain,
         tokenStarts,
         verify: verifyAnswer,
-        ...(source === undefined ? {} : { source }),
+        ...given({ source }),
       });
       const progress = new ReadProgress(terminal);
       try {

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 
 import { type Command, Option } from "commander";
 
+import { given } from "../../core/given.ts";
 import { count } from "../../core/figures.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
@@ -178,7 +179,7 @@ async function turnOf(
   return {
     template: source,
     endOfTurn,
-    ...(loaded?.beginOfText === undefined ? {} : { beginOfText: loaded.beginOfText }),
+    ...given({ beginOfText: loaded?.beginOfText }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** `splitreason data push FILE`: puts annotated traces on the Hugging Face hub. */
 import { type Command, InvalidArgumentError } from "commander";
 
+import { given } from "../../core/given.ts";
 import { count, fileSize, percent } from "../../core/figures.ts";
 import { hubAccessFrom } from "../../data/hub/calls.ts";
 import type { PushProgress } from "../../data/publish/push.ts";
@@ -74,7 +75,7 @@ export function registerDataPush(data: Command, { terminal }: CommandContext): v
             sending.show(progressLine(event));
           },
           signal: terminal.signal,
-          ...(license === undefined ? {} : { license }),
+          ...given({ license }),
         });
         sending.end();
         const { statistics, ...made } = result;

@@ -1,6 +1,7 @@
 /** Shared by the data commands: flags that select rows, and the progress of reading. */
 import { type Command, Option } from "commander";
 
+import { given } from "../../core/given.ts";
 import { count, duration, fileSize, percent } from "../../core/figures.ts";
 import type { Clock } from "../../core/clock.ts";
 import { hubAccessFrom } from "../../data/hub/calls.ts";
@@ -55,7 +56,7 @@ export function readOptions(terminal: Terminal, flags: SourceFlags, progress: Re
     generation: flags.generation,
     hub: hubAccessFrom(terminal.environment),
     onProgress: (done, total) => progress.update(done, total),
-    ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+    ...given({ limit: flags.limit }),
   };
 }
 

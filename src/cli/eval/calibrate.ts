@@ -5,6 +5,7 @@ import { rm } from "node:fs/promises";
 
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
 import { count, duration, percent } from "../../core/figures.ts";
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
 import {
@@ -136,8 +137,7 @@ async function measure(
         concurrency,
         seed,
         partial: path,
-        ...(threads === undefined ? {} : { threads }),
-        ...(targetShare === undefined ? {} : { targetShare }),
+        ...given({ threads, targetShare }),
       },
       {
         clock: terminal.clock,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
 import { percent } from "../../core/figures.ts";
 import { ConfigError, EngineError } from "../../core/errors.ts";
 import {
@@ -132,11 +133,9 @@ export function registerEval(program: Command, context: CommandContext): void {
         seed,
         concurrency,
         randomChunk,
-        ...(threads === undefined ? {} : { threads }),
-        ...(out === undefined ? {} : { out }),
+        ...given({ threads, out }),
         ...(flags.reproducible === true ? { apart: true } : {}),
-        ...(rates === undefined ? {} : { rates }),
-        ...(sizes === undefined ? {} : { sizes }),
+        ...given({ rates, sizes }),
       });
       printResult(terminal, flags, summary, () => evaluationReport(summary, context.paint()));
       if (out !== undefined) terminal.log(`wrote rows.jsonl and summary.json to ${out}\n`);

@@ -1,6 +1,7 @@
 /** `splitreason profile SPEC`: measures how fast an engine reads and writes, for `simulate`. */
 import { type Command, InvalidArgumentError } from "commander";
 
+import { given } from "../../core/given.ts";
 import { count } from "../../core/figures.ts";
 import { writeFileAtomic } from "../../core/files.ts";
 import { DIALECTS } from "../../engines/http/http-spec.ts";
@@ -158,10 +159,7 @@ function settingsFrom(spec: string, flags: ProfileFlags): ProfileSettings {
     rounds: flags.rounds ?? base.rounds,
     maxSeconds: flags.seconds ?? base.maxSeconds,
     typical: flags.fastest === true ? "fastest" : "median",
-    ...(contexts === undefined ? {} : { contexts }),
-    ...(beside === undefined ? {} : { beside }),
-    ...(threads === undefined ? {} : { threads }),
-    ...(contextSize === undefined ? {} : { contextSize }),
+    ...given({ contexts, beside, threads, contextSize }),
   };
 }
 

@@ -4,6 +4,7 @@ import { extname, join } from "node:path";
 
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
 import { fileSize, points, pValueText } from "../../core/figures.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { writeFileAtomic } from "../../core/files.ts";
@@ -84,7 +85,7 @@ async function readRuns(
       signal: terminal.signal,
       seed,
       traces: withTraces ? { problems: sample } : { problems: 0 },
-      ...(names === undefined ? {} : { names }),
+      ...given({ names }),
       onBytes: (bytes) => {
         doneBytes += bytes;
         progress.update(doneBytes / 1e6, totalBytes / 1e6);

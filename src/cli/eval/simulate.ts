@@ -1,6 +1,7 @@
 /** `splitreason simulate FILE`: predicts how long recorded traces take on machines of other speeds. */
 import { type Command, InvalidArgumentError } from "commander";
 
+import { given } from "../../core/given.ts";
 import { count, duration, percent } from "../../core/figures.ts";
 import {
   type ArmForecast,
@@ -218,8 +219,7 @@ function modesFrom({ pipelined, sequential, reference }: SimulateFlags): Mode[] 
 }
 
 const timingFrom = ({ chunks, prefillChunk }: SimulateFlags): Partial<DecoderTiming> => ({
-  ...(chunks === undefined ? {} : { chunks }),
-  ...(prefillChunk === undefined ? {} : { prefillChunk }),
+  ...given({ chunks, prefillChunk }),
 });
 
 function documentOf(

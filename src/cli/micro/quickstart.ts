@@ -1,6 +1,7 @@
 /** `splitreason quickstart`: shows the shipped pair solving a problem, then measures what the split gains. */
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
 import { duration } from "../../core/figures.ts";
 import { learned } from "../../decode/index.ts";
 import { MICRO_PAIR } from "../../decode/pair/pair-config.ts";
@@ -68,7 +69,7 @@ async function compareArms(
     seed,
     concurrency: 8,
     randomChunk: DEFAULT_RANDOM_CHUNK,
-    ...(threads === undefined ? {} : { threads }),
+    ...given({ threads }),
   });
   terminal.out(
     `... took ${duration(terminal.clock.nowMs() - startMs)}\n\n${evaluationReport(summary, paint())}`,

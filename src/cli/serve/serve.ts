@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 
 import { type Command, Option } from "commander";
 
+import { given } from "../../core/given.ts";
 import { onAbort } from "../../core/async.ts";
 import { parsePolicySpec } from "../../decode/index.ts";
 import { type PairConfig, pairPolicyOptions } from "../../decode/pair/pair-config.ts";
@@ -110,14 +111,14 @@ export async function servedConfig(flags: ServeFlags): Promise<GatewayConfig> {
   const path = flags.config ?? (existsSync(CONFIG_FILE) ? CONFIG_FILE : undefined);
   const file = path === undefined ? parseGatewayConfig({}, "the defaults") : await loadGatewayConfig(path);
   const { apiKeyEnv, apiKeyFile, limits, embedded, ...plain } = file;
+  const { host, port, whenSmallIsDown, reasoning, logPrompts } = flags;
   const keyFlags = { apiKeyEnv: flags.apiKeyEnv, apiKeyFile: flags.apiKeyFile };
   const namesKey = flags.apiKeyEnv !== undefined || flags.apiKeyFile !== undefined;
   const pair = await servedPair(flags, file);
   requireHonouredPresets(file, pair.policy);
   const config: GatewayConfigInput = {
     ...plain,
-    ...given({ host: flags.host, port: flags.port, whenSmallIsDown: flags.whenSmallIsDown }),
-    ...given({ reasoning: flags.reasoning, logPrompts: flags.logPrompts }),
+    ...given({ host, port, whenSmallIsDown, reasoning, logPrompts }),
     ...given(namesKey ? keyFlags : { apiKeyEnv, apiKeyFile }),
     pair,
     // A lower --concurrent also lowers the largest n, since a request with a larger n could never start.
@@ -144,12 +145,6 @@ async function servedPair(flags: ServeFlags, file: GatewayConfig): Promise<PairC
     policy: name,
     policyOptions: pairPolicyOptions(pair, spec, { ...parsePolicySpec(spec).options, ...share }),
   };
-}
-
-/** The fields that are not undefined. */
-function given<T extends object>(fields: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
-  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

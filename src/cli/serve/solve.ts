@@ -1,6 +1,7 @@
 /** `splitreason solve PROBLEM`: the pair solves one problem, printed as it is written. */
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
 import { ConfigError, EngineError, SplitReasonError } from "../../core/errors.ts";
 import { collect, type Policy, type SplitEvent, SplitDecoder, type SplitResult } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
@@ -64,7 +65,7 @@ export async function solve(
     config,
     {
       sequences: 1,
-      ...(threads === undefined ? {} : { threads }),
+      ...given({ threads }),
       ...(policy.uses === "small" ? { without: "big" } : {}),
     },
     signal,
@@ -74,7 +75,7 @@ export async function solve(
     ...pair.render([{ role: "user", content: problem }]),
     policy,
     limits: { maxTokens: config.maxTokens },
-    sampling: { temperature, seed, ...(topP === undefined ? {} : { topP }) },
+    sampling: { temperature, seed, ...given({ topP }) },
     dial: config.dial,
     options: config.options,
     signal,

@@ -1,4 +1,5 @@
 /** Reads the rows of a benchmark from the hub. It lies here because `eval` knows no hub and `data` no tasks. */
+import { given } from "../../core/given.ts";
 import { DataError } from "../../core/errors.ts";
 import { hubAccessFrom } from "../../data/hub/calls.ts";
 import { readRecords } from "../../data/readers/records.ts";
@@ -15,7 +16,7 @@ export function hubRows(terminal: Terminal): FetchRows {
       kind: "hub",
       repo: repository,
       split,
-      ...(config === undefined ? {} : { config }),
+      ...given({ config }),
     } as const;
     const hub = hubAccessFrom(terminal.environment);
     const rows: unknown[] = [];

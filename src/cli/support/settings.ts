@@ -1,4 +1,5 @@
 /** Turns flags into a pair's configuration and a policy. Flags override the pair's own settings. */
+import { given } from "../../core/given.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { quoted, withShare } from "../../decode/pair/calibration-file.ts";
 import { parsePolicySpec, type Policy, POLICY_NAMES, policyOptionNames } from "../../decode/index.ts";
@@ -32,14 +33,13 @@ export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): P
   return {
     ...config,
     policies,
-    ...(smallBase === undefined ? {} : { smallBase }),
-    ...(calibration === undefined ? {} : { calibration }),
+    ...given({ smallBase, calibration }),
     small: flags.small ?? config.small,
     big: flags.big ?? config.big,
     dial: dialSchema.parse({ ...config.dial, ...askedDial(flags) }),
     sampling: {
       ...config.sampling,
-      ...(flags.temperature === undefined ? {} : { temperature: flags.temperature }),
+      ...given({ temperature: flags.temperature }),
     },
     maxTokens: flags.maxTokens ?? config.maxTokens,
   };

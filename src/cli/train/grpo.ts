@@ -1,6 +1,7 @@
 /** `splitreason train grpo`: trains the small model by reinforcement; the big one writes in its rollouts. */
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
 import { count, duration } from "../../core/figures.ts";
 import { SplitReasonError } from "../../core/errors.ts";
 import { REWARDS, REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
@@ -23,7 +24,6 @@ import type { Terminal } from "../support/terminal.ts";
 import {
   configFlag,
   dataFlag,
-  given,
   learningRateFlag,
   modelFlag,
   outFlag,

@@ -1,6 +1,7 @@
 /** `splitreason train pretrain|sft`: supervised training. */
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
 import { count, duration } from "../../core/figures.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { hubAccessFrom } from "../../data/hub/calls.ts";
@@ -20,7 +21,6 @@ import type { Terminal } from "../support/terminal.ts";
 import {
   configFlag,
   dataFlag,
-  given,
   learningRateFlag,
   modelFlag,
   outFlag,

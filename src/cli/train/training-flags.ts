@@ -29,10 +29,6 @@ export const trainerFlag = (): Option => flag("--trainer <spec>", TRAINER_USAGE,
 /** The folder of the run; required. */
 export const outFlag = (help: string): Option => flag("--out <dir>", help, filledText).makeOptionMandatory();
 
-/** The settings that are not undefined. */
-export const given = (settings: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-
 export const stoppedAt = (step: number, steps: number, out: string): SplitReasonError =>
   new SplitReasonError(
     `stopped at step ${step} of ${steps}; the same command continues from there (${out}).`,

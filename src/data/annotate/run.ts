@@ -6,6 +6,7 @@
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
+import { given } from "../../core/given.ts";
 import { onAbort } from "../../core/async.ts";
 import { digestOf } from "../../core/digest.ts";
 import { ConfigError, DataError, SplitReasonError } from "../../core/errors.ts";
@@ -224,7 +225,7 @@ class AnnotationRun {
         const { spans, scores } = placement;
         tally.annotated(row.trace, spans);
         const { name: annotator } = this.#options.annotator;
-        return file.write({ ...row, spans, annotator, ...(scores === undefined ? {} : { scores }) });
+        return file.write({ ...row, spans, annotator, ...given({ scores }) });
       }
       default:
         return placement satisfies never;

@@ -2,6 +2,7 @@
  * Checks whether a file of annotated traces is fit for training, row by row; memory grows by a few bytes a row. It changes no row. The caller
  * supplies the function that verifies an answer.
  */
+import { given } from "../../core/given.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import type { ReadOutcome } from "../readers/rows.ts";
 import { type TokenStarts, wordStarts } from "../stats/tokens.ts";
@@ -48,7 +49,7 @@ export class Checker {
 
   constructor(options: CheckOptions = {}) {
     this.#options = options;
-    const { minShare, maxShare, minTokens, maxTokens } = { ...CHECK_DEFAULTS, ...withoutMissing(options) };
+    const { minShare, maxShare, minTokens, maxTokens } = { ...CHECK_DEFAULTS, ...given(options) };
     this.#bounds = { minShare, maxShare, minTokens, maxTokens };
   }
 
@@ -124,6 +125,3 @@ export class Checker {
     if (verdict === "unknown") this.#findings.add("answer-unverified", row.id, example);
   }
 }
-
-const withoutMissing = (options: CheckOptions): Partial<RowBounds> =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

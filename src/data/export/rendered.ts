@@ -3,6 +3,7 @@
  * `</think>` from an assistant's message; a trainer that applied them would train on the answer alone. Here the template
  * renders only the prompt, and the turn follows unchanged.
  */
+import { given } from "../../core/given.ts";
 import { ConfigError, DataError } from "../../core/errors.ts";
 import { controlPiece, type Piece } from "../../core/piece.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
@@ -95,6 +96,6 @@ function promptOf({ template, beginOfText, endOfTurn }: TurnTemplate): (row: Tra
     chat.render([{ role: "user", content: problem }], {
       openThinking: true,
       endOfTurn,
-      ...(beginOfText === undefined ? {} : { beginOfText }),
+      ...given({ beginOfText }),
     });
 }

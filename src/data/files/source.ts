@@ -1,4 +1,5 @@
 /** A source of rows as people write it: a file, a folder, or a data set on the Hugging Face hub. */
+import { given } from "../../core/given.ts";
 import { ConfigError } from "../../core/errors.ts";
 
 export type RowFormat = "jsonl" | "parquet";
@@ -45,8 +46,6 @@ export function parseSource(text: string): RowSource {
   return {
     kind: "hub",
     repo,
-    ...(revision === undefined ? {} : { revision }),
-    ...(config === undefined ? {} : { config }),
-    ...(split === undefined ? {} : { split }),
+    ...given({ revision, config, split }),
   };
 }

@@ -1,6 +1,7 @@
 /** Shared by all calls of the hub's library: where the hub is and with which token, parameters, and the meaning of failures. */
 import { HubApiError } from "@huggingface/hub";
 
+import { given } from "../../core/given.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
 
 /** Parameters for the calls of the hub's library. @throws DataError on a malformed token. */
@@ -12,8 +13,7 @@ export function hubParameters(
     throw new DataError("HF_TOKEN is not a token of the hub: one starts with hf_.", { code: "data-invalid" });
   }
   return {
-    ...(url === undefined ? {} : { hubUrl: url }),
-    ...(token === undefined ? {} : { accessToken: token }),
+    ...given({ hubUrl: url, accessToken: token }),
     fetch: withSignal(customFetch ?? fetch, signal),
   };
 }

@@ -2,6 +2,7 @@
 import { parse, stringify } from "yaml";
 import { z } from "zod";
 
+import { given } from "../../core/given.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
 import type { DataStatistics, GroupStatistics, NamedGroup } from "../stats/document.ts";
 
@@ -84,7 +85,7 @@ function mergedHeader(
     task_categories: ["text-generation"],
     tags: ["reasoning", "splitreason"],
     ...header,
-    ...(license === undefined ? {} : { license }),
+    ...given({ license }),
     size_categories: [sizeCategory(statistics.overall.rows)],
     configs: same === undefined ? [...configs, entry] : configs.map((each) => (each === same ? entry : each)),
   };

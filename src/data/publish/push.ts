@@ -13,6 +13,7 @@ import {
   listFiles,
 } from "@huggingface/hub";
 
+import { given } from "../../core/given.ts";
 import { DataError } from "../../core/errors.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import type { DataStatistics } from "../stats/document.ts";
@@ -149,7 +150,7 @@ async function commitAll(
     title: message,
     // Plain uploads: the hub's own transfer protocol is not tested here.
     useXet: false,
-    ...(signal === undefined ? {} : { abortSignal: signal }),
+    ...given({ abortSignal: signal }),
   });
   for (;;) {
     const event = await events.next();

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 
+import { given } from "../../core/given.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { THINK_TAGS } from "../../tags/index.ts";
 import { afterThinkTag } from "../../tags/chain-of-thought.ts";
@@ -44,9 +45,7 @@ export function openR1Traces(row: OpenR1Row, choice: GenerationChoice, fallbackI
       id: `${base}:${index}`,
       problem: row.problem,
       trace: afterThinkTag(generation),
-      ...(row.answer === undefined ? {} : { answer: row.answer }),
-      ...(row.source === undefined ? {} : { source: row.source }),
-      ...(row.solution === undefined ? {} : { solution: row.solution }),
+      ...given({ answer: row.answer, source: row.source, solution: row.solution }),
       ...(judged ? { correct } : {}),
     };
     return [{ trace, correct }];

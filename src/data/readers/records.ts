@@ -1,4 +1,5 @@
 /** Reads the records of a source as a stream, before they are interpreted. */
+import { given } from "../../core/given.ts";
 import { bytesOf, type DataFile, listLocalFolder, openLocalFile } from "../files/data-file.ts";
 import { parseSource, type RowSource } from "../files/source.ts";
 import type { HubAccess } from "../hub/calls.ts";
@@ -32,7 +33,7 @@ export async function* readRecords(
       const records =
         file.format === "jsonl"
           ? jsonLineRecords(bytesOf(file, signal), file.name)
-          : parquetRecords(file, { columns, ...(signal === undefined ? {} : { signal }) });
+          : parquetRecords(file, { columns, ...given({ signal }) });
       for await (const record of records) {
         yield record;
         onProgress?.(before + record.doneBytes, totalBytes);

@@ -1,6 +1,7 @@
 /** Interprets records: makes trace rows of every form in which people keep reasoning traces. */
 import { createHash } from "node:crypto";
 
+import { given } from "../../core/given.ts";
 import { DataError } from "../../core/errors.ts";
 import { firstFault } from "../../core/schema-faults.ts";
 import { type TraceRow, traceRowSchema } from "../../formats/trace-row.ts";
@@ -105,7 +106,7 @@ function fromConversation(
   const trace = afterThinkTag(assistant.content);
   const row = {
     ...kept,
-    ...(annotator === undefined ? {} : { annotator }),
+    ...given({ annotator }),
     id: kept.id ?? digestId([user.content, trace]),
     problem: user.content,
     trace,
