@@ -1,4 +1,5 @@
 /** Counts one arm, row by row. Memory grows by some tens of bytes for each problem and span, never with the texts. */
+import { given } from "../../core/given.ts";
 import type { ArmSummary } from "../summary-schema.ts";
 import type { Measured, ReportArm } from "./document.ts";
 import { RatioTally } from "./ratio.ts";
@@ -76,8 +77,7 @@ export class ArmTally {
       ...(atK === undefined || atK < 2 ? {} : { atK: figuresAt(summary, atK) }),
       failed: summary.failed,
       degraded: summary.degraded,
-      ...(matched === undefined ? {} : { matched }),
-      ...(spans === undefined ? {} : { spans }),
+      ...given({ matched, spans }),
     };
   }
 
@@ -96,8 +96,6 @@ function figuresAt({ passAt, covAt, majAt }: ArmSummary, k: number): NonNullable
   const [pass, cov, maj] = [passAt[k], covAt?.[k], majAt[k]];
   return {
     k,
-    ...(pass === undefined ? {} : { pass }),
-    ...(cov === undefined ? {} : { cov }),
-    ...(maj === undefined ? {} : { maj }),
+    ...given({ pass, cov, maj }),
   };
 }

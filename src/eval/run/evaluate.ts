@@ -1,6 +1,7 @@
 /** Runs a whole evaluation: opens the models that the arms need, runs the arms, and writes rows and summary. */
 import type { Clock } from "../../core/clock.ts";
 import { digestOf } from "../../core/digest.ts";
+import { given } from "../../core/given.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { requireFit } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
@@ -100,8 +101,7 @@ export async function evaluate(
       concurrency: settings.concurrency,
       clock,
       signal,
-      ...(journal === undefined ? {} : { journal }),
-      ...(onRow === undefined ? {} : { onRow }),
+      ...given({ journal, onRow }),
     });
     const summary = summarize(plan, rows, run);
     await journal?.finish(rows, summary, { apart: settings.apart === true });
@@ -157,9 +157,7 @@ function modelSizes(settings: EvaluationSettings): NonNullable<EvaluationSummary
       ? (sizes.small ?? sizeFromFile(pair.smallBase))
       : undefined;
   return {
-    ...(small === undefined ? {} : { small }),
-    ...(big === undefined ? {} : { big }),
-    ...(smallBase === undefined ? {} : { smallBase }),
+    ...given({ small, big, smallBase }),
   };
 }
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 
 import { ConfigError, EngineError } from "../../core/errors.ts";
 import { errorResponse, GatewayError, invalidRequest, toGatewayError } from "./gateway-error.ts";
-import { errorBody } from "../protocols/openai/error-body.ts";
+import { errorBody } from "../protocols/openai/chunk-text.ts";
 import { FAILURES } from "./failure-codes.ts";
 
 describe("errors as answers", () => {

@@ -12,6 +12,13 @@ import {
   stringAt,
 } from "../transport/json-fields.ts";
 
+/** A request for one completion. Fields of `body` win over `fields`, which keep a server from adding settings of its own. */
+export const completionRequest = (
+  model: string,
+  fields: Readonly<Record<string, unknown>>,
+  body: Readonly<Record<string, unknown>>,
+): WireRequest => ({ at: "api", path: "/completions", body: { model, n: 1, ...fields, ...body } });
+
 /** The first choice of a chunk, or undefined in a chunk of usage only. */
 export const firstChoice = (document: unknown): unknown => listAt(document, "choices")[0];
 

@@ -8,7 +8,6 @@ import {
   type Dialect,
   FORCING_BIAS,
   type GenerationRequest,
-  type ProbeAnswer,
   type ProbeRequest,
   type StreamReader,
   wirePrompt,
@@ -16,7 +15,7 @@ import {
 import type { Arrival, Prompt } from "../tokens/http-tokenizer.ts";
 import type { WireRequest } from "../transport/transport.ts";
 import { stringAt } from "../transport/json-fields.ts";
-import { endOfChoice, firstChoice, probeAnswers, reportedTokens } from "./completions.ts";
+import { completionRequest, endOfChoice, firstChoice, probeAnswers, reportedTokens } from "./completions.ts";
 import type { ServerProtocol, ServedModel, ServerKind } from "./server-kind.ts";
 
 /** Additions of a kind of server to `/v1/completions`. */
@@ -103,23 +102,11 @@ class OpenAiDialect implements Dialect {
     });
   }
 
-  readProbe(document: unknown, request: ProbeRequest): readonly ProbeAnswer[] {
-    return probeAnswers(document, request);
-  }
+  readonly readProbe = probeAnswers;
 
   #completion(body: Readonly<Record<string, unknown>>): WireRequest {
-    return {
-      at: "api",
-      path: "/completions",
-      body: {
-        model: this.#model,
-        n: 1,
-        frequency_penalty: 0,
-        presence_penalty: 0,
-        ...this.#fields,
-        ...body,
-      },
-    };
+    const neutral = { frequency_penalty: 0, presence_penalty: 0, ...this.#fields };
+    return completionRequest(this.#model, neutral, body);
   }
 }
 

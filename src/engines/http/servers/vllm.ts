@@ -7,7 +7,6 @@ import {
   type Dialect,
   FORCING_BIAS,
   type GenerationRequest,
-  type ProbeAnswer,
   type ProbeRequest,
   type StreamReader,
   wirePrompt,
@@ -19,6 +18,7 @@ import type { WireRequest } from "../transport/transport.ts";
 import { stringAt } from "../transport/json-fields.ts";
 import {
   withLogprob,
+  completionRequest,
   tokenizeRequest,
   endOfChoice,
   firstChoice,
@@ -106,23 +106,12 @@ class VllmDialect implements Dialect {
     });
   }
 
-  readProbe(document: unknown, request: ProbeRequest): readonly ProbeAnswer[] {
-    return probeAnswers(document, request);
-  }
+  readonly readProbe = probeAnswers;
 
   #completion(body: Readonly<Record<string, unknown>>): WireRequest {
-    return {
-      at: "api",
-      path: "/completions",
-      body: {
-        model: this.#model,
-        n: 1,
-        ...NEUTRAL_FIELDS,
-        return_token_ids: true,
-        return_tokens_as_token_ids: Array.isArray(body["prompt"]),
-        ...body,
-      },
-    };
+    const byId = Array.isArray(body["prompt"]);
+    const fields = { ...NEUTRAL_FIELDS, return_token_ids: true, return_tokens_as_token_ids: byId };
+    return completionRequest(this.#model, fields, body);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Answers of `POST /v1/chat/completions`. */
+/** Requests and answers of `POST /v1/chat/completions`. */
 import { z } from "zod";
 
 import type { ChatMessage } from "../../../tokenizer/chat-template.ts";
@@ -6,7 +6,7 @@ import type { ResponseFormat } from "../../generation/response-format.ts";
 import { optional } from "../../request/read-request.ts";
 import { ChunkText, streamEnd } from "./chunk-text.ts";
 import { EMPTY, honouredFields, neutralFields, NOT_OFFERED, only, wireText } from "./fields.ts";
-import { finishReason, wireReport, wireUsage } from "./report.ts";
+import { finishReason, wholeAnswer, wireReport } from "./report.ts";
 
 const OBJECT = "chat.completion.chunk";
 const OPENING = {
@@ -17,29 +17,15 @@ const OPENING = {
 export function chatFormat(options: { readonly separateReasoning: boolean }): ResponseFormat {
   return {
     idPrefix: "chatcmpl-",
-    complete: (head, choices, usage) => {
-      const [first] = choices;
-      return {
-        id: head.id,
-        object: "chat.completion",
-        created: head.created,
-        model: head.model,
-        choices: choices.map(({ result, reasoning, content }) => ({
-          index: result.index,
-          message: {
-            role: "assistant",
-            content,
-            ...(options.separateReasoning ? { reasoning_content: reasoning } : {}),
-            refusal: null,
-          },
-          logprobs: null,
-          finish_reason: finishReason(result.finish.reason),
-          ...(choices.length > 1 ? { splitreason: wireReport(result, head.authors) } : {}),
-        })),
-        usage: wireUsage(usage),
-        ...(first === undefined ? {} : { splitreason: wireReport(first.result, head.authors) }),
-      };
-    },
+    complete: (head, choices, usage) =>
+      wholeAnswer(head, "chat.completion", choices, usage, ({ reasoning, content }) => ({
+        message: {
+          role: "assistant",
+          content,
+          ...(options.separateReasoning ? { reasoning_content: reasoning } : {}),
+          refusal: null,
+        },
+      })),
     stream: (head, streamOptions) => {
       const chunk = new ChunkText(head, OBJECT, streamOptions, "}");
       return {

@@ -1,8 +1,8 @@
 /** The text of OpenAI's streams. Each event is one line of JSON, joined from constant parts. */
 import type { Author } from "../../../decode/index.ts";
+import type { WireErrorType } from "../../failures/failure-codes.ts";
 import type { GatewayError } from "../../failures/gateway-error.ts";
 import type { AnswerHead, AnswerUsage, StreamFormat } from "../../generation/response-format.ts";
-import { errorBody } from "./error-body.ts";
 import { wireUsage } from "./report.ts";
 
 const DONE = "data: [DONE]\n\n";
@@ -58,4 +58,17 @@ export function streamEnd(
       `${includeUsage ? event({ id, object, created, model, choices: [], usage: wireUsage(usage) }) : ""}${DONE}`,
     fail: (error: GatewayError) => event(errorBody(error)),
   };
+}
+
+interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: WireErrorType;
+    readonly param: string | null;
+    readonly code: string | null;
+  };
+}
+
+export function errorBody({ message, param, facts }: GatewayError): ErrorBody {
+  return { error: { message, type: facts.type, param: param ?? null, code: facts.wireCode } };
 }

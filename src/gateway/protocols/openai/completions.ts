@@ -1,35 +1,19 @@
-/** Answers of `POST /v1/completions`: one text, in which the chain of thought is what the model wrote. */
+/** Requests and answers of `POST /v1/completions`: one text, in which the chain of thought is what the model wrote. */
 import { z } from "zod";
 
 import type { ResponseFormat } from "../../generation/response-format.ts";
 import { optional } from "../../request/read-request.ts";
 import { ChunkText, streamEnd } from "./chunk-text.ts";
 import { EMPTY, honouredFields, neutralFields, NOT_OFFERED, only, textField } from "./fields.ts";
-import { finishReason, wireReport, wireUsage } from "./report.ts";
+import { finishReason, wholeAnswer, wireReport } from "./report.ts";
 
 const OBJECT = "text_completion";
 const OPENING = ',"text":';
 
 export const completionFormat: ResponseFormat = {
   idPrefix: "cmpl-",
-  complete: (head, choices, usage) => {
-    const [first] = choices;
-    return {
-      id: head.id,
-      object: OBJECT,
-      created: head.created,
-      model: head.model,
-      choices: choices.map(({ result, content }) => ({
-        index: result.index,
-        text: content,
-        logprobs: null,
-        finish_reason: finishReason(result.finish.reason),
-        ...(choices.length > 1 ? { splitreason: wireReport(result, head.authors) } : {}),
-      })),
-      usage: wireUsage(usage),
-      ...(first === undefined ? {} : { splitreason: wireReport(first.result, head.authors) }),
-    };
-  },
+  complete: (head, choices, usage) =>
+    wholeAnswer(head, OBJECT, choices, usage, ({ content }) => ({ text: content })),
   stream: (head, options) => {
     const chunk = new ChunkText(head, OBJECT, options, ',"logprobs":null');
     return {

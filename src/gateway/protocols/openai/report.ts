@@ -1,7 +1,7 @@
-/** The report of a generation: OpenAI's `usage`, and our own `splitreason`. */
+/** Answers without streaming, and the report in all answers: OpenAI's `usage`, and our own `splitreason`. */
 import type { FinishReason, WrittenSegment } from "../../../decode/index.ts";
 import type { ChoiceResult } from "../../generation/choice.ts";
-import type { AnswerUsage } from "../../generation/response-format.ts";
+import type { AnswerHead, AnswerUsage, WrittenChoice } from "../../generation/response-format.ts";
 
 export interface WireUsage {
   readonly prompt_tokens: number;
@@ -98,3 +98,29 @@ export function finishReason(finish: FinishReason): "stop" | "length" {
 }
 
 const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;
+
+/** An answer without streaming. `fieldsOf` gives the fields in which kinds of completion differ. */
+export function wholeAnswer(
+  { id, created, model, authors }: AnswerHead,
+  object: string,
+  choices: readonly WrittenChoice[],
+  usage: AnswerUsage,
+  fieldsOf: (choice: WrittenChoice) => object,
+): object {
+  const [first] = choices;
+  return {
+    id,
+    object,
+    created,
+    model,
+    choices: choices.map((choice) => ({
+      index: choice.result.index,
+      ...fieldsOf(choice),
+      logprobs: null,
+      finish_reason: finishReason(choice.result.finish.reason),
+      ...(choices.length > 1 ? { splitreason: wireReport(choice.result, authors) } : {}),
+    })),
+    usage: wireUsage(usage),
+    ...(first === undefined ? {} : { splitreason: wireReport(first.result, authors) }),
+  };
+}

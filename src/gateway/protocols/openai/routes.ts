@@ -12,7 +12,7 @@ import type { RequestScope } from "../../request/request-scope.ts";
 import type { GenerationContext, Protocol } from "../protocol.ts";
 import { chatFormat, chatMessages, type ChatRequest, chatRequestSchema } from "./chat.ts";
 import { completionFormat, type CompletionRequest, completionRequestSchema } from "./completions.ts";
-import { errorBody } from "./error-body.ts";
+import { errorBody } from "./chunk-text.ts";
 
 export const openai: Protocol = {
   routes: { "/v1/chat/completions": answerChat, "/v1/completions": answerCompletion },
