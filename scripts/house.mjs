@@ -15,6 +15,9 @@ const root = at < 0 ? thisCheckout : resolve(options[at + 1]);
 
 const isTest = (path) => /\.test\.tsx?$/u.test(path) || path.startsWith("test/");
 
+/** Lines without comments and blank lines. A line that only ends a comment has `*` first, as the formatter writes it. */
+const codeLines = (text) => text.split("\n").filter((line) => !/^\s*(?:$|\/\/|\/?\*)/u.test(line)).length;
+
 /** Files of TypeScript below these folders, and their lines. */
 function sizeOf(folders, counts = () => true) {
   const files = folders
@@ -22,11 +25,9 @@ function sizeOf(folders, counts = () => true) {
     .filter((entry) => entry.isFile() && /\.tsx?$/u.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .filter(counts);
-  const lines = files.reduce(
-    (sum, file) => sum + readFileSync(join(root, file), "utf8").split("\n").length - 1,
-    0,
-  );
-  return { files: files.length, lines };
+  const texts = files.map((file) => readFileSync(join(root, file), "utf8"));
+  const sum = (counts) => texts.reduce((total, text) => total + counts(text), 0);
+  return { files: files.length, lines: sum((text) => text.split("\n").length - 1), code: sum(codeLines) };
 }
 
 const folders = folderImports(root);
@@ -48,7 +49,8 @@ function walk() {
 
 if (options.includes("--json")) console.log(JSON.stringify(figures));
 else {
-  const size = ({ files, lines }) => `${files} files, ${lines.toLocaleString("en")} lines`;
+  const count = (value) => value.toLocaleString("en");
+  const size = ({ files, lines, code }) => `${files} files, ${count(lines)} lines, ${count(code)} of code`;
   const rows = [
     ["src, without tests", size(figures.src)],
     ["web, without tests", size(figures.web)],

@@ -1,9 +1,8 @@
 /** Predicts the times of traces under every mode, summed by arm, and compares them with recorded times. */
 import { mean, median } from "../core/statistics.ts";
-import type { Mode } from "./modes.ts";
+import { type Mode, pairCosts, simulate } from "./simulate.ts";
 import type { EngineProfile } from "./profile.ts";
 import type { DecoderTiming, PairCosts, Simulation } from "./simulate-decoder.ts";
-import { pairCosts, simulate } from "./simulate.ts";
 import { type RecordedTrace, traceOf } from "./trace.ts";
 import { type Cause, CAUSES, type SecondsByCause } from "./virtual-time.ts";
 

@@ -11,7 +11,7 @@ export {
   type Forecast,
   type ModeForecast,
 } from "./forecast.ts";
-export { MODE_MEANINGS, type Mode, MODES } from "./modes.ts";
+export { MODE_MEANINGS, type Mode, MODES } from "./simulate.ts";
 export { DEFAULT_MEASURE, profileEngine, type ProfileSettings, QUICK_MEASURE } from "./profile-engine.ts";
 export { type EngineProfile, type EngineProfileInput, engineProfileSchema, readProfile } from "./profile.ts";
 export { readTraces, type ReadTraces } from "./trace.ts";

@@ -5,10 +5,9 @@ import { describe, expect, it } from "vitest";
 import { controlPiece } from "../core/piece.ts";
 import { collect, learned, SplitDecoder, type SplitOptionsInput } from "../decode/index.ts";
 import { ScriptedEngine, testTokenizer } from "../engines/scripted/index.ts";
-import { MODES } from "./modes.ts";
+import { MODES, pairCosts, simulate } from "./simulate.ts";
 import { type EngineProfileInput, engineProfileSchema } from "./profile.ts";
 import { type DecoderTiming, simulateDecoder } from "./simulate-decoder.ts";
-import { pairCosts, simulate } from "./simulate.ts";
 import type { Trace, TraceSegment } from "./trace.ts";
 import { CAUSES } from "./virtual-time.ts";
 
