@@ -67,7 +67,7 @@ export const MODE_MEANINGS: Readonly<Record<Mode, string>> = {
 const defaults = splitOptionsSchema.parse({});
 
 /** The decoder's own settings. */
-export const PIPELINED: DecoderTiming = {
+const PIPELINED: DecoderTiming = {
   streamingPrefill: true,
   prefillChunk: defaults.prefillChunk,
   chunks: defaults.chunks,
@@ -75,7 +75,7 @@ export const PIPELINED: DecoderTiming = {
 };
 
 /** Each model reads only when it has to, the small one 64 tokens at a time. */
-export const SEQUENTIAL: DecoderTiming = {
+const SEQUENTIAL: DecoderTiming = {
   ...PIPELINED,
   streamingPrefill: false,
   chunks: [64],
