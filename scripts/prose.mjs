@@ -1,5 +1,5 @@
 /**
- * `node scripts/prose.mjs [FILE...]`: checks README.md, CONTRIBUTING.md and docs/*.md, or the pages and sources given.
+ * `node scripts/prose.mjs [FILE...]`: checks README.md, CONTRIBUTING.md, docs/*.md and the sources in src, or the files given.
  * Each finding is one line, FILE:LINE: what is wrong. Exit status 1 when there is a finding.
  *
  * Language: no sentence and no table cell over 30 words, no banned phrase, no wrapped paragraph.
@@ -75,6 +75,7 @@ function checkSource(file) {
     const text = comment
       .replace(/^\/\*\*|\*\/$/gu, "")
       .replace(/^\s*\* ?/gmu, "")
+      .replace(/^ {4,}.*$/gmu, "")
       .replace(/\{@\w+ [^}]*\}/gu, "CODE")
       .trim();
     if (/^(?:Of|As|What|For) /u.test(text))
@@ -203,8 +204,13 @@ for (const name of readdirSync(join(root, "src/cli"), { recursive: true })) {
 
 const given = process.argv.slice(2);
 const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+const sources = readdirSync(join(root, "src"), { recursive: true })
+  .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+  .map((name) => `src/${name}`);
 const files =
-  given.length > 0 ? given : ["README.md", "CONTRIBUTING.md", ...pages.map((name) => `docs/${name}`)];
+  given.length > 0
+    ? given
+    : ["README.md", "CONTRIBUTING.md", ...pages.map((name) => `docs/${name}`), ...sources];
 for (const file of files) (file.endsWith(".ts") ? checkSource : check)(file);
 for (const problem of problems) console.log(problem);
 console.log(`prose: ${files.length} files, ${problems.length} findings`);

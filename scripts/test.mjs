@@ -19,7 +19,7 @@ const checks = [
   ["lint", "lint: oxlint, with types; the layer rule, and no circles between folders"],
   ["typecheck", "types: tsc over sources, tests and benchmarks"],
   ["unused", "unused: knip finds no file, export or dependency without a user"],
-  ["prose", "prose: sentences, links and commands in README and docs"],
+  ["prose", "prose: sentences in docs and docstrings; links and commands in docs"],
 ];
 
 if (await installStage()) {

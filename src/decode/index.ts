@@ -3,8 +3,8 @@
  * The same decoder serves chats, evaluations and training rollouts. Not here: prompts and templates (tokenizer), models
  * (engines), protocols (gateway). Everyone above the engines may call it.
  *
- * Each folder may import those before it: `events`, `dial`, `policies` (who writes next), `contexts` (what each model has read), `pair`,
- * `session` (the state of one request), `segments` (how one is written), `steps` (how reasoning steps are written).
+ * The folders, from the bottom up, are `events`, `dial`, `policies`, `contexts` (what each model has read), `pair`, `session` (the state of one
+ * request), `segments` and `steps`. Each may import those before it.
  */
 export { temperedProbability } from "./session/close-rule.ts";
 export { type SplitResult, WrittenSegments, collect } from "./events/collect.ts";

@@ -19,7 +19,7 @@ export interface TrainerKind {
   parse(parameters: string | undefined, refuse: (what: string) => never): ChosenTrainer;
 }
 
-/** What `--trainer` asks for. */
+/** The trainer that `--trainer` asks for. */
 export interface ChosenTrainer {
   /** How often a run may start again from its checkpoint after the trainer lost the model. 0 where that cannot happen. */
   readonly maxRestarts: number;

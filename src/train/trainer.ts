@@ -12,9 +12,9 @@ export interface Datum {
   readonly targets: readonly TokenId[];
   /** Loss weights of the targets, length T; 0 masks a target. Losses are sums, not means: weights include every normaliser. */
   readonly weights: readonly number[];
-  /** For reinforcement learning: log-probabilities under the policy model that sampled, length T. */
+  /** Log-probabilities under the policy model that sampled, length T. Only reinforcement learning has them. */
   readonly logprobs?: readonly number[];
-  /** For reinforcement learning: advantages, length T. */
+  /** Advantages, length T. Only reinforcement learning has them. */
   readonly advantages?: readonly number[];
 }
 

@@ -1,7 +1,7 @@
 /**
- * Runs one annotation from rows to a file, in passes over the input: count the rows; examine them, several at once, with facts
- * going to the journal; survey; place and write in the order of the input. Memory holds a few numbers a row. Every row is
- * counted as annotated, failed, dropped or pending.
+ * Runs one annotation from rows to a file, in passes over the input. It counts the rows; examines them, several at once, and keeps the facts
+ * in the journal; surveys the facts; places spans and writes rows in the order of the input. Memory holds a few numbers a row. Every row
+ * counts as annotated, failed, dropped or pending.
  */
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";

@@ -24,7 +24,7 @@ export interface LedgerToken {
    */
   readonly mask: 0 | 1;
   /**
-   * For big tokens only: log P(close) under the small model just before this token. The small model decided *not* to close there, with
+   * log P(close) under the small model just before this token of the big model. The small model decided *not* to close there, with
    * log-probability log(1 - exp(closeLogprob)). Undefined where a close is not allowed (at a segment's first token, within a code point) and
    * where no controlling prefill ran.
    */

@@ -22,8 +22,8 @@ const MAY_END = /[.!?]["'”’)\]}*]*$/u;
 const isBlank = (text: string): boolean => text.trim() === "";
 
 /**
- * The place of the next token, as the end of the text tells: it begins a step (`next`), it does so if it begins with white space (`space`), or it
- * continues the step (`no`). A token of nothing but white space never begins a step: it belongs to the boundary.
+ * Tells from the end of the text whether the next token begins a step: always (`next`), if it begins with white space (`space`), or never
+ * (`no`). A token of nothing but white space never begins a step: it belongs to the boundary.
  */
 export function stepStart(kind: StepKind, tail: string): "next" | "space" | "no" {
   if (isBlank(tail) || ENDED[kind].test(tail)) return "next";

@@ -12,7 +12,7 @@ export interface CloseRule {
  * {@link temperedProbability}.
  *
  * Deviations from sampling the small model's next token at each position: (1) At T > 0 and T != 1 the two-way odds are tempered,
- * not the whole distribution: a prefill reports P(close), and not the normaliser at another temperature. It is exact at
+ * not the whole distribution. A prefill reports P(close), and not the normaliser at another temperature. This is exact at
  * T = 1. (2) top-p is not applied. (3) The draw is `rng.fork(position)`, so it depends neither on chunk sizes nor on the small
  * model's other draws.
  */

@@ -94,7 +94,7 @@ const SMALLEST_DRILL_DOCUMENT = 36;
 /** About as long as a trace, so that facts are met at the positions where traces have them. */
 const LARGEST_DRILL_DOCUMENT = 256;
 
-/** As many facts as fit. Only results are learned: operands are drawn by chance and teach nothing. */
+/** Fills a document with as many facts as fit. Only results are learned: operands are drawn by chance and teach nothing. */
 function drillDocument(tokenizer: ByteLevelTokenizer, length: number, productShare: number, rng: Rng): Datum {
   const parts: WeightedPiece[] = [];
   let used = 0;

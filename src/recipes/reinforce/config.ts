@@ -36,7 +36,7 @@ export const reinforceConfigSchema = z.strictObject({
 
 export type ReinforceConfig = z.output<typeof reinforceConfigSchema>;
 
-/** What flags set of the reward. The configuration file sets the rest. */
+/** The part of the reward that flags set. The configuration file sets the rest. */
 export interface RewardFlags {
   readonly reward?: string | undefined;
   /** The option `budget` of a reward that has it. */

@@ -18,7 +18,7 @@ export interface Decision {
   readonly target: TokenId;
   /** Log-probability of the choice (nats) under the policy model that made it, at temperature 1 and without bias. */
   readonly logprob: number;
-  /** For `open` and `read-on`: tokens that the big model wrote from here to the end of the segment, because of this choice. */
+  /** Tokens that the big model wrote from here to the end of the segment, because of this choice: an `open` or a `read-on`. */
   readonly bigTokensAhead?: number;
 }
 

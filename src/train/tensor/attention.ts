@@ -47,9 +47,9 @@ export function documentMask(graph: GraphBuilder, starts: Value, blocks: number)
 }
 
 /**
- * softmax(query key^T / sqrt(headSize) + mask) value. With H heads that share K key and value heads, G = H / K to each:
- * query [B, H, T, S], key and value [B, K, T, S] -> [B, H, T, S]. The G queries of one key are laid end to end, so that
- * sharing costs no copies and the gradients of keys and values add up inside one product.
+ * softmax(query key^T / sqrt(headSize) + mask) value. H heads share K key and value heads, G = H / K to each. Shapes:
+ * query [B, H, T, S], key and value [B, K, T, S] -> [B, H, T, S]. The G queries of one key are laid end to end. So
+ * sharing costs no copies, and the gradients of keys and values add up inside one product.
  */
 export function attention(tape: Tape, query: Value, key: Value, value: Value, mask: DocumentMask): Value {
   const { graph } = tape;

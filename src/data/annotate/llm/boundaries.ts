@@ -1,6 +1,6 @@
 /**
- * Draws spans to good edges: to the edge of a sentence or formula if one is near, otherwise to the edge of a word; never inside a tag, a LaTeX
- * command, a number, a word or a grapheme. Spans that are near each other become one.
+ * Draws spans to good edges: to the edge of a sentence or formula if one is near, otherwise to the edge of a word. An edge never lies inside a
+ * tag, a LaTeX command, a number, a word or a grapheme. Spans that are near each other become one.
  */
 import type { Span } from "../../../formats/trace-row.ts";
 import type { Place } from "./locate.ts";
@@ -67,8 +67,8 @@ export class TraceBoundaries {
   }
 
   /**
-   * The edge for `offset`. The first that exists is taken: `offset` itself, if it is an edge; a sentence's edge a few
-   * characters inwards; a sentence's edge within reach outwards; a formula's edge; `offset` itself.
+   * The edge for `offset`: the first of these that exists. `offset` itself, if it is an edge; a sentence's edge a few characters
+   * inwards; a sentence's edge within reach outwards; a formula's edge; `offset` itself.
    * @param outwards -1 for a start, 1 for an end.
    */
   #edgeFor(offset: number, outwards: -1 | 1): number {

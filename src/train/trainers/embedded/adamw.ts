@@ -1,6 +1,6 @@
 /**
- * AdamW (Loshchilov & Hutter 2019) with clipping by global norm, on flat buffers. It runs in TypeScript and not in the graph: for models of
- * this size that is as fast, weights and moments need not pass through the session, and gradients may come by rows. Arithmetic is in double
+ * AdamW (Loshchilov & Hutter 2019) with clipping by global norm, on flat buffers. It runs in TypeScript and not in the graph, which is
+ * as fast for models of this size. Weights and moments need not pass through the session, and gradients may come by rows. Arithmetic is in double
  * precision, state in single.
  */
 import { TrainError } from "../../../core/errors.ts";

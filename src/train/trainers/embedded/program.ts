@@ -28,7 +28,7 @@ export interface Program {
   readonly gradients: readonly {
     readonly output: string;
     readonly parameter: Range;
-    /** For outputs by rows: output row n belongs to row ids[n] of a matrix. Names the input with the ids, and the matrix's width. */
+    /** Set for outputs by rows: output row n belongs to row ids[n] of a matrix. Names the input with the ids, and the matrix's width. */
     readonly rows: { readonly ids: string; readonly width: number } | undefined;
   }[];
   /** The output that is returned. */

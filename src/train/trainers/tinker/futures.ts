@@ -56,7 +56,7 @@ function failure(name: string, what: string, said: string): TrainError {
   );
 }
 
-/** For requests that are answered at once: turns "not found" into "model lost", where it means that. */
+/** Turns "not found" into "model lost", where it means that. Used for requests that are answered at once. */
 export function lostOr(error: unknown, name: string): unknown {
   if (!(error instanceof StatusError) || error.status !== 404) return error;
   return lostError(name, error.message) ?? error;

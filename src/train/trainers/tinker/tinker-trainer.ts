@@ -60,7 +60,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
   #scale: number | undefined;
   #accumulated = 0;
   #names = 0;
-  /** The first sign that the server no longer has the model. It is kept even when whoever met it went on. */
+  /** The first sign that the server no longer has the model. It is kept even when whoever met it continued. */
   #lost: TrainError | undefined;
   /** Paths of the states that the server keeps for this run, oldest first. */
   #saved: string[] = [];

@@ -13,7 +13,7 @@ export interface SampleRequest {
 
 export interface TargetQuestion {
   readonly tokens: readonly number[];
-  /** For each token, a token that might follow it. */
+  /** One token for each of `tokens`: a token that might follow it. */
   readonly targets: readonly number[];
 }
 

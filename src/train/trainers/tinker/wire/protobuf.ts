@@ -29,7 +29,7 @@ export interface PassResult {
   readonly outputType: string;
   /** Names of what each datum has, `logprobs` among them. */
   readonly outputs: readonly string[];
-  /** For each datum, the log-probabilities of its targets. */
+  /** Log-probabilities of the targets, one array for each datum. */
   readonly logprobs: readonly Float32Array[];
   readonly metrics: ReadonlyMap<string, number>;
 }
