@@ -205,8 +205,8 @@ for (const name of readdirSync(join(root, "src/cli"), { recursive: true })) {
 const given = process.argv.slice(2);
 const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
 const sources = readdirSync(join(root, "src"), { recursive: true })
-  .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
-  .map((name) => `src/${name}`);
+  .filter((name) => String(name).endsWith(".ts") && !String(name).endsWith(".test.ts"))
+  .map((name) => join("src", String(name)));
 const files =
   given.length > 0
     ? given

@@ -35,4 +35,4 @@ export { type ReadOutcome } from "./readers/rows.ts";
 export { type DataStatistics } from "./stats/document.ts";
 export { StatisticsBuilder, type StatisticsOptions } from "./stats/statistics.ts";
 export { openRowWriter, type RowWriter, writeRows } from "./writers/row-writer.ts";
-export { TRACE_COLUMNS } from "./writers/trace-columns.ts";
+export { TRACE_COLUMNS } from "./writers/parquet-schema.ts";

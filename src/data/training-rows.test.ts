@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { toJsonLines } from "../core/json-lines.ts";
 import { fromTraceRow, type TrainingRow, trainingRows } from "./training-rows.ts";
 import { openRowWriter } from "./writers/row-writer.ts";
-import { TRACE_COLUMNS } from "./writers/trace-columns.ts";
+import { TRACE_COLUMNS } from "./writers/parquet-schema.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -9,7 +9,7 @@ import { parse } from "yaml";
 import { createRng } from "../../src/core/rng.ts";
 import { readTraces } from "../../src/data/readers/read-traces.ts";
 import { openRowWriter, writeRows } from "../../src/data/writers/row-writer.ts";
-import { TRACE_COLUMNS } from "../../src/data/writers/trace-columns.ts";
+import { TRACE_COLUMNS } from "../../src/data/writers/parquet-schema.ts";
 import type { TraceRow } from "../../src/formats/trace-row.ts";
 import { type HubServer, startHubServer } from "../support/hub-server.ts";
 import { callCli } from "../support/terminal.ts";

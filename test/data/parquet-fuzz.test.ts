@@ -9,7 +9,7 @@ import { DataError } from "../../src/core/errors.ts";
 import { createRng } from "../../src/core/rng.ts";
 import { readOutcomes } from "../../src/data/readers/read-traces.ts";
 import { openRowWriter, writeRows } from "../../src/data/writers/row-writer.ts";
-import { TRACE_COLUMNS } from "../../src/data/writers/trace-columns.ts";
+import { TRACE_COLUMNS } from "../../src/data/writers/parquet-schema.ts";
 import { sampleTraces } from "./sample-traces.ts";
 
 let folder: string;

@@ -10,7 +10,7 @@ import { Checker } from "../../data/check/checker.ts";
 import { readOutcomes } from "../../data/readers/read-traces.ts";
 import { StatisticsBuilder } from "../../data/stats/statistics.ts";
 import { openRowWriter } from "../../data/writers/row-writer.ts";
-import { TRACE_COLUMNS } from "../../data/writers/trace-columns.ts";
+import { TRACE_COLUMNS } from "../../data/writers/parquet-schema.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { SyntheticTraces } from "../../data/synthetic.ts";
 import { jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";

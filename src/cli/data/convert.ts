@@ -5,7 +5,7 @@ import { count } from "../../core/figures.ts";
 import { readTraces } from "../../data/readers/read-traces.ts";
 import type { ReadOutcome } from "../../data/readers/rows.ts";
 import { openRowWriter, writeRows } from "../../data/writers/row-writer.ts";
-import { TRACE_COLUMNS } from "../../data/writers/trace-columns.ts";
+import { TRACE_COLUMNS } from "../../data/writers/parquet-schema.ts";
 import { addSourceFlags, readOptions, ReadProgress, type SourceFlags } from "./source.ts";
 import { SOURCE_HELP, filledText, jsonFlag } from "../support/flags.ts";
 import { type CommandContext, printResult } from "../support/command.ts";

@@ -17,7 +17,7 @@ import { OFFLOAD_TAGS } from "../../tags/grammar.ts";
 import { formatOf } from "../files/source.ts";
 import { openJsonLinesWriter } from "../writers/json-lines-writer.ts";
 import { openRowWriter, type RowWriter } from "../writers/row-writer.ts";
-import { TRACE_COLUMNS } from "../writers/trace-columns.ts";
+import { TRACE_COLUMNS } from "../writers/parquet-schema.ts";
 import type { Annotator, Placement, RowFailure } from "./annotator.ts";
 import { AnnotationJournal } from "./journal.ts";
 import { increment, type RowCounts, Tally } from "./tally.ts";

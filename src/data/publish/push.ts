@@ -19,7 +19,7 @@ import type { TraceRow } from "../../formats/trace-row.ts";
 import type { DataStatistics } from "../stats/document.ts";
 import { StatisticsBuilder, type StatisticsOptions } from "../stats/statistics.ts";
 import { openRowWriter, type RowWriter } from "../writers/row-writer.ts";
-import { TRACE_COLUMNS } from "../writers/trace-columns.ts";
+import { TRACE_COLUMNS } from "../writers/parquet-schema.ts";
 import { type HubAccess, hubError, hubParameters } from "../hub/calls.ts";
 import { type CardOptions, datasetCard } from "./card.ts";
 

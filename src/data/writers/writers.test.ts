@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { readTraces } from "../readers/read-traces.ts";
 import { openRowWriter, writeRows } from "./row-writer.ts";
-import { TRACE_COLUMNS } from "./trace-columns.ts";
+import { TRACE_COLUMNS } from "./parquet-schema.ts";
 
 let folder: string;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 
 import { toJsonLines } from "../../core/json-lines.ts";
 import { openRowWriter } from "../../data/writers/row-writer.ts";
-import { TRACE_COLUMNS } from "../../data/writers/trace-columns.ts";
+import { TRACE_COLUMNS } from "../../data/writers/parquet-schema.ts";
 import { microExample } from "../../micro/index.ts";
 import { BUILT_IN_TEMPLATES, loadTokenizer } from "../../tokenizer/index.ts";
 import { loadTrainingConfig } from "../trainer/config-file.ts";
