@@ -1,28 +1,31 @@
 /**
- * `npm run bench:decode`: what split decoding costs and saves. (a) offloading off against the library alone; (b) close detection, in
- * tokens, next to the reference's procedure; (c) hand-off time with streaming prefill and without. Arms take turns within each
- * round, so that whatever else the machine does falls on all of them. Models have random weights; their shapes are stated.
+ * `npm run bench:decode`: what split decoding costs and saves. It compares:
+ * - (a) decoding without offloading, against the library alone;
+ * - (b) close detection, in tokens, against the reference's procedure;
+ * - (c) the time of a hand-off, with streaming prefill and without.
+ *
+ * Models have random weights. Their shapes are stated.
  */
-import { parseArgs } from "node:util";
-
-import { readProvenance } from "../src/core/provenance.ts";
 import { type Closing, REFERENCE, measureClosing, measureControlCost } from "./decode/closing.ts";
 import { type Handoff, measureHandoff } from "./decode/handoff.ts";
 import { BenchModels, SHAPES } from "./decode/models.ts";
 import { type Overhead, measureOverhead } from "./decode/overhead.ts";
+import { openBenchmark, wholeText } from "./support/benchmark.ts";
+import { count, counts, someOf } from "./support/options.ts";
 
-const { values: options } = parseArgs({
+const { options, say, report } = openBenchmark({
+  name: "decode",
+  about: "What split decoding costs and saves. Models have random weights; their shapes are stated.",
   options: {
-    rounds: { type: "string", default: "7" },
-    only: { type: "string", default: "overhead,closing,handoff" },
-    contexts: { type: "string", default: "1000,4000,16000" },
+    rounds: count(7, "rounds of overhead and close detection"),
+    only: someOf(["overhead", "closing", "handoff"], "parts"),
+    contexts: counts([1000, 4000, 16_000], "tokens in the context at a hand-off"),
   },
 });
-const rounds = Number(options.rounds);
-const parts = new Set(options.only.split(","));
+const { rounds } = options;
+const parts = new Set<string>(options.only);
 const models = new BenchModels();
-const say = (line: string): void => console.log(line);
-const rate = (value: number): string => Math.round(value).toLocaleString("en").padStart(7);
+const rate = (value: number): string => wholeText(value).padStart(7);
 const millions = (parameters: number): string => `${(parameters / 1e6).toFixed(parameters < 1e6 ? 2 : 0)}M`;
 
 const overhead: Overhead[] = [];
@@ -47,7 +50,7 @@ try {
   }
   if (parts.has("closing")) {
     say("\n(b) close detection: the small model's tokens for each of the big model's (chunks 8, 16, 32, 64)");
-    say("  span    prefilled  per kept  decoded  thrown away per kept  calls a segment");
+    say("  span    prefilled  per kept  decoded  discarded per kept    calls a segment");
     for (const spanTokens of [8, 20, 50, 120, 300]) {
       const one = await measureClosing(spanTokens, 600);
       closing.push(one);
@@ -70,7 +73,7 @@ try {
   if (parts.has("handoff")) {
     say("\n(c) from the decision to the big model's first token, ms");
     say("  context   streaming prefill   without   ratio   small model's tokens per second, with / without");
-    for (const contextTokens of options.contexts.split(",").map(Number)) {
+    for (const contextTokens of options.contexts) {
       const one = await measureHandoff(models, { contextTokens, rounds: contextTokens > 8000 ? 1 : 3 });
       handoff.push(one);
       say(
@@ -83,18 +86,12 @@ try {
 } finally {
   models.remove();
 }
-const { git, machine } = await readProvenance();
-say(
-  JSON.stringify({
-    benchmark: "decode",
-    git,
-    machine,
-    rounds,
-    shapes: SHAPES,
-    overhead,
-    closing,
-    reference: REFERENCE,
-    control,
-    handoff,
-  }),
-);
+await report({
+  rounds,
+  shapes: SHAPES,
+  overhead,
+  closing,
+  reference: REFERENCE,
+  control,
+  handoff,
+});

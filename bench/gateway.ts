@@ -1,45 +1,40 @@
 /**
- * `npm run bench:gateway`: what our gateway costs, next to no gateway and to Portkey's, in front of one scripted upstream. Four processes: the
- * upstream, one for each gateway, and this one, which makes the requests. Arms take turns within each round, so that whatever else
- * the machine does falls on all of them; figures are medians of the rounds and ratios within them.
+ * `npm run bench:gateway`: what our gateway costs, compared with no gateway and with Portkey's, in front of one scripted upstream. There
+ * are four processes: the upstream, one for each gateway, and this one, which makes the requests. Figures are medians of the rounds,
+ * and ratios within rounds.
  */
-import { parseArgs } from "node:util";
-
-import { readProvenance } from "../src/core/provenance.ts";
 import { checkAnswers } from "./gateway/check.ts";
 import { type Load, type Memory, measureMemory, measureSpeed, measureTransit } from "./gateway/measure.ts";
 import { PORTKEY_VERSION } from "./gateway/portkey.ts";
 import { speedCard, summarizeSpeed, summarizeTransit, transitCard } from "./gateway/report.ts";
 import { type HeapReport, collectGarbage } from "./gateway/splitreason.ts";
-import { ARMS, type Arm, type ArmName, type Endpoint, startSetting } from "./gateway/targets.ts";
+import { ARMS, type Arm, type Endpoint, startSetting } from "./gateway/targets.ts";
+import { openBenchmark } from "./support/benchmark.ts";
+import { amount, count, someOf } from "./support/options.ts";
+import { inTurns } from "./support/rounds.ts";
 
-const { values: options } = parseArgs({
+const { options, say, report } = openBenchmark({
+  name: "gateway",
+  about: "What our gateway costs, next to no gateway and to Portkey's, in front of one scripted upstream.",
   options: {
-    rounds: { type: "string", default: "5" },
-    streams: { type: "string", default: "64" },
-    tokens: { type: "string", default: "256" },
-    "paced-tokens": { type: "string", default: "60" },
-    "pace-ms": { type: "string", default: "40" },
-    "memory-requests": { type: "string", default: "10000" },
-    endpoint: { type: "string", default: "chat,completions" },
-    arms: { type: "string", default: ARMS.join(",") },
-    only: { type: "string", default: "speed,transit,memory" },
+    rounds: count(5, "rounds of speed and transit"),
+    streams: count(64, "streams at the same time"),
+    tokens: count(256, "tokens of a request at full speed"),
+    pacedTokens: count(60, "tokens of a request at a pace"),
+    paceMs: amount(40, "milliseconds between a stream's tokens at a pace"),
+    memoryRequests: count(10_000, "requests over which memory is watched"),
+    endpoint: someOf(["chat", "completions"], "endpoints"),
+    arms: someOf(ARMS, "ways to the upstream"),
+    only: someOf(["speed", "transit", "memory"], "parts"),
   },
 });
-const rounds = Number(options.rounds);
-const streams = Number(options.streams);
-const paceMs = Number(options["pace-ms"]);
-const parts = new Set(options.only.split(","));
-const names = ARMS.filter((name) => options.arms.split(",").includes(name));
-const say = (line: string): void => console.log(line);
+const { rounds, streams, paceMs, arms: names } = options;
+const parts = new Set<string>(options.only);
 
-/** The order turns with the round: none always follows the same other. */
-function* turns(arms: readonly Arm[]): Generator<readonly [round: number, arm: Arm]> {
-  for (let round = -1; round < rounds; round++) {
-    for (let place = 0; place < arms.length; place++) {
-      yield [round, arms[(place + round + arms.length) % arms.length]!];
-    }
-  }
+/** Measures each arm in turns. Returns all rounds of the first arm, then those of the next. The first round warms up. */
+async function eachArm<T>(arms: readonly Arm[], measure: (arm: Arm) => Promise<T>): Promise<T[]> {
+  const table = Object.fromEntries(arms.map((arm) => [arm.name, () => measure(arm)]));
+  return Object.values(await inTurns(table, { rounds, warmUp: 1 })).flat();
 }
 
 async function measureEndpoint(endpoint: Endpoint): Promise<Record<string, unknown>> {
@@ -47,19 +42,16 @@ async function measureEndpoint(endpoint: Endpoint): Promise<Record<string, unkno
   try {
     for (const arm of setting.arms) await checkAnswers(arm.target, 40);
     const result: Record<string, unknown> = { endpoint };
-    const load: Load = { streams, requests: streams * 2, tokensPerRequest: Number(options.tokens) };
+    const load: Load = { streams, requests: streams * 2, tokensPerRequest: options.tokens };
     if (parts.has("speed")) {
-      const speeds = [];
-      const gaps = [];
-      for (const [round, arm] of turns(setting.arms)) {
-        const speed = await measureSpeed(setting, arm, load, false);
-        const timed = await measureSpeed(setting, arm, { ...load, requests: streams }, true);
-        // The first round only warms up.
-        if (round < 0) continue;
-        speeds.push(speed);
-        gaps.push(timed);
-      }
-      const summary = summarizeSpeed(speeds, gaps);
+      const measured = await eachArm(setting.arms, async (arm) => ({
+        speed: await measureSpeed(setting, arm, load, false),
+        timed: await measureSpeed(setting, arm, { ...load, requests: streams }, true),
+      }));
+      const summary = summarizeSpeed(
+        measured.map(({ speed }) => speed),
+        measured.map(({ timed }) => timed),
+      );
       say(
         `\n${endpoint}: ${streams} streams at full speed, ${load.requests} requests of ${load.tokensPerRequest} tokens a round`,
       );
@@ -67,13 +59,10 @@ async function measureEndpoint(endpoint: Endpoint): Promise<Record<string, unkno
       result["speed"] = summary;
     }
     if (parts.has("transit")) {
-      const paced: Load = { streams, requests: streams, tokensPerRequest: Number(options["paced-tokens"]) };
-      const transits = [];
-      for (const [round, arm] of turns(setting.arms)) {
-        const transit = await measureTransit(setting, arm, paced, paceMs);
-        if (round >= 0) transits.push(transit);
-      }
-      const summary = summarizeTransit(transits);
+      const paced: Load = { streams, requests: streams, tokensPerRequest: options.pacedTokens };
+      const summary = summarizeTransit(
+        await eachArm(setting.arms, (arm) => measureTransit(setting, arm, paced, paceMs)),
+      );
       say(
         `\n${endpoint}: ${streams} streams, a token of each every ${paceMs} ms: a token's time from the upstream to the client, µs`,
       );
@@ -92,7 +81,7 @@ interface MemoryResult extends Memory {
 }
 
 async function measureAllMemory(setting: Awaited<ReturnType<typeof startSetting>>): Promise<MemoryResult[]> {
-  const load: Load = { streams, requests: Number(options["memory-requests"]), tokensPerRequest: 16 };
+  const load: Load = { streams, requests: options.memoryRequests, tokensPerRequest: 16 };
   const results: MemoryResult[] = [];
   say(
     `\nmemory over ${load.requests} requests of ${load.tokensPerRequest} tokens, ${streams} at a time, MB resident`,
@@ -116,10 +105,5 @@ async function measureAllMemory(setting: Awaited<ReturnType<typeof startSetting>
 }
 
 const results: Record<string, unknown>[] = [];
-for (const endpoint of options.endpoint.split(",")) {
-  if (endpoint !== "chat" && endpoint !== "completions") throw new Error(`--endpoint: ${endpoint} is none`);
-  results.push(await measureEndpoint(endpoint));
-}
-const { git, machine } = await readProvenance();
-const setup = { rounds, streams, paceMs, arms: names satisfies readonly ArmName[], portkey: PORTKEY_VERSION };
-say(JSON.stringify({ benchmark: "gateway", git, machine, ...setup, results }));
+for (const endpoint of options.endpoint) results.push(await measureEndpoint(endpoint));
+await report({ rounds, streams, paceMs, arms: names, portkey: PORTKEY_VERSION, results });

@@ -2,29 +2,26 @@
  * `npm run bench:latency`: how well the latency model predicts. (1) The shipped pair in this process, (2) the paced servers of `bench:pipeline`, (3) the
  * paper's figure from its published speeds. Profiles and runs take turns.
  */
-import { parseArgs } from "node:util";
-
-import { readProvenance } from "../src/core/provenance.ts";
 import { measureEmbedded } from "./latency/embedded.ts";
 import { measurePaced } from "./latency/paced.ts";
 import { EVALUATION, evaluationRows, paperRows, SPANS } from "./latency/paper.ts";
+import { openBenchmark } from "./support/benchmark.ts";
+import { amount, count, oneOf, someOf } from "./support/options.ts";
 
-const { values: flags } = parseArgs({
+const { options, say, report } = openBenchmark({
+  name: "latency",
+  about: "How well the latency model predicts: the shipped pair, paced servers, and the paper's figure.",
   options: {
-    only: { type: "string", default: "embedded,paced,paper" },
-    problems: { type: "string", default: "5" },
-    rounds: { type: "string", default: "40" },
-    minutes: { type: "string", default: "8" },
-    typical: { type: "string", default: "median" },
-    "paced-rounds": { type: "string", default: "2" },
-    speedup: { type: "string", default: "2" },
+    only: someOf(["embedded", "paced", "paper"], "parts"),
+    problems: count(5, "problems of the shipped pair"),
+    rounds: count(40, "most rounds of the shipped pair"),
+    minutes: amount(8, "time for the rounds of the shipped pair, of which there are at least two"),
+    typical: oneOf(["median", "fastest"], "what counts of the rounds"),
+    pacedRounds: count(2, "rounds of the paced servers"),
+    speedup: amount(2, "how many times as fast as the paper's the paced servers are"),
   },
 });
-if (flags.typical !== "median" && flags.typical !== "fastest")
-  throw new Error(`--typical is median or fastest, not ${flags.typical}`);
-const { typical } = flags;
-const wanted = new Set(flags.only.split(","));
-const say = (line: string): void => console.log(line);
+const wanted = new Set<string>(options.only);
 const percent = (share: number): string => `${share < 0 ? "-" : "+"}${Math.abs(100 * share).toFixed(1)}%`;
 const results: Record<string, unknown> = {};
 
@@ -52,8 +49,8 @@ if (wanted.has("paper")) {
 }
 
 if (wanted.has("paced")) {
-  const speedup = Number(flags.speedup);
-  const paced = await measurePaced(Number(flags["paced-rounds"]), speedup, say);
+  const { speedup } = options;
+  const paced = await measurePaced(options.pacedRounds, speedup, say);
   say(
     `(2) paced servers, the paper's speeds ${speedup} times as fast: seconds, and ms to the first token of a hand-off`,
   );
@@ -67,17 +64,9 @@ if (wanted.has("paced")) {
 }
 
 if (wanted.has("embedded")) {
-  const embedded = await measureEmbedded(
-    {
-      problems: Number(flags.problems),
-      minutes: Number(flags.minutes),
-      rounds: Number(flags.rounds),
-      typical,
-    },
-    say,
-  );
+  const embedded = await measureEmbedded(options, say);
   say(
-    `(1) the shipped pair in this process, ${flags.problems} problems, ${typical} of ${embedded.rounds} rounds: ms a trace`,
+    `(1) the shipped pair in this process, ${options.problems} problems, ${options.typical} of ${embedded.rounds} rounds: ms a trace`,
   );
   for (const {
     clock,
@@ -102,5 +91,4 @@ if (wanted.has("embedded")) {
   results["embedded"] = embedded;
 }
 
-const { git, machine } = await readProvenance();
-say(JSON.stringify({ benchmark: "latency", git, machine, ...results }));
+await report(results);

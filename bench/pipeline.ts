@@ -1,61 +1,42 @@
 /**
- * `npm run bench:pipeline`: what the two pipelined prefills save, over HTTP. Paced servers decode and prefill at the paper's speeds, run
- * faster by a factor, and keep a prefix cache; traces are scripted, so that every arm writes the same one. Arms take turns within
- * each round, every run with a prompt that no cache knows.
+ * `npm run bench:pipeline`: what the two pipelined prefills save, over HTTP. Paced servers decode and prefill at a multiple of the paper's
+ * speeds, and keep a prefix cache. Traces are scripted, so that every arm writes the same one. Every run has a prompt that is in no
+ * cache.
  */
-import { parseArgs } from "node:util";
-
-import { readProvenance } from "../src/core/provenance.ts";
 import type { SplitOptionsInput } from "../src/decode/index.ts";
-import { openEngine } from "../src/engines/open-engine.ts";
+import { openEngine } from "../src/engines/open/open-engine.ts";
 import { OUR_OPTIONS, type Run, runOurs } from "./pipeline/ours.ts";
-import { type Account, PacedServer } from "./pipeline/paced-server.ts";
+import type { Account } from "./pipeline/paced-server.ts";
+import { accountsOf, PAPER_SPEEDS, paceOf, type Role, startPacedPair } from "./pipeline/paper-pair.ts";
 import { runAlone, runReference } from "./pipeline/reference.ts";
 import { BIG_TOKENS, readTokenizer, SMALL_TOKENS, TOKENIZER_FILE, TRACE } from "./pipeline/trace.ts";
-import { median } from "./support/statistics.ts";
+import { openBenchmark, wholeText } from "./support/benchmark.ts";
+import { amount, count, oneOf, someOf } from "./support/options.ts";
+import { inTurns, median, spreadOf } from "./support/rounds.ts";
 
-const { values: flags } = parseArgs({
+const { options, say, report } = openBenchmark({
+  name: "pipeline",
+  about:
+    "What the two pipelined prefills save, over HTTP: paced servers with scripted traces, in several procedures.",
   options: {
-    rounds: { type: "string", default: "3" },
-    speedup: { type: "string", default: "10" },
-    dialect: { type: "string", default: "sglang" },
-    only: { type: "string", default: "pipelined,unpipelined,reference,reference-at-once,alone" },
+    rounds: count(3, "rounds"),
+    speedup: amount(10, "how many times as fast as the paper's the paced servers are"),
+    dialect: oneOf(["sglang", "vllm"], "what our engines speak"),
+    only: someOf(["pipelined", "unpipelined", "reference", "reference-at-once", "alone"], "arms"),
   },
 });
-const rounds = Number(flags.rounds);
-const speedup = Number(flags.speedup);
-const dialect = flags.dialect === "vllm" ? "vllm" : "sglang";
-const say = (line: string): void => console.log(line);
+const { rounds, speedup, dialect } = options;
 
-/** Tokens per second on A6000s at a context of 4,000 tokens (Paper, latency model). */
-const PAPER_SPEEDS = {
-  small: { prefill: 28_721, decode: 145 },
-  big: { prefill: 3_045, decode: 16.4 },
-};
-const paceOf = ({ prefill, decode }: { prefill: number; decode: number }) => ({
-  prefillTokensPerSecond: prefill * speedup,
-  decodeTokensPerSecond: decode * speedup,
-});
-const paces = { small: paceOf(PAPER_SPEEDS.small), big: paceOf(PAPER_SPEEDS.big) };
 const idealMs =
-  (1000 * SMALL_TOKENS) / paces.small.decodeTokensPerSecond +
-  (1000 * BIG_TOKENS) / paces.big.decodeTokensPerSecond;
+  (1000 * SMALL_TOKENS) / paceOf("small", speedup).decodeTokensPerSecond +
+  (1000 * BIG_TOKENS) / paceOf("big", speedup).decodeTokensPerSecond;
 
 const tokenizer = await readTokenizer();
 // The reference's procedure speaks SGLang's native dialect; so do we, unless told otherwise.
-const servers = {
-  small: await PacedServer.start({ role: "small", dialect: "sglang", pace: paces.small }),
-  big: await PacedServer.start({ role: "big", dialect: "sglang", pace: paces.big }),
-};
-const others =
-  dialect === "sglang"
-    ? servers
-    : {
-        small: await PacedServer.start({ role: "small", dialect, pace: paces.small }),
-        big: await PacedServer.start({ role: "big", dialect, pace: paces.big }),
-      };
+const servers = await startPacedPair("sglang", speedup);
+const others = dialect === "sglang" ? servers : await startPacedPair(dialect, speedup);
 const urls = { small: servers.small.url, big: servers.big.url };
-const open = (role: "small" | "big") =>
+const open = (role: Role) =>
   openEngine(
     `openai:${others[role].url}/v1#${role}?dialect=${dialect}&probe=every&template=chatml&tokenizer=${TOKENIZER_FILE}`,
   );
@@ -71,17 +52,13 @@ const ARMS = [
   { name: "reference-at-once", title: "(3') its 64 prompts at once", servers, go: reference(true) },
   { name: "alone", title: "each model alone, measured", servers, go: () => runAlone(urls, tokenizer, run++) },
 ];
-const wanted = new Set(flags.only.split(","));
+const wanted = new Set<string>(options.only);
 
 interface Sample extends Run {
   readonly small: Account;
   readonly big: Account;
 }
 
-const accounts = async (of: typeof servers) => ({
-  small: await of.small.account(),
-  big: await of.big.account(),
-});
 const difference = (after: Account, before: Account): Account => ({
   prefilled: after.prefilled - before.prefilled,
   cached: after.cached - before.cached,
@@ -90,45 +67,46 @@ const difference = (after: Account, before: Account): Account => ({
   requests: after.requests - before.requests,
 });
 
-const samples = new Map<string, Sample[]>();
-for (let round = 0; round < rounds; round++) {
-  for (const arm of ARMS) {
-    if (!wanted.has(arm.name)) continue;
-    const before = await accounts(arm.servers);
-    const result = await arm.go();
-    const after = await accounts(arm.servers);
-    const sample = {
-      ...result,
-      small: difference(after.small, before.small),
-      big: difference(after.big, before.big),
-    };
-    samples.set(arm.name, [...(samples.get(arm.name) ?? []), sample]);
-  }
+async function measured({ servers: asked, go }: (typeof ARMS)[number]): Promise<Sample> {
+  const before = await accountsOf(asked);
+  const result = await go();
+  const after = await accountsOf(asked);
+  return {
+    ...result,
+    small: difference(after.small, before.small),
+    big: difference(after.big, before.big),
+  };
 }
+
+const samples = await inTurns(
+  Object.fromEntries(
+    ARMS.filter(({ name }) => wanted.has(name)).map((arm) => [arm.name, () => measured(arm)]),
+  ),
+  { rounds },
+);
 await Promise.all([pair.small.close(), pair.big.close()]);
 for (const server of new Set([...Object.values(servers), ...Object.values(others)])) server.stop();
 
-const count = (value: number): string => Math.round(value).toLocaleString("en");
 const results = ARMS.flatMap(({ name, title }) => {
-  const list = samples.get(name);
+  const list = samples[name];
   if (list === undefined) return [];
   const of = (pick: (sample: Sample) => number): number => median(list.map(pick));
-  const work = (role: "small" | "big", useful: number) => ({
+  const work = (role: Role, useful: number) => ({
     requests: of((sample) => sample[role].requests),
     prefilled: of((sample) => sample[role].prefilled),
     decoded: of((sample) => sample[role].decoded),
     thrownAway: of((sample) => sample[role].decoded) - useful,
   });
-  const wallMs = of((sample) => sample.wallMs);
+  const wallMs = spreadOf(list.map((sample) => sample.wallMs));
   const handoffs = list.flatMap(({ handoffsMs }) => handoffsMs);
   return [
     {
       name,
       title,
-      wallMs,
-      lowMs: Math.min(...list.map((sample) => sample.wallMs)),
-      highMs: Math.max(...list.map((sample) => sample.wallMs)),
-      ratio: wallMs / idealMs,
+      wallMs: wallMs.median,
+      lowMs: wallMs.lowest,
+      highMs: wallMs.highest,
+      ratio: wallMs.median / idealMs,
       ...(handoffs.length === 0 ? {} : { handoffMs: median(handoffs) }),
       small: work("small", SMALL_TOKENS + TRACE.spans),
       big: work("big", BIG_TOKENS),
@@ -146,25 +124,19 @@ say(
 );
 for (const { title, wallMs, lowMs, highMs, ratio, small, big } of results) {
   const cells = ({ requests, prefilled, decoded, thrownAway }: typeof small): string =>
-    [requests, prefilled, decoded, thrownAway].map((value) => count(value).padStart(9)).join("");
+    [requests, prefilled, decoded, thrownAway].map((value) => wholeText(value).padStart(9)).join("");
   const range = `(${(lowMs / 1000).toFixed(2)} to ${(highMs / 1000).toFixed(2)})`;
   say(
     `${title.padEnd(32)}${(wallMs / 1000).toFixed(2).padStart(8)} ${range.padEnd(16)}` +
       `${ratio.toFixed(3).padStart(9)}   ${cells(small)}   ${cells(big)}`,
   );
 }
-const { git, machine } = await readProvenance();
-say(
-  JSON.stringify({
-    benchmark: "pipeline",
-    git,
-    machine,
-    rounds,
-    speedup,
-    dialect,
-    trace: TRACE,
-    speeds: PAPER_SPEEDS,
-    idealMs,
-    arms: results,
-  }),
-);
+await report({
+  rounds,
+  speedup,
+  dialect,
+  trace: TRACE,
+  speeds: PAPER_SPEEDS,
+  idealMs,
+  arms: results,
+});

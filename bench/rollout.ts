@@ -2,36 +2,33 @@
  * `npm run bench:rollout`: how fast rollouts of reinforcement learning are. Generated tokens per second through the split decoder, ledger and
  * all, against one engine that decodes as many tokens in as many sequences and does nothing else. The two take turns.
  */
-import { parseArgs } from "node:util";
-
-import { readProvenance } from "../src/core/provenance.ts";
 import { learned, SplitDecoder } from "../src/decode/index.ts";
-import { MICRO_PAIR } from "../src/decode/pair-config.ts";
-import { Pair } from "../src/decode/pair.ts";
+import { MICRO_PAIR } from "../src/decode/pair/pair-config.ts";
+import { Pair } from "../src/decode/pair/pair.ts";
 import type { Engine } from "../src/engines/engine.ts";
 import { microProblems } from "../src/recipes/reinforce/problems.ts";
 import { rollOut, type RolloutProblem } from "../src/train/grpo/rollout.ts";
 import { tokenId } from "../src/core/ids.ts";
-import { median } from "./support/statistics.ts";
+import { openBenchmark, percentText, wholeText } from "./support/benchmark.ts";
+import { count } from "./support/options.ts";
+import { inTurns, median, ratiosOf, spreadOf, spreadText } from "./support/rounds.ts";
 
-const { values: options } = parseArgs({
+const { options, say, report } = openBenchmark({
+  name: "rollout",
+  about:
+    "How fast rollouts of reinforcement learning are: through the split decoder, and by one engine that only decodes.",
   options: {
-    rounds: { type: "string", default: "5" },
-    problems: { type: "string", default: "8" },
-    members: { type: "string", default: "8" },
-    concurrency: { type: "string", default: "32" },
+    rounds: count(5, "rounds"),
+    problems: count(8, "problems of a round"),
+    members: count(8, "samples of each problem"),
+    concurrency: count(32, "sequences at the same time"),
   },
 });
-const [rounds, count, members, concurrency] = [
-  options.rounds,
-  options.problems,
-  options.members,
-  options.concurrency,
-].map(Number) as [number, number, number, number];
+const { rounds, problems: problemCount, members, concurrency } = options;
 
 // By path: compiled benchmarks lie elsewhere than the package.
 const models = { small: "gguf:models/micro/small/model.gguf", big: "gguf:models/micro/big/model.gguf" };
-const pair = await Pair.open({ ...MICRO_PAIR, ...models }, { threads: 1, sequences: concurrency });
+await using pair = await Pair.open({ ...MICRO_PAIR, ...models }, { threads: 1, sequences: concurrency });
 const { small, big } = pair.both;
 const decoder = new SplitDecoder({ small, big });
 const source = microProblems(pair, 1);
@@ -48,7 +45,7 @@ async function rollouts(problems: readonly RolloutProblem[], seed: number): Prom
     decoders: [decoder],
     policy: learned(),
     ids: { open: tokenId(-1), close: tokenId(-2), endOfTurn: tokenId(-3) },
-    members,
+    groupSize: members,
     maxTokens: 320,
     seed,
     concurrency,
@@ -59,7 +56,7 @@ async function rollouts(problems: readonly RolloutProblem[], seed: number): Prom
   return { tokensPerSecond: (tokens * 1000) / (performance.now() - startMs), tokens, bigTokens };
 }
 
-const MOST_ATTEMPTS = 200;
+const MAX_ATTEMPTS = 200;
 
 /** The same prompts, as many sequences at once, until as many tokens are written. */
 async function raw(engine: Engine, problems: readonly RolloutProblem[], tokens: number): Promise<number> {
@@ -73,8 +70,8 @@ async function raw(engine: Engine, problems: readonly RolloutProblem[], tokens: 
       await using sequence = await engine.open();
       await sequence.append(jobs[index]?.prompt.prompt ?? []);
       let left = each;
-      // A turn that ends is gone on with: each attempt draws anew.
-      for (let attempt = 0; left > 0 && attempt < MOST_ATTEMPTS; attempt++) {
+      // A turn that ends is continued: each attempt draws again.
+      for (let attempt = 0; left > 0 && attempt < MAX_ATTEMPTS; attempt++) {
         const sampling = { temperature: 1, seed: index + 1000 * attempt };
         for await (const event of sequence.generate({ maxTokens: left, sampling })) {
           if (event.type === "token") {
@@ -89,48 +86,36 @@ async function raw(engine: Engine, problems: readonly RolloutProblem[], tokens: 
   return (written * 1000) / (performance.now() - startMs);
 }
 
-const ours: number[] = [];
-const theirs: number[] = [];
-const ratios: number[] = [];
-const shares: number[] = [];
-try {
-  for (let round = 0; round <= rounds; round++) {
-    const problems = source.training(round, count);
-    const made = await rollouts(problems, round);
-    const plain = await raw(small, problems, made.tokens);
-    // The first round warms up.
-    if (round === 0) continue;
-    ours.push(made.tokensPerSecond);
-    theirs.push(plain);
-    ratios.push(made.tokensPerSecond / plain);
-    shares.push(made.bigTokens / made.tokens);
-  }
-} finally {
-  await pair.close();
-}
-const whole = (value: number): string => Math.round(value).toLocaleString("en");
-console.log(
-  `rollouts on the micro pair: ${count} problems x ${members}, ${concurrency} in flight, temperature 1`,
+let problems: readonly RolloutProblem[] = [];
+let made: Speed | undefined;
+const { ours, raw: theirs } = await inTurns(
+  {
+    ours: async (round) => {
+      problems = source.training(round + 1, problemCount);
+      return (made = await rollouts(problems, round + 1));
+    },
+    raw: () => raw(small, problems, made?.tokens ?? 0),
+  },
+  // The raw engine writes as many tokens as the rollouts of the same round.
+  { rounds, warmUp: 1, fixedOrder: true },
 );
-console.log(
-  `  rollouts     ${whole(median(ours))} tokens/s (${(median(shares) * 100).toFixed(1)}% by the big model)`,
+const speeds = ours.map(({ tokensPerSecond }) => tokensPerSecond);
+const ratios = ratiosOf(speeds, theirs);
+const share = median(ours.map(({ bigTokens, tokens }) => bigTokens / tokens));
+say(
+  `rollouts on the micro pair: ${problemCount} problems x ${members}, ${concurrency} in flight, temperature 1`,
 );
-console.log(`  raw engine   ${whole(median(theirs))} tokens/s (the small model alone, one thread)`);
-console.log(
-  `  ratio        ${median(ratios).toFixed(2)} (rounds: ${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`,
-);
-console.log(
-  JSON.stringify({
-    benchmark: "rollout",
-    rounds,
-    problems: count,
-    members,
-    concurrency,
-    rolloutTokensPerSecond: median(ours),
-    rawTokensPerSecond: median(theirs),
-    ratio: median(ratios),
-    ratios,
-    offloadShare: median(shares),
-    ...(await readProvenance()),
-  }),
-);
+say(`  rollouts     ${wholeText(median(speeds))} tokens/s (${percentText(share)} by the big model)`);
+say(`  raw engine   ${wholeText(median(theirs))} tokens/s (the small model alone, one thread)`);
+say(`  ratio        ${spreadText(spreadOf(ratios))}`);
+await report({
+  rounds,
+  problems: problemCount,
+  members,
+  concurrency,
+  rolloutTokensPerSecond: median(speeds),
+  rawTokensPerSecond: median(theirs),
+  ratio: median(ratios),
+  ratios,
+  offloadShare: share,
+});

@@ -1,15 +1,15 @@
 /**
- * `npm run bench:train`: the embedded trainer's speed, as tokens per second, as a share of the machine's own matrix-multiply
- * speed, and against PyTorch on the CPU training the same model on the same batches with the same threads. The three take
- * turns within every round, so that whatever else the machine does falls on all of them; ratios are medians over rounds.
+ * `npm run bench:train`: the speed of the embedded trainer in tokens per second. It is compared with the machine's own matrix-multiply
+ * speed, and with PyTorch on the CPU: the same model on the same batches with the same number of threads. Ratios are medians over
+ * rounds.
  */
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 
-import { readProvenance } from "../src/core/provenance.ts";
 import { parameterCount } from "../src/train/model/parameters.ts";
 import { EmbeddedTrainer } from "../src/train/trainers/embedded/embedded-trainer.ts";
-import { median, sleep } from "./support/statistics.ts";
+import { openBenchmark, percentText } from "./support/benchmark.ts";
+import { count, counts, flag } from "./support/options.ts";
+import { inTurns, median, ratiosOf, type Spread, spreadOf, spreadText } from "./support/rounds.ts";
 import { createCeiling } from "./train/ceiling.ts";
 import { preparePytorch, Pytorch } from "./train/pytorch.ts";
 import {
@@ -22,17 +22,19 @@ import {
   type Workload,
 } from "./train/workload.ts";
 
-const { values: options } = parseArgs({
+const { options, say, report } = openBenchmark({
+  name: "train",
+  about:
+    "The embedded trainer's speed, against PyTorch on the same batches and against the machine's own matrix products.",
   options: {
-    rounds: { type: "string", default: "7" },
-    steps: { type: "string", default: "4" },
-    threads: { type: "string", default: [1, Math.min(2, availableParallelism())].join() },
-    "no-pytorch": { type: "boolean", default: false },
+    rounds: count(7, "rounds"),
+    steps: count(4, "training steps of a round"),
+    threads: counts([1, Math.min(2, availableParallelism())], "numbers of threads, one comparison each"),
+    noPytorch: flag("leave PyTorch out"),
   },
 });
-const rounds = Number(options.rounds);
-const steps = Number(options.steps);
-const threadCounts = [...new Set(options.threads.split(",").map(Number))];
+const { rounds, steps } = options;
+const threadCounts = [...new Set(options.threads)];
 const WARM_UP_STEPS = 2;
 /** Lets the threads of whoever had the last turn go to sleep. */
 const PAUSE_MS = 250;
@@ -47,8 +49,8 @@ interface Result {
     readonly microRows: number;
     readonly tokensPerSecond: number;
   } | null;
-  /** Of our speed to PyTorch's, within rounds. */
-  readonly ratio: { readonly median: number; readonly lowest: number; readonly highest: number } | null;
+  /** Our speed to PyTorch's, within rounds. */
+  readonly ratio: Spread | null;
   readonly ceilingGflops: number;
   readonly shareOfCeiling: number;
   readonly lossBeforeAndAfter: readonly [number, number];
@@ -72,25 +74,21 @@ async function compare(workload: Workload, threads: number): Promise<Result> {
     return (count * BATCH_TOKENS * 1000) / (performance.now() - start);
   };
   await ours(WARM_UP_STEPS);
-  const pytorch = options["no-pytorch"] ? undefined : await fasterPytorch(workload, threads);
+  const pytorch = options.noPytorch ? undefined : await fasterPytorch(workload, threads);
   const ceiling = await createCeiling(threads);
   const flops = flopsPerToken(workload);
-  const [ourSpeeds, pytorchSpeeds, ratios, ceilings, shares]: number[][] = [[], [], [], [], []];
-  for (let round = 0; round < rounds; round++) {
-    await sleep(PAUSE_MS);
-    const speed = await ours(steps);
-    ourSpeeds!.push(speed);
-    if (pytorch) {
-      await sleep(PAUSE_MS);
-      const theirs = (steps * BATCH_TOKENS) / (await pytorch.process.train(steps)).seconds;
-      pytorchSpeeds!.push(theirs);
-      ratios!.push(speed / theirs);
-    }
-    await sleep(PAUSE_MS);
-    const gflops = await ceiling.measure();
-    ceilings!.push(gflops);
-    shares!.push((speed * flops) / (gflops * 1e9));
-  }
+  const speeds = await inTurns(
+    {
+      ours: () => ours(steps),
+      ...(pytorch === undefined
+        ? {}
+        : {
+            theirs: async () => (steps * BATCH_TOKENS) / (await pytorch.process.train(steps)).seconds,
+          }),
+      ceiling: () => ceiling.measure(),
+    },
+    { rounds, pauseMs: PAUSE_MS },
+  );
   await ceiling.close();
   await pytorch?.process.close();
   await trainer.close();
@@ -98,19 +96,17 @@ async function compare(workload: Workload, threads: number): Promise<Result> {
     model: workload.name,
     parameters: parameterCount(workload.config),
     threads,
-    tokensPerSecond: Math.round(median(ourSpeeds!)),
+    tokensPerSecond: Math.round(median(speeds.ours)),
     pytorch: pytorch
       ? {
           version: pytorch.process.version,
           microRows: pytorch.microRows,
-          tokensPerSecond: Math.round(median(pytorchSpeeds!)),
+          tokensPerSecond: Math.round(median(speeds.theirs ?? [])),
         }
       : null,
-    ratio: pytorch
-      ? { median: median(ratios!), lowest: Math.min(...ratios!), highest: Math.max(...ratios!) }
-      : null,
-    ceilingGflops: median(ceilings!),
-    shareOfCeiling: median(shares!),
+    ratio: pytorch ? spreadOf(ratiosOf(speeds.ours, speeds.theirs ?? [])) : null,
+    ceilingGflops: median(speeds.ceiling),
+    shareOfCeiling: (flops / 1e9) * median(ratiosOf(speeds.ours, speeds.ceiling)),
     lossBeforeAndAfter: [firstLoss, lastLoss],
   };
 }
@@ -146,35 +142,29 @@ function card({ model, parameters, threads, tokensPerSecond, pytorch, ratio, ...
   if (pytorch && ratio) {
     lines.push(
       `  PyTorch       ${pytorch.tokensPerSecond.toLocaleString("en")} tokens/s (${pytorch.version}, ${pytorch.microRows} rows at a time)`,
-      `  ratio         ${ratio.median.toFixed(2)} (rounds: ${ratio.lowest.toFixed(2)} to ${ratio.highest.toFixed(2)})`,
+      `  ratio         ${spreadText(ratio)}`,
     );
   }
   lines.push(
-    `  of ceiling    ${(100 * rest.shareOfCeiling).toFixed(0)}% of ${rest.ceilingGflops.toFixed(0)} GFLOP/s`,
+    `  of ceiling    ${percentText(rest.shareOfCeiling, 0)} of ${rest.ceilingGflops.toFixed(0)} GFLOP/s`,
   );
   return lines.join("\n");
 }
 
-if (!options["no-pytorch"]) preparePytorch();
+if (!options.noPytorch) preparePytorch();
 const workloads = [createWorkload(64, 2, 128), createWorkload(128, 3, 256), createWorkload(192, 4, 256)];
 const results: Result[] = [];
 for (const threads of threadCounts) {
   for (const workload of workloads) {
     const result = await compare(workload, threads);
     results.push(result);
-    console.log(`${card(result)}\n`);
+    say(`${card(result)}\n`);
   }
 }
-const { git, machine } = await readProvenance();
-console.log(
-  JSON.stringify({
-    benchmark: "train",
-    git,
-    machine,
-    seed: SEED,
-    rounds,
-    steps,
-    batchTokens: BATCH_TOKENS,
-    results,
-  }),
-);
+await report({
+  seed: SEED,
+  rounds,
+  steps,
+  batchTokens: BATCH_TOKENS,
+  results,
+});

@@ -1,9 +1,10 @@
 /**
- * `node scripts/prose.mjs [FILE...]`: checks README.md, CONTRIBUTING.md and docs/*.md. Each finding is one line, FILE:LINE: what is wrong.
- * Exit status 1 when there is a finding.
+ * `node scripts/prose.mjs [FILE...]`: checks README.md, CONTRIBUTING.md, docs/*.md and the sources in src, or the files given.
+ * Each finding is one line, FILE:LINE: what is wrong. Exit status 1 when there is a finding.
  *
  * Language: no sentence and no table cell over 30 words, no banned phrase, no wrapped paragraph.
  * Truth: links, headings, files of the repository, npm scripts, commands and flags that a page names exist.
+ * Sources (`*.ts`): docstrings keep the rules of language, and begin with a verb or the name of the thing.
  */
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -33,6 +34,7 @@ const problems = [];
 function check(file) {
   const lines = readFileSync(join(root, file), "utf8").split("\n");
   const report = (index, message) => problems.push(`${file}:${index + 1}: ${message}`);
+  if (file === "docs/architecture.md") checkTree(lines, report);
   let fence = false;
   let previous = "blank";
   lines.forEach((line, index) => {
@@ -44,6 +46,43 @@ function check(file) {
       report(index, "a wrapped line: one paragraph or list item is one line");
     previous = kind;
   });
+}
+
+/** The tree in docs/architecture.md names every folder of `src`, down to the second level. */
+function checkTree(lines, report) {
+  const heading = lines.indexOf("## The tree");
+  const tree = lines.slice(heading, lines.indexOf("## Rooms")).join("\n");
+  const parts = tree.split(/\n {4}(?=\S)/u);
+  for (const room of foldersIn("src")) {
+    const part = parts.find((one) => one.startsWith(`src/${room}/`)) ?? "";
+    const missing = foldersIn(`src/${room}`).filter((folder) => !part.includes(`${folder}/`));
+    if (part === "") report(heading, `the tree does not name src/${room}`);
+    for (const folder of missing) report(heading, `the tree does not name src/${room}/${folder}`);
+  }
+}
+
+const foldersIn = (folder) =>
+  readdirSync(join(root, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+
+/** Docstrings of a source file. A list item, a tag and a paragraph each begin a sentence. */
+function checkSource(file) {
+  const source = readFileSync(join(root, file), "utf8");
+  for (const { 0: comment, index } of source.matchAll(/\/\*\*.*?\*\//gsu)) {
+    const at = source.slice(0, index).split("\n").length - 1;
+    const report = (_, message) => problems.push(`${file}:${at + 1}: ${message}`);
+    const text = comment
+      .replace(/^\/\*\*|\*\/$/gu, "")
+      .replace(/^\s*\* ?/gmu, "")
+      .replace(/^ {4,}.*$/gmu, "")
+      .replace(/\{@\w+ [^}]*\}/gu, "CODE")
+      .trim();
+    if (/^(?:Of|As|What|For) /u.test(text))
+      report(at, `a docstring that begins with "${text.slice(0, 30)} ..."`);
+    for (const part of text.split(/\n\s*\n|\n(?=@|- |\d\. )/u))
+      checkLanguage(plain(part), "text", at, report);
+  }
 }
 
 function kindOf(line, previous, fence) {
@@ -61,7 +100,10 @@ function kindOf(line, previous, fence) {
 function checkText(file, line, kind, index, report) {
   checkLinks(file, line, index, report);
   for (const [, span] of line.matchAll(/`([^`]+)`/gu)) checkCode(span, index, report);
-  const text = plain(line);
+  checkLanguage(plain(line), kind, index, report);
+}
+
+function checkLanguage(text, kind, index, report) {
   for (const [pattern, instead] of BANNED) {
     const found = pattern.exec(text);
     if (found !== null) report(index, `"${found[0]}": say "${instead}"`);
@@ -162,9 +204,14 @@ for (const name of readdirSync(join(root, "src/cli"), { recursive: true })) {
 
 const given = process.argv.slice(2);
 const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+const sources = readdirSync(join(root, "src"), { recursive: true })
+  .filter((name) => String(name).endsWith(".ts") && !String(name).endsWith(".test.ts"))
+  .map((name) => join("src", String(name)));
 const files =
-  given.length > 0 ? given : ["README.md", "CONTRIBUTING.md", ...pages.map((name) => `docs/${name}`)];
-for (const file of files) check(file);
+  given.length > 0
+    ? given
+    : ["README.md", "CONTRIBUTING.md", ...pages.map((name) => `docs/${name}`), ...sources];
+for (const file of files) (file.endsWith(".ts") ? checkSource : check)(file);
 for (const problem of problems) console.log(problem);
-console.log(`prose: ${files.length} pages, ${problems.length} findings`);
+console.log(`prose: ${files.length} files, ${problems.length} findings`);
 process.exitCode = problems.length > 0 ? 1 : 0;

@@ -19,7 +19,7 @@ export const ROOMS = {
   engines: ["tokenizer+"],
   decode: ["engines+"],
   gateway: ["decode+"],
-  latency: ["decode+", "eval"],
+  latency: ["decode+"],
   data: ["decode+", "micro"],
   train: ["decode+", "micro"],
   eval: ["decode+", "micro"],

@@ -1,6 +1,6 @@
 /**
  * `npm test`: install where needed, then every check, then every test. Ends with `N passed, N failed`, where each check
- * (build, format, lint with the layer rule, typecheck, unused exports) counts as one test. Status 1 when anything failed.
+ * (build, format, lint with the layer rule, types, unused exports, prose) counts as one test. Status 1 when anything failed.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,9 +16,10 @@ let passed = 0;
 const checks = [
   ["build", "build: tsc to dist/"],
   ["format:check", "format: oxfmt"],
-  ["lint", "lint: oxlint, with types and the layer rule"],
+  ["lint", "lint: oxlint, with types; the layer rule, and no circles between folders"],
   ["typecheck", "types: tsc over sources, tests and benchmarks"],
   ["unused", "unused: knip finds no file, export or dependency without a user"],
+  ["prose", "prose: sentences in docs and docstrings; links and commands in docs"],
 ];
 
 if (await installStage()) {

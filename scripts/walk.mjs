@@ -10,9 +10,10 @@
  * - rooms: folders seen
  * - climbs: imports that lead up, to a folder above the importing file's own or to a higher layer
  */
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { dirname, normalize } from "node:path";
 import { parseArgs } from "node:util";
+
+import { fileImports } from "./imports.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -29,12 +30,9 @@ const LAYERS = ["src/recipes/", "src/train/"];
 const layerOf = (file) => LAYERS.findIndex((layer) => file.startsWith(layer));
 const isRegistry = (file) => file.endsWith("/registry.ts") || values.registry.includes(file);
 
-function importsOf(file) {
-  const text = readFileSync(join(values.root, file), "utf8");
-  return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+\.ts)"/gu)]
-    .map(([, path]) => normalize(join(dirname(file), path)))
-    .filter((target) => layerOf(target) >= 0 && existsSync(join(values.root, target)));
-}
+const imports = fileImports(values.root);
+const importsOf = (file) =>
+  (imports.get(file) ?? []).filter((target) => layerOf(target) >= 0 && imports.has(target));
 
 const isAbove = (target, file) =>
   dirname(file).startsWith(`${dirname(target)}/`) || layerOf(target) < layerOf(file);

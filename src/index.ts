@@ -7,10 +7,10 @@ export { modelId, type ModelId, tokenId, type TokenId, vocabularyId, type Vocabu
 export { controlPiece, type Piece, textPiece } from "./core/piece.ts";
 export * from "./data/index.ts";
 export * from "./decode/index.ts";
-export { Pair } from "./decode/pair.ts";
-export { loadPairConfig, MICRO_PAIR, type PairConfig } from "./decode/pair-config.ts";
+export { Pair } from "./decode/pair/pair.ts";
+export { loadPairConfig, MICRO_PAIR, type PairConfig } from "./decode/pair/pair-config.ts";
 export type * from "./engines/engine.ts";
-export { openEngine, type OpenEngineOptions } from "./engines/open-engine.ts";
+export { openEngine, type OpenEngineOptions } from "./engines/open/open-engine.ts";
 export { ChatTemplate, type ChatMessage } from "./tokenizer/index.ts";
 export {
   type LoopConfig,

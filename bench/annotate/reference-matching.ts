@@ -1,8 +1,8 @@
 /**
- * The reference's way of locating snippets, as the paper and its public code describe it (Paper 3.2): both texts in lower case; at every
- * offset of the trace a window of the snippet's length, compared by the Ratcliff-Obershelp ratio of Python's difflib, elements that are
- * too frequent left out as there; the best window counts from a ratio of .5 on. Below .95 its edges are moved: to the first occurrence of
- * the snippet's first five characters within 50 of the start, and likewise of its last five at the end. Written anew from that description.
+ * The reference's procedure for locating snippets, written from the description in the paper and its public code (Paper 3.2). Both texts
+ * are in lower case. At every offset of the trace a window of the snippet's length is compared by the Ratcliff-Obershelp ratio of
+ * Python's difflib, which leaves out elements that are too frequent. The best window counts if its ratio is at least .5. Below .95 its
+ * edges are moved: the start to the first occurrence of the snippet's first five characters within 50, the end likewise.
  */
 
 export interface ReferenceMatch {
@@ -11,7 +11,7 @@ export interface ReferenceMatch {
   readonly ratio: number;
 }
 
-const LEAST_RATIO = 0.5;
+const MIN_RATIO = 0.5;
 const SURE_RATIO = 0.95;
 const REACH = 50;
 const EDGE = 5;
@@ -39,7 +39,7 @@ export function locateAsReference(
     const ratio = similarityRatio(wanted, text.slice(start, start + length));
     if (ratio > best.ratio) best = { start, end: start + length, ratio };
   }
-  if (best.ratio < LEAST_RATIO) return undefined;
+  if (best.ratio < MIN_RATIO) return undefined;
   return best.ratio < SURE_RATIO ? withMovedEdges(best, wanted, text) : best;
 }
 

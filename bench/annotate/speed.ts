@@ -5,7 +5,7 @@ import { locateSnippets, TraceText } from "../../src/data/annotate/llm/locate.ts
 import { CORRUPTIONS, passage } from "../../test/data/annotate/corruptions.ts";
 import { voice } from "../../test/data/annotate/re-voiced.ts";
 import { workedProblems } from "../../test/data/annotate/worked-problems.ts";
-import { median } from "../support/statistics.ts";
+import { inTurns, median, ratiosOf } from "../support/rounds.ts";
 import { locateAsReference } from "./reference-matching.ts";
 
 const CHARACTERS = 64_000;
@@ -19,49 +19,39 @@ export interface Speed {
   readonly together: number;
   readonly reference: number;
   readonly skipping: number;
-  /** Of the reference to ours with the trace prepared for one snippet, by round and their median. */
+  /** Time of the reference over ours, with the trace prepared for one snippet: by round, and their median. */
   readonly ratio: number;
   readonly ratios: readonly number[];
 }
 
-export function measureSpeed(rounds: number, rng: Rng): Speed {
+export async function measureSpeed(rounds: number, rng: Rng): Promise<Speed> {
   const trace = voice(workedProblems(600, rng), rng, CHARACTERS);
   const text = trace.row.trace.slice(0, CHARACTERS);
-  const times: Record<"alone" | "ours" | "reference" | "skipping" | "ratio", number[]> = {
-    alone: [],
-    ours: [],
-    reference: [],
-    skipping: [],
-    ratio: [],
-  };
-  for (let round = 0; round <= rounds; round++) {
-    const snippets = Array.from({ length: TOGETHER }, () => changed(trace, text, rng));
-    const [first = ""] = snippets;
-    const alone = timed(() => placed(text, [first]));
-    const reference = timed(() => locateAsReference(first, text, false));
-    const ours = timed(() => placed(text, snippets)) / snippets.length;
-    const skipping = timed(() => locateAsReference(first, text, true));
-    // The first round warms up.
-    if (round === 0) continue;
-    for (const [name, value] of Object.entries({
-      alone,
-      ours,
-      reference,
-      skipping,
-      ratio: reference / alone,
-    })) {
-      times[name as keyof typeof times].push(value);
-    }
-  }
+  let snippets: string[] = [];
+  const first = (): string => snippets[0] ?? "";
+  const { alone, reference, ours, skipping } = await inTurns(
+    {
+      alone: () => {
+        snippets = Array.from({ length: TOGETHER }, () => changed(trace, text, rng));
+        return timed(() => placed(text, [first()]));
+      },
+      reference: () => timed(() => locateAsReference(first(), text, false)),
+      ours: () => timed(() => placed(text, snippets)) / snippets.length,
+      skipping: () => timed(() => locateAsReference(first(), text, true)),
+    },
+    // All arms of a round locate the same snippets, which the first one draws.
+    { rounds, warmUp: 1, fixedOrder: true },
+  );
+  const ratios = ratiosOf(reference, alone);
   return {
     characters: text.length,
-    alone: median(times.alone),
-    ours: median(times.ours),
+    alone: median(alone),
+    ours: median(ours),
     together: TOGETHER,
-    reference: median(times.reference),
-    skipping: median(times.skipping),
-    ratio: median(times.ratio),
-    ratios: times.ratio,
+    reference: median(reference),
+    skipping: median(skipping),
+    ratio: median(ratios),
+    ratios,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The same micro traces annotated three ways: by `gap`, by `entropy`, and by the generator, which knows where products are written. */
-import { annotateByGap, ScoringAnnotator } from "../../src/data/index.ts";
-import { openEngine } from "../../src/engines/open-engine.ts";
+import { annotateByGap } from "../../src/data/annotate/annotate.ts";
+import { ScoringAnnotator } from "../../src/data/annotate/scoring-annotator.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
 import type { TraceRow } from "../../src/formats/trace-row.ts";
 import { microExample } from "../../src/micro/index.ts";
 import { promptPieces } from "../../src/recipes/micro/corpus.ts";

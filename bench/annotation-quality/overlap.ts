@@ -7,7 +7,7 @@ export interface Overlap {
   readonly precision: number;
   readonly recall: number;
   readonly f1: number;
-  /** Of all tokens of the chains of thought. */
+  /** Share of all tokens of the chains of thought. */
   readonly share: number;
   readonly trueShare: number;
   /** True spans of which any token is marked. */

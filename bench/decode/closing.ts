@@ -3,7 +3,7 @@ import { controlPiece, textPiece } from "../../src/core/piece.ts";
 import { SplitDecoder, always, collect, learned } from "../../src/decode/index.ts";
 import { ScriptedEngine, type ScriptedModel, slow } from "../../src/engines/scripted/index.ts";
 import { OFFLOAD_TAGS } from "../../src/tags/grammar.ts";
-import { median } from "../support/statistics.ts";
+import { inTurns, median, ratiosOf } from "../support/rounds.ts";
 import { type BenchModels, SHAPES, digits } from "./models.ts";
 
 export interface Closing {
@@ -15,7 +15,7 @@ export interface Closing {
   /** The same for each token that stays. */
   readonly prefilledPerKeptToken: number;
   readonly decodedPerBigToken: number;
-  /** Decoded by the big model behind the cut, for each token that stays. */
+  /** Decoded by the big model after the cut, for each token that stays. */
   readonly discardedPerKeptToken: number;
   readonly smallCallsPerSegment: number;
 }
@@ -114,22 +114,17 @@ export async function measureControlCost(
     }
     return (count * 1000) / (performance.now() - (startMs ?? 0));
   };
-  const [alone, controlled, ratios]: [number[], number[], number[]] = [[], [], []];
-  for (let round = 0; round < rounds; round++) {
-    const first = await run(round % 2 === 0);
-    const second = await run(round % 2 !== 0);
-    const [with_, without] = round % 2 === 0 ? [first, second] : [second, first];
-    controlled.push(with_);
-    alone.push(without);
-    ratios.push(with_ / without);
-  }
+  const { controlled, alone } = await inTurns(
+    { controlled: () => run(true), alone: () => run(false) },
+    { rounds },
+  );
   await small.close();
   await big.close();
   return {
     small: models.write(SHAPES.small).parameters,
     big: models.write(SHAPES.big).parameters,
     tokens,
-    ratio: median(ratios),
+    ratio: median(ratiosOf(controlled, alone)),
     aloneTokensPerSecond: median(alone),
     controlledTokensPerSecond: median(controlled),
   };

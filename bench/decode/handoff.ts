@@ -1,7 +1,7 @@
 /** (c) How long a hand-off takes, with the big model reading along and with all of the text read at the hand-off. */
 import { textPiece } from "../../src/core/piece.ts";
 import { type Policy, SplitDecoder, collect } from "../../src/decode/index.ts";
-import { median } from "../support/statistics.ts";
+import { inTurns, median } from "../support/rounds.ts";
 import { type BenchModels, SHAPES, digits } from "./models.ts";
 
 export interface Handoff {
@@ -18,7 +18,7 @@ export interface Handoff {
 }
 
 const SHORTEST_PROMPT = 500;
-const MOST_WRITTEN = 4000;
+const MAX_WRITTEN = 4000;
 const BIG_TOKENS = 4;
 
 /** The small model writes `count` tokens, then the big one a few. */
@@ -42,7 +42,7 @@ export async function measureHandoff(
   const small = await models.load(SHAPES.small, { contextSize, sequences: 1, exact: false });
   const big = await models.load(SHAPES.big, { contextSize, sequences: 1, exact: false });
   const decoder = new SplitDecoder({ small, big });
-  const prompted = Math.max(SHORTEST_PROMPT, contextTokens - MOST_WRITTEN);
+  const prompted = Math.max(SHORTEST_PROMPT, contextTokens - MAX_WRITTEN);
   const written = contextTokens - prompted;
   const run = async (streamingPrefill: boolean) => {
     const { timing } = await collect(
@@ -58,26 +58,18 @@ export async function measureHandoff(
     const writingMs = timing.totalMs - (timing.firstTokenMs ?? 0) - handoffMs;
     return { handoffMs, tokensPerSecond: (written * 1000) / writingMs };
   };
-  const results = {
-    with: [] as Awaited<ReturnType<typeof run>>[],
-    without: [] as Awaited<ReturnType<typeof run>>[],
-  };
-  for (let round = 0; round < rounds; round++) {
-    for (const streaming of round % 2 === 0 ? [true, false] : [false, true]) {
-      results[streaming ? "with" : "without"].push(await run(streaming));
-    }
-  }
+  const streamed = await inTurns({ with: () => run(true), without: () => run(false) }, { rounds });
   await small.close();
   await big.close();
-  const withStreamingMs = median(results.with.map(({ handoffMs }) => handoffMs));
-  const withoutStreamingMs = median(results.without.map(({ handoffMs }) => handoffMs));
+  const withStreamingMs = median(streamed.with.map(({ handoffMs }) => handoffMs));
+  const withoutStreamingMs = median(streamed.without.map(({ handoffMs }) => handoffMs));
   return {
     contextTokens,
     rounds,
     withStreamingMs,
     withoutStreamingMs,
     ratio: withoutStreamingMs / withStreamingMs,
-    smallTokensPerSecondWith: median(results.with.map(({ tokensPerSecond }) => tokensPerSecond)),
-    smallTokensPerSecondWithout: median(results.without.map(({ tokensPerSecond }) => tokensPerSecond)),
+    smallTokensPerSecondWith: median(streamed.with.map(({ tokensPerSecond }) => tokensPerSecond)),
+    smallTokensPerSecondWithout: median(streamed.without.map(({ tokensPerSecond }) => tokensPerSecond)),
   };
 }

@@ -1,7 +1,7 @@
 /** Random-weight models of realistic shapes. What they write is noise; what they cost is what models of that shape cost. */
 import { rmSync } from "node:fs";
 
-import { LlamaEngine, type LlamaEngineOptions } from "../../src/engines/llama/index.ts";
+import { LlamaEngine, type LlamaEngineOptions } from "../../src/engines/llama/llama-engine.ts";
 import {
   temporaryFolder,
   tinyControlId,

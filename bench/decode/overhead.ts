@@ -3,7 +3,7 @@ import { getLlama } from "node-llama-cpp";
 
 import { textPiece } from "../../src/core/piece.ts";
 import { SplitDecoder, never } from "../../src/decode/index.ts";
-import { median } from "../support/statistics.ts";
+import { inTurns, median, ratiosOf, spreadOf } from "../support/rounds.ts";
 import { type BenchModels, type Shape, digits } from "./models.ts";
 
 export interface Overhead {
@@ -18,20 +18,17 @@ export interface Overhead {
   readonly ratio: number;
   readonly ratioLow: number;
   readonly ratioHigh: number;
-  /** Of the best rounds of each: what remains when the machine has other work to do. */
+  /** Ratio of the best rounds of each: the overhead that remains when the machine also does other work. */
   readonly bestRatio: number;
-  /** CPU time a token, ours to raw: says the same where other work on the machine makes wall-clock useless. */
+  /** CPU time per token, ours to raw. It is also valid where other work on the machine makes wall-clock times useless. */
   readonly cpuRatio: number;
 }
 
 interface Speed {
   readonly tokensPerSecond: number;
-  /** Of all threads of this process, a token. */
+  /** CPU time per token of all threads of this process. */
   readonly cpuMs: number;
 }
-
-const best = (speeds: readonly Speed[]): number =>
-  Math.max(...speeds.map(({ tokensPerSecond }) => tokensPerSecond));
 
 function startClock(): (tokens: number) => Speed {
   const startMs = performance.now();
@@ -100,20 +97,9 @@ export async function measureOverhead(
     return clock(count);
   };
 
-  const speeds: Speed[] = [];
-  const rawSpeeds: Speed[] = [];
-  for (let round = -2; round < rounds; round++) {
-    // Turns alternate, so that neither always runs on a machine that the other has warmed up.
-    const first = round % 2 === 0;
-    const one = await (first ? ours : raw)(round);
-    const other = await (first ? raw : ours)(round);
-    if (round < 0) continue;
-    speeds.push(first ? one : other);
-    rawSpeeds.push(first ? other : one);
-  }
-  const ratios = speeds.map(
-    ({ tokensPerSecond }, round) => tokensPerSecond / rawSpeeds[round]!.tokensPerSecond,
-  );
+  const { ours: speeds, raw: rawSpeeds } = await inTurns({ ours, raw }, { rounds, warmUp: 2 });
+  const rates = (list: readonly Speed[]): number[] => list.map(({ tokensPerSecond }) => tokensPerSecond);
+  const ratio = spreadOf(ratiosOf(rates(speeds), rates(rawSpeeds)));
   await context.dispose();
   await model.dispose();
   await small.close();
@@ -123,12 +109,17 @@ export async function measureOverhead(
     temperature,
     tokens,
     rounds,
-    rawTokensPerSecond: median(rawSpeeds.map(({ tokensPerSecond }) => tokensPerSecond)),
-    ourTokensPerSecond: median(speeds.map(({ tokensPerSecond }) => tokensPerSecond)),
-    ratio: median(ratios),
-    ratioLow: Math.min(...ratios),
-    ratioHigh: Math.max(...ratios),
-    bestRatio: best(speeds) / best(rawSpeeds),
-    cpuRatio: median(rawSpeeds.map(({ cpuMs }, round) => speeds[round]!.cpuMs / cpuMs)),
+    rawTokensPerSecond: median(rates(rawSpeeds)),
+    ourTokensPerSecond: median(rates(speeds)),
+    ratio: ratio.median,
+    ratioLow: ratio.lowest,
+    ratioHigh: ratio.highest,
+    bestRatio: Math.max(...rates(speeds)) / Math.max(...rates(rawSpeeds)),
+    cpuRatio: median(
+      ratiosOf(
+        speeds.map(({ cpuMs }) => cpuMs),
+        rawSpeeds.map(({ cpuMs }) => cpuMs),
+      ),
+    ),
   };
 }

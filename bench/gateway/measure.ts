@@ -1,5 +1,7 @@
-/** What is measured of each arm: speed, the time that a token takes on its way, and memory. */
-import { median, sleep } from "../support/statistics.ts";
+/** Measures an arm: its speed, the time that a token takes from upstream to client, and memory. */
+import { sleep } from "../../src/core/async.ts";
+import { quantile } from "../../src/core/statistics.ts";
+import { median } from "../support/rounds.ts";
 import { type LoadResult, runLoad } from "./load.ts";
 import { readCost } from "./processes.ts";
 import type { Arm, ArmName, Setting } from "./targets.ts";
@@ -12,7 +14,7 @@ export interface Speed {
   readonly upstreamCpuUs: number | undefined;
   readonly gatewayCpuUs: number | undefined;
   readonly generatorCpuUs: number;
-  /** Of one core, how much each process had: what stays well below 1 was not the bottleneck. */
+  /** Share of one core that each process used. A process well below 1 was not the bottleneck. */
   readonly upstreamBusy: number | undefined;
   readonly gatewayBusy: number | undefined;
   readonly generatorBusy: number;
@@ -71,7 +73,7 @@ export async function measureSpeed(setting: Setting, arm: Arm, load: Load, timin
   };
 }
 
-/** All streams at a pace that leaves every process room, so that what is measured is the way and not a queue. */
+/** All streams at a pace that leaves every process room, so that the transit time has no queue in it. */
 export async function measureTransit(
   setting: Setting,
   arm: Arm,
@@ -157,9 +159,7 @@ function slope(samples: readonly MemorySample[]): number {
 
 function quantiles(values: readonly number[]): { readonly p50: number; readonly p99: number } {
   const sorted = Float64Array.from(values).sort();
-  const at = (share: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-  return { p50: at(0.5), p99: at(0.99) };
+  return { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) };
 }
 
 function order(setting: Setting, what: Order): void {

@@ -8,8 +8,8 @@ import { type Server, freePort, startNode, waitUntil } from "./processes.ts";
 export const PORTKEY_VERSION = "1.15.2";
 const PACKAGE = "@portkey-ai/gateway";
 /**
- * Its own range takes the newest 1.x, with which it answers every streaming request with 500 (from 1.14 on, a response that is made from a
- * fetched one keeps that one's immutable headers, to which it then appends). The last 1.13 works.
+ * The version of a dependency. Portkey's own range takes the newest 1.x, with which it answers every streaming request with 500. From
+ * 1.14 on, a response made from a fetched one keeps its immutable headers, and Portkey appends to them. The last 1.13 works.
  */
 const OVERRIDES = { "@hono/node-server": "1.13.8" };
 

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
-import { sleep } from "../support/statistics.ts";
+import { sleep } from "../../src/core/async.ts";
 
 export interface Server {
   readonly process: ChildProcess;

@@ -1,5 +1,5 @@
 /** From rounds to medians, ratios within rounds, and lines for people. */
-import { median } from "../support/statistics.ts";
+import { median, ratiosOf, spreadOf } from "../support/rounds.ts";
 import type { Speed, Transit } from "./measure.ts";
 import { ARMS, type ArmName } from "./targets.ts";
 
@@ -54,8 +54,8 @@ function ratiosTo(arm: ArmName, rates: Partial<Record<ArmName, readonly number[]
   for (const other of ARMS) {
     const theirs = rates[other];
     if (other === arm || theirs === undefined) continue;
-    const each = own.map((rate, round) => rate / theirs[round]!);
-    ratios[other] = [median(each), Math.min(...each), Math.max(...each)];
+    const { median: middle, lowest, highest } = spreadOf(ratiosOf(own, theirs));
+    ratios[other] = [middle, lowest, highest];
   }
   return ratios;
 }

@@ -30,7 +30,7 @@ export interface HeapReport {
   readonly residentMb: number;
 }
 
-/** What is left on its heap when all garbage is gone. */
+/** Collects all garbage, and reports what is left on the heap. */
 export function collectGarbage(server: Server): Promise<HeapReport> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error("the gateway did not report its heap")), 20_000);

@@ -1,8 +1,7 @@
 /**
- * A model server that costs almost nothing: plain node:http, OpenAI-compatible streaming, tokens from nowhere. Run as a process of
- * its own. Each token is one event and one write, as real servers flush them. Its text is a mark, the time of its
- * writing (monotonic microseconds, base 36) and a space, so that a reader counts tokens by counting marks, and knows how long each one
- * was on its way without any other clock.
+ * A model server that costs almost nothing: plain node:http, OpenAI-compatible streaming, tokens without a model. It runs as a process
+ * of its own. Each token is one event and one write, as real servers flush them. Its text is a mark, the time of its writing
+ * (monotonic microseconds, base 36) and a space. A reader counts tokens by counting marks, and computes how long each one took.
  */
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -38,7 +37,7 @@ let paceMs = 0;
 let requests = 0;
 let isPumping = false;
 
-/** One pass gives each stream that can take it a token, so that all of them go on at one speed. */
+/** One pass gives each stream that can take it a token, so that all streams have the same speed. */
 function pump(): void {
   isPumping = false;
   const nowMs = performance.now();

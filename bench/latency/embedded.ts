@@ -7,9 +7,9 @@
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { createRng } from "../../src/core/rng.ts";
 import type { SplitOptionsInput } from "../../src/decode/index.ts";
-import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
-import { Pair } from "../../src/decode/pair.ts";
-import { parseArms } from "../../src/eval/arms.ts";
+import { MICRO_PAIR } from "../../src/decode/pair/pair-config.ts";
+import { Pair } from "../../src/decode/pair/pair.ts";
+import { parseArms } from "../../src/eval/arms/arms.ts";
 import { profileFrom, type Typical, typicalOf } from "../../src/latency/build-profile.ts";
 import {
   against,
@@ -23,9 +23,9 @@ import {
 } from "../../src/latency/index.ts";
 import { type Beside, measureBeside } from "../../src/latency/measure-beside.ts";
 import { measureEngine, type Measurement } from "../../src/latency/measure.ts";
-import { sampleSeed } from "../../src/eval/runner.ts";
-import { createSolver } from "../../src/eval/solver.ts";
-import { taskByName } from "../../src/eval/tasks/index.ts";
+import { sampleSeed } from "../../src/eval/run/runner.ts";
+import { createSolver } from "../../src/eval/run/solver.ts";
+import { microTask } from "../../src/eval/tasks/micro.ts";
 import { joined } from "./join.ts";
 
 const EMBEDDED_MODES = {
@@ -87,7 +87,7 @@ export async function measureEmbedded(
   const models = { small: "gguf:models/micro/small/model.gguf", big: "gguf:models/micro/big/model.gguf" };
   await using pair = await Pair.open({ ...MICRO_PAIR, ...models }, { threads: 1, sequences: 1 });
   const engines = pair.both;
-  const task = taskByName("micro");
+  const task = microTask;
   const problems = await task.problems(count, 1);
   const { signal } = new AbortController();
   const solvers = Object.fromEntries(

@@ -1,17 +1,15 @@
 /** (2) Predicted against measured at the paced servers of `bench:pipeline`: profiles are measured through our HTTP engine, in turns with the runs. */
 import { systemClock } from "../../src/core/clock.ts";
 import { createRng } from "../../src/core/rng.ts";
-import { openEngine } from "../../src/engines/open-engine.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
 import { profileFrom } from "../../src/latency/build-profile.ts";
 import { engineProfileSchema, pairCosts, simulate, type Trace } from "../../src/latency/index.ts";
 import { measureEngine, type Measurement } from "../../src/latency/measure.ts";
 import { OUR_OPTIONS, type Run, runOurs } from "../pipeline/ours.ts";
-import { PacedServer } from "../pipeline/paced-server.ts";
+import { type Role, startPacedPair } from "../pipeline/paper-pair.ts";
 import { runReference } from "../pipeline/reference.ts";
 import { readTokenizer, TOKENIZER_FILE, TRACE } from "../pipeline/trace.ts";
 import { joined } from "./join.ts";
-
-const PAPER_SPEEDS = { small: { prefill: 28_721, decode: 145 }, big: { prefill: 3045, decode: 16.4 } };
 
 const PACED_MODES = ["pipelined", "sequential", "reference"] as const;
 
@@ -24,7 +22,7 @@ export interface PacedResult {
   readonly handoffMs: { readonly measured: number; readonly predicted: number };
 }
 
-/** As the benchmark's scripts write it. */
+/** The trace that the benchmark's scripts write. */
 const TRACE_AS_RECORDED: Trace = {
   promptTokens: TRACE.promptTokens,
   segments: Array.from({ length: TRACE.spans }, (_, span): Trace["segments"] => [
@@ -44,15 +42,9 @@ export async function measurePaced(
   say: (line: string) => void,
 ): Promise<{ readonly results: readonly PacedResult[]; readonly profiles: unknown }> {
   const tokenizer = await readTokenizer();
-  const paceOf = ({ prefill, decode }: { prefill: number; decode: number }) => ({
-    prefillTokensPerSecond: prefill * speedup,
-    decodeTokensPerSecond: decode * speedup,
-  });
-  const start = (role: "small" | "big") =>
-    PacedServer.start({ role, dialect: "sglang", pace: paceOf(PAPER_SPEEDS[role]) });
-  const servers = { small: await start("small"), big: await start("big") };
+  const servers = await startPacedPair("sglang", speedup);
   const urls = { small: servers.small.url, big: servers.big.url };
-  const open = (role: "small" | "big") =>
+  const open = (role: Role) =>
     openEngine(`openai:${urls[role]}/v1#${role}?dialect=sglang&template=chatml&tokenizer=${TOKENIZER_FILE}`);
   const pair = { small: await open("small"), big: await open("big") };
   const measurements = { small: [] as Measurement[], big: [] as Measurement[] };
@@ -90,7 +82,7 @@ export async function measurePaced(
     await Promise.all([pair.small.close(), pair.big.close()]);
     for (const server of Object.values(servers)) server.stop();
   }
-  const profileOf = (role: "small" | "big") =>
+  const profileOf = (role: Role) =>
     engineProfileSchema.parse({
       model: `paced ${role}`,
       ...profileFrom(joined(measurements[role]), "median", createRng(1)),

@@ -1,14 +1,14 @@
 /**
- * (3) The paper's latency figure from its published speeds. The figure: speed-up over the large model against the share that it writes, by a
- * simulation in chunks of 256 tokens (prompt 2,048, output 16,384) in which a chunk takes the longer of its decoding and the other model's prefill, and a
- * share is rounded down to whole chunks. The evaluation times: AIME24, one run.
+ * (3) The paper's latency figure from its published speeds: the speed-up over the large model against the share that it writes. The paper
+ * simulates chunks of 256 tokens, with a prompt of 2,048 and an output of 16,384. A chunk takes the longer of its decoding and the other
+ * model's prefill. A share is rounded down to whole chunks. The evaluation times are of one run of AIME24.
  */
 import { engineProfileSchema, pairCosts, simulate, type Trace } from "../../src/latency/index.ts";
+import { PAPER_SPEEDS } from "../pipeline/paper-pair.ts";
 
-/** Tokens per second on A6000s at a context of 4,000 tokens. */
 const PAPER_PROFILES = {
-  small: engineProfileSchema.parse({ model: "R1-Distill-Qwen-1.5B", prefill: 28_721, decode: 145 }),
-  big: engineProfileSchema.parse({ model: "R1-Distill-Qwen-32B", prefill: 3045, decode: 16.4 }),
+  small: engineProfileSchema.parse({ model: "R1-Distill-Qwen-1.5B", ...PAPER_SPEEDS.small }),
+  big: engineProfileSchema.parse({ model: "R1-Distill-Qwen-32B", ...PAPER_SPEEDS.big }),
 };
 
 /** Seconds of the paper's evaluation. */
@@ -20,7 +20,8 @@ const PUBLISHED_CHUNK = 256;
 
 /** The published simulation's rule, with its rounding. */
 function publishedSpeedup(share: number): { readonly speedup: number; readonly chunks: number } {
-  const [smallDecode, bigDecode, bigPrefill] = [145, 16.4, 3045];
+  const { decode: smallDecode } = PAPER_SPEEDS.small;
+  const { decode: bigDecode, prefill: bigPrefill } = PAPER_SPEEDS.big;
   const all = OUTPUT / PUBLISHED_CHUNK;
   const chunks = Math.floor(Math.round(share * OUTPUT) / PUBLISHED_CHUNK);
   const smallChunk = PUBLISHED_CHUNK * Math.max(1 / smallDecode, 1 / bigPrefill);

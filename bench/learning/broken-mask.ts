@@ -1,8 +1,8 @@
 /**
- * What a broken mask does: the big model's tokens are trained as if the small one had chosen them, as in a released peer whose mask is
- * commented out. Everything else is as it should be.
+ * Breaks the mask: trains the big model's tokens as if the small one had chosen them, as in a released peer whose mask is commented out.
+ * Everything else is as it should be.
  */
-import type { Ledger } from "../../src/decode/ledger.ts";
+import type { Ledger } from "../../src/decode/events/ledger.ts";
 import {
   type Decision,
   type TagIds,

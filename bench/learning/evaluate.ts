@@ -1,15 +1,15 @@
-/** The checkpoints of one seed on the same test problems, greedy. */
+/** Evaluates the checkpoints of one seed on the same test problems, at temperature 0. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { systemClock } from "../../src/core/clock.ts";
-import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
-import { parseArms } from "../../src/eval/arms.ts";
-import { evaluate } from "../../src/eval/evaluate.ts";
+import { MICRO_PAIR } from "../../src/decode/pair/pair-config.ts";
+import { parseArms } from "../../src/eval/arms/arms.ts";
+import { evaluate } from "../../src/eval/run/evaluate.ts";
 import type { RowFigures } from "../../src/eval/row.ts";
-import { taskByName } from "../../src/eval/tasks/index.ts";
+import { microTask } from "../../src/eval/tasks/micro.ts";
 
-/** What is compared: a name for the arm, the checkpoint, and how it decodes. */
+/** An arm of the comparison: its name, the checkpoint, and how it decodes. */
 const CHECKPOINTS = [
   { folder: "ours/grpo/best", arms: "small,big,learned,never,self,random~learned", prefix: "ours" },
   { folder: "ours/tuned/export", arms: "learned", prefix: "sft" },
@@ -52,7 +52,7 @@ export async function evaluateSeed(
           big: "gguf:models/micro/big/model.gguf",
           smallBase: "gguf:models/micro/small-base/model.gguf",
         },
-        task: taskByName("micro"),
+        task: microTask,
         arms: parseArms(names),
         problems,
         samples: 1,

@@ -1,6 +1,7 @@
 /** Figures over seeds: each problem once a seed, intervals clustered by problem. */
 import { createRng } from "../../src/core/rng.ts";
-import { accuracyOf, type Interval, type OutcomesPS } from "../../src/eval/statistics/accuracy.ts";
+import type { Interval } from "../../src/core/statistics.ts";
+import { accuracyOf, type OutcomesPS } from "../../src/eval/statistics/accuracy.ts";
 import { compareArms } from "../../src/eval/statistics/comparison.ts";
 import type { ArmOutcome, SeedFigures } from "./evaluate.ts";
 
@@ -31,7 +32,7 @@ export function pool(perSeed: readonly SeedFigures[]): PooledArm[] {
     const arms = armsOf(perSeed, name);
     const { value, ci95 } = accuracyOf(outcomesOf(perSeed, name), createRng(1).fork(name));
     const tokens = arms.reduce((sum, arm) => sum + arm.smallTokens + arm.bigTokens, 0);
-    // Of the seeds that have both; of none where the other is all that was trained.
+    // Only seeds that have both arms.
     const trained = perSeed.filter((seed) =>
       [OURS, name].every((wanted) => seed.arms.some((arm) => arm.name === wanted)),
     );

@@ -1,4 +1,4 @@
-/** All that is trained of one seed. The annotation is the same for all seeds: what varies is order, jitter, problems and draws. */
+/** The trainings of one seed. The annotation is the same for all seeds; order, jitter, problems and draws vary. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
@@ -23,9 +23,9 @@ const PAIR = "models/micro";
 const learningOf = (seed: number): MicroLearnConfig => ({ ...fullLearning(seed), seed: 1 });
 
 /**
- * A model that asks in the wrong places has to find the right ones before anything can be refined. In the rollouts it asks more often than it
- * would, falling to as often as it does; its words are those that it says when served (at temperature 1 wrong copies would hide what a right question earned);
- * trained is where it asks and closes, nothing else; asking costs nothing yet.
+ * Search settings for a model that asks in the wrong places: it has to find the right ones before anything can be refined. In the rollouts
+ * a bias makes it ask more often, and the bias falls to nothing. Its words are as when it is served, because wrong copies at temperature 1
+ * would hide the worth of a right question. Only asking and closing are trained, and asking costs nothing yet.
  */
 function searching(config: MicroLearnConfig): MicroLearnConfig {
   const { reinforcement } = config;
@@ -55,15 +55,15 @@ function searching(config: MicroLearnConfig): MicroLearnConfig {
 }
 
 /**
- * The search is left half-way through its schedules, while it still explores: the places are found, and what comes later is asking where it does
- * not help (docs/log.md).
+ * Steps after which the search ends, halfway through its schedules and still exploring. The places are found by then; later it would learn
+ * to ask where it does not help (docs/log.md).
  */
 const SEARCH_STEPS = 10;
 
 /**
- * Then the shipped recipe, longer and with a price that rises more slowly: the words have to be repaired as well. At a temperature at which they
- * are mostly right, so that it shows what asking is worth. Its segments stay short: a policy that has not learnt to close lets the big model write all
- * the rest, and the price then teaches it not to ask at all (docs/log.md).
+ * Settings after the search: the shipped recipe, longer and with a price that rises more slowly, because the words have to be repaired as
+ * well. The temperature is one at which the words are mostly right, so that the worth of asking shows. Segments stay short. Otherwise a
+ * policy model that has not learned to close lets the big model write the rest, and the price teaches it not to ask at all (docs/log.md).
  */
 const REFINING = {
   reward: { name: "cost", budget: 0.05, lambda: 0, tokenPrice: 0.03, rampShare: 1, format: 0 },
@@ -79,7 +79,7 @@ const REFINING = {
   },
 };
 
-/** As many spans as the annotation found in each trace, each one word, anywhere in the chain of thought. */
+/** Random spans: as many in each trace as the annotation found, each one word, anywhere in the chain of thought. */
 function randomSpans(rows: readonly TraceRow[], seed: number): TraceRow[] {
   const rng = createRng(seed).fork("random spans");
   return rows.map((row) => {
@@ -96,7 +96,7 @@ function randomSpans(rows: readonly TraceRow[], seed: number): TraceRow[] {
 export const RUNS = ["ours", "paper", "random-spans", "broken-mask"] as const;
 export type RunName = (typeof RUNS)[number];
 
-/** Each of `runs` in a folder of its own; all but `random-spans` start from the same fine-tuned model, which `ours` makes. */
+/** Makes each of `runs` in its own folder. All but `random-spans` start from the same fine-tuned model, which `ours` makes. */
 export async function trainSeed(
   seed: number,
   {
@@ -162,7 +162,7 @@ export async function trainSeed(
   }
 }
 
-/** Tunes on random spans, and leaves the best policy of the first {@link SEARCH_STEPS} in `out`. */
+/** Tunes on random spans and leaves the best policy model of the first {@link SEARCH_STEPS} steps in `out`. */
 async function search(seed: number, out: string, common: Omit<LearnOptions, "work">): Promise<void> {
   const enough = new AbortController();
   const hooks = report(seed, "random-spans");

@@ -9,7 +9,7 @@ export interface Run {
   readonly handoffsMs: readonly number[];
 }
 
-/** What each arm asks for. Without the prefills, either model reads only when it has to, the small one 64 tokens at a time. */
+/** The options of each arm. Without the prefills, each model reads only when it has to, the small one 64 tokens at a time. */
 export const OUR_OPTIONS = {
   pipelined: {},
   unpipelined: { streamingPrefill: false, chunks: [64], eagerChunks: false },

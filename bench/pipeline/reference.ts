@@ -1,7 +1,7 @@
 /**
- * Arm (3): the reference's procedure, after its description. The big model reads everything after the tag, then writes 64 tokens;
- * the small one is prompted anew after each of them for 8 tokens, to see whether the close tag is among these; then the pen goes
- * back. And arm (4): each model decoding its share alone.
+ * Arm (3): the reference's procedure, written from its description. After the tag the big model reads everything, then writes 64 tokens.
+ * The small model is prompted again after each of them, for 8 tokens, to see whether the close tag is among these. Then the small
+ * model continues. Arm (4): each model decodes its share alone.
  */
 import type { EngineTokenizer } from "../../src/engines/token-backend.ts";
 import type { TokenId } from "../../src/core/ids.ts";

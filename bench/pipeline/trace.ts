@@ -16,9 +16,9 @@ export const TRACE = {
   /** Both authors together. */
   tokens: 4000,
   spans: 10,
-  /** Of the big model, in each span: 5% in all. */
+  /** Tokens of the big model in each span, 5% in all. */
   spanTokens: 20,
-  /** Of the small model, before each span. */
+  /** Tokens of the small model before each span. */
   smallTokens: 380,
 } as const;
 export const SMALL_TOKENS = TRACE.spans * TRACE.smallTokens;
@@ -90,7 +90,7 @@ function certain(tokenizer: EngineTokenizer, id: TokenId): Float64Array {
   return logits;
 }
 
-/** What a trace of tokens must look like: no arm may win by writing something else. */
+/** Checks the authors of a trace: no arm may win by writing something else. */
 export function checkTrace(authors: readonly ("small" | "big")[]): void {
   for (const [index, author] of authors.entries()) {
     const within = index % (TRACE.smallTokens + TRACE.spanTokens);

@@ -1,4 +1,4 @@
-/** What is trained, the same for every contender, and how much arithmetic a token of it asks for. */
+/** The training that every contender does, and the arithmetic that each token of it takes. */
 import { tokenId } from "../../src/core/ids.ts";
 import { createRng } from "../../src/core/rng.ts";
 import { parseQwen3Config, type Qwen3Config } from "../../src/train/model/config.ts";
@@ -64,7 +64,7 @@ export function createData({ config, rowLength, rows }: Workload): Datum[] {
  * forward; of attention, only the scores that causality leaves.
  */
 export function flopsPerToken({ config, rowLength }: Workload): number {
-  // The embedding is a product once: as the tied head.
+  // The embedding counts once, as the tied head.
   const matrixElements = parameterSpecs(config)
     .filter(({ shape }) => shape.length === 2)
     .reduce((sum, { size }) => sum + size, 0);

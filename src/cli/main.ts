@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The process: signals, pipes and the exit status. Everything else is in `program.ts`. */
+/** The process: signals, pipes and exit status. `program.ts` does everything else. */
 import { setMaxListeners } from "node:events";
 
 import { SplitReasonError } from "../core/errors.ts";
@@ -8,13 +8,13 @@ import { runCli } from "./program.ts";
 import { processTerminal } from "./support/terminal.ts";
 
 const stop = new AbortController();
-// One listener for each sample, rollout or request in flight is no leak.
+// Each sample, rollout or request in flight has one listener: that is no leak.
 setMaxListeners(0, stop.signal);
 let outputGone = false;
 let interruptStatus: number = EXIT.interrupted;
 
 const interrupt = (status: number, message: string): void => {
-  // The second time, the user does not want to wait for models to let go.
+  // At the second Ctrl-C, exit at once instead of waiting for the models.
   if (stop.signal.aborted) process.exit(status);
   interruptStatus = status;
   stop.abort(new SplitReasonError(message, { code: "aborted" }));
@@ -22,7 +22,7 @@ const interrupt = (status: number, message: string): void => {
 process.on("SIGINT", () => interrupt(EXIT.interrupted, "stopped by Ctrl-C."));
 process.on("SIGTERM", () => interrupt(EXIT.terminated, "stopped by a termination signal."));
 
-// A reader that has gone away (`| head`) is no failure: stop working and say nothing.
+// A reader that has left (`| head`) is no failure: stop silently.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   outputGone = true;

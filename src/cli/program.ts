@@ -1,4 +1,4 @@
-/** The command line as a whole: every command, and what happens to an error. */
+/** The whole command line: its commands, and the handling of errors. */
 import { readFileSync } from "node:fs";
 
 import { Command, CommanderError } from "commander";
@@ -21,7 +21,7 @@ import { describeError, exitStatus } from "./support/exit-status.ts";
 import { paintWith, printableLine, type Terminal, wantsColor } from "./support/terminal.ts";
 import { registerTrain } from "./train/index.ts";
 
-/** In the order in which help lists them. */
+/** Help lists them in this order. */
 const COMMANDS: readonly RegisterCommand[] = [
   registerQuickstart,
   registerSolve,
@@ -39,14 +39,14 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerConfig,
 ];
 
-/** Runs one call to its end and gives its exit status. Prints every error itself; never throws. */
+/** Runs one call and returns its exit status. It prints every error and never throws. */
 export async function runCli(callArguments: readonly string[], terminal: Terminal): Promise<number> {
   const program = createProgram(terminal);
   try {
     await program.parseAsync([...callArguments], { from: "user" });
     return 0;
   } catch (error) {
-    // Commander has printed its own errors, and help, already.
+    // Commander has already printed its own errors and help.
     if (!(error instanceof CommanderError)) {
       terminal.log(describeError(error, program.opts<{ debug?: boolean }>().debug === true));
     }
@@ -57,13 +57,13 @@ export async function runCli(callArguments: readonly string[], terminal: Termina
 function createProgram(terminal: Terminal): Command {
   const program = new Command("splitreason")
     .description(
-      "A small reasoning model writes, and hands its hardest steps to a large one. Solve problems with a pair of models, " +
-        "serve it, measure what it gains, and train one.",
+      "A small reasoning model writes and hands its hardest steps to a large one. Solve problems with a pair of models, " +
+        "serve the pair, measure what it gains, and train one of your own.",
     )
     .version(packageVersion(), "-V, --version", "print the version")
     .option("--debug", "print the stack of an error")
     .option("--no-color", "print without colours (as NO_COLOR=1 does)")
-    .helpOption("-h, --help", "print help, with examples")
+    .helpOption("-h, --help", "print help with examples")
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
@@ -96,7 +96,7 @@ Examples:
   splitreason serve
   splitreason eval micro --arms small,learned,random~learned,big --problems 200
 
-Exit status: 0 done, 1 failed in use, 2 wrong call, 130 stopped by Ctrl-C. \`splitreason help COMMAND\` explains a command.
+Exit status: 0 done, 1 failed while running, 2 wrong call, 130 stopped by Ctrl-C. \`splitreason help COMMAND\` explains a command.
 `;
 
 function packageVersion(): string {

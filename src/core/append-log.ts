@@ -63,7 +63,8 @@ export class AppendLog {
     try {
       withFile(this.path, "a", (descriptor) => {
         if (this.#isTorn) ftruncateSync(descriptor, this.#size);
-        this.#isTorn = false;
+        // A write that fails half-way (a full disk) leaves part of a line: the next one removes it.
+        this.#isTorn = true;
         for (let written = 0; written < line.length;) written += writeSync(descriptor, line, written);
         if (flush) fdatasyncSync(descriptor);
       });
@@ -73,6 +74,7 @@ export class AppendLog {
         { code: "file-unreadable", cause: error },
       );
     }
+    this.#isTorn = false;
     const place = { offset: this.#size, length: line.length - 1 };
     this.#size += line.length;
     return place;

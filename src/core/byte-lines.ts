@@ -1,23 +1,26 @@
-/** Lines of a stream of bytes: memory holds one line and one chunk, however long the stream is. */
+/** Splits a stream of bytes into lines. Memory holds one line and one chunk, whatever the length of the stream. */
 
 const NEWLINE = 0x0a;
 
 /**
- * A line without its end (`ended` is false for what stands behind the last one), or one that was too long to be held and is left out: as
- * much of it as was read when that was known.
+ * A line without its line feed; `ended` is false for the text after the last line feed. The bytes of a line that is too long
+ * are left out; `tooLongBytes` says how many were read before it was refused.
  */
 export type ByteLine =
   | { readonly bytes: Uint8Array; readonly ended: boolean }
   | { readonly tooLongBytes: number };
 
-/** In order. What is behind the last line's end is a line too, unless it is empty. The bytes are valid until the next line is asked for. */
+/**
+ * The lines in order. The text after the last line feed is a line too, unless it is empty. The bytes are valid until the next
+ * line is asked for.
+ */
 export async function* byteLines(
   chunks: AsyncIterable<Uint8Array>,
   maxLineBytes: number,
 ): AsyncGenerator<ByteLine> {
   let parts: Uint8Array[] = [];
   let held = 0;
-  /** Behind a line that was too long, up to its end. */
+  /** Whether the rest of a line that was too long is being skipped. */
   let skipping = false;
   for await (const chunk of chunks) {
     let from = 0;

@@ -1,8 +1,8 @@
 /** Time is injected, so that nothing under test depends on the machine's clock. */
 export interface Clock {
-  /** Milliseconds from some fixed start; never goes backwards. */
+  /** Milliseconds since a fixed start. It never decreases. */
   nowMs(): number;
-  /** ISO 8601, UTC. */
+  /** The current time in ISO 8601, UTC. */
   isoNow(): string;
 }
 

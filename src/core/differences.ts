@@ -1,10 +1,10 @@
-/** In which fields two documents differ, for people: `problems 2, now 3`. */
+/** Describes the fields in which two documents differ: `problems 2, now 3`. */
 
 const LONGEST = 48;
 
-/** One text for each field of objects, in their order; lists and other values are compared as a whole. */
+/** One text for each field that differs, in order. Lists and other values are compared as a whole. */
 export function differences(before: unknown, now: unknown): readonly string[] {
-  // As they are when they are written and read again: what is undefined is not there.
+  // The value as it is after it was written and read again: undefined fields are gone.
   return [...differ("", plain(before), plain(now))];
 }
 

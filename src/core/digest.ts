@@ -1,12 +1,12 @@
-/** A digest of plain data: names a configuration in every result that was made with it. */
+/** Digests of plain data. A result names its configuration by such a digest. */
 import { createHash } from "node:crypto";
 
-/** The first 16 hexadecimal digits of SHA-256 over canonical JSON: the order of keys does not matter, nor do undefined ones. */
+/** The first 16 hexadecimal digits of SHA-256 over canonical JSON. The order of keys and undefined fields do not matter. */
 export function digestOf(value: unknown): string {
   return createHash("sha256").update(canonicalJson(value)).digest("hex").slice(0, 16);
 }
 
-/** The same over bytes, of which the order counts. */
+/** The first 16 hexadecimal digits of SHA-256 over bytes, in order. */
 export function digestOfBytes(parts: Iterable<Uint8Array>): string {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(part);

@@ -1,8 +1,8 @@
-/** A distribution in little memory: eight bytes a value, so that medians are exact, and counts of whole numbers. */
+/** A distribution with exact medians, in eight bytes a value. */
 
 export interface Summary {
   readonly count: number;
-  /** Absent, as the rest, where there is no value. */
+  /** Absent, like the other figures, where there is no value. */
   readonly mean?: number;
   readonly median?: number;
   readonly p90?: number;
@@ -11,7 +11,7 @@ export interface Summary {
 }
 
 export interface Histogram {
-  /** `edges[i]` to `edges[i + 1]` is bin i, its end exclusive; the last bin holds whatever lies beyond as well. */
+  /** Bin i is `edges[i]` to `edges[i + 1]`, end exclusive. The last bin also holds all larger values. */
   readonly edges: readonly number[];
   readonly counts: readonly number[];
 }

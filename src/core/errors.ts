@@ -51,7 +51,7 @@ export class DataError extends SplitReasonError {}
 export class EngineError extends SplitReasonError {}
 /** A remote service answered in a way that its protocol does not allow. */
 export class WireError extends SplitReasonError {}
-/** Training cannot start or go on. */
+/** Training cannot start or continue. */
 export class TrainError extends SplitReasonError {}
 
 const CREDENTIAL =

@@ -3,7 +3,7 @@
 /** `97.7%`. */
 export const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
 
-/** `+50.1`, in points of a hundred. */
+/** `+50.1`, in percentage points. */
 export const points = (difference: number): string =>
   `${difference < 0 ? "-" : "+"}${Math.abs(100 * difference).toFixed(1)}`;
 
@@ -26,11 +26,11 @@ export function pValueText(pValue: number): string {
   return pValue < 0.001 ? "p < 0.001" : `p = ${pValue.toPrecision(2)}`;
 }
 
-/** Shares are small: `4.54%`, but `100%`. */
+/** `4.54%`: two decimals for small shares, but `0%` and `100%`. */
 export const finePercent = (share: number): string =>
   share === 0 || share === 1 ? `${100 * share}%` : `${(100 * share).toFixed(2)}%`;
 
-/** `$0.00123`: three digits that count. */
+/** `$0.00123`: three significant digits. */
 export const dollars = (value: number): string =>
   value === 0
     ? "$0"
@@ -46,3 +46,13 @@ export function operations(value: number): string {
   if (value === 0) return "0";
   return `${(value / 1000 ** power).toPrecision(3)} ${PREFIXES[power] ?? ""}`.trim();
 }
+
+/** `850 bytes`, `12 kB`, `3.4 MB`. */
+export const fileSize = (bytes: number): string =>
+  bytes < 1e4
+    ? `${count(bytes)} bytes`
+    : bytes < 1e6
+      ? `${Math.ceil(bytes / 1000)} kB`
+      : bytes < 1e9
+        ? `${(bytes / 1e6).toFixed(1)} MB`
+        : `${(bytes / 1e9).toFixed(1)} GB`;

@@ -1,29 +1,30 @@
-/** A file line by line, for files that are too large to be one string. */
+/** Reads a file line by line, for files too large for one string. */
 import { createReadStream } from "node:fs";
 
 import { byteLines } from "./byte-lines.ts";
-import { DataError, errorMessage } from "./errors.ts";
+import { DataError } from "./errors.ts";
+import { unreadable } from "./files.ts";
 
 export interface FileLine {
   readonly text: string;
-  /** Where it begins, in bytes. */
+  /** Start of the line, in bytes. */
   readonly offset: number;
-  /** In bytes, without the line feed. */
+  /** Length in bytes, without the line feed. */
   readonly length: number;
-  /** From 1. */
+  /** Line number, from 1. */
   readonly number: number;
-  /** False for text behind the last line feed. */
+  /** False for the text after the last line feed. */
   readonly ended: boolean;
 }
 
 /**
- * Every line in order, empty ones too; nothing after the last line feed of the file.
+ * All lines in order, empty ones too.
  * @throws DataError when the file cannot be read, or a line is longer than `maxBytes`.
  */
 export async function* fileLines(path: string, maxBytes = 256 * 1024 ** 2): AsyncGenerator<FileLine> {
   let offset = 0;
   let number = 1;
-  for await (const line of byteLines(chunksOf(path), maxBytes)) {
+  for await (const line of byteLines(fileChunks(path), maxBytes)) {
     if ("tooLongBytes" in line) {
       throw new DataError(`${path}:${number} has more than ${maxBytes} bytes, the most a line may have.`, {
         code: "file-invalid",
@@ -42,14 +43,11 @@ export async function* fileLines(path: string, maxBytes = 256 * 1024 ** 2): Asyn
   }
 }
 
-async function* chunksOf(path: string): AsyncGenerator<Buffer> {
+/** A file as chunks of a mebibyte. @throws DataError when it cannot be read. */
+export async function* fileChunks(path: string): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 1024 ** 2 })) yield chunk as Buffer;
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw new DataError(`cannot read ${path}: ${missing ? "no such file" : errorMessage(error)}`, {
-      code: missing ? "file-missing" : "file-unreadable",
-      cause: error,
-    });
+    throw unreadable(path, error);
   }
 }

@@ -28,8 +28,8 @@ export async function writeFileAtomic(
 }
 
 /**
- * Makes a folder and what is missing above it, one level at a time: Node's own recursive `mkdir` never returns where a file
- * system answers "no such file" to the making of a folder, as /proc does.
+ * Makes a folder and the missing ones above it, one level at a time. Node's own recursive `mkdir` never returns on a file system that
+ * answers "no such file" to it, as /proc does.
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
@@ -61,10 +61,25 @@ export async function readTextFile(path: string, maxBytes = 64 * 1024 * 1024): P
     return content.toString("utf8");
   } catch (error) {
     if (error instanceof DataError) throw error;
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw new DataError(`cannot read ${path}: ${missing ? "no such file" : errorMessage(error)}`, {
-      code: missing ? "file-missing" : "file-unreadable",
-      cause: error,
-    });
+    throw unreadable(path, error);
+  }
+}
+
+/** The error for a file that cannot be read: "no such file" has a code of its own. */
+export function unreadable(path: string, error: unknown): DataError {
+  const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+  return new DataError(`cannot read ${path}: ${missing ? "no such file" : errorMessage(error)}`, {
+    code: missing ? "file-missing" : "file-unreadable",
+    cause: error,
+  });
+}
+
+/** The result of a read, or undefined when there is no such file. Any other error is thrown. */
+export async function ifExists<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof DataError && error.code === "file-missing") return undefined;
+    throw error;
   }
 }

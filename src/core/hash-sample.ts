@@ -1,13 +1,13 @@
 /**
- * A sample of a stream whose length nobody knows: the groups whose ids have the least hashes. Every group is as likely to be in it as any other, the same
- * seed takes the same, and all items of a group are in it together, wherever in the stream they stand.
+ * A sample of a stream of unknown length: the groups whose ids have the lowest hashes. Every group is equally likely, and the same seed
+ * takes the same groups. All items of a group are taken together, wherever in the stream they are.
  */
 import { hash32 } from "./rng.ts";
 
 interface Group<Item> {
   readonly id: string;
   readonly hash: number;
-  /** Where the group first stood in the stream. */
+  /** Position of the group's first item in the stream. */
   readonly place: number;
   readonly items: Item[];
   units: number;
@@ -15,7 +15,7 @@ interface Group<Item> {
 
 export interface SampleLimits {
   readonly groups: number;
-  /** Of all items together. What is held on the way is at most about twice as much. */
+  /** Limit on the units of all items together. While the stream is read, about twice as much may be held. */
   readonly units: number;
 }
 
@@ -26,7 +26,7 @@ export class HashSample<Item> {
   #groups = new Map<string, Group<Item>>();
   #units = 0;
   #seen = 0;
-  /** The last group that is in the sample; none behind it is. Undefined while all are. */
+  /** The last group in the sample: later ones are out. Undefined while all groups are in. */
   #last: Pick<Group<Item>, "hash" | "id"> | undefined;
 
   constructor(limits: SampleLimits, seed: number, unitsOf: (item: Item) => number) {
@@ -35,7 +35,7 @@ export class HashSample<Item> {
     this.#unitsOf = unitsOf;
   }
 
-  /** Whether an item of this group would be held, as far as is known: what makes an item costly can wait for the answer. */
+  /** Whether an item of this group would be kept, as far as is known. Ask before costly work on an item. */
   takes(id: string): boolean {
     return this.#last === undefined || compare({ id, hash: hash32(id, this.#seed) }, this.#last) <= 0;
   }
@@ -57,7 +57,7 @@ export class HashSample<Item> {
     if (this.#groups.size > 2 * most + 16 || this.#units > 2 * mostUnits) this.#cut();
   }
 
-  /** In the order of the stream, with the items of each. */
+  /** The groups in the order of the stream, each with its items. */
   groups(): { readonly id: string; readonly items: readonly Item[] }[] {
     this.#cut();
     return [...this.#groups.values()]
@@ -65,7 +65,10 @@ export class HashSample<Item> {
       .map(({ id, items }) => ({ id, items }));
   }
 
-  /** Keeps the first groups by their hashes, as many as the limits allow. What is cut now could not come back: sums only grow. */
+  /**
+   * Keeps the groups with the lowest hashes, as many as the limits allow. A group that is cut cannot come back, since the sums
+   * only grow.
+   */
   #cut(): void {
     const ranked = [...this.#groups.values()].sort(compare);
     let units = 0;
@@ -82,7 +85,7 @@ export class HashSample<Item> {
   }
 }
 
-/** Before every group. */
+/** A hash before that of every group. */
 const NOTHING = { hash: -1, id: "" };
 
 const compare = (left: { hash: number; id: string }, right: { hash: number; id: string }): number =>

@@ -1,12 +1,12 @@
 /**
- * A self-contained page: a built program with data put into it. Whatever the data says is data there: it is JSON in a script element of a type that no
- * browser runs, without a `<`, under a content security policy that knows the page's own program by its digest and nothing else.
+ * A self-contained page: a built program with data put into it. The data can never run: it is JSON without a `<`, in a script element of a
+ * type that no browser runs. The content security policy allows the page's own program, by its digest, and nothing else.
  */
 import { readFile } from "node:fs/promises";
 
 import { DataError } from "./errors.ts";
 
-/** Where the data goes, as each page's `index.html` has it. */
+/** The placeholder for the data in each page's `index.html`. */
 const PLACE = '<script type="application/json" id="data"></script>';
 
 /** @throws DataError when the page's program, at the path `template`, is not built. */
@@ -27,7 +27,7 @@ export async function pageWithData(template: string, data: unknown): Promise<str
   return `${before}${PLACE.replace("></", () => `>${scriptSafeJson(data)}</`)}${after}`;
 }
 
-/** JSON in which nothing can end a script element or open a comment, and no line separator stands. */
+/** JSON that cannot end a script element or open a comment, without line separators. */
 export function scriptSafeJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/gu,

@@ -5,7 +5,7 @@ type Brand<T, Name extends string> = T & { readonly [brand]: Name };
 
 /** An index into one vocabulary. Crosses between models only when their {@link VocabularyId}s are equal. */
 export type TokenId = Brand<number, "TokenId">;
-/** What a model is called in results and logs, e.g. `micro:small`. */
+/** The name of a model in results and logs, e.g. `micro:small`. */
 export type ModelId = Brand<string, "ModelId">;
 /** A digest of a tokenizer's tokens and merges: equal ids mean that token ids may be shared. */
 export type VocabularyId = Brand<string, "VocabularyId">;

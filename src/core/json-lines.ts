@@ -1,10 +1,13 @@
 /** JSON Lines: one document a line, each checked against a schema. Errors name the file, the line and the field. */
 import type { z } from "zod";
 
-import { DataError, errorMessage } from "./errors.ts";
+import { parseDocument } from "./document.ts";
 import { readTextFile } from "./files.ts";
 
-/** Blank lines are skipped. @throws DataError when the file cannot be read or a line is not what the schema says. */
+/**
+ * Reads the rows of a file; blank lines are skipped.
+ * @throws DataError when the file cannot be read or a line does not fit the schema.
+ */
 export async function readJsonLines<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
@@ -13,7 +16,7 @@ export async function readJsonLines<Schema extends z.ZodType>(
   return parseJsonLines(await readTextFile(path, maxBytes), schema, path);
 }
 
-/** `where` is what errors call the text, e.g. its path. */
+/** @param where Name of the text in errors, e.g. its path. */
 export function parseJsonLines<Schema extends z.ZodType>(
   text: string,
   schema: Schema,
@@ -26,33 +29,17 @@ export function parseJsonLines<Schema extends z.ZodType>(
     );
 }
 
-/** One line. `at` is what an error calls it, e.g. `FILE:LINE`. @throws DataError when it is not what the schema says. */
-export function parseJsonLine<Schema extends z.ZodType>(
+/**
+ * Reads one line.
+ * @param at Name of the line in errors, e.g. `FILE:LINE`.
+ * @throws DataError when it does not fit the schema.
+ */
+export const parseJsonLine = <Schema extends z.ZodType>(
   line: string,
   schema: Schema,
   at: string,
-): z.output<Schema> {
-  const parsed = schema.safeParse(parseJson(line, at));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const field = issue === undefined || issue.path.length === 0 ? "" : `field ${issue.path.join(".")}: `;
-  throw new DataError(`${at} cannot be used: ${field}${issue?.message ?? "invalid"}.`, {
-    code: "file-invalid",
-    cause: parsed.error,
-  });
-}
+): z.output<Schema> => parseDocument(line, schema, { name: at, source: "file" });
 
-function parseJson(text: string, at: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new DataError(`${at} is not valid JSON: ${errorMessage(error)}.`, {
-      code: "file-invalid",
-      cause: error,
-    });
-  }
-}
-
-/** The text of a file of rows: a line each, the last one ended too. */
+/** The text of a file of rows: one line each, every line ended. */
 export const toJsonLines = (rows: readonly unknown[]): string =>
   rows.map((row) => `${JSON.stringify(row)}\n`).join("");

@@ -1,4 +1,4 @@
-/** What a number needs with it to be believed: the code and the machine that made it. */
+/** The code and the machine that made a number: without them nobody can check it. */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { availableParallelism, cpus } from "node:os";

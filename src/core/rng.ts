@@ -11,13 +11,9 @@ export interface Rng {
   pick<T>(items: readonly T[]): T;
   /** Shuffles in place. */
   shuffle<T>(items: T[]): T[];
-  /** An independent stream named by `label`: does not advance this one. */
+  /** An independent stream named by `label`. Forking does not advance this stream. */
   fork(label: string | number): Rng;
-  /** The state, to resume the very same stream with {@link restoreRng}. */
-  state(): RngState;
 }
-
-export type RngState = readonly [seed: number, a: number, b: number, c: number, counter: number];
 
 /** FNV-1a over UTF-16 code units, with a final avalanche: a 32-bit hash of any label. */
 export function hash32(text: string, seed = 0): number {
@@ -38,10 +34,13 @@ class Sfc32 implements Rng {
   #a: number;
   #b: number;
   #c: number;
-  #counter: number;
+  #counter = 1;
 
-  constructor(state: RngState) {
-    [this.#seed, this.#a, this.#b, this.#c, this.#counter] = state;
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.#a = seed;
+    this.#b = hash32("b", seed) | 0;
+    this.#c = hash32("c", seed) | 0;
   }
 
   next(): number {
@@ -77,10 +76,6 @@ class Sfc32 implements Rng {
     return createRng(hash32(String(label), this.#seed));
   }
 
-  state(): RngState {
-    return [this.#seed, this.#a, this.#b, this.#c, this.#counter];
-  }
-
   #uint32(): number {
     const sum = (this.#a + this.#b + this.#counter) | 0;
     this.#counter = (this.#counter + 1) | 0;
@@ -93,12 +88,7 @@ class Sfc32 implements Rng {
 }
 
 export function createRng(seed: number): Rng {
-  const seed32 = Math.trunc(seed) >>> 0;
-  const rng = new Sfc32([seed32, seed32, hash32("b", seed32) | 0, hash32("c", seed32) | 0, 1]);
+  const rng = new Sfc32(Math.trunc(seed) >>> 0);
   for (let round = 0; round < 12; round++) rng.next();
   return rng;
-}
-
-export function restoreRng(state: RngState): Rng {
-  return new Sfc32(state);
 }

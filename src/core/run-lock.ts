@@ -1,26 +1,28 @@
-/** One process at a time on one output: two would do the same work, and each would write where the other thinks it does. */
+/** Keeps a second process away from an output: two would do the same work and overwrite each other. */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 import { ConfigError, DataError, errorMessage } from "./errors.ts";
 
-/** Locks that this process holds: its number in a file says nothing by itself, since a container may give every start the same one. */
+/**
+ * Locks that this process holds. Its number in a file proves nothing, since a container may give every start the same number.
+ */
 const held = new Set<string>();
 let made = 0;
-/** Others may come and go meanwhile; what cannot be read or moved stays as it is. */
-const MOST_ATTEMPTS = 100;
+/** Other processes may come and go meanwhile. A lock that cannot be read or moved stays. */
+const MAX_ATTEMPTS = 100;
 
 /**
- * @throws ConfigError when a process that is alive holds it, this one included; DataError when it cannot be written. What a killed process left
- * is taken over.
+ * Takes the lock. The lock of a killed process is taken over.
+ * @throws ConfigError when a living process holds it, this one included; DataError when it cannot be written.
  */
 export function lockRun(path: string): Disposable {
   const own = `${process.pid} ${startOf(process.pid) ?? "-"} ${++made}\n`;
-  // Complete before it has the name: nobody reads half a lock.
+  // Written completely before it gets its name, so that nobody reads half a lock.
   const draft = `${path}.${process.pid}-${made}`;
   try {
     writeFileSync(draft, own);
     for (let attempt = 1; !tryLink(draft, path); attempt++) {
-      if (attempt > MOST_ATTEMPTS) throw new Error("what lies there can neither be read nor be taken away");
+      if (attempt > MAX_ATTEMPTS) throw new Error("what lies there can neither be read nor be taken away");
       const found = read(path);
       if (found === undefined) continue;
       const holder = holderOf(path, found);
@@ -61,7 +63,7 @@ function tryLink(draft: string, path: string): boolean {
   } catch (error) {
     if (isTaken(error)) return false;
   }
-  // A file system without hard links: as good as it can do.
+  // A file system without hard links: the best that is possible.
   try {
     writeFileSync(path, readFileSync(draft), { flag: "wx" });
     return true;
@@ -74,7 +76,7 @@ function tryLink(draft: string, path: string): boolean {
 const isTaken = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "EEXIST";
 
-/** Removes a lock that nobody holds, unless another process was quicker and put its own there. */
+/** Removes a lock that nobody holds, unless another process has put its own there meanwhile. */
 function takeAway(path: string, stale: string, draft: string): void {
   const aside = `${draft}.stale`;
   try {
@@ -86,7 +88,7 @@ function takeAway(path: string, stale: string, draft: string): void {
   rmSync(aside, { force: true });
 }
 
-/** The number of the process that holds it, if that is alive. */
+/** The number of the process that holds the lock, if it is alive. */
 function holderOf(path: string, content: string): number | undefined {
   const [pidText = "", start = "-"] = content.trim().split(" ");
   const pid = Number(pidText);
@@ -107,7 +109,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** When a process began, in ticks since the machine's start; undefined where the system does not say. */
+/** Start of a process, in ticks since the machine's start; undefined where the system does not report it. */
 function startOf(pid: number): string | undefined {
   // The name, field 2, may contain spaces and parentheses; the start is field 22.
   return read(`/proc/${pid}/stat`)?.split(") ").at(-1)?.split(" ")[19];

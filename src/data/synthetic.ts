@@ -1,10 +1,10 @@
-/** Synthetic annotated traces for measuring: text of a wanted length that looks like reasoning to whatever counts and packs it. */
+/** Synthetic annotated traces for benchmarks: text of a wanted length that counts and compresses like reasoning. */
 import { createRng, type Rng } from "../core/rng.ts";
 import type { Span, TraceRow } from "../formats/trace-row.ts";
 
 export interface SyntheticOptions {
   readonly rows: number;
-  /** Words, digits and signs of each chain of thought, within a few. */
+  /** Approximate number of words, digits and signs of each chain of thought. */
   readonly tokens: number;
   readonly seed: number;
 }
@@ -57,7 +57,7 @@ export class SyntheticTraces {
     };
   }
 
-  /** One token: mostly a word, now and then a digit or a sign. */
+  /** Draws a token: mostly a word, sometimes a digit or a sign. */
   #part(rng: Rng, token: number): string {
     const draw = rng.next();
     if (draw < 0.72) return ` ${rng.pick(WORDS)}`;

@@ -1,74 +1,106 @@
-/** Rows to train on, from any of the forms that people have them in. */
-import { z } from "zod";
-
+/** Reads rows to train on, from every source and in every form that the readers know. */
 import { DataError } from "../core/errors.ts";
-import { fileLines } from "../core/file-lines.ts";
-import { parseJsonLine } from "../core/json-lines.ts";
-import { type TraceRow, traceRowSchema } from "../formats/trace-row.ts";
-import { parseTagged, THINK_TAGS } from "../tags/index.ts";
+import type { TraceRow } from "../formats/trace-row.ts";
+import { parseTagged } from "../tags/index.ts";
 import type { ChatMessage } from "../tokenizer/chat-template.ts";
+import { afterThinkTag } from "../tags/chain-of-thought.ts";
+import { conversationOf } from "./readers/conversation.ts";
+import type { RawRecord } from "./readers/raw-record.ts";
+import type { ReadTracesOptions } from "./readers/read-traces.ts";
+import { readRecords } from "./readers/records.ts";
+import { KNOWN_COLUMNS, rowsOf, skippedError } from "./readers/rows.ts";
 
-/** A conversation and the assistant's turn that is learnt, with the spans that the big model shall write. */
+/** A conversation and the assistant's turn to learn, with the spans that the big model will write. */
 export interface TrainingRow {
   readonly messages: readonly ChatMessage[];
-  /** Without offload tags, and without the `<think>` that opens a chain of thought: the prompt opens it. */
+  /** The turn without offload tags and without the opening `<think>`, which belongs to the prompt. */
   readonly trace: string;
   /** UTF-16 offsets into `trace`, in order. */
   readonly spans: readonly { readonly start: number; readonly end: number }[];
 }
 
-const messageSchema = z.object({ role: z.enum(["system", "user", "assistant"]), content: z.string() });
-
-const completionSchema = z.object({ prompt: z.string(), completion: z.string() });
-const messagesSchema = z.object({ messages: z.array(messageSchema).min(2) });
-const rowSchema = z.union([traceRowSchema, completionSchema, messagesSchema], {
-  error: "a row has problem and trace, or prompt and completion, or messages",
-});
-
 /**
- * Reads JSON Lines, row by row, whose rows are trace rows (as `data annotate` writes them), `{prompt, completion}` or `{messages}`, in which the
- * last message, the assistant's, is learnt. Offload tags in a completion are read as spans. Blank lines are skipped.
- * @throws DataError naming file, line and field; also when the file has no rows.
+ * Reads the training rows of a source (see {@link readRecords}). A row is a trace row (as `data annotate` writes it), `{prompt,
+ * completion}`, `{messages}` that end with the assistant's, or a problem with `generations`. System messages and earlier turns
+ * stay in the prompt. Offload tags become spans.
+ * @throws DataError naming file, line and field; also for a source without rows.
  */
-export async function* trainingRows(path: string): AsyncGenerator<TrainingRow> {
+export async function* trainingRows(
+  spec: string,
+  options: Omit<ReadTracesOptions, "limit"> = {},
+): AsyncGenerator<TrainingRow> {
   let rows = 0;
-  for await (const { text, number } of fileLines(path)) {
-    if (text.trim() === "") continue;
-    const at = `${path}:${number}`;
-    yield toTrainingRow(parseJsonLine(text, rowSchema, at), at);
-    rows++;
+  for await (const record of readRecords(spec, KNOWN_COLUMNS, options)) {
+    for (const row of rowsOfRecord(record, options)) {
+      yield row;
+      rows += 1;
+    }
   }
-  if (rows === 0) throw new DataError(`${path} has no rows.`, { code: "data-invalid" });
+  if (rows === 0) throw new DataError(`${spec} has no rows.`, { code: "data-invalid" });
 }
 
-/** A trace row as something to train on. */
+/** Turns a trace row into a training row. */
 export const fromTraceRow = ({ problem, trace, spans }: TraceRow): TrainingRow => ({
   messages: [{ role: "user", content: problem }],
   trace,
   spans: spans ?? [],
 });
 
-function toTrainingRow(row: z.output<typeof rowSchema>, where: string): TrainingRow {
-  if ("trace" in row) return fromTraceRow(row);
-  if ("completion" in row) return fromText([{ role: "user", content: row.prompt }], row.completion, where);
-  const last = row.messages.at(-1);
-  if (last?.role !== "assistant") {
+/**
+ * Makes the rows of a record. A problem without a generation known to be correct gives none; any other unusable record is an
+ * error.
+ */
+function rowsOfRecord(
+  record: RawRecord,
+  { generation = "first-correct", onSkip }: ReadTracesOptions,
+): TrainingRow[] {
+  const conversation = trainingConversation(record);
+  if (conversation !== undefined) return [conversation];
+  return rowsOf(record, generation).flatMap((outcome) => {
+    if (outcome.type === "skipped") {
+      if (outcome.reason === "invalid") throw skippedError(outcome);
+      onSkip?.(outcome);
+      return [];
+    }
+    const [fault] = outcome.faults;
+    if (fault !== undefined) throw badTags(record.place, fault);
+    return [fromTraceRow(outcome.row)];
+  });
+}
+
+/** Reads a conversation and keeps every message, unlike a trace row; undefined for a row in another form. */
+function trainingConversation({ content, place }: RawRecord): TrainingRow | undefined {
+  const value = "value" in content ? content.value : undefined;
+  if (typeof value !== "object" || value === null || "trace" in value || "generations" in value)
+    return undefined;
+  const turns = conversationOf(value)?.turns;
+  if (turns === undefined) return undefined;
+  const messages = turns.map(({ role, content: text }): ChatMessage => {
+    if (role === "system" || role === "user" || role === "assistant") return { role, content: text };
     throw new DataError(
-      `${where}: the last message must be the assistant's, not ${last?.role ?? "missing"}.`,
+      `${place}: a message has the role ${JSON.stringify(role)}; system, user and assistant are known.`,
       {
         code: "data-invalid",
       },
     );
+  });
+  const last = messages.at(-1);
+  if (last?.role !== "assistant" || messages.length < 2) {
+    throw new DataError(
+      `${place}: a conversation has at least two messages, and the last must be the assistant's, not ${last?.role ?? "missing"}.`,
+      { code: "data-invalid" },
+    );
   }
-  return fromText(row.messages.slice(0, -1), last.content, where);
+  const { plain, spans, faults } = parseTagged(afterThinkTag(last.content));
+  const [fault] = faults;
+  if (fault !== undefined) throw badTags(place, fault);
+  return { messages: messages.slice(0, -1), trace: plain, spans };
 }
 
-function fromText(messages: readonly ChatMessage[], text: string, where: string): TrainingRow {
-  const opening = `${THINK_TAGS.open}\n`;
-  const { plain, spans, faults } = parseTagged(text.startsWith(opening) ? text.slice(opening.length) : text);
-  const [fault] = faults;
-  if (fault === undefined) return { messages, trace: plain, spans };
-  throw new DataError(`${where}: offload tags do not pair (${fault.kind} at offset ${fault.position}).`, {
+const badTags = (
+  place: string,
+  { kind, position }: { readonly kind: string; readonly position: number },
+): DataError =>
+  new DataError(`${place}: offload tags do not pair (${kind} at offset ${position}).`, {
     code: "data-invalid",
   });
-}

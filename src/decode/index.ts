@@ -1,38 +1,37 @@
 /**
  * Split decoding: two models write one text. `SplitDecoder` yields events, `collect` folds them, a policy decides who writes.
  * The same decoder serves chats, evaluations and training rollouts. Not here: prompts and templates (tokenizer), models
- * (engines), protocols (gateway).
+ * (engines), protocols (gateway). Everyone above the engines may call it.
+ *
+ * The folders, from the bottom up, are `events`, `dial`, `policies`, `contexts` (what each model has read), `pair`, `session` (the state of one
+ * request), `segments` and `steps`. Each may import those before it.
  */
-export { type ChunkSizes, DEFAULT_CHUNKS } from "./chunks.ts";
-export { temperedProbability } from "./close-rule.ts";
-export { type SplitResult, collect } from "./collect.ts";
-export { type Dial, type DialInput, dialSchema } from "./dial.ts";
-export type * from "./events.ts";
-export type { Ledger, LedgerAuthor, LedgerToken } from "./ledger.ts";
+export { temperedProbability } from "./session/close-rule.ts";
+export { type SplitResult, WrittenSegments, collect } from "./events/collect.ts";
+export { type Dial, type DialInput, dialSchema } from "./dial/dial.ts";
+export type * from "./events/events.ts";
+export type { Ledger, LedgerAuthor, LedgerToken } from "./events/ledger.ts";
+export { always } from "./policies/always.ts";
+export { callN } from "./policies/call-n.ts";
+export { cue } from "./policies/cue.ts";
+export { entropy } from "./policies/entropy.ts";
+export { learned } from "./policies/learned.ts";
+export { logprobSelect } from "./policies/logprob-select.ts";
+export { never } from "./policies/never.ts";
+export { random } from "./policies/random.ts";
+export { rewrite } from "./policies/rewrite.ts";
+export { self } from "./policies/self.ts";
+export { stepScore } from "./policies/step-score.ts";
 export {
-  type CallNOptions,
-  type CueOptions,
-  type EntropyOptions,
-  type LogprobSelectOptions,
-  POLICY_NAMES,
-  type PolicySpec,
-  type RandomOptions,
-  type RewriteOptions,
-  type StepScoreOptions,
-  always,
-  callN,
-  cue,
-  entropy,
-  learned,
-  logprobSelect,
-  never,
   parsePolicy,
   parsePolicySpec,
-  random,
-  rewrite,
-  self,
-  stepScore,
+  POLICY_FACTS,
+  POLICY_NAMES,
+  policyFacts,
+  policyOptionNames,
 } from "./policies/index.ts";
+export type { PolicyFacts, PolicyKind } from "./policies/policy-kind.ts";
+export type { PolicySpec } from "./policies/policy-spec.ts";
 export type {
   BigPlan,
   CallCommand,
@@ -46,15 +45,10 @@ export type {
   PolicyRun,
   SegmentPlan,
   SmallPlan,
+  StepKind,
   Until,
-  WrittenSegment,
-} from "./policy.ts";
-export {
-  type SplitOptions,
-  type SplitOptionsInput,
-  type SplitRequest,
-  splitOptionsSchema,
-} from "./request.ts";
-export { type ModelPair, requireFit } from "./pair-fit.ts";
-export type { StepKind } from "./steps/boundaries.ts";
+} from "./policies/policy.ts";
+export { type ModelPair, requireFit } from "./pair/pair-fit.ts";
+export { type SplitOptions, type SplitOptionsInput, splitOptionsSchema } from "./pair/split-options.ts";
+export type { SplitRequest } from "./session/request.ts";
 export { SplitDecoder } from "./split-decoder.ts";

@@ -187,7 +187,7 @@ describe("the ledger", () => {
 
   test("knows of no choice to close within a code point", async () => {
     const face = [...new TextEncoder().encode("\u{1F600}")];
-    /** One after the other behind the prompt: markers, and bytes. */
+    /** One after the other after the prompt: markers, and bytes. */
     const writes =
       (...steps: readonly (string | number)[]): ScriptedModel =>
       ({ ids, tokenizer }) => {

@@ -1,26 +1,25 @@
 /**
  * SplitDecoder: two models write one text (Paper 3.1). The small one writes, asks for the big one with an open tag, reads along while
- * that one writes, and takes the pen back where it predicts the close tag. A policy decides who writes next; this file keeps the
- * loop and the life of a request, the segments are in `small-segment`, `controlled-segment`, `scheduled-segment` and `steps/`.
+ * that one writes, and takes the pen back where it predicts the close tag. A policy decides who writes next. This file keeps the
+ * loop and the life of a request; `segments/` and `steps/` write the segments.
  */
+import { linkSignals } from "../core/async.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { createRng } from "../core/rng.ts";
-import { writeControlled } from "./controlled-segment.ts";
-import { EventChannel } from "./event-channel.ts";
-import type { FinishReason, SplitEvent } from "./events.ts";
-import { finishEvent } from "./finish-event.ts";
-import { closeSession, createSession, hasTags, readPrompt } from "./open-session.ts";
-import type { ModelContext } from "./model-context.ts";
-import { type ModelPair, requireFit } from "./pair-fit.ts";
-import type { PolicyRun, SegmentPlan } from "./policy.ts";
-import { type CheckedRequest, type SplitRequest, checkRequest } from "./request.ts";
-import { writeScheduled } from "./scheduled-segment.ts";
-import type { SegmentRun, Session } from "./session.ts";
-import { writeSmall } from "./small-segment.ts";
+import { writeControlled } from "./segments/controlled-segment.ts";
+import { EventChannel } from "./events/event-channel.ts";
+import type { FinishReason, SplitEvent } from "./events/events.ts";
+import { closeSession, createSession, finishEvent, hasTags, readPrompt } from "./session/session-life.ts";
+import type { ModelContext } from "./contexts/model-context.ts";
+import { type ModelPair, requireFit } from "./pair/pair-fit.ts";
+import type { PolicyRun, SegmentPlan } from "./policies/policy.ts";
+import { type CheckedRequest, type SplitRequest, checkRequest } from "./session/request.ts";
+import { writeScheduled } from "./segments/scheduled-segment.ts";
+import type { SegmentRun, Session } from "./session/session.ts";
+import { writeSmall } from "./segments/small-segment.ts";
 import { writeDrafted } from "./steps/drafted-segment.ts";
 import { writeGlimpsed } from "./steps/glimpsed-segment.ts";
-import { StopFound, StopScanner } from "./stop-scanner.ts";
-import { linkController } from "./waiting.ts";
+import { StopFound, StopScanner } from "./events/stop-scanner.ts";
 
 export class SplitDecoder {
   readonly #pair: ModelPair;
@@ -34,8 +33,8 @@ export class SplitDecoder {
   /**
    * Decodes one request: a stream to be consumed once, which ends with a `finish` event. Any number may run at the same time.
    *
-   * Deltas are final: the small model's tokens come as they are decoded, the big model's when the small one has read them and not
-   * taken the pen back before. An abort of the signal ends the stream with `finish` `aborted`; leaving the loop stops both models at
+   * Deltas are final. The small model's tokens come as they are decoded; the big model's come when the small one has read them and has
+   * not taken the pen back. An abort of the signal ends the stream with `finish` `aborted`. Leaving the loop stops both models at
    * once. Either way nothing is left running when the stream has ended.
    *
    * Throws, before the first event, a {@link ConfigError} for a wrong request or pair and an {@link EngineError} (`prompt-too-long`, or
@@ -58,8 +57,8 @@ export class SplitDecoder {
     events: EventChannel<SplitEvent>,
     left: AbortSignal,
   ): Promise<void> {
-    const link = linkController(request.signal, left);
-    const { signal } = link.controller;
+    const link = linkSignals(request.signal, left);
+    const { signal } = link;
     const scanner = settings.stop.length === 0 ? undefined : new StopScanner(settings.stop);
     const emit =
       scanner === undefined ? (event: SplitEvent) => events.emit(event) : scanInto(scanner, events);
@@ -67,7 +66,7 @@ export class SplitDecoder {
     const { transcript } = session;
     try {
       const outcome = await write(session, request);
-      // What was held back has been written all the same.
+      // The events that were held back are part of the output.
       for (const event of scanner?.flush() ?? []) await events.emit(event);
       if (outcome.unfinished !== undefined && transcript.openAuthor !== undefined) {
         await events.emit(transcript.end(outcome.unfinished));
@@ -81,7 +80,7 @@ export class SplitDecoder {
   }
 }
 
-/** Events go on when they cannot be part of a stop text; a stop text ends the writing, however deep in it we are. */
+/** Passes events on once they cannot be part of a stop text. A stop text ends the writing, however deep in it we are. */
 function scanInto(scanner: StopScanner, events: EventChannel<SplitEvent>): Session["emit"] {
   return async (event) => {
     const { events: ready, stopped } = scanner.push(event);

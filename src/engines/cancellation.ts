@@ -1,4 +1,4 @@
-/** How engines say that they were told to stop, closed, or called wrongly. */
+/** The errors of engines for calls that were aborted, came after the close, or were wrong. */
 import { EngineError } from "../core/errors.ts";
 import type { ModelId } from "../core/ids.ts";
 
@@ -14,12 +14,12 @@ export function usageError(model: ModelId, what: string): EngineError {
   return new EngineError(`${model}: ${what}`, { code: "usage" });
 }
 
-/** Throws an {@link EngineError} with code `aborted` when the signal is. */
+/** Throws an {@link EngineError} with code `aborted` if the signal is aborted. */
 export function throwIfAborted(model: ModelId, signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortedError(model, signal);
 }
 
-/** A fork does not wait for a slot: the one that it would wait for may be its own parent's. */
+/** The error of a fork that finds no free slot. It does not wait: the slot it would wait for may be its parent's. */
 export function noSlotError(model: ModelId): EngineError {
   return new EngineError(`${model}: all its sequences are in use; there is none to fork into.`, {
     code: "engine-unavailable",

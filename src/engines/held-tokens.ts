@@ -1,10 +1,11 @@
 /**
- * Stop texts of several tokens: tokens that may still belong to one are held back until that is decided, so that none of a stop
- * text's tokens is ever given out. Pure.
+ * Hold-back for stop texts of several tokens. A token that may belong to a stop text waits until that is decided, so that no token of
+ * a stop text is ever given out. Pure.
  */
+import { findMarker, partialMarkerLength } from "../tags/partial.ts";
 
 export interface HeldToken {
-  /** What the token added to the text: empty within a code point. */
+  /** The text that the token added, empty within a code point. */
   readonly text: string;
   /** Whether a code point is incomplete after this token. */
   readonly isOpen: boolean;
@@ -13,16 +14,16 @@ export interface HeldToken {
 
 export interface StopMatch<Token extends HeldToken> {
   readonly marker: string;
-  /** Tokens that made up the stop text, the first of them wholly or in part. */
+  /** Tokens that made up the stop text. The first one may begin before it. */
   readonly dropped: readonly Token[];
-  /** Text of the dropped tokens that stands before the stop text: it belongs to what was generated. */
+  /** Text of the dropped tokens before the stop text: it belongs to what was generated. */
   readonly prefix: string;
-  /** The stop text's own log-probability: known when it begins and ends with a token. */
+  /** Log-probability of the stop text, known if it begins and ends with a token. */
   readonly logprob?: number;
 }
 
 export interface HoldStep<Token extends HeldToken> {
-  /** Tokens that are no part of a stop text, in order. */
+  /** Tokens that do not belong to a stop text, in order. */
   readonly released: readonly Token[];
   readonly match?: StopMatch<Token>;
 }
@@ -43,12 +44,12 @@ export class HeldTokens<Token extends HeldToken> {
   push(token: Token): HoldStep<Token> {
     this.#tokens.push(token);
     this.#text += token.text;
-    const found = this.#find();
+    const found = findMarker(this.#text, this.#markers);
     if (found !== undefined) return this.#cut(found.marker, found.start);
-    return { released: this.#release(this.#text.length - this.#possibleStart()) };
+    return { released: this.#release(this.#text.length - partialMarkerLength(this.#text, this.#markers)) };
   }
 
-  /** Everything held, when nothing more comes. */
+  /** Releases everything that is held, since nothing more comes. */
   flush(): readonly Token[] {
     const tokens = this.#tokens;
     this.#tokens = [];
@@ -56,37 +57,7 @@ export class HeldTokens<Token extends HeldToken> {
     return tokens;
   }
 
-  /** The stop text that starts leftmost; of several the longest. */
-  #find(): { readonly marker: string; readonly start: number } | undefined {
-    let best: { readonly marker: string; readonly start: number } | undefined;
-    for (const marker of this.#markers) {
-      const start = this.#text.indexOf(marker);
-      if (start < 0) continue;
-      const isBetter =
-        best === undefined ||
-        start < best.start ||
-        (start === best.start && marker.length > best.marker.length);
-      if (isBetter) best = { marker, start };
-    }
-    return best;
-  }
-
-  /** Length of the longest end of the text that begins a stop text. */
-  #possibleStart(): number {
-    let longest = 0;
-    for (const marker of this.#markers) {
-      const most = Math.min(marker.length - 1, this.#text.length);
-      for (let length = most; length > longest; length--) {
-        if (this.#text.endsWith(marker.slice(0, length))) {
-          longest = length;
-          break;
-        }
-      }
-    }
-    return longest;
-  }
-
-  /** Takes out the tokens that lie wholly within the first `length` characters and do not end within a code point. */
+  /** Takes out the tokens that end within the first `length` characters and not within a code point. */
   #release(length: number): Token[] {
     let end = 0;
     let count = 0;

@@ -1,6 +1,6 @@
 /**
- * One draw from logits, in the order of llama.cpp's samplers: bias, nucleus (on the distribution at temperature 1), temperature,
- * then the inverse of the cumulative distribution. The uniform number is given: engines derive it from (seed, position).
+ * One draw from logits, in the order of llama.cpp's samplers: bias, nucleus (of the distribution at temperature 1), temperature, then
+ * the inverse of the cumulative distribution. The caller gives the uniform number: engines derive it from seed and position.
  */
 
 export interface DrawOptions {
@@ -25,7 +25,7 @@ export function argmax(values: Float64Array): number {
   return best;
 }
 
-/** log of the sum of exp: what turns logits into log-probabilities. */
+/** Logarithm of the sum of exponentials: the difference between logits and log-probabilities. */
 export function logSumExp(logits: Float64Array): number {
   const highest = logits[argmax(logits)] ?? -Infinity;
   if (highest === -Infinity) return -Infinity;

@@ -1,4 +1,5 @@
-/** A fixed number of places for sequences, given out in the order of asking. */
+/** A fixed number of slots for sequences. Callers get them in the order of asking. */
+import { onAbort } from "../core/async.ts";
 import type { ModelId } from "../core/ids.ts";
 import { abortedError, closedError, throwIfAborted } from "./cancellation.ts";
 
@@ -18,7 +19,7 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Takes a place now, or says that there is none. */
+  /** Takes a slot, or returns false if there is none. */
   tryTake(): boolean {
     if (this.#closed) throw closedError(this.#model, "engine");
     if (this.#free === 0) return false;
@@ -26,14 +27,14 @@ export class Slots {
     return true;
   }
 
-  /** Waits for a place. Rejects when aborted or when the engine closes. */
+  /** Waits for a slot. Rejects when aborted or when the engine closes. */
   async take(signal?: AbortSignal): Promise<void> {
     throwIfAborted(this.#model, signal);
     if (this.tryTake()) return;
     await new Promise<void>((resolve, reject) => {
       const leave = () => {
         this.#waiters.delete(waiter);
-        signal?.removeEventListener("abort", onAbort);
+        release();
       };
       const waiter: Waiter = {
         accept: () => {
@@ -45,15 +46,14 @@ export class Slots {
           reject(error);
         },
       };
-      const onAbort = () => {
+      const release = onAbort(signal, () => {
         if (signal !== undefined) waiter.refuse(abortedError(this.#model, signal));
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
+      });
       this.#waiters.add(waiter);
     });
   }
 
-  /** Gives a place back: to the one who has waited longest. */
+  /** Gives a slot back, to the caller who has waited longest. */
   release(): void {
     const [next] = this.#waiters;
     if (next === undefined) this.#free++;

@@ -1,29 +1,27 @@
 /**
- * What a model that works on token ids has to do for {@link TokenSequence}, which does the rest of the Engine contract (pieces,
- * markers, hold-back, UTF-8, positions, cancellation). A backend is one sequence's cache: it knows ids only.
+ * The part of the Engine contract that a model on token ids does itself. A backend is the cache of one sequence and knows ids only.
+ * {@link TokenSequence} does the rest: pieces, markers, hold-back, UTF-8, positions, cancellation.
  */
 import type { TokenId } from "../core/ids.ts";
 import type { Piece } from "../core/piece.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Sampling } from "./engine.ts";
 
-/** A model's own vocabulary. */
+/** The vocabulary of a model. */
 export interface EngineTokenizer extends Tokenizer {
-  /** Whether a model that produces this token has ended its turn. */
-  endsTurn(id: TokenId): boolean;
-  /** Finds out what {@link encode} needs to know, for a vocabulary that is elsewhere. */
+  /** Fetches the facts that {@link encode} needs, for a vocabulary on a server. */
   prepare?(pieces: readonly Piece[], signal?: AbortSignal): Promise<void>;
 }
 
 export interface DrawRequest {
   readonly sampling: Sampling;
-  /** Nats by id; `-Infinity` forbids. */
+  /** Nats added to logits, by id; `-Infinity` forbids. */
   readonly bias: ReadonlyMap<TokenId, number>;
   readonly logprob: boolean;
   readonly entropy: boolean;
-  /** No more than this many tokens will be drawn, those that end the generation included. */
-  readonly most: number;
-  /** Tokens after which nothing more will be drawn. A backend that draws ahead stops there. */
+  /** Most tokens that will be drawn, including those that end the generation. */
+  readonly maxTokens: number;
+  /** Tokens after which nothing more is drawn. A backend that draws ahead stops there. */
   readonly stops: ReadonlySet<TokenId>;
 }
 
@@ -35,12 +33,12 @@ export interface DrawnToken {
 
 export interface Drawer {
   /**
-   * Draws what follows all of `ids`: what of them was not read is read first (at least the last one always is). Undefined when the
-   * model has no room for more.
+   * Draws the token after `ids`. The unread ones are read first; at least the last one always is. Undefined if the model has no room
+   * for more.
    * @param forbidden Ids that this draw must not give, beyond the request's bias.
    */
   draw(ids: readonly TokenId[], forbidden?: ReadonlySet<TokenId>): Promise<DrawnToken | undefined>;
-  /** Frees what the drawer holds. What was read stays read. */
+  /** Frees what the drawer holds. The tokens read stay in the cache. */
   end(): Promise<void>;
 }
 
@@ -51,9 +49,9 @@ export interface ScoreRequest {
 
 export interface TokenScore {
   readonly argmax: TokenId;
-  /** Nats, in the order of the request. */
+  /** log P(marker comes next) in nats, in the order of the request. */
   readonly watchLogprobs: readonly number[];
-  /** Nats of this very token after those before it; undefined for the first of a sequence. */
+  /** log P(this token | all before) in nats. Undefined for the first token of a sequence. */
   readonly tokenLogprob?: number;
 }
 
@@ -64,12 +62,12 @@ export interface TokenBackend {
   readonly calls: number;
   /** Tokens of all prompts sent to a server, for a backend that has one. */
   readonly sent?: number;
-  /** Reads `ids` behind what was read. May stop between batches when aborted: `length` says how far it came. */
+  /** Reads `ids` after the tokens already read. May stop between batches when aborted; `length` says how far it came. */
   read(ids: readonly TokenId[], signal?: AbortSignal): Promise<void>;
   drawer(request: DrawRequest, signal?: AbortSignal): Drawer;
   /**
-   * Reads what of `ids` was not read, and scores those from index `from` on: a score for each, undefined where a backend that probes
-   * did not ask. The last one is always scored. With `tokenLogprobs`, the token before `from` has not been read.
+   * Reads the unread part of `ids` and scores those from index `from` on, one score for each. A score is undefined where a backend that
+   * probes did not ask; the last token is always scored. With `tokenLogprobs`, the token before `from` has not been read.
    */
   score(
     ids: readonly TokenId[],
@@ -77,9 +75,9 @@ export interface TokenBackend {
     request: ScoreRequest,
     signal?: AbortSignal,
   ): Promise<readonly (TokenScore | undefined)[]>;
-  /** Forgets everything behind the first `length` tokens. `length` is at most what was read; it may become less than asked for. */
+  /** Forgets everything after the first `length` tokens, or more than that. `length` is at most the number of tokens read. */
   truncate(length: number): Promise<void>;
-  /** The same content in a cache of its own, as far as it could be copied. */
+  /** Copies the content to another cache, as far as possible. */
   fork(): Promise<TokenBackend>;
   close(): Promise<void>;
 }

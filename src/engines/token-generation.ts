@@ -1,4 +1,4 @@
-/** Decoding on token ids: one draw at a time, stop markers and limits, and nothing drawn ahead of what was asked for. */
+/** Decoding on token ids: draws one token at a time, and applies stop markers, forbidden texts and limits. */
 import type { TokenId } from "../core/ids.ts";
 import { textPiece } from "../core/piece.ts";
 import { abortedError, closedError, usageError } from "./cancellation.ts";
@@ -9,12 +9,12 @@ import type { TokenState } from "./token-state.ts";
 import { incompleteEnd, Utf8Stream } from "./utf8-stream.ts";
 
 interface Plan {
-  /** Single-token markers and the ends of the turn: known by id. */
+  /** Stop markers that are single tokens, by id. */
   readonly stopIds: ReadonlyMap<TokenId, string>;
   readonly stopTexts: readonly string[];
   readonly stops: ReadonlySet<TokenId>;
   readonly bias: ReadonlyMap<TokenId, number>;
-  /** Markers of several tokens that must not come about. */
+  /** Markers of several tokens that must not be generated. */
   readonly forbiddenTexts: readonly string[];
 }
 
@@ -23,10 +23,10 @@ interface Held extends HeldToken {
 }
 
 /**
- * Yields tokens and exactly one end. A token counts as part of the sequence at the moment it is yielded; leaving the loop, or a
- * failure, drops what was drawn and not yielded.
- * @throws EngineError `aborted`, `engine-closed`, `engine-failed`, or `usage` for options that the vocabulary does not allow, for an
- * empty sequence, and when the sequence was changed by another call in the meantime.
+ * Yields tokens and exactly one end. A token belongs to the sequence from the moment it is yielded. Leaving the loop, or a failure,
+ * drops what was drawn and not yielded.
+ * @throws EngineError `aborted`, `engine-closed` or `engine-failed`; `usage` if the vocabulary does not allow the options, the
+ * sequence is empty, or another call changed it in the meantime.
  */
 export async function* generateTokens(
   state: TokenState,
@@ -58,7 +58,7 @@ export async function* generateTokens(
             bias: plan.bias,
             logprob: options.logprobs === true,
             entropy: options.entropy === true,
-            most: Math.min(options.maxTokens - yielded - held.count, state.capacity - state.ids.length),
+            maxTokens: Math.min(options.maxTokens - yielded - held.count, state.capacity - state.ids.length),
             stops: plan.stops,
           },
           signal,
@@ -116,7 +116,7 @@ function planGeneration(state: TokenState, options: GenerateOptions): Plan {
   if (topP !== undefined && !(topP > 0 && topP <= 1))
     throw usageError(model, `topP is ${topP}; it must be in (0, 1].`);
   if (options.maxTokens > 0 && state.visible === 0) {
-    throw usageError(model, "nothing was appended: there is no text to go on with.");
+    throw usageError(model, "nothing was appended: there is no text to continue.");
   }
   const stopIds = new Map<TokenId, string>();
   const stopTexts: string[] = [];
@@ -142,7 +142,7 @@ function planGeneration(state: TokenState, options: GenerateOptions): Plan {
   return { stopIds, stopTexts, stops: new Set(stopIds.keys()), bias, forbiddenTexts };
 }
 
-/** A marker that the caller stops at comes before the end of the turn, should it be both. */
+/** The end that a token brings, if any. A token that is both a stop marker and the end of the turn counts as the marker. */
 function endBy(state: TokenState, plan: Plan, drawn: DrawnToken): GenerateEnd | undefined {
   const logprob = drawn.logprob === undefined ? {} : { logprob: drawn.logprob };
   const marker = plan.stopIds.get(drawn.id);
@@ -186,7 +186,7 @@ function deltaOf({ drawn, text }: Held, reportsIds: boolean): TokenDelta {
   };
 }
 
-/** Text that shares a token with the stop text behind it: written anew, in tokens of its own. */
+/** Writes text that shared a token with the stop text after it again, in separate tokens. */
 async function* rewrittenPrefix(
   state: TokenState,
   prefix: string,
@@ -205,7 +205,7 @@ async function* rewrittenPrefix(
   }
 }
 
-/** Follows the text of the sequence: completes code points, and sees forbidden texts coming. */
+/** Follows the text of the sequence: completes code points, and detects forbidden texts before they are complete. */
 class TextOfTokens {
   readonly #state: TokenState;
   readonly #forbidden: readonly string[];

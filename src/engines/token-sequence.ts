@@ -1,9 +1,10 @@
-/** The Engine contract's Sequence for models that work on token ids; what differs between them is a {@link TokenBackend}. */
+/** The Sequence of the Engine contract for models on token ids. Each kind of model brings its own {@link TokenBackend}. */
 import type { TokenId } from "../core/ids.ts";
 import type { Piece } from "../core/piece.ts";
 import { usageError } from "./cancellation.ts";
 import type {
   AppendOutcome,
+  ContextFull,
   GenerateEvent,
   GenerateOptions,
   ScoreEntry,
@@ -18,9 +19,9 @@ import { TokenState, type TokenStateOptions } from "./token-state.ts";
 import { Utf8Stream } from "./utf8-stream.ts";
 
 export interface TokenSequenceOptions extends TokenStateOptions {
-  /** Makes the sequence that {@link Sequence.fork} returns; rejects when there is no room for one. */
+  /** Makes the sequence that {@link Sequence.fork} returns. Rejects if there is no room for it. */
   readonly fork: (ids: readonly TokenId[], parent: TokenState) => Promise<Sequence>;
-  /** Called once, when the sequence is closed and its backend freed. */
+  /** Called once, after the sequence was closed and its backend freed. */
   readonly onClose: (sequence: Sequence) => void;
 }
 
@@ -53,7 +54,7 @@ export class TokenSequence implements Sequence {
       if (full !== undefined) return full;
       await state.align();
       const all = [...state.ids, ...ids];
-      // The last token waits: it is read together with the draw that needs it, so that generating costs no extra call.
+      // The last token is read together with the draw that needs it, so that generating costs no extra call.
       const unread = all.slice(state.backend.length, -1);
       if (unread.length > 0) await state.backend.read(unread, signal);
       this.#accept(ids);
@@ -111,7 +112,7 @@ export class TokenSequence implements Sequence {
   fork(): Promise<Sequence> {
     const state = this.#state;
     return state.exclusive(undefined, async () => {
-      // What a suspended generation holds back is not part of the sequence, and stays out of the copy.
+      // Tokens that a suspended generation holds back do not belong to the sequence, and stay out of the copy.
       return this.#options.fork(state.ids.slice(0, state.visible), state);
     });
   }
@@ -137,7 +138,7 @@ export class TokenSequence implements Sequence {
     this.#state.visible = this.#state.ids.length;
   }
 
-  #fullBy(count: number): Extract<AppendOutcome, { readonly status: "context-full" }> | undefined {
+  #fullBy(count: number): ContextFull | undefined {
     const { visible, capacity } = this.#state;
     const required = visible + count;
     return required > capacity
@@ -152,11 +153,11 @@ export class TokenSequence implements Sequence {
     watch: readonly TokenId[],
   ): ScoreEntry[] {
     const state = this.#state;
-    // Ids go on within a code point that the tokens before them began; a text begins anew.
+    // Ids may continue a code point that the tokens before them began. A text never does.
     const goesOn = pieces[0]?.tokens?.vocabulary === state.tokenizer.vocabulary;
     const utf8 = new Utf8Stream(goesOn ? incompleteEndOf(state, state.ids) : undefined);
     const entries: ScoreEntry[] = [];
-    // Of the tokens since the last entry: a backend that probes gives no score for some.
+    // The text and number of tokens since the last entry: a backend that probes does not score each token.
     let text = "";
     let covered = 0;
     for (const [index, id] of ids.entries()) {

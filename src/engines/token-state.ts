@@ -1,4 +1,4 @@
-/** What a {@link TokenSequence} and its generation share: the ids, the cache, the order of calls, the work done. */
+/** The state that a {@link TokenSequence} and its generation share: the ids, the cache, the order of calls, the work done. */
 import { EngineError, errorMessage, SplitReasonError } from "../core/errors.ts";
 import type { ModelId, TokenId } from "../core/ids.ts";
 import { closedError, throwIfAborted } from "./cancellation.ts";
@@ -8,10 +8,10 @@ export interface TokenStateOptions {
   readonly model: ModelId;
   readonly tokenizer: EngineTokenizer;
   readonly backend: TokenBackend;
-  /** Tokens that fit. */
+  /** Tokens that fit into the sequence. */
   readonly capacity: number;
   readonly ids?: readonly TokenId[];
-  /** Whether ids mean something outside of this sequence. Default true. */
+  /** Whether ids have a meaning outside this sequence. Default true. */
   readonly reportsIds?: boolean;
   /** Aborted when the sequence closes, for a backend that waits for something other than the model. */
   readonly closing?: AbortController;
@@ -23,15 +23,15 @@ export class TokenState {
   readonly backend: TokenBackend;
   readonly capacity: number;
   readonly reportsIds: boolean;
-  /** All tokens, those that a running generation holds back included. */
+  /** All tokens, including those that a running generation holds back. */
   readonly ids: TokenId[];
-  /** Number of tokens that are in the sequence for its user. */
+  /** Number of tokens that the user of the sequence sees. */
   visible: number;
   prefilled = 0;
   scored = 0;
   decoded = 0;
   closed = false;
-  /** The generation that may go on; any other change to the sequence takes its place. */
+  /** The generation that may continue. Any other change of the sequence ends it. */
   generation: object | undefined;
   readonly #firstCalls: number;
   readonly #closing: AbortController | undefined;
@@ -57,7 +57,7 @@ export class TokenState {
     return this.backend.sent;
   }
 
-  /** Runs `operation` when all before it are done. Failures of the backend become {@link EngineError}s. */
+  /** Runs `operation` after all earlier ones are done. Failures of the backend become {@link EngineError}s. */
   async exclusive<T>(signal: AbortSignal | undefined, operation: () => Promise<T>): Promise<T> {
     this.check(signal);
     const previous = this.#tail;
@@ -84,7 +84,7 @@ export class TokenState {
     throwIfAborted(this.model, signal);
   }
 
-  /** Ends a suspended generation: what it held back is forgotten. */
+  /** Ends a suspended generation and drops the tokens that it held back. */
   supersede(): void {
     this.generation = undefined;
     this.dropHeld();
@@ -94,12 +94,12 @@ export class TokenState {
     this.ids.length = this.visible;
   }
 
-  /** Makes the cache forget what is no longer in the sequence. */
+  /** Removes from the cache what is no longer in the sequence. */
   async align(): Promise<void> {
     if (this.backend.length > this.ids.length) await this.backend.truncate(this.ids.length);
   }
 
-  /** Aligned, and with at least one token still to be read: a token's successors are known only when it is read. */
+  /** Aligns, and leaves at least one token unread: only reading a token gives the distribution after it. */
   async alignForNext(): Promise<void> {
     const last = this.ids.length - 1;
     if (this.backend.length <= last) return;
@@ -107,7 +107,7 @@ export class TokenState {
     await this.backend.truncate(last);
   }
 
-  /** Refuses further calls, and resolves when nothing runs any more. */
+  /** Refuses further calls. Resolves when no call is running. */
   async shut(): Promise<void> {
     this.closed = true;
     this.supersede();

@@ -1,21 +1,21 @@
-/** Bytes to text, across tokens: what of a code point is incomplete waits for the tokens that complete it. */
+/** Decodes the bytes of tokens to text. An incomplete code point waits for the tokens that complete it. */
 
 const NOTHING = Buffer.alloc(0);
 
 export class Utf8Stream {
   #waiting: Buffer = NOTHING;
 
-  /** @param waiting The incomplete end of what was decoded before, see {@link incompleteEnd}. */
+  /** @param waiting The incomplete end of the bytes before, see {@link incompleteEnd}. */
   constructor(waiting: Uint8Array = NOTHING) {
     this.#waiting = Buffer.from(waiting);
   }
 
-  /** Whether a code point is incomplete. */
+  /** Whether a code point is incomplete now. */
   get isWaiting(): boolean {
     return this.#waiting.byteLength > 0;
   }
 
-  /** The text that `bytes` complete. Bytes that are no UTF-8 become U+FFFD. */
+  /** The text that `bytes` complete. Bytes that are not UTF-8 become U+FFFD. */
   push(bytes: Uint8Array): string {
     const all = this.isWaiting ? Buffer.concat([this.#waiting, bytes]) : Buffer.from(bytes);
     const waiting = incompleteLength(all);
@@ -28,7 +28,7 @@ export class Utf8Stream {
   }
 }
 
-/** The bytes at the end that begin a code point without completing it: none to three. */
+/** The last bytes, up to three, that begin a code point without completing it. */
 export function incompleteEnd(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(bytes.byteLength - incompleteLength(bytes));
 }

@@ -1,4 +1,4 @@
-/** One sample of one arm on one problem: a line of rows.jsonl. */
+/** An evaluation row: one sample of one arm on one problem, and a line of rows.jsonl. */
 import { createHash } from "node:crypto";
 
 import { z } from "zod";
@@ -13,27 +13,27 @@ const usageSchema = z.object({
   offloadShare: z.number(),
 });
 
-/** What one model did for a sample, in tokens: `EngineWork` of the decoder. */
+/** The work of one model for a sample, in tokens: `EngineWork` of the decoder. */
 export const engineWorkSchema = z.object({
-  /** Read without a prediction being asked for. */
+  /** Tokens read without a prediction. */
   prefilled: z.number(),
-  /** Read in the controlling prefill; not in `prefilled`. */
+  /** Tokens read in the controlling prefill; not in `prefilled`. */
   scored: z.number(),
-  /** Drawn: tags, ends of turns and what was thrown away included. */
+  /** Tokens drawn, including tags, ends of turns and discarded ones. */
   decoded: z.number(),
   calls: z.number(),
-  /** Of `decoded`: thrown away. */
+  /** The part of `decoded` that was discarded. */
   discarded: z.number(),
-  /** Tokens of all prompts that were sent to a server, which keeps a prefix cache or reads them again; absent for a model in this process. */
+  /** Tokens of all prompts sent to a server, whether its prefix cache had them or not; absent for a model in this process. */
   sent: z.number().optional(),
 });
 
-export const rowSchema = z.object({
+export const evaluationRowSchema = z.object({
   problemId: z.string(),
   problem: z.string(),
   gold: z.string(),
   arm: z.string(),
-  /** From 0. */
+  /** Number of the sample, from 0. */
   sample: z.number().int(),
   seed: z.number().int(),
   answer: z.string().nullable(),
@@ -48,27 +48,27 @@ export const rowSchema = z.object({
       reason: z.string(),
     }),
   ),
-  /** Of a failed sample: as far as was counted before it failed. */
+  /** Tokens of the output. A failed sample has what was counted before it failed. */
   usage: usageSchema,
-  /** From the decision to hand over to the big model's first token, one entry a hand-off. */
+  /** Time from the decision to hand over to the big model's first token, one entry a hand-off. */
   handoffsMs: z.array(z.number()),
-  /** Of this sample, from its start to its end; samples that run at the same time share the machine. */
+  /** Time from the sample's start to its end. Samples that run at the same time share the machine. */
   wallMs: z.number(),
-  /** From the sample's start to the first token of the output; absent when there was none, or it was not measured. */
+  /** Time from the sample's start to the first token of the output; absent without such a token or a measurement. */
   firstTokenMs: z.number().optional(),
   /** Absent when the sample failed before its models could say. */
   work: z.object({ small: engineWorkSchema, big: engineWorkSchema }).optional(),
-  /** The share that was asked of a random arm. */
+  /** Share of tokens that a random arm was asked to hand over. */
   requestedShare: z.number().optional(),
-  /** What took the big model away, when the small one wrote on without it. The answer counts as it is. */
+  /** Why the big model was lost, if the small one continued without it. The answer still counts. */
   degraded: z.string().optional(),
-  /** Why the sample failed. It counts as wrong. */
+  /** Reason why the sample failed. It counts as wrong. */
   error: z.string().optional(),
 });
 
-export type Row = z.infer<typeof rowSchema>;
+export type EvaluationRow = z.infer<typeof evaluationRowSchema>;
 export type RowUsage = z.infer<typeof usageSchema>;
-export type RowWork = NonNullable<Row["work"]>;
+export type RowWork = NonNullable<EvaluationRow["work"]>;
 export type EngineWorkCounts = z.infer<typeof engineWorkSchema>;
 
 export const NO_USAGE: RowUsage = {
@@ -82,15 +82,15 @@ export const NO_USAGE: RowUsage = {
 };
 
 /**
- * What the seed determines of a row. Left out is what is measured: times, and the work of models that run at the same time, of
- * which one reads ahead or writes on until the other has decided.
+ * The outcome: the part of a row that the seed determines. Measured parts are left out: times, and the work of two models that run
+ * at the same time. One of them reads ahead, or writes until the other has decided.
  */
-export const outcomeSchema = rowSchema
+export const outcomeSchema = evaluationRowSchema
   .omit({ wallMs: true, firstTokenMs: true, handoffsMs: true, work: true })
   .extend({ usage: usageSchema.omit({ discardedTokens: true }) });
 
-/** The rest of a row, with what it belongs to. */
-export const measuredSchema = rowSchema
+/** The measured rest of a row with the key of its sample: a line of measured.jsonl. */
+const measuredSchema = evaluationRowSchema
   .pick({
     problemId: true,
     arm: true,
@@ -102,42 +102,92 @@ export const measuredSchema = rowSchema
   })
   .extend({ discardedTokens: usageSchema.shape.discardedTokens });
 
-export type RowOutcome = z.infer<typeof outcomeSchema>;
-export type RowMeasured = z.infer<typeof measuredSchema>;
+type RowOutcome = z.infer<typeof outcomeSchema>;
+type RowMeasured = z.infer<typeof measuredSchema>;
 
-export const outcomeOf = (row: Row): RowOutcome => outcomeSchema.parse(row);
+export const outcomeOf = (row: EvaluationRow): RowOutcome => outcomeSchema.parse(row);
 
-export const measuredOf = (row: Row): RowMeasured =>
+export const measuredOf = (row: EvaluationRow): RowMeasured =>
   measuredSchema.parse({ ...row, discardedTokens: row.usage.discardedTokens });
 
-export function joinRow(outcome: RowOutcome, measured: RowMeasured): Row {
-  const { discardedTokens, ...rest } = measured;
-  return { ...outcome, ...rest, usage: { ...outcome.usage, discardedTokens } };
-}
+/** No task has longer ids. */
+const MAX_ID_UNITS = 1000;
 
-/** A row without its texts: what statistics need, and what a long run keeps in memory. */
-export type RowFigures = Omit<Row, "problem" | "gold" | "text" | "segments"> & {
+const count = z.number().nonnegative();
+
+/** Measures that may be missing in a file: they are kept apart, or an older version did not take them. */
+const measures = {
+  wallMs: count.optional(),
+  firstTokenMs: count.optional(),
+  handoffsMs: z.array(count).optional(),
+  work: evaluationRowSchema.shape.work,
+};
+
+/** A row as read from a file: times and work may be missing, but figures must make sense. */
+export const recordedRowSchema = evaluationRowSchema.extend({
+  ...measures,
+  problemId: z.string().max(MAX_ID_UNITS),
+  sample: z.int().nonnegative(),
+  segments: z.array(
+    z.object({ author: z.enum(["small", "big"]), text: z.string(), tokens: count, reason: z.string() }),
+  ),
+  usage: usageSchema
+    .partial()
+    .extend({ smallTokens: count, bigTokens: count, discardedTokens: count.optional() }),
+});
+
+/** A line of measured.jsonl: the measures of the row on the same line of rows.jsonl. */
+export const recordedMeasuresSchema = z.object({
+  problemId: z.string(),
+  arm: z.string(),
+  sample: z.number(),
+  ...measures,
+  discardedTokens: count.optional(),
+});
+
+export type RecordedRow = z.infer<typeof recordedRowSchema>;
+export type RecordedMeasures = z.infer<typeof recordedMeasuresSchema>;
+
+/** A row without its texts. Statistics need no more, and a long run keeps no more in memory. */
+export type RowFigures = Omit<EvaluationRow, "problem" | "gold" | "text" | "segments"> & {
   /** SHA-256 of the row's outcome as a line of JSON, in hexadecimal digits. */
   readonly digest: string;
 };
 
-export function figuresOf(row: Row): RowFigures {
+export function figuresOf(row: EvaluationRow): RowFigures {
   const { problem: _problem, gold: _gold, text: _text, segments: _segments, ...figures } = row;
-  return {
-    ...figures,
-    digest: createHash("sha256")
-      .update(JSON.stringify(outcomeOf(row)))
-      .digest("hex"),
-  };
+  return { ...figures, digest: outcomeDigest(outcomeOf(row)) };
 }
 
-/** One digest for all rows, in their order. */
+/** The digest of a row that was read from a file; undefined if it has no whole outcome. */
+export function recordedDigest(row: RecordedRow): string | undefined {
+  const outcome = outcomeSchema.safeParse(row);
+  return outcome.success ? outcomeDigest(outcome.data) : undefined;
+}
+
+const outcomeDigest = (outcome: RowOutcome): string =>
+  createHash("sha256").update(JSON.stringify(outcome)).digest("hex");
+
+/** The digest of all rows, from those of each row in their order. */
+export class RowsDigest {
+  readonly #hash = createHash("sha256");
+
+  add(digest: string): void {
+    this.#hash.update(`${digest}\n`);
+  }
+
+  /** Ends the digest. */
+  value(): string {
+    return this.#hash.digest("hex");
+  }
+}
+
 export function rowsDigest(rows: readonly RowFigures[]): string {
-  const hash = createHash("sha256");
-  for (const { digest } of rows) hash.update(`${digest}\n`);
-  return hash.digest("hex");
+  const all = new RowsDigest();
+  for (const { digest } of rows) all.add(digest);
+  return all.value();
 }
 
-/** What a row is the result of: no two rows of a run share it. */
-export const rowKey = (row: Pick<Row, "arm" | "problemId" | "sample">): string =>
+/** The key of a row: no two rows of a run share it. */
+export const rowKey = (row: Pick<EvaluationRow, "arm" | "problemId" | "sample">): string =>
   JSON.stringify([row.problemId, row.sample, row.arm]);

@@ -4,16 +4,15 @@
  */
 import { z } from "zod";
 
-import { ratesSchema } from "./cost/prices.ts";
 import { engineWorkSchema } from "./row.ts";
 
 const intervalSchema = z.tuple([z.number(), z.number()]).readonly();
 
-/** By k, written as a decimal number. */
+/** Values by k; the keys are decimal numbers. */
 const byK = z.record(z.string(), z.number());
 const intervalByK = z.record(z.string(), intervalSchema);
 
-/** Of one figure over samples (quantiles interpolate between order statistics). */
+/** Spread of one figure over samples. Quantiles interpolate between order statistics. */
 const spreadSchema = z.object({
   mean: z.number(),
   p50: z.number(),
@@ -22,11 +21,11 @@ const spreadSchema = z.object({
 });
 
 const dollarsSchema = z.object({
-  /** Of tokens read for the first time. */
+  /** Dollars for tokens read for the first time. */
   prompt: z.number(),
-  /** Of tokens sent again that the server had read before. */
+  /** Dollars for tokens sent again that the server had read before. */
   cachedPrompt: z.number(),
-  /** Of tokens drawn, those thrown away included. */
+  /** Dollars for tokens drawn, including discarded ones. */
   completion: z.number(),
 });
 
@@ -34,7 +33,7 @@ const costSchema = z.object({
   /** Dollars for all priced samples of the arm. */
   total: z.number(),
   perSample: z.number(),
-  /** Of `perSample`, resampling problems. */
+  /** Interval of `perSample`, from resampled problems. */
   ci95: intervalSchema,
   /** Dollars for each right answer; null where none is right. */
   perRight: z.number().nullable(),
@@ -44,13 +43,13 @@ const costSchema = z.object({
   unpriced: z.number(),
 });
 
-/** An estimate: 2 floating-point operations for each weight that a token is multiplied with, attention left out. */
+/** Estimated arithmetic: 2 floating-point operations for each weight that a token is multiplied with, without attention. */
 const computeSchema = z.object({
   /** Operations of all samples of the arm, for tokens read and drawn. */
   smallFlops: z.number(),
   bigFlops: z.number(),
   flopsPerSample: z.number(),
-  /** At the user's own figure of joules for an operation; absent without one. */
+  /** Energy, from the joules that one operation takes on the user's machine; absent where the user does not say. */
   joules: z.number().optional(),
   joulesPerSample: z.number().optional(),
 });
@@ -63,7 +62,7 @@ const armSummarySchema = z.object({
   samples: z.number(),
   /** Big tokens of all tokens in the outputs, over all samples of the arm. */
   offloadShare: z.number(),
-  /** The share of each sample by itself. */
+  /** Spread of the shares of single samples. */
   sampleShare: spreadSchema.optional(),
   promptTokens: z.number().optional(),
   smallTokens: z.number(),
@@ -73,7 +72,7 @@ const armSummarySchema = z.object({
   /** Sum over samples, each from its start to its end. */
   wallMs: z.number(),
   sampleMs: spreadSchema.optional(),
-  /** From a sample's start to its first token; absent where none was measured. */
+  /** Time from a sample's start to its first token; absent where none was measured. */
   firstTokenMs: spreadSchema.optional(),
   passAt: byK,
   passAtCi95: intervalByK.optional(),
@@ -83,23 +82,23 @@ const armSummarySchema = z.object({
   majAtCi95: intervalByK.optional(),
   /** Hand-offs a sample. */
   switches: z.number(),
-  /** From the decision to hand over to the big model's first token; absent where nothing was handed over. */
+  /** Time from the decision to hand over to the big model's first token; absent without a hand-off. */
   handoffMs: spreadSchema.optional(),
-  /** What the models did, over all samples that say so; absent where none does. */
+  /** Work of the models over all samples that report it; absent where none does. */
   work: z.object({ small: engineWorkSchema, big: engineWorkSchema }).optional(),
-  /** Only with a price table. */
+  /** Present with a price table. */
   costUsd: costSchema.optional(),
-  /** Only where the sizes of the models that the arm uses are known. */
+  /** Present where the sizes of the arm's models are known. */
   compute: computeSchema.optional(),
-  /** How many samples ended in which way. */
+  /** Number of samples for each way of ending. */
   finishReasons: z.record(z.string(), z.number()),
-  /** Samples in which the big model was lost and the small one wrote on; their answers count as they are. */
+  /** Samples in which the big model was lost and the small one continued. Their answers still count. */
   degraded: z.number(),
   /** Samples that failed and count as wrong. */
   failed: z.number(),
-  /** Of the first failed sample. */
+  /** Error of the first failed sample. */
   firstError: z.string().optional(),
-  /** Of a matched arm: the arm it follows and how far its measured share came out from that arm's. */
+  /** The arm that a matched arm follows, and the matched arm's measured share minus that arm's. */
   matched: z.object({ to: z.string(), shareDifference: z.number() }).optional(),
 });
 
@@ -124,6 +123,28 @@ const modelSizeSchema = z.object({
   source: z.enum(["file", "given"]),
 });
 
+const dollarsPerMillion = z.number().nonnegative().finite();
+
+const modelPriceSchema = z
+  .object({
+    /** Dollars for a million tokens that the model reads for the first time. */
+    prompt: dollarsPerMillion,
+    /** Dollars for a million tokens that a server has read before and is sent again. Default: the price of the prompt. */
+    cachedPrompt: dollarsPerMillion.optional(),
+    /** Dollars for a million tokens that the model draws. */
+    completion: dollarsPerMillion,
+  })
+  .strict();
+
+export const ratesSchema = z
+  .object({
+    /** Prices by author (`small`, `big`) or by the spec of a model. A spec counts before an author. */
+    models: z.record(z.string(), modelPriceSchema).optional(),
+    /** Energy of one floating-point operation on the user's machine. */
+    joulesPerFlop: z.number().positive().finite().optional(),
+  })
+  .strict();
+
 export const summarySchema = z.object({
   task: z.object({ name: z.string(), version: z.string(), problems: z.number() }),
   arms: z.array(armSummarySchema),
@@ -136,12 +157,12 @@ export const summarySchema = z.object({
   configHash: z.string(),
   /** SHA-256 over what the seed determines of the rows, in their order: two runs gave the same when this is the same. */
   rowsDigest: z.string().optional(),
-  /** The commit of the checkout, with `-dirty` where files differ from it; null outside of one. */
+  /** The commit of the checkout, with `-dirty` if files differ from it; null outside a checkout. */
   git: z.string().nullable(),
   config: z.unknown(),
-  /** How it was run, which times depend on and outcomes do not. */
+  /** Settings of the machine's use. Times depend on them, outcomes do not. */
   execution: z.object({ concurrency: z.number(), threads: z.number().optional() }).optional(),
-  /** By author; `smallBase` is the small model before tuning. Only where known. */
+  /** Known sizes by author. `smallBase` is the small model before tuning. */
   modelSizes: z
     .object({
       small: modelSizeSchema.optional(),
@@ -149,7 +170,7 @@ export const summarySchema = z.object({
       smallBase: modelSizeSchema.optional(),
     })
     .optional(),
-  /** The price table that dollars and joules follow from, as it was given. */
+  /** The price table that the user gave, from which dollars and joules follow. */
   rates: ratesSchema.optional(),
   machine: z.object({
     processor: z.string(),
@@ -159,6 +180,8 @@ export const summarySchema = z.object({
   }),
 });
 
+export type ModelPrice = z.infer<typeof modelPriceSchema>;
+export type Rates = z.infer<typeof ratesSchema>;
 export type ArmCost = z.infer<typeof costSchema>;
 export type ArmCompute = z.infer<typeof computeSchema>;
 export type ArmSummary = z.infer<typeof armSummarySchema>;

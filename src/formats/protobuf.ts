@@ -1,6 +1,6 @@
 /**
- * The little of the protobuf wire format that ONNX models and TensorBoard's events need. Nested messages and tensor data are kept by reference and
- * copied once, when the message is finished, so that a large constant never becomes an array of numbers.
+ * The part of the protobuf wire format that ONNX models and TensorBoard's events need. Nested messages and tensor data are kept by reference
+ * until the message is finished. So they are copied once, and a large constant never becomes an array of numbers.
  */
 
 const VARINT = 0;

@@ -66,8 +66,8 @@ describe("TensorRows", () => {
       /model.safetensors: it is not a safetensors file/,
     );
     await writeFile(path, encodeSafetensors({ tensors: new Map([["a", other]]), metadata: {} }));
-    await expect(TensorRows.open(path, "a")).rejects.toThrow(/a is no matrix, its shape is \[2\]/);
-    await expect(TensorRows.open(path, "m")).rejects.toThrow(/nothing that can be read of m/);
+    await expect(TensorRows.open(path, "a")).rejects.toThrow(/a is not a matrix, its shape is \[2\]/);
+    await expect(TensorRows.open(path, "m")).rejects.toThrow(/describes no tensor m that can be read/);
     await expect(TensorRows.open(join(folder, "none"), "m")).rejects.toThrow(/cannot open/);
   });
 });

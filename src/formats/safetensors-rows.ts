@@ -1,12 +1,8 @@
-/** Single rows of one matrix in a safetensors file of any size, read and replaced in place. */
+/** Reads and replaces single rows of one matrix in a safetensors file of any size, in place. */
 import { type FileHandle, open } from "node:fs/promises";
 
-import { z } from "zod";
-
 import { DataError, errorMessage } from "../core/errors.ts";
-import { DTYPE_BYTES, entrySchema, MAX_HEADER_BYTES, toFloats } from "./safetensors.ts";
-
-const headerSchema = z.record(z.string(), z.unknown());
+import { DTYPE_BYTES, entrySchema, headerSchema, MAX_HEADER_BYTES, toFloats } from "./safetensors.ts";
 
 export class TensorRows implements AsyncDisposable {
   readonly rows: number;
@@ -14,7 +10,7 @@ export class TensorRows implements AsyncDisposable {
   readonly #name: string;
   readonly #handle: FileHandle;
   readonly #dtype: keyof typeof DTYPE_BYTES;
-  /** Bytes, in the file. */
+  /** Offset of the matrix in the file, in bytes. */
   readonly #start: number;
 
   private constructor(
@@ -32,7 +28,7 @@ export class TensorRows implements AsyncDisposable {
     this.columns = columns;
   }
 
-  /** @throws DataError when the file is not safetensors, or the tensor is missing or no matrix of floats. */
+  /** Opens a matrix. @throws DataError if the file is not safetensors, or the tensor is missing or not a matrix of floats. */
   static async open(path: string, tensor: string): Promise<TensorRows> {
     const invalid = (what: string, cause?: unknown): DataError =>
       new DataError(`${path}: ${what}`, { code: "file-invalid", cause });
@@ -56,14 +52,17 @@ export class TensorRows implements AsyncDisposable {
       const [rows, columns, ...more] = shape;
       const start = 8 + headerBytes + range[0];
       if (rows === undefined || columns === undefined || more.length > 0)
-        throw invalid(`${tensor} is no matrix, its shape is [${shape.join(", ")}]`);
+        throw invalid(`${tensor} is not a matrix, its shape is [${shape.join(", ")}]`);
       if (start + rows * columns * DTYPE_BYTES[dtype] > size)
         throw invalid(`${tensor} does not fit the file`);
       return new TensorRows(`${tensor} in ${path}`, handle, dtype, start, [rows, columns]);
     } catch (error) {
       await handle.close();
       if (error instanceof DataError) throw error;
-      throw invalid(`its header says nothing that can be read of ${tensor} (F32 and BF16 can)`, error);
+      throw invalid(
+        `its header describes no tensor ${tensor} that can be read (F32, BF16 and F16 can)`,
+        error,
+      );
     }
   }
 
@@ -106,7 +105,7 @@ export class TensorRows implements AsyncDisposable {
   }
 }
 
-/** The nearest, ties to even. */
+/** Rounds to the nearest bfloat16, ties to even. */
 function toBfloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.slice().buffer);
   return Uint16Array.from(bits, (one) => (one + 0x7fff + ((one >>> 16) & 1)) >>> 16);

@@ -1,12 +1,13 @@
 /**
- * The safetensors format (huggingface/safetensors, "Format"): the length of the header as a little-endian uint64, a JSON header that
- * gives each tensor's type, shape and place, then the tensors without gaps. Written as F32; F32, BF16 and F16 are read.
+ * The safetensors format (huggingface/safetensors, "Format"). A file has the length of the header as a little-endian uint64, a JSON header
+ * with each tensor's type, shape and place, and the tensors without gaps. F32 is written; F32, BF16 and F16 are read.
  */
 import { z } from "zod";
 
 import { DataError, errorMessage } from "../core/errors.ts";
+import { firstFault } from "../core/schema-faults.ts";
 
-/** Row-major. */
+/** A tensor in row-major order. */
 interface NamedTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
@@ -17,7 +18,7 @@ export interface Safetensors {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** As in the reference implementation. */
+/** Largest header, as in the reference implementation. */
 export const MAX_HEADER_BYTES = 100_000_000;
 const ALIGNMENT_BYTES = 8;
 const METADATA = "__metadata__";
@@ -29,10 +30,10 @@ export const entrySchema = z.object({
   shape: z.array(count).max(8),
   data_offsets: z.tuple([count, count]),
 });
-const headerSchema = z.record(z.string(), z.unknown());
+export const headerSchema = z.record(z.string(), z.unknown());
 const metadataSchema = z.record(z.string(), z.string()).default({});
 
-/** The bytes of a file. Tensors and metadata are written in the order given: the same content gives the same bytes. */
+/** The bytes of a file. Tensors and metadata keep their order, so the same content gives the same bytes. */
 export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array {
   const header = new Map<string, unknown>([[METADATA, metadata]]);
   let dataBytes = 0;
@@ -61,9 +62,9 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
 }
 
 /**
- * Decodes a whole file, which may come from anyone: nothing outside of it is read, and no more is allocated than it holds.
- * `name` is what messages call it.
- * @throws DataError when it is not a whole safetensors file, or has a tensor of another type.
+ * Decodes a whole file, which may come from anyone. Nothing outside the file is read, and no more is allocated than it holds.
+ * @param name The file's name in messages.
+ * @throws DataError if it is not a whole safetensors file, or has a tensor of another type.
  */
 export function decodeSafetensors(file: Uint8Array, name: string): Safetensors {
   const invalid = (what: string, cause?: unknown) =>
@@ -93,7 +94,9 @@ export function decodeSafetensors(file: Uint8Array, name: string): Safetensors {
     if (tensorName === METADATA) continue;
     const entry = entrySchema.safeParse(value);
     if (!entry.success) {
-      throw invalid(`tensor "${tensorName}": ${z.prettifyError(entry.error)} (F32, BF16 and F16 are read)`);
+      throw invalid(
+        `tensor "${tensorName}": ${firstFault(entry.error, entrySchema, value)} (F32, BF16 and F16 are read)`,
+      );
     }
     const { dtype, shape, data_offsets: range } = entry.data;
     const [start, end] = range;
@@ -122,7 +125,7 @@ function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
-/** A copy: the bytes in the file need not be aligned. */
+/** Converts to floats. The result is a copy, since the bytes in the file need not be aligned. */
 export function toFloats(dtype: keyof typeof DTYPE_BYTES, bytes: Uint8Array): Float32Array {
   const copy = Uint8Array.from(bytes);
   if (dtype === "F32") return new Float32Array(copy.buffer);
@@ -132,7 +135,7 @@ export function toFloats(dtype: keyof typeof DTYPE_BYTES, bytes: Uint8Array): Fl
   return new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer);
 }
 
-/** IEEE 754 binary16: 1 sign, 5 exponent and 10 fraction bits. */
+/** Converts an IEEE 754 binary16: 1 sign, 5 exponent and 10 fraction bits. */
 function halfToFloat(half: number): number {
   const sign = (half & 0x8000) === 0 ? 1 : -1;
   const exponent = (half >> 10) & 0x1f;

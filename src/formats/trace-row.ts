@@ -1,29 +1,29 @@
-/** One row of the data world: what annotation reads and writes, what is checked and counted, and what fine-tuning reads. */
+/** The trace row: annotation reads and writes it, `data check` and `data stats` read it, and so does fine-tuning. */
 import { z } from "zod";
 
-/** A hard span: UTF-16 offsets into `trace`, end exclusive, with what the annotator knows of it. */
+/** A hard span: UTF-16 offsets into `trace`, end exclusive, with facts from the annotator. */
 const spanSchema = z.object({
   start: z.number().int().nonnegative(),
   end: z.number().int().positive(),
-  /** Nats that the small model lost to the large one over the span; absent for annotators that have no score. */
+  /** Nats that the small model lost to the large one over the span. Absent for annotators without a score. */
   score: z.number().optional(),
-  /** Edits between the snippet that an annotator quoted and the text that was found for it; absent where nothing was quoted. */
+  /** Edits between the snippet that an annotator quoted and the text that was found for it. Absent if nothing was quoted. */
   edits: z.number().int().nonnegative().optional(),
 });
 
 /**
- * What a scoring annotator saw, word by word, compactly: word i reaches from `offsets[i]` to `offsets[i + 1]` (the last one to the
- * end of what was scored). Both lists are of the same length.
+ * Scores of an annotator, word by word. Word i reaches from `offsets[i]` to `offsets[i + 1]`; the last one reaches to the end of the scored
+ * text. Both lists have the same length.
  */
 const wordScoresSchema = z.object({
-  /** UTF-16 offsets into `trace`, rising. */
+  /** UTF-16 offsets into `trace`, ascending. */
   offsets: z.array(z.number().int().nonnegative()),
-  /** Nats for each word: of `gap` what the small model lost to the large one, of `entropy` the small one's own. */
+  /** Nats for each word. The annotator `gap` writes the small model's loss against the large one, `entropy` the small one's entropy. */
   gap: z.array(z.number()),
 });
 
 export const traceRowSchema = z.object({
-  /** Names the trace in every file that is made from it; of a data set with several traces a problem, one id each. */
+  /** Names the trace in every file that is made from it. Several traces of one problem have one id each. */
   id: z.string(),
   problem: z.string(),
   /** The assistant's turn after the opening of the chain of thought, without offload tags. */
@@ -31,14 +31,14 @@ export const traceRowSchema = z.object({
   answer: z.string().optional(),
   spans: z.array(spanSchema).optional(),
   annotator: z.string().optional(),
-  /** Where the problem comes from, as the data set says it, e.g. `olympiads`. */
+  /** Origin of the problem, as the data set names it, for example `olympiads`. */
   source: z.string().optional(),
   /** The worked solution that came with the problem. */
   solution: z.string().optional(),
-  /** Whether the data set says that the trace ends in the right answer; absent where it does not say. */
+  /** Whether the trace ends in the right answer, if the data set says so. */
   correct: z.boolean().optional(),
   scores: wordScoresSchema.optional(),
-  /** Why a row could not be annotated; such rows are kept apart and are not for training. */
+  /** The reason why a row could not be annotated. Such rows are kept apart and are not for training. */
   error: z.string().optional(),
 });
 

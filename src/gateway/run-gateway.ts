@@ -1,12 +1,12 @@
-/** A whole gateway from its configuration: engines behind their guards, routes, a socket, and an orderly end. */
+/** Runs a whole gateway from its configuration: guarded engines, routes, a socket, and an orderly end. */
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ConfigError, EngineError } from "../core/errors.ts";
 import type { Author } from "../decode/index.ts";
-import { Pair } from "../decode/pair.ts";
-import type { PairConfig } from "../decode/pair-config.ts";
+import { Pair } from "../decode/pair/pair.ts";
+import type { PairConfig } from "../decode/pair/pair-config.ts";
 import type { Engine } from "../engines/engine.ts";
-import { openEngine } from "../engines/open-engine.ts";
-import { parseEngineSpec } from "../engines/spec.ts";
+import { openEngine } from "../engines/open/open-engine.ts";
+import { parseEngineSpec } from "../engines/open/spec.ts";
 import { AccessLog } from "./observability/access-log.ts";
 import { Admission } from "./generation/admission.ts";
 import { type GatewayConfig, isLoopback, pairOf } from "./config/config.ts";
@@ -20,21 +20,21 @@ export interface RunOptions {
   readonly examples?: NonNullable<GatewayOptions["examples"]>;
   readonly log?: AccessLog;
   readonly clock?: Clock;
-  /** Opens the model of a spec; default {@link openEngine}. */
+  /** Opens the model of a spec. Default: {@link openEngine}. */
   readonly open?: (spec: string, signal: AbortSignal) => Promise<Engine>;
-  /** Ends the start; a gateway that runs is ended by `close`. */
+  /** Ends the start. A running gateway is ended by `close`. */
   readonly signal?: AbortSignal;
 }
 
 export interface RunningGateway {
   readonly url: string;
-  /** Turns new requests away, lets running ones end for `drainMs`, then stops them; resolves when everything is closed. */
+  /** Refuses new requests and gives running ones `drainMs` to end, then stops them. Resolves when everything is closed. */
   close(drainMs?: number): Promise<void>;
 }
 
 /**
  * Resolves when the gateway answers. A model that is away does not keep it from starting.
- * @throws ConfigError, DataError, EngineError for what waiting does not cure; nothing is left open then.
+ * @throws ConfigError, DataError or EngineError for problems that waiting does not cure. Nothing stays open then.
  */
 export async function runGateway(config: GatewayConfig, options: RunOptions = {}): Promise<RunningGateway> {
   const { apiKey, clock = systemClock, examples, signal } = options;
@@ -99,8 +99,8 @@ export async function runGateway(config: GatewayConfig, options: RunOptions = {}
 }
 
 /**
- * The template for requests that come before the model was seen: its own where the configuration says, else a stand-in, with which
- * the other model can still answer.
+ * The template until the model has been opened. It is the model's own where the configuration names it. Otherwise it is a stand-in,
+ * with which the other model can still answer.
  */
 async function templateBeforeOpening(pair: PairConfig, author: Author): Promise<string> {
   if (pair.template !== undefined) return pair.template;
@@ -114,7 +114,7 @@ async function templateBeforeOpening(pair: PairConfig, author: Author): Promise<
 const STAND_IN = "chatml";
 const isRemote = (spec: string): boolean => spec.startsWith("openai:");
 
-/** Embedded models get a place for each generation that may run. */
+/** Opens a model. Embedded models get one sequence for each generation that may run. */
 async function openForServing(spec: string, config: GatewayConfig, signal: AbortSignal): Promise<Engine> {
   const { threads, contextTokens } = config.embedded;
   const { concurrent } = config.limits;
@@ -138,7 +138,7 @@ async function openForServing(spec: string, config: GatewayConfig, signal: Abort
   }
 }
 
-/** Known only when the engine is open; without one no request could be rendered. */
+/** Checks that there is a chat template. Only an open engine can tell, and no request can be rendered without one. */
 function requireTemplate(engine: Engine, pair: PairConfig): void {
   if (pair.template !== undefined || engine.chatTemplate !== undefined) return;
   throw new ConfigError(

@@ -1,4 +1,4 @@
-/** The app on a socket: bound to one address, and closed without cutting off who is being served. */
+/** Binds the app to one address, and closes it without cutting off requests that run. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -8,30 +8,30 @@ import { ConfigError, errorMessage } from "../core/errors.ts";
 
 export interface ListenOptions {
   readonly host: string;
-  /** 0: any free port. */
+  /** 0 for any free port. */
   readonly port: number;
 }
 
 export interface RunningServer {
   readonly url: string;
   /**
-   * Stops accepting, lets running requests end for at most `drainMs`, then cuts the rest off, which stops their models. Resolves
-   * when no connection is left.
+   * Stops accepting connections, and gives running requests `drainMs` to end. Then it cuts the rest off, which stops their models.
+   * Resolves when no connection is left.
    */
   close(options: { readonly drainMs: number }): Promise<void>;
 }
 
-/** Slower senders of headers or bodies are cut off. */
+/** Time limits for sending headers, and for sending a whole request. */
 const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 60_000;
-/** A connection that was busy when the server began to close is looked at again this often. */
+/** Interval at which connections that have become idle are closed, while the server closes. */
 const IDLE_CHECK_MS = 50;
 
 interface App {
   fetch(request: Request, environment: unknown): Response | Promise<Response>;
 }
 
-/** @throws ConfigError when the address cannot be had. */
+/** @throws ConfigError when the address cannot be bound. */
 export async function listen(app: App, { host, port }: ListenOptions): Promise<RunningServer> {
   const listener = getRequestListener((request, environment) => app.fetch(request, environment), {
     overrideGlobalObjects: false,

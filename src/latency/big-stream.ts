@@ -1,4 +1,4 @@
-/** The big model writing a segment that the small one reads along, in virtual time: the counterpart of the decoder's `BigReader`. */
+/** Simulates the big model while it writes a segment and the small one reads along: the counterpart of the decoder's `BigReader`. */
 import type { EngineModel } from "./engine-model.ts";
 import type { TraceSegment } from "./trace.ts";
 import type { VirtualTime } from "./virtual-time.ts";
@@ -25,22 +25,22 @@ export class BigStream {
     big.enqueueGeneration();
   }
 
-  /** Tokens that are there and not taken. */
+  /** Tokens that are written and not yet taken. */
   get waiting(): number {
     return this.#produced - this.#taken;
   }
 
-  /** Whether what was asked for is there, or nothing more comes. */
+  /** Whether the requested tokens are written, or no more will come. */
   get isFull(): boolean {
     return this.#isOver || this.#produced >= this.#asked;
   }
 
-  /** Whether it ended by itself. */
+  /** Whether the big model ended its turn. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Nothing is drawn ahead of what was asked for. */
+  /** Asks for tokens. The big model draws no others. */
   ask(tokens: number): void {
     this.#asked = this.#taken + tokens;
     this.#goOn();
@@ -52,7 +52,7 @@ export class BigStream {
     return tokens;
   }
 
-  /** The segment is over: what was written beyond it, the token under way included, is thrown away. */
+  /** Ends the segment. Tokens beyond it, including the one under way, are discarded. */
   stop(): void {
     this.#stopped = true;
     const written = this.#big.position - this.#startPosition;

@@ -1,6 +1,6 @@
-/** From timings to a profile: speeds with intervals, and what calls cost whatever their tokens. */
+/** Makes a profile from timings: speeds with intervals, and the fixed cost of calls. */
 import type { Rng } from "../core/rng.ts";
-import { mean } from "../eval/statistics/accuracy.ts";
+import { mean, median } from "../core/statistics.ts";
 import { estimate, type Line, lineThrough, type Timing } from "./estimates.ts";
 import type { Measurement, Visit } from "./measure.ts";
 import type { EngineProfileInput } from "./profile.ts";
@@ -8,12 +8,12 @@ import type { EngineProfileInput } from "./profile.ts";
 type Speeds = Exclude<EngineProfileInput["decode"], number>;
 
 /**
- * What stands for repeated timings: the median; or the fastest, on a machine that is busy with other things, which only ever make a timing
- * longer. The fastest has no interval.
+ * The figure that stands for repeated timings: the median, or the fastest one. The fastest suits a busy machine, since other work only makes
+ * timings longer. It has no interval.
  */
 export type Typical = "median" | "fastest";
 
-/** What of a profile comes from timings. `rng` is for the intervals. */
+/** Computes the part of a profile that comes from timings. `rng` draws the intervals. */
 export function profileFrom(
   { visits, opensMs }: Measurement,
   typical: Typical,
@@ -72,17 +72,11 @@ export function profileFrom(
   };
 }
 
-/** As a function of a non-empty list. */
+/** The figure as a function of a list that is not empty. */
 export const typicalOf = (typical: Typical): ((values: readonly number[]) => number) =>
   typical === "median" ? median : (values) => Math.min(...values);
 
 const speedOf = (tokenMs: number): number => Number((1000 / tokenMs).toPrecision(6));
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
-}
 
 class Reduction {
   readonly of: (values: readonly number[]) => number;
@@ -99,7 +93,7 @@ class Reduction {
     return this.of(visits.map(({ decoded }) => decoded.ms / decoded.tokens));
   }
 
-  /** What the first token takes longer when more is read before it; the last token of what is read is read by the draw itself. */
+  /** The extra time of the first token when more is read before it. The draw itself reads the last of these tokens. */
   prefillLine(visits: readonly Visit[]): Line {
     const withoutReading = this.firstTokenMs(visits);
     const points = this.#points(visits.map(({ reads }) => reads));
@@ -110,7 +104,7 @@ class Reduction {
     return lineThrough(this.#points(visits.map(({ scores }) => scores)));
   }
 
-  /** One timing for each wanted number of tokens, which the timings have give or take a word. */
+  /** One timing for each requested number of tokens. The timings may differ from it by a word. */
   #points(timings: readonly (readonly Timing[])[]): Timing[] {
     return (timings[0] ?? []).map((_, index) => {
       const alike = timings.flatMap((list) => list[index] ?? []);

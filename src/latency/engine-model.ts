@@ -1,6 +1,6 @@
 /**
- * One model's side of a simulated decode: its sequence, and what was written for it to read. The counterpart of `ModelContext` and of the engines'
- * `TokenSequence`: the last token of what is read waits for the draw that needs it.
+ * One model in a simulated decode: its sequence, and the tokens that it still has to read. It is the counterpart of `ModelContext` and of the
+ * engines' `TokenSequence`: the last token is only read by the draw that needs it.
  */
 import type { EngineProfile } from "./profile.ts";
 import { SpeedCurve } from "./speed-curve.ts";
@@ -8,16 +8,16 @@ import type { Cause, Job, Role, VirtualTime } from "./virtual-time.ts";
 
 const GRAIN = 16;
 
-/** What an engine did, in tokens; as `EngineWork` of the decoder counts it. */
+/** The work of an engine in tokens, counted like `EngineWork` of the decoder. */
 export interface SimulatedWork {
   prefilled: number;
   scored: number;
   decoded: number;
-  /** Of `decoded`: thrown away. */
+  /** The part of `decoded` that was discarded. */
   discarded: number;
 }
 
-/** The costs of a profile, ready to be asked. */
+/** The costs of a profile as functions. */
 export class EngineCosts {
   readonly profile: EngineProfile;
   readonly decode: SpeedCurve;
@@ -37,10 +37,10 @@ export class EngineModel {
   readonly #time: VirtualTime;
   readonly #role: Role;
   readonly costs: EngineCosts;
-  /** Tokens written after which it reads in the background; undefined: only when it must. */
+  /** Tokens after which the model reads in the background; undefined if it reads only when it must. */
   readonly #chunk: number | undefined;
   #position = 0;
-  /** Tokens in the sequence that the engine has not read: the last one of what was appended or drawn. */
+  /** Tokens in the sequence that the engine has not read: the last one appended or drawn. */
   #held = 0;
   #pending = 0;
   #drainQueued = false;
@@ -53,19 +53,19 @@ export class EngineModel {
     this.#chunk = chunk;
   }
 
-  /** Tokens in its sequence. */
+  /** Tokens in the model's sequence. */
   get position(): number {
     return this.#position;
   }
 
-  /** How many more tokens can be written for it before it starts to read in the background. */
+  /** How many more tokens can be written before the model starts to read in the background. */
   get untilDrain(): number {
     if (this.#chunk === undefined) return Infinity;
-    // What is written until its turn comes is read with it: the grain of the simulation.
+    // Tokens written until its turn comes are read with it: the simulation is no finer.
     return this.#drainQueued ? GRAIN : Math.max(1, this.#chunk - this.#pending);
   }
 
-  /** @param atOnce Enough to begin to read in the background, however little it is. */
+  /** @param atOnce Whether to begin reading in the background, however little there is. */
   write(tokens: number, atOnce = false): void {
     this.#pending += tokens;
     if (this.#chunk === undefined || this.#drainQueued) return;
@@ -76,7 +76,7 @@ export class EngineModel {
     });
   }
 
-  /** Waits until it has read everything written. */
+  /** Waits until the model has read everything written. */
   sync(cause: Cause): void {
     const job = this.#enqueueRead();
     this.#time.waitFor(this.#role, cause, () => job.done);
@@ -87,17 +87,17 @@ export class EngineModel {
     this.#time.run(this.#role, "overhead", this.costs.profile.overhead.generateCallMs, "overhead");
   }
 
-  /** The same, while something else is waited for. */
+  /** The same in the background, while something else is waited for. */
   enqueueGeneration(): void {
     this.#time.enqueue(this.#role, "overhead", () => this.costs.profile.overhead.generateCallMs);
   }
 
-  /** Writes tokens, in one go. */
+  /** Writes tokens without a pause. */
   decode(tokens: number, cause: Cause): void {
     this.#time.run(this.#role, "decode", this.#draw(tokens), cause);
   }
 
-  /** Writes a token while something else is waited for, unless nobody wants it any more when its turn comes. */
+  /** Writes a token in the background, unless nobody wants it any more when its turn comes. */
   enqueueDraw(isEnd: boolean, isUnwanted: () => boolean, onDone: () => void): void {
     const work = (): number => {
       if (isUnwanted()) return 0;
@@ -108,7 +108,7 @@ export class EngineModel {
     this.#time.enqueue(this.#role, "decode", work, onDone);
   }
 
-  /** Milliseconds of writing tokens, which are in the sequence from now on. */
+  /** Milliseconds to write tokens. They are in the sequence from now on. */
   #draw(tokens: number): number {
     const ms = this.costs.decode.milliseconds(this.#position, tokens);
     this.#position += tokens;
@@ -117,7 +117,7 @@ export class EngineModel {
     return ms;
   }
 
-  /** Draws what is no token of the output (a tag, the end of the turn), and is not in the sequence afterwards. */
+  /** Draws a tag or the end of the turn, which is no token of the output and does not stay in the sequence. */
   drawEnd(cause: Cause): void {
     this.decode(1, cause);
     this.cut(1);
@@ -138,11 +138,11 @@ export class EngineModel {
   /** Forgets the last tokens. */
   cut(tokens: number): void {
     this.#position -= tokens;
-    // The last token is read anew by the draw that follows it.
+    // The draw that follows reads the last token again.
     this.#held = 0;
   }
 
-  /** The end of the request: an engine that cannot be stopped in a call finishes the one it is at. */
+  /** Ends the request. An engine that cannot be stopped within a call finishes that call. */
   close(): void {
     this.#time.dropWaiting(this.#role);
     const job = this.#time.active(this.#role);

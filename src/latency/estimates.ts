@@ -1,16 +1,16 @@
-/** Estimates with intervals from repeated timings. The unit of resampling is the round: what was timed together shares its disturbances. */
+/** Estimates with intervals from repeated timings. Rounds are resampled, since timings of one round share their disturbances. */
 import type { Rng } from "../core/rng.ts";
-import { type Interval, quantile } from "../eval/statistics/accuracy.ts";
+import { type Interval, quantile } from "../core/statistics.ts";
 
 export interface Estimate {
   readonly value: number;
-  /** Percentile bootstrap over rounds; absent for a single round, which says nothing of the spread. */
+  /** Percentile bootstrap over rounds; absent for a single round, which says nothing about the spread. */
   readonly ci95?: Interval;
 }
 
 const RESAMPLES = 1000;
 
-/** @param statistic Of a list of rounds, which may hold one several times. */
+/** @param statistic A figure of a list of rounds, in which a round may occur several times. */
 export function estimate<Round>(
   rounds: readonly Round[],
   statistic: (rounds: readonly Round[]) => number,
@@ -24,22 +24,22 @@ export function estimate<Round>(
   return { value, ci95: [quantile(values, 0.025), quantile(values, 0.975)] };
 }
 
-/** A quantity of work, and how long it took. */
+/** An amount of work, and the time it took. */
 export interface Timing {
   readonly tokens: number;
   readonly ms: number;
 }
 
 export interface Line {
-  /** Milliseconds whatever the number of tokens. */
+  /** Milliseconds that do not depend on the number of tokens. */
   readonly fixedMs: number;
-  /** Milliseconds for each token more; above 0. */
+  /** Milliseconds for each further token; above 0. */
   readonly tokenMs: number;
 }
 
 /**
- * The least-squares line of time over tokens; where noise would have a fixed part below zero, or tokens that cost nothing, the line through
- * the origin. At least one timing of a token or more.
+ * Fits the least-squares line of time over tokens. If noise gives a fixed part below zero, or tokens that cost nothing, the line goes through the
+ * origin. Needs at least one timing of one token or more.
  */
 export function lineThrough(timings: readonly Timing[]): Line {
   const meanOf = (pick: (timing: Timing) => number): number =>
@@ -54,5 +54,5 @@ export function lineThrough(timings: readonly Timing[]): Line {
   return { fixedMs: 0, tokenMs: Math.max(LEAST_TOKEN_MS, ms / tokens) };
 }
 
-/** A billion tokens a second: faster than any clock here tells. */
+/** A billion tokens a second, faster than any clock can tell. */
 const LEAST_TOKEN_MS = 1e-6;

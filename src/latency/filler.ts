@@ -1,4 +1,4 @@
-/** Text that no cache knows, of about a wanted number of tokens, to read while something is timed. */
+/** Makes text of about a given number of tokens, for timings. No cache knows it. */
 import type { Piece } from "../core/piece.ts";
 import { textPiece } from "../core/piece.ts";
 import type { Rng } from "../core/rng.ts";
@@ -7,11 +7,11 @@ import type { Engine } from "../engines/engine.ts";
 const SAMPLE_WORDS = 64;
 
 export interface Filler {
-  /** About this many tokens; at least one. */
+  /** Text of about this many tokens; at least one. */
   of(tokens: number): Piece;
 }
 
-/** Short numbers between spaces: every vocabulary has tokens for them, and few have one for a whole number and its neighbour. */
+/** Short numbers between spaces. Every vocabulary has tokens for them, and few have one token for two of them. */
 export async function fillerOf(engine: Engine, rng: Rng): Promise<Filler> {
   const words = (count: number): string =>
     Array.from({ length: count }, () => ` ${rng.integer(10, 999)}`).join("");

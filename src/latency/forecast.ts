@@ -1,9 +1,8 @@
-/** Traces under every mode, added up by arm, and against what was measured where the recording says. */
-import { mean, quantile } from "../eval/statistics/accuracy.ts";
-import type { Mode } from "./modes.ts";
+/** Predicts the times of traces under every mode, summed by arm, and compares them with recorded times. */
+import { mean, median } from "../core/statistics.ts";
+import { type Mode, pairCosts, simulate } from "./simulate.ts";
 import type { EngineProfile } from "./profile.ts";
 import type { DecoderTiming, PairCosts, Simulation } from "./simulate-decoder.ts";
-import { pairCosts, simulate } from "./simulate.ts";
 import { type RecordedTrace, traceOf } from "./trace.ts";
 import { type Cause, CAUSES, type SecondsByCause } from "./virtual-time.ts";
 
@@ -12,56 +11,56 @@ export interface ForecastSettings {
   readonly big: EngineProfile;
   readonly modes: readonly Mode[];
   readonly timing?: Partial<DecoderTiming>;
-  /** Tokens of the prompt, where a recording does not say. */
+  /** Tokens of the prompt, for recordings that do not say. */
   readonly promptTokens?: number;
-  /** The mode in which the traces were recorded, if any of these: what was measured is compared with that one. */
+  /** The mode in which the traces were recorded, if it is one of these. Recorded times are compared with it. */
   readonly recordedAs: Mode | undefined;
 }
 
-/** Says something only of samples that ran one at a time, under the mode compared with, on machines as the profiles describe. */
+/** Prediction against measurement. It only makes sense for samples that ran one at a time, under this mode, on the profiled machines. */
 export interface AgainstMeasured {
   readonly traces: number;
   readonly measuredSeconds: number;
   readonly predictedSeconds: number;
   /** Predicted / measured - 1. */
   readonly totalError: number;
-  /** Of |predicted / measured - 1| over traces. */
+  /** Median of |predicted / measured - 1| over traces. */
   readonly medianError: number;
 }
 
 export interface ModeForecast {
   readonly mode: Mode;
-  /** Sum over the traces, one after the other. */
+  /** Sum over the traces. */
   readonly seconds: number;
   readonly secondsByCause: SecondsByCause;
   /** Mean over traces with an output. */
   readonly firstTokenSeconds?: number;
-  /** From asking to the big model's first token: mean over hand-offs. */
+  /** Time from the request to the big model's first token: mean over hand-offs. */
   readonly handoffSeconds?: number;
-  /** Written and thrown away, both models. */
+  /** Tokens that both models wrote and that were discarded. */
   readonly discardedTokens: number;
   readonly busySeconds: { readonly small: number; readonly big: number };
   readonly measured?: AgainstMeasured;
 }
 
 export interface ArmForecast {
-  /** Absent where the recording names none. */
+  /** Absent if the recording names none. */
   readonly arm?: string;
   readonly traces: number;
   readonly smallTokens: number;
   readonly bigTokens: number;
-  /** The decode times of the tokens alone: what no overlap can better. */
+  /** The decode times of the tokens alone: no overlap can be faster. */
   readonly idealSeconds: number;
   readonly modes: readonly ModeForecast[];
 }
 
 export interface Forecast {
   readonly arms: readonly ArmForecast[];
-  /** Tokens that stand behind a longer context than a profile has: its last speed is taken for them. */
+  /** Tokens after a longer context than a profile has. Its last speed is used for them. */
   readonly beyondProfile: { readonly small: number; readonly big: number };
 }
 
-/** @param onTrace After each trace. */
+/** @param onTrace Called after each trace. */
 export function forecast(
   traces: readonly RecordedTrace[],
   settings: ForecastSettings,
@@ -111,7 +110,7 @@ export function forecast(
   };
 }
 
-/** The decode times of a trace's tokens where they stand. */
+/** The decode times of a trace's tokens at their positions. */
 function idealMs(
   promptTokens: number,
   segments: readonly { readonly author: "small" | "big"; readonly tokens: number }[],
@@ -154,18 +153,18 @@ function summarizeMode(
   };
 }
 
-/** Predictions against measurements of the same runs; a non-empty list. */
+/** Compares predictions with measurements of the same runs. The list is not empty. */
 export function against(
   runs: readonly { readonly measuredMs: number; readonly predictedMs: number }[],
 ): AgainstMeasured {
   const measuredMs = runs.reduce((sum, run) => sum + run.measuredMs, 0);
   const predictedMs = runs.reduce((sum, run) => sum + run.predictedMs, 0);
-  const errors = runs.map((run) => Math.abs(run.predictedMs / run.measuredMs - 1)).sort((a, b) => a - b);
+  const errors = runs.map((run) => Math.abs(run.predictedMs / run.measuredMs - 1));
   return {
     traces: runs.length,
     measuredSeconds: measuredMs / 1000,
     predictedSeconds: predictedMs / 1000,
     totalError: predictedMs / measuredMs - 1,
-    medianError: quantile(errors, 0.5),
+    medianError: median(errors),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * How much slower an engine is while another one works on the same machine: models in one process share its cores, caches and event loop. Each
- * timing beside the other is taken next to one alone.
+ * Measures how much slower an engine is while another one works on the same machine. Models in one process share its cores, caches and event
+ * loop. Each timing beside the other engine is taken next to one alone.
  */
 import type { Clock } from "../core/clock.ts";
 import { createRng } from "../core/rng.ts";
@@ -8,7 +8,7 @@ import type { Engine, Sequence } from "../engines/engine.ts";
 import { type Filler, fillerOf } from "./filler.ts";
 
 export interface Beside {
-  /** How many times as long: decoding beside the other's prefill, prefill beside the other's decoding. At least 1. */
+  /** Slow-down factors, at least 1: of decoding beside the other's prefill, and of prefill beside the other's decoding. */
   readonly decode: number;
   readonly prefill: number;
   readonly rounds: number;
@@ -18,11 +18,11 @@ export interface BesideSettings {
   readonly rounds: number;
   readonly maxSeconds: number;
   readonly seed: number;
-  /** What stands for the rounds' ratios, or for the timings alone and beside. */
+  /** The figure that stands for the rounds' ratios, or for the timings alone and beside. */
   readonly typical: (values: readonly number[]) => number;
 }
 
-/** Tokens of the context in which both work. */
+/** Length of the context of both engines, in tokens. */
 const CONTEXT = 64;
 const DECODE_TOKENS = 32;
 const PREFILL_TOKENS = 64;
@@ -72,13 +72,13 @@ export async function measureBeside(
   return { decode: ratio("decode"), prefill: ratio("prefill"), rounds: done };
 }
 
-/** Repeats `work` until it is told to stop, which waits for the last one. */
+/** Repeats `work` until it is told to stop. Stopping waits for the last one. */
 function keepBusy(work: () => Promise<unknown>): () => Promise<void> {
   const over = new AbortController();
   const loop = (async () => {
     while (!over.signal.aborted) await work();
   })();
-  // Its failure is told by `stop`.
+  // `stop` reports its failure.
   loop.catch(() => {});
   return async () => {
     over.abort();
@@ -86,23 +86,23 @@ function keepBusy(work: () => Promise<unknown>): () => Promise<void> {
   };
 }
 
-/** Returns the tokens written; the sequence is as before. */
+/** Returns the number of tokens written. The sequence is as before. */
 async function decode(sequence: Sequence, seed: number, signal: AbortSignal): Promise<number> {
   const base = sequence.position;
   let tokens = 0;
   const options = { maxTokens: DECODE_TOKENS, sampling: { temperature: 0, seed } };
   for await (const event of sequence.generate(options, signal)) if (event.type === "token") tokens++;
   await sequence.truncate(base);
-  // Where it ends its turn, that was a draw as well.
+  // The end of the turn is a draw too.
   return tokens < DECODE_TOKENS ? tokens + 1 : tokens;
 }
 
-/** Returns the tokens read; the sequence is as before. */
+/** Returns the number of tokens read. The sequence is as before. */
 async function prefill(sequence: Sequence, filler: Filler, signal: AbortSignal): Promise<number> {
   const base = sequence.position;
   await sequence.append([filler.of(PREFILL_TOKENS)], signal);
   const tokens = sequence.position - base;
-  // A server reads in the background: a token says that it has.
+  // A server reads in the background: a token shows that it has read.
   for await (const _ of sequence.generate({ maxTokens: 1, sampling: { temperature: 0, seed: 0 } }, signal))
     break;
   await sequence.truncate(base);

@@ -1,4 +1,4 @@
-/** An engine whose every token and call takes a known time by an injected clock: what is measured must be what was set. */
+/** Measures an engine whose tokens and calls take known times of an injected clock. The measured times must be these. */
 import { expect, it } from "vitest";
 
 import type { Clock } from "../core/clock.ts";
@@ -65,7 +65,7 @@ it("finds the times that tokens and calls take", async () => {
   for (const { tokensPerSecond } of score)
     expect((tokensPerSecond * COSTS.scoreToken) / 1000).toBeCloseTo(1, 4);
   for (const { contextTokens, tokensPerSecond } of decode) {
-    // Timed over the 16 tokens behind the context.
+    // Timed over the 16 tokens after the context.
     const wanted = 1000 / (COSTS.drawToken + (contextTokens + 9) * COSTS.drawPerContext);
     expect(tokensPerSecond / wanted).toBeCloseTo(1, 1);
   }

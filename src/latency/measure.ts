@@ -1,6 +1,6 @@
 /**
- * Measures an engine's speeds for the latency model, one sequence at a time, through the same calls that the split decoder makes. All
- * that it reads is new to the engine, so that no prefix cache answers.
+ * Measures an engine's speeds for the latency model, one sequence at a time, with the same calls that the split decoder makes. The engine has
+ * never read the text before, so that no prefix cache helps.
  */
 import type { Clock } from "../core/clock.ts";
 import { EngineError } from "../core/errors.ts";
@@ -11,9 +11,9 @@ import type { Timing } from "./estimates.ts";
 import { type Filler, fillerOf } from "./filler.ts";
 
 export interface MeasureSettings {
-  /** Lengths of context at which speeds are wanted, in tokens, rising. */
+  /** Lengths of context at which speeds are measured, in tokens, rising. */
   readonly contexts: readonly number[];
-  /** How often each thing is timed at each length. */
+  /** Number of timings at each length. */
   readonly rounds: number;
   /** Tokens decoded in one timing. */
   readonly decodeTokens: number;
@@ -21,9 +21,9 @@ export interface MeasureSettings {
   readonly prefillTokens: readonly number[];
   /** Tokens of the chunks of the controlling prefill that are timed, rising. */
   readonly scoreTokens: readonly number[];
-  /** Of the decoding, as it will be used: above 0 a draw may cost more. */
+  /** Sampling temperature to measure at; sampling above 0 can be slower. */
   readonly temperature: number;
-  /** No context is begun that would end after this many seconds, but for the first of all. */
+  /** Time limit. A context that would end later is not begun, except the very first. */
   readonly maxSeconds: number;
   readonly seed: number;
 }
@@ -31,39 +31,39 @@ export interface MeasureSettings {
 export interface MeasureHooks {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** After each visit of a context, `done` of `total`. */
+  /** Called after each visit of a context; `done` of `total` visits. */
   readonly onVisit?: (done: number, total: number, contextTokens: number) => void;
 }
 
-/** What was timed at one length of context in one round. */
+/** Timings at one length of context in one round. */
 export interface Visit {
   readonly round: number;
-  /** As wanted; the sequence is as long as that give or take a word. */
+  /** The requested length; the sequence may differ by a word. */
   readonly contextTokens: number;
-  /** From a call to decode, one token unread, to the first token. */
+  /** Time from a call to decode to the first token, with one token unread. */
   readonly firstTokenMs: number;
-  /** From the reading of so many more tokens to the first token. */
+  /** Time to read this many more tokens and draw the first token. */
   readonly reads: readonly Timing[];
-  /** Tokens after the first of a generation; none when the model would not write. */
+  /** Tokens after the first of a generation; empty if the model did not write any. */
   readonly decoded: Timing;
-  /** The controlling prefill, where the engine has it. */
+  /** The controlling prefill, if the engine has it. */
   readonly scores: readonly Timing[];
 }
 
 export interface Measurement {
   readonly visits: readonly Visit[];
-  /** To open and close a sequence, a round each. */
+  /** Time to open and close a sequence, once a round. */
   readonly opensMs: readonly number[];
   /** Contexts for which there was no time. */
   readonly leftOut: readonly number[];
-  /** Rounds that were begun. */
+  /** Number of rounds begun. */
   readonly rounds: number;
   readonly seconds: number;
 }
 
 /**
- * Times the engine at each context in each round, so that a disturbance of the machine falls on all of them.
- * @throws EngineError what the engine throws, and when it cannot be made to write a second token anywhere.
+ * Times the engine at each context in each round, so that a disturbance of the machine affects all contexts.
+ * @throws EngineError when the engine fails, or never writes a second token.
  */
 export async function measureEngine(
   engine: Engine,
@@ -82,7 +82,7 @@ export async function measureEngine(
     const sequence = await engine.open(undefined, signal);
     let openMs = clock.nowMs() - openedMs;
     const bench = new SequenceBench(engine, sequence, filler, settings, clock, signal);
-    // A warm-up: the first call of all pays for what later ones find ready.
+    // A warm-up: the first call pays for what later ones find ready.
     try {
       if (rounds === 0) await bench.warmUp();
       for (const contextTokens of contexts) {
@@ -105,7 +105,7 @@ export async function measureEngine(
   }
   if (visits.every(({ decoded }) => decoded.tokens === 0)) {
     throw new EngineError(
-      `${engine.model}: it ends its turn whatever it reads, so that its decoding cannot be timed; try --temperature 1.`,
+      `${engine.model}: the model ends its turn at once, whatever it reads, so its decoding cannot be timed; try --temperature 1.`,
       { code: "engine-failed" },
     );
   }
@@ -118,7 +118,7 @@ export async function measureEngine(
   };
 }
 
-/** By the slowest speeds seen so far: longer contexts are no faster. */
+/** Estimates from the slowest speeds so far: longer contexts are no faster. */
 function expectedSeconds(
   visits: readonly Visit[],
   position: number,
@@ -134,8 +134,8 @@ function expectedSeconds(
   return (reading * prefillMs + (decodeTokens + prefillTokens.length) * decodeMs) / 1000;
 }
 
-/** Generations after which a model that ends its turn at once is given up on. */
-const MOST_ATTEMPTS = 12;
+/** Number of attempts with a model that ends its turn at once. */
+const MAX_ATTEMPTS = 12;
 
 class SequenceBench {
   readonly #sequence: Sequence;
@@ -174,7 +174,7 @@ class SequenceBench {
     await this.#sequence.truncate(0);
   }
 
-  /** Grows the sequence to `contextTokens` and times everything there; afterwards it is that long again. */
+  /** Grows the sequence to `contextTokens` and times everything at this length. Afterwards it has this length again. */
   async visit(
     contextTokens: number,
     round: number,
@@ -183,7 +183,7 @@ class SequenceBench {
     if (missing > 0) await this.#read(missing);
     const base = this.#sequence.position;
     const back = (): Promise<void> => this.#sequence.truncate(base);
-    // Servers read in the background: what was appended is read, to its last token, when another comes.
+    // Servers read in the background: appended text is surely read when a token comes.
     await this.#firstToken(1, round);
     await back();
     const reads: Timing[] = [];
@@ -210,7 +210,7 @@ class SequenceBench {
     if (outcome.status === "context-full") this.#full(outcome.required, outcome.capacity);
   }
 
-  /** The end of the turn is a draw as well: it takes as long as a token. */
+  /** The end of the turn is a draw too: it takes as long as a token. */
   async #firstToken(tokens: number, round: number): Promise<Timing> {
     const before = this.#sequence.position;
     const startMs = this.#clock.nowMs();
@@ -227,11 +227,11 @@ class SequenceBench {
   async #decode(round: number): Promise<Timing> {
     const { decodeTokens } = this.#settings;
     let [tokens, ms] = [0, 0];
-    for (let attempt = 0; attempt < MOST_ATTEMPTS && tokens < decodeTokens; attempt++) {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS && tokens < decodeTokens; attempt++) {
       await this.#read(attempt === 0 ? 1 : 4);
       let firstMs: number | undefined;
       let [count, lastMs] = [0, 0];
-      for await (const _ of this.#generate(decodeTokens - tokens + 1, round * MOST_ATTEMPTS + attempt)) {
+      for await (const _ of this.#generate(decodeTokens - tokens + 1, round * MAX_ATTEMPTS + attempt)) {
         lastMs = this.#clock.nowMs();
         if (firstMs === undefined) firstMs = lastMs;
         else count++;
@@ -265,7 +265,7 @@ class SequenceBench {
 
   #full(required: number, capacity: number): never {
     throw new EngineError(
-      `a context of ${required} tokens was to be timed, and ${capacity} fit; give shorter ones with --contexts.`,
+      `a context of ${required} tokens does not fit: the engine holds ${capacity}; give shorter ones with --contexts.`,
       { code: "usage" },
     );
   }

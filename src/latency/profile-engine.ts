@@ -1,10 +1,10 @@
-/** `splitreason profile` as a function: opens an engine, measures it, and says what was measured where. */
+/** `splitreason profile` as a function: opens an engine, measures it, and describes what was measured on which machine. */
 import type { Clock } from "../core/clock.ts";
 import { ConfigError } from "../core/errors.ts";
 import { readProvenance } from "../core/provenance.ts";
 import { createRng } from "../core/rng.ts";
-import { modelFileDigest, openEngine } from "../engines/open-engine.ts";
-import { parseEngineSpec } from "../engines/spec.ts";
+import { modelFileDigest, openEngine } from "../engines/open/open-engine.ts";
+import { parseEngineSpec } from "../engines/open/spec.ts";
 import { profileFrom, type Typical, typicalOf } from "./build-profile.ts";
 import { type Beside, measureBeside } from "./measure-beside.ts";
 import { measureEngine, type MeasureHooks, type MeasureSettings } from "./measure.ts";
@@ -12,7 +12,7 @@ import { type EngineProfile, type EngineProfileInput, engineProfileSchema } from
 
 export interface ProfileSettings extends Omit<MeasureSettings, "contexts"> {
   readonly spec: string;
-  /** Default: those of {@link USUAL_CONTEXTS} that fit, and the longest that does. */
+  /** Lengths of context. Default: those of {@link USUAL_CONTEXTS} that fit, and the longest that fits. */
   readonly contexts?: readonly number[];
   /** Another engine that works on the same machine at the same time. */
   readonly beside?: string;
@@ -41,15 +41,15 @@ const USUAL_CONTEXTS: readonly number[] = [64, 256, 1024, 4096, 16_384];
 
 export interface MeasuredProfile {
   readonly profile: EngineProfile;
-  /** As it is written to a file. */
+  /** The profile as it is written to a file. */
   readonly document: EngineProfileInput;
   /** Contexts for which there was no time. */
   readonly leftOut: readonly number[];
 }
 
 /**
- * @throws ConfigError for a spec or contexts that do not fit, EngineError when the engine fails. Rejects with the signal's reason when it is
- * aborted: half a profile is none.
+ * Measures an engine. Rejects with the signal's reason when aborted: half a profile is useless.
+ * @throws ConfigError for a spec or contexts that do not fit, EngineError when the engine fails.
  */
 export async function profileEngine(
   settings: ProfileSettings,
@@ -117,7 +117,7 @@ async function provenanceOf(
   };
 }
 
-/** Room for the longest timing behind a context; words are not cut to the token. */
+/** Room for the longest timing after a context. Words are not cut at a token. */
 const ROOM = 1.25;
 const SPARE = 24;
 
@@ -130,14 +130,14 @@ function fit(settings: ProfileSettings, contextSize: number): MeasureSettings {
   const room = Math.floor(contextSize - longest * ROOM - SPARE);
   if (prefillTokens.length === 0 || room < 1) {
     throw new ConfigError(
-      `${settings.spec}: its context of ${contextSize} tokens is too short to be measured; 128 would do.`,
+      `${settings.spec}: its context of ${contextSize} tokens is too short to be measured; give it at least 128.`,
       { code: "config-invalid" },
     );
   }
   const tooLong = settings.contexts?.find((context) => context > room);
   if (tooLong !== undefined) {
     throw new ConfigError(
-      `${settings.spec}: a context of ${tooLong} tokens was asked for; of the ${contextSize} that it holds, ${room} leave room for what is timed.`,
+      `${settings.spec}: a context of ${tooLong} tokens is too long: the engine holds ${contextSize}, and timings need some of them; ask for at most ${room}.`,
       { code: "usage" },
     );
   }
@@ -150,7 +150,7 @@ function fit(settings: ProfileSettings, contextSize: number): MeasureSettings {
   };
 }
 
-/** The longest that fits as well, unless it is next to another. */
+/** Adds the longest context that fits, unless it is near another. */
 function usualContexts(room: number): number[] {
   const usual = USUAL_CONTEXTS.filter((context) => context <= room);
   const last = usual.at(-1) ?? 0;

@@ -1,11 +1,10 @@
 /**
- * What an engine's speed is, as data: measured by `splitreason profile`, or written by hand from another server's numbers. docs/latency.md
+ * An engine's speeds as data. `splitreason profile` measures them, or a person writes them from another server's numbers. docs/latency.md
  * describes every field.
  */
 import { z } from "zod";
 
-import { ConfigError, DataError, errorMessage } from "../core/errors.ts";
-import { readTextFile } from "../core/files.ts";
+import { readDocument } from "../core/document.ts";
 
 const PROFILE_FORMAT = "splitreason-profile-1";
 
@@ -13,12 +12,12 @@ const speedSchema = z.number().positive().finite();
 const millisecondsSchema = z.number().nonnegative().finite().max(3_600_000);
 
 const pointSchema = z.strictObject({
-  /** Tokens in the sequence before those that were timed. */
+  /** Tokens in the sequence before the timed ones. */
   contextTokens: z.number().int().nonnegative(),
   tokensPerSecond: speedSchema,
   /** 95% interval of the speed, low end first. */
   ci95: z.tuple([z.number().nonnegative(), z.number().nonnegative()]).optional(),
-  /** How often it was timed. */
+  /** Number of timings. */
   repeats: z.number().int().positive().optional(),
 });
 
@@ -40,21 +39,21 @@ const speedsSchema = z
   );
 
 const overheadSchema = z.strictObject({
-  /** To open a sequence and to close it again. */
+  /** Time to open and close a sequence. */
   openMs: millisecondsSchema.default(0),
-  /** Of one call that reads tokens, whatever their number. */
+  /** Fixed time of a call that reads tokens. */
   prefillCallMs: millisecondsSchema.default(0),
-  /** From the call to decode until decoding begins: for a server, the request and its way. */
+  /** Time from the call to decode until decoding begins. For a server, that is the request and its way. */
   generateCallMs: millisecondsSchema.default(0),
-  /** Of one call of the controlling prefill (reading a chunk with a prediction at each position). */
+  /** Fixed time of a call of the controlling prefill, which reads a chunk with a prediction at each position. */
   scoreCallMs: millisecondsSchema.default(0),
 });
 
-/** How many times as long work takes while the other model of the pair works on the same machine. 1 where each has its own. */
+/** Slow-down factors while the pair's other model works on the same machine. 1 if each has its own. */
 const besideSchema = z.strictObject({
   decode: z.number().min(1).max(100).default(1),
   prefill: z.number().min(1).max(100).default(1),
-  /** Which model that was. */
+  /** The other model. */
   with: z.string().optional(),
 });
 
@@ -62,45 +61,28 @@ export const engineProfileSchema = z.strictObject({
   format: z.literal(PROFILE_FORMAT).default(PROFILE_FORMAT),
   /** The engine's spec, or any name. */
   model: z.string().min(1).default("unnamed"),
-  /** SHA-256 of the model file, where there is one on this machine. */
+  /** SHA-256 of the model file, if it is on this machine. */
   digest: z.string().optional(),
   /** Tokens a second, one sequence at a time (batch 1). */
   prefill: speedsSchema,
   decode: speedsSchema,
-  /** Of the controlling prefill. Default: as `prefill`. */
+  /** Speed of the controlling prefill. Default: that of `prefill`. */
   score: speedsSchema.optional(),
   overhead: overheadSchema.default(overheadSchema.parse({})),
   beside: besideSchema.default(besideSchema.parse({})),
-  /** Whether a call that nobody needs any more stops at once, as a server's does when its client leaves; otherwise it is waited for at the end. */
+  /** Whether a call that nobody needs any more stops at once, as a server's does when its client leaves. Otherwise it is waited for. */
   cancels: z.boolean().default(true),
-  /** How it was measured, for people: never used. */
+  /** Notes on the measurement for people; not used. */
   measured: z.record(z.string(), z.unknown()).optional(),
 });
 
 export type EngineProfile = z.output<typeof engineProfileSchema>;
 export type EngineProfileInput = z.input<typeof engineProfileSchema>;
 
-/** A profile's file has a few kilobytes. */
-const MOST_BYTES = 1024 * 1024;
-
 /** @throws DataError when the file cannot be read, ConfigError naming the field that is wrong. */
-export async function readProfile(path: string): Promise<EngineProfile> {
-  const text = await readTextFile(path, MOST_BYTES);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new DataError(`profile ${path} is not valid JSON: ${errorMessage(error)}`, {
-      code: "file-invalid",
-      cause: error,
-    });
-  }
-  const parsed = engineProfileSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? "" : `, field ${issue.path.join(".")}`;
-  throw new ConfigError(
-    `profile ${path}${where}: ${issue?.message ?? "invalid"}. The least a profile has is {"prefill": 3000, "decode": 16}, in tokens a second.`,
-    { code: "config-invalid", cause: parsed.error },
-  );
-}
+export const readProfile = (path: string): Promise<EngineProfile> =>
+  readDocument(path, engineProfileSchema, {
+    name: `profile ${path}`,
+    source: "config",
+    advice: 'The least a profile has is {"prefill": 3000, "decode": 16}, in tokens a second.',
+  });

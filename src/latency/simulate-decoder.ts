@@ -1,41 +1,41 @@
 /**
- * The split decoder in virtual time: what `SplitDecoder` does with both models, call by call, for a trace whose tokens are known (docs/decoding.md;
- * Paper 3.1 for the two prefills). Left out: retries, engines that probe instead of scoring, other requests on the same machines.
+ * Simulates the split decoder in virtual time: the calls that `SplitDecoder` makes to both models for a trace whose tokens are known
+ * (docs/decoding.md; Paper 3.1 for the two prefills). Left out: retries, engines that probe instead of scoring, other requests.
  */
-import { chunkSize, patienceMs } from "../decode/chunks.ts";
+import { chunkSize, patienceMs } from "../decode/segments/chunks.ts";
 import { BigStream } from "./big-stream.ts";
 import { type EngineCosts, EngineModel, type SimulatedWork } from "./engine-model.ts";
 import type { Trace, TraceSegment } from "./trace.ts";
 import { type Cause, type JobKind, type Role, VirtualTime } from "./virtual-time.ts";
 
-/** Those of the decoder's options that are about time. */
+/** The decoder's options that concern time. */
 export interface DecoderTiming {
-  /** Whether the model that does not write reads along in the background. */
+  /** Whether the idle model reads along in the background. */
   readonly streamingPrefill: boolean;
-  /** Tokens after which it does. */
+  /** Tokens after which it reads along. */
   readonly prefillChunk: number;
-  /** Big tokens that the small model reads at once: the sizes of a segment's first chunks, of which the last repeats. */
+  /** Sizes of the chunks of a segment that the small model reads at once. The last one repeats. */
   readonly chunks: readonly number[];
-  /** Whether an idle small model reads what there is of a chunk. */
+  /** Whether an idle small model reads an unfinished chunk. */
   readonly eagerChunks: boolean;
 }
 
 export interface Simulation {
   readonly totalMs: number;
-  /** Until the first token of the output is there; undefined for an empty output. */
+  /** Time to the first token of the output; undefined for an empty output. */
   readonly firstTokenMs: number | undefined;
-  /** Where the wall-clock went; the sum is `totalMs`. */
+  /** Wall-clock by cause; the sum is `totalMs`. */
   readonly msByCause: Readonly<Record<Cause, number>>;
-  /** From the decision to hand over to the big model's first token, one entry a hand-off. */
+  /** Time from the decision to hand over to the big model's first token, one entry a hand-off. */
   readonly handoffsMs: readonly number[];
   readonly work: Readonly<Record<Role, SimulatedWork>>;
-  /** What each machine did, as it takes alone: what is paid for where a machine is paid by its use. */
+  /** Work of each machine, as long as it takes alone. A machine that is paid by use costs this. */
   readonly busyMs: Readonly<Record<Role, number>>;
 }
 
 export type PairCosts = Readonly<Record<Role, EngineCosts>>;
 
-/** One request alone on both machines. */
+/** Simulates one request alone on both machines. */
 export function simulateDecoder(trace: Trace, costs: PairCosts, timing: DecoderTiming): Simulation {
   return new DecoderRun(costs, timing).decode(trace);
 }
@@ -47,11 +47,11 @@ class DecoderRun {
   readonly #big: EngineModel;
   readonly #handoffsMs: number[] = [];
   #firstTokenMs: number | undefined;
-  /** Tokens of the small model from one refused tag to the next, a fraction: where they fell is not recorded, so they are spread evenly. */
+  /** Small tokens between two refused tags, a fraction. Their places are not recorded, so they are spread evenly. */
   #refusalInterval = Infinity;
   #refused = 0;
   #smallTokens = 0;
-  /** How long the small model took to read its last chunk. */
+  /** Time that the small model took to read its last chunk. */
   #confirmMs: number | undefined;
 
   constructor(costs: PairCosts, timing: DecoderTiming) {
@@ -92,7 +92,7 @@ class DecoderRun {
     this.#small.sync("handoffPrefill");
     this.#small.beginGeneration();
     for (let left = tokens; left > 0;) {
-      // In the middle of each interval.
+      // The middle of each interval.
       const next = Math.ceil((this.#refused + 0.5) * this.#refusalInterval);
       const run = Math.min(left, next - this.#smallTokens);
       if (run > 0) this.#writeAlong(this.#small, bigListens ? this.#big : undefined, run, "smallDecode");
@@ -104,7 +104,7 @@ class DecoderRun {
     if (ended === "tag") this.#small.write(1);
   }
 
-  /** A tag is drawn and not wanted; the token in its place comes from a call of its own, the rest from another. */
+  /** Draws a tag that is refused. The token in its place takes a call of its own, the rest another. */
   #refuseTag(): void {
     this.#small.drawEnd("smallDecode");
     this.#small.beginGeneration();
@@ -112,7 +112,7 @@ class DecoderRun {
     this.#refused++;
   }
 
-  /** The other model is told of each token, and may begin to read. */
+  /** Tells the other model of each token, so that it may begin to read. */
   #writeAlong(writer: EngineModel, listener: EngineModel | undefined, tokens: number, cause: Cause): void {
     for (let left = tokens; left > 0;) {
       const run = this.#firstTokenMs === undefined ? 1 : Math.min(left, listener?.untilDrain ?? left);
@@ -138,7 +138,7 @@ class DecoderRun {
   #writeAsked(segment: TraceSegment): void {
     const time = this.#time;
     const { chunks, eagerChunks } = this.#timing;
-    const sizeOf = (index: number): number => chunkSize({ growth: chunks }, index);
+    const sizeOf = (index: number): number => chunkSize(chunks, index);
     const hurryFrom = (): number => (eagerChunks ? time.nowMs + patienceMs(this.#confirmMs) : Infinity);
     const startMs = time.nowMs;
     this.#big.sync("handoffPrefill");
@@ -162,7 +162,7 @@ class DecoderRun {
     }
     stream.stop();
     this.#small.cut(read - segment.tokens);
-    // The close tag, its own decision or ours.
+    // The close tag, whether the model or the decoder decided.
     this.#small.write(1);
   }
 }

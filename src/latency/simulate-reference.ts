@@ -1,8 +1,8 @@
 /**
- * The reference's procedure in virtual time (its published evaluation; what the paper calls not pipelined): the small model writes up to the tag;
- * the big one reads all that is new and writes 64 tokens; the small one is prompted anew behind each of them for 8 tokens, to see whether
- * the close tag is among these; then the pen goes back, or the next 64 tokens are written. Servers keep a prefix cache, so that a prompt costs its
- * new tokens only. Nothing runs beside anything else.
+ * Simulates the reference's procedure in virtual time (its published evaluation; the paper calls it not pipelined). The small model writes up to
+ * the tag. The big one reads all new text and writes 64 tokens. After each of these tokens the small one is prompted again for 8 tokens, to see
+ * whether the close tag is among them. Then the small model continues, or the big one writes the next 64 tokens. Servers keep a prefix cache,
+ * so a prompt costs only its new tokens. Nothing runs at the same time as anything else.
  */
 import { EngineModel } from "./engine-model.ts";
 import type { PairCosts, Simulation } from "./simulate-decoder.ts";
@@ -12,7 +12,7 @@ import { VirtualTime } from "./virtual-time.ts";
 const CHUNK = 64;
 const PROBE_TOKENS = 8;
 
-/** @param atOnce The prompts of a chunk side by side, taking as long as one with all that is new: the kinder reading of the procedure. */
+/** @param atOnce Whether the prompts of a chunk run side by side and take as long as one with all new text: the kinder reading of the procedure. */
 export function simulateReference(trace: Trace, costs: PairCosts, atOnce: boolean): Simulation {
   const time = new VirtualTime({ small: () => 1, big: () => 1 });
   const small = new EngineModel(time, "small", costs.small, undefined);
@@ -40,7 +40,7 @@ export function simulateReference(trace: Trace, costs: PairCosts, atOnce: boolea
       big.beginGeneration();
       big.decode(1, "bigDecode");
       if (kept === 0) handoffsMs.push(time.nowMs - askedMs);
-      // Without a close the end of its turn ends the chunk; with one, the chunk is written to its end.
+      // Without a close tag the end of the turn ends the chunk; with one, the chunk is written to its end.
       const written = isLast && ended !== "cut" ? tokens - kept : CHUNK;
       big.decode(written - 1, "bigDecode");
       for (let probe = 0; probe < (atOnce ? 1 : written); probe++) {

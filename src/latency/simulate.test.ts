@@ -1,14 +1,13 @@
-/** The simulator against arithmetic by hand, against the work that the real decoder counts, and its own invariants. */
+/** Compares the simulator with arithmetic by hand and with the work that the real decoder counts, and checks its invariants. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { controlPiece } from "../core/piece.ts";
 import { collect, learned, SplitDecoder, type SplitOptionsInput } from "../decode/index.ts";
 import { ScriptedEngine, testTokenizer } from "../engines/scripted/index.ts";
-import { MODES } from "./modes.ts";
+import { MODES, pairCosts, simulate } from "./simulate.ts";
 import { type EngineProfileInput, engineProfileSchema } from "./profile.ts";
 import { type DecoderTiming, simulateDecoder } from "./simulate-decoder.ts";
-import { pairCosts, simulate } from "./simulate.ts";
 import type { Trace, TraceSegment } from "./trace.ts";
 import { CAUSES } from "./virtual-time.ts";
 
@@ -64,7 +63,7 @@ describe("simulate", () => {
     expect(simulate(trace, costs, "big-alone").totalMs).toBeCloseTo(3600, 3);
   });
 
-  it("hides the big model's reading behind the small one's writing, but for what is left at the hand-off", () => {
+  it("lets the big model read while the small one writes, so that only the rest is read at the hand-off", () => {
     const costs = costsOf({ prefill: NOTHING, decode: 100 }, { prefill: 1000, decode: 10 });
     const trace = askedTrace(1, [[100, 5]]);
     // 64 tokens are read along; 37 with the prompt's one, of which the last waits for the draw, at the hand-off.
@@ -124,7 +123,7 @@ describe("simulate", () => {
       [5, 1],
     ]);
     const found = simulate(trace, costs, "reference");
-    // Two chunks of 64 and 64 probes of 8 tokens each behind them; the last span ends by itself after one token.
+    // Two chunks of 64 and 64 probes of 8 tokens each after them; the last span ends by itself after one token.
     expect(found.work.big.decoded).toBe(129);
     expect(found.work.small.decoded).toBe(25 + 2 + 129 * 8);
     expect(found.totalMs).toBeCloseTo((27 + 129 * 8) * 10 + 12_900, 2);

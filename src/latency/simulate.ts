@@ -1,10 +1,9 @@
-/** Predicts the wall-clock of recorded traces under two profiles. */
-import type { DecoderTiming, PairCosts, Simulation } from "./simulate-decoder.ts";
-import { simulateDecoder } from "./simulate-decoder.ts";
-import { simulateReference } from "./simulate-reference.ts";
+/** Predicts the wall-clock of recorded traces under two profiles, in each of the ways to run a trace. */
+import { splitOptionsSchema } from "../decode/pair/split-options.ts";
 import { EngineCosts } from "./engine-model.ts";
-import { type Mode, PIPELINED, SEQUENTIAL } from "./modes.ts";
 import type { EngineProfile } from "./profile.ts";
+import { type DecoderTiming, type PairCosts, type Simulation, simulateDecoder } from "./simulate-decoder.ts";
+import { simulateReference } from "./simulate-reference.ts";
 import type { Trace } from "./trace.ts";
 
 export function pairCosts(profiles: {
@@ -14,7 +13,7 @@ export function pairCosts(profiles: {
   return { small: new EngineCosts(profiles.small), big: new EngineCosts(profiles.big) };
 }
 
-/** @param timing Of the decoder's own modes, where it differs from theirs. */
+/** @param timing Changes to the timing of the decoder's own modes. */
 export function simulate(
   trace: Trace,
   costs: PairCosts,
@@ -38,10 +37,47 @@ export function simulate(
   }
 }
 
-/** As many tokens, by one author. */
+/** The same number of tokens by one author. */
 function aloneBy(author: "small" | "big", { promptTokens, segments }: Trace): Trace {
   const tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
   if (tokens === 0) return { promptTokens, segments: [] };
   const ended = segments.at(-1)?.ended === "end-of-turn" ? "end-of-turn" : "limit";
   return { promptTokens, segments: [{ author, tokens, began: "scheduled", ended }] };
 }
+
+export const MODES = [
+  "pipelined",
+  "sequential",
+  "reference",
+  "reference-at-once",
+  "small-alone",
+  "big-alone",
+] as const;
+export type Mode = (typeof MODES)[number];
+
+export const MODE_MEANINGS: Readonly<Record<Mode, string>> = {
+  pipelined: "our decoder: both prefills beside the other model's decoding",
+  sequential: "our decoder without the streaming prefill, chunks of 64 that have to be full",
+  reference: "the reference's procedure: 64 big tokens, then 64 prompts of 8 small ones, one after the other",
+  "reference-at-once": "the same with its 64 prompts at once, which take as long as one",
+  "small-alone": "all of the tokens by the small model",
+  "big-alone": "all of the tokens by the big model",
+};
+
+const defaults = splitOptionsSchema.parse({});
+
+/** The decoder's own settings. */
+const PIPELINED: DecoderTiming = {
+  streamingPrefill: true,
+  prefillChunk: defaults.prefillChunk,
+  chunks: defaults.chunks,
+  eagerChunks: defaults.eagerChunks,
+};
+
+/** Each model reads only when it has to, the small one 64 tokens at a time. */
+const SEQUENTIAL: DecoderTiming = {
+  ...PIPELINED,
+  streamingPrefill: false,
+  chunks: [64],
+  eagerChunks: false,
+};

@@ -1,28 +1,28 @@
-/** Speed against length of context: what a token costs where it stands, and what a run of tokens costs together. */
+/** Speed as a function of the length of context: the cost of one token, and of a run of tokens. */
 
-/** A speed as it was measured, or taken from elsewhere. */
+/** A speed that was measured or taken from elsewhere. */
 export interface SpeedPoint {
-  /** Tokens in the sequence before those that were timed. */
+  /** Tokens in the sequence before the timed ones. */
   readonly contextTokens: number;
   readonly tokensPerSecond: number;
 }
 
 interface Knot {
   readonly context: number;
-  /** Milliseconds a token. */
+  /** Milliseconds for a token. */
   readonly tokenMs: number;
-  /** Milliseconds of all tokens from an empty context up to here. */
+  /** Milliseconds for all tokens from an empty context up to this one. */
   readonly sumMs: number;
 }
 
 /**
- * Milliseconds a token, linear between the contexts measured and constant outside of them: attention makes a token's cost grow linearly with
- * what it attends to, so that the time a token, not the speed, is what interpolates well.
+ * Milliseconds for a token: linear between the measured contexts, constant outside them. Attention makes a token's cost grow linearly with its
+ * context, so the time for a token interpolates well, and the speed does not.
  */
 export class SpeedCurve {
   readonly #knots: readonly Knot[];
 
-  /** @param points At least one, of different contexts, in any order. */
+  /** @param points At least one; their contexts differ, in any order. */
   constructor(points: readonly SpeedPoint[]) {
     const sorted = points.toSorted((left, right) => left.contextTokens - right.contextTokens);
     const knots: Knot[] = [];
@@ -39,12 +39,12 @@ export class SpeedCurve {
     this.#knots = knots;
   }
 
-  /** Tokens of the longest context that it knows of: one speed alone is meant for all. */
+  /** Length of the longest context that was measured, in tokens. A single speed is meant for all lengths. */
   get longestContext(): number {
     return this.#knots.length === 1 ? Infinity : (this.#knots.at(-1)?.context ?? 0);
   }
 
-  /** Milliseconds of `tokens` tokens behind `context` others, none of them parallel: the integral of the curve. */
+  /** Milliseconds for `tokens` tokens, one after the other, after `context` others: the integral of the curve. */
   milliseconds(context: number, tokens: number): number {
     return this.#sumUpTo(context + tokens) - this.#sumUpTo(context);
   }

@@ -1,7 +1,10 @@
-/** A recorded trace, as far as time is concerned: who wrote how many tokens, why, and how long it took. */
+/** Recorded traces, read from files, and the parts of them that concern time: who wrote how many tokens, why, and how long it took. */
 import { z } from "zod";
 
-/** What rows of `splitreason eval --out` and rollouts of `train grpo` have in common; other fields are left alone. */
+import { DataError } from "../core/errors.ts";
+import { readJsonLines } from "../core/json-lines.ts";
+
+/** The common fields of rows of `splitreason eval --out` and rollouts of `train grpo`. Other fields are ignored. */
 export const recordedTraceSchema = z.object({
   problemId: z.string().default(""),
   arm: z.string().optional(),
@@ -19,7 +22,7 @@ export const recordedTraceSchema = z.object({
   usage: z
     .object({ promptTokens: z.number().int().nonnegative(), discardedTokens: z.number().optional() })
     .optional(),
-  /** What the small model's engine really did. */
+  /** Real work of the small model's engine. */
   work: z
     .object({
       small: z.object({
@@ -28,11 +31,11 @@ export const recordedTraceSchema = z.object({
       }),
     })
     .optional(),
-  /** Measured. */
+  /** Measured times. */
   wallMs: z.number().nonnegative().optional(),
   firstTokenMs: z.number().nonnegative().optional(),
   handoffsMs: z.array(z.number()).optional(),
-  /** Set when the sample failed: what was recorded is not all that happened. */
+  /** Set if the sample failed. Then the record is incomplete. */
   error: z.string().optional(),
   degraded: z.string().optional(),
 });
@@ -42,17 +45,17 @@ export type RecordedTrace = z.output<typeof recordedTraceSchema>;
 type HowItBegan =
   /** The small model asked, and reads along to decide where it ends. */
   | "asked"
-  /** A policy said so: nobody reads along. */
+  /** A policy decided: nobody reads along. */
   | "scheduled";
 
 type HowItEnded =
   /** The small model drew a tag. */
   | "tag"
-  /** The small model predicted the close: what was written behind it is thrown away. */
+  /** The small model predicted the close tag: tokens after it are discarded. */
   | "cut"
   /** Its author drew the end of its turn. */
   | "end-of-turn"
-  /** At a limit, or by a policy: nothing more was drawn. */
+  /** A limit or a policy ended it: nothing more was drawn. */
   | "limit";
 
 export interface TraceSegment {
@@ -65,11 +68,11 @@ export interface TraceSegment {
 export interface Trace {
   readonly promptTokens: number;
   readonly segments: readonly TraceSegment[];
-  /** Tags that the small model drew and that were refused, each followed by a draw in which they are forbidden. Default 0. */
+  /** Number of tags that the small model drew and that were refused. After each, a draw follows in which they are forbidden. Default 0. */
   readonly refusedTags?: number;
 }
 
-/** @param promptTokens where the recording does not say. */
+/** @param promptTokens For recordings that do not say. */
 export function traceOf(recorded: RecordedTrace, promptTokens = 0): Trace {
   const { finishReason, usage } = recorded;
   const segments = recorded.segments.flatMap(({ author, tokens, reason }, index): TraceSegment[] =>
@@ -91,7 +94,7 @@ export function traceOf(recorded: RecordedTrace, promptTokens = 0): Trace {
   };
 }
 
-/** What the small model drew beyond its tokens, its tags (the close of a span of its own is one), its end of the turn and what was thrown away. */
+/** Counts refused tags: draws of the small model that were no token, no tag (a close of its own span is one), no end of turn and not discarded. */
 function refusedTags({ work }: RecordedTrace, segments: readonly TraceSegment[]): number {
   if (work === undefined) return 0;
   const accounted = segments
@@ -100,7 +103,7 @@ function refusedTags({ work }: RecordedTrace, segments: readonly TraceSegment[])
   return Math.max(0, work.small.decoded - accounted);
 }
 
-/** @param next Why the next segment began; undefined behind the last one. */
+/** @param next The reason why the next segment began; undefined after the last one. */
 function howItEnded(next: string | undefined, finishReason: string): HowItEnded {
   switch (next) {
     case undefined:
@@ -114,4 +117,42 @@ function howItEnded(next: string | undefined, finishReason: string): HowItEnded 
     default:
       return "limit";
   }
+}
+
+export interface TraceFilter {
+  readonly arm?: string | undefined;
+  /** Limit on the traces that match. */
+  readonly limit?: number | undefined;
+}
+
+export interface ReadTraces {
+  readonly traces: readonly RecordedTrace[];
+  /** Number of traces in the file. */
+  readonly total: number;
+  /** Number of traces left out because they failed or lost the big model. Their record does not explain their time. */
+  readonly failed: number;
+  /** Number of traces of this arm beyond the limit. */
+  readonly beyondLimit: number;
+}
+
+/** @throws DataError when the file cannot be read, a line is no trace, or none is left. */
+export async function readTraces(path: string, { arm, limit = Infinity }: TraceFilter): Promise<ReadTraces> {
+  const all = await readJsonLines(path, recordedTraceSchema);
+  const matching = all.filter((trace) => arm === undefined || trace.arm === arm);
+  const sound = matching.filter((trace) => trace.error === undefined && trace.degraded === undefined);
+  if (sound.length === 0) {
+    const arms = [...new Set(all.flatMap((trace) => trace.arm ?? []))].join(", ");
+    throw new DataError(
+      `${path} has ${all.length} traces. ${matching.length} are of the arm asked for, and ${sound.length} of these have no failure; ` +
+        `its arms: ${arms === "" ? "none named" : arms}.`,
+      { code: "data-invalid" },
+    );
+  }
+  const traces = sound.slice(0, limit);
+  return {
+    traces,
+    total: all.length,
+    failed: matching.length - sound.length,
+    beyondLimit: sound.length - traces.length,
+  };
 }

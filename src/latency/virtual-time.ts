@@ -1,18 +1,18 @@
 /**
- * Virtual time for two machines that work side by side, each through a queue of its own, one job at a time. Whoever decodes waits for
- * something at every moment: that is where the time goes, by cause.
+ * Virtual time for two machines that work side by side. Each has a queue and does one job at a time. At every moment the decoder waits for
+ * something, so all time has a cause.
  */
 
 export type Role = "small" | "big";
 
-/** What the one who waits for the output waits for. All of the wall-clock falls under one of them. */
+/** The causes of waiting for output. They add up to the wall-clock. */
 export const CAUSES = [
   "smallDecode", // the small model writes
   "bigDecode", // the big model writes
   "promptPrefill", // the first writer reads the prompt
-  "handoffPrefill", // the next writer has still to read what the other one wrote
-  "controlPrefill", // the small model reads what the big one writes, which itself waits or runs ahead meanwhile
-  "overhead", // of calls, whatever their tokens: requests, event loops, opening and closing
+  "handoffPrefill", // the next writer still has to read what the other one wrote
+  "controlPrefill", // the small model reads what the big one writes; the big one waits or runs ahead meanwhile
+  "overhead", // fixed costs of calls: requests, event loops, opening and closing
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 export type SecondsByCause = Readonly<Record<Cause, number>>;
@@ -25,13 +25,13 @@ export interface Job {
 }
 
 interface QueuedJob extends Job {
-  /** Asked once, when the job's turn comes. */
+  /** Called once, when the job's turn comes. */
   readonly work: () => number;
   readonly onDone: (() => void) | undefined;
   leftMs: number | undefined;
 }
 
-/** How many times as long a job takes while the other machine works: 1 where they do not share anything. */
+/** Slow-down factors of jobs while the other machine works: 1 if the two share nothing. */
 export type Slowdown = (kind: JobKind) => number;
 
 class Machine {
@@ -54,36 +54,36 @@ export class VirtualTime {
     this.#msByCause = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<Cause, number>;
   }
 
-  /** In milliseconds; the sum is {@link nowMs}. */
+  /** Milliseconds by cause; the sum is {@link nowMs}. */
   get msByCause(): Readonly<Record<Cause, number>> {
     return { ...this.#msByCause };
   }
 
-  /** Work that each machine began, as it takes alone, in milliseconds. */
+  /** Milliseconds of work that each machine began, as long as it takes alone. */
   get busyMs(): Readonly<Record<Role, number>> {
     return { ...this.#busyMs };
   }
 
-  /** Puts a job behind the machine's others. `work` is its duration alone on the machine, asked for when its turn comes. */
+  /** Puts a job after the machine's others. `work` returns its duration alone on the machine, and is called when its turn comes. */
   enqueue(role: Role, kind: JobKind, work: () => number, onDone?: () => void): Job {
     const job: QueuedJob = { kind, work, onDone, done: false, leftMs: undefined };
     this.#machines[role].queue.push(job);
     return job;
   }
 
-  /** The job a machine is at, if any. */
+  /** The job that a machine is doing, if any. */
   active(role: Role): Job | undefined {
     return this.#machines[role].queue[0];
   }
 
-  /** Jobs whose turn has not come are not done any more. */
+  /** Drops the jobs whose turn has not come. */
   dropWaiting(role: Role): void {
     this.#machines[role].queue.length = Math.min(1, this.#machines[role].queue.length);
   }
 
   /**
-   * Lets time pass until `isOver`, looked at after each job, or until `deadlineMs`. It counts under `cause`, except while the machine waited
-   * for is at an overhead.
+   * Lets time pass until `isOver`, checked after each job, or until `deadlineMs`. The time counts under `cause`, except while the machine waited
+   * for does an overhead.
    */
   waitFor(role: Role, cause: Cause, isOver: () => boolean, deadlineMs = Infinity): void {
     while (!isOver()) {

@@ -25,14 +25,14 @@ export type Split = "train" | "validation" | "test";
 
 const MODULUS = 1000;
 
-/** What makes two problems the same, however they are worded. */
+/** Key of a problem. Two problems with the same key are the same, however they are worded. */
 export function problemKey(problem: Pick<Problem, "start" | "steps">): string {
   return [problem.start, ...problem.steps.map((step) => `${step.operation}${step.operand}`)].join(" ");
 }
 
 /**
- * The split is a function of the problem itself: 90% train, 5% validation, 5% test. Whatever seeds are used, a problem
- * of one split cannot occur in another.
+ * Split of a problem: 90% train, 5% validation, 5% test. It depends only on the problem, so no seed brings a problem of one
+ * split into another.
  */
 export function splitOf(problem: Pick<Problem, "start" | "steps">): Split {
   const bucket = hash32(problemKey(problem)) % 100;
@@ -62,7 +62,7 @@ export function generateProblem(split: Split, seed: number, index: number): Prob
   }
 }
 
-/** Draws until at least one product is in it, as every AIME problem has something hard. */
+/** Draws until at least one step is a product, as every AIME problem has something hard. */
 function drawProblem(rng: Rng): Omit<Problem, "id"> | undefined {
   const start = rng.integer(100, 999);
   const steps: Step[] = [];

@@ -1,12 +1,12 @@
 /**
- * The chain of thought for a problem, as a person would talk it through. Every part knows what skill writes it; that
- * knowledge stays here and in measurements: neither the text nor the training data says which part is hard.
+ * The chain of thought for a problem, as a person would talk it through. Every part knows the skill it takes. Only this file
+ * and measurements use that; neither the text nor the training data says which part is hard.
  */
 import type { Rng } from "../core/rng.ts";
 import { applyStep, type Problem, type Step } from "./problem.ts";
 import { type Numbering, stepName, threeDigits, twoDigits } from "./wording.ts";
 
-/** What it takes to write a part. `product` is the hard one. */
+/** Skill that a part takes. `product` is the hard one. */
 export type Skill = "words" | "copy" | "plus" | "minus" | "product" | "keep";
 
 export interface TracePart {
@@ -14,7 +14,7 @@ export interface TracePart {
   readonly skill: Skill;
 }
 
-/** The text inside `<think>` and behind it, without the tags of the chat template. */
+/** The text inside `<think>` and after it, without the tags of the chat template. */
 export interface Trace {
   readonly parts: readonly TracePart[];
   readonly text: string;
@@ -27,7 +27,7 @@ export class TraceWriter {
     return this.#push(text, "words");
   }
 
-  /** A number that the trace has to get right, with the space before it. */
+  /** A number that must be right, with the space before it. */
   number(digits: string, skill: Exclude<Skill, "words">): this {
     return this.#push(` ${digits}`, skill);
   }
@@ -63,7 +63,7 @@ export function writeTrace(problem: Problem, numbering: Numbering, rng: Rng): Tr
   return writer.words(`${threeDigits(value)}}.`).finish();
 }
 
-/** Said now and then before a step, as people do; empty most of the time. */
+/** Remarks before a step; most are empty. */
 const ASIDES = ["", "", "", "", "", "", "Good. ", "Okay. ", "Let me see. ", "Now go on. "] as const;
 
 type StepWriter = (writer: TraceWriter, value: number, step: Step, rng: Rng) => void;
@@ -123,4 +123,16 @@ export function writeProduct(writer: TraceWriter, left: number, right: number): 
 export function writeKeep(writer: TraceWriter, left: number, right: number, rng: Rng): void {
   writer.words(rng.pick([" Keep the last three digits:", " That gives", " Its last three digits are"]));
   writer.number(threeDigits((left * right) % 1000), "keep").words(".");
+}
+
+/** The whole number in the last `\boxed{}` of the text, or null. A box may hold at most 12 digits. */
+export function parseAnswer(text: string): string | null {
+  const boxes = [...text.matchAll(/\\boxed\{\s*(\d{1,12})\s*\}/g)];
+  const digits = boxes.at(-1)?.[1];
+  return digits === undefined ? null : String(Number(digits));
+}
+
+/** Whether an extracted answer is the right one: `016` and `16` are the same number. */
+export function isCorrectAnswer(answer: string | null, gold: number): boolean {
+  return answer !== null && Number(answer) === gold;
 }

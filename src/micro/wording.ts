@@ -1,13 +1,13 @@
-/** How problems and traces are worded. A wording is drawn once a problem, phrases within it once a step. */
+/** The wording of problems and traces. A wording is drawn once for each problem, phrases within it once for each step. */
 import type { Rng } from "../core/rng.ts";
 import { type Problem, type Step } from "./problem.ts";
 
-/** How the steps are numbered, in the problem and again in its trace. */
+/** Numbering of the steps, in the problem and in its trace. */
 export type Numbering = "ordinal" | "step" | "part";
 
 /**
- * Step names are words and letters, never digits: a model of two layers finds its place by a name that occurs nowhere else, and digits
- * occur everywhere.
+ * Step names are words and letters, never digits. A model of two layers finds its place by a name that occurs nowhere else;
+ * digits occur everywhere.
  */
 const NAMES: Readonly<Record<Numbering, readonly string[]>> = {
   ordinal: ["First,", "Second,", "Third,", "Fourth,", "Fifth,"],

@@ -2,9 +2,9 @@
  * A streaming parser for one pair of tags. It is fed text in chunks cut anywhere and yields text, opens and closes with
  * their positions; it holds back only what can still become a tag. Pure: no engine, no clock.
  *
- * The grammar is flat, as in the method (Paper 3.1): a span cannot hold a span. What does not fit is a value, not an error:
- * an open within a span (`nested`) and a close outside one (`stray`) are reported and change nothing; a span that the text
- * leaves open is told by `unclosed` at the end. Deviation from the reference, which counts a stray close as nesting.
+ * The grammar is flat, as in the method (Paper 3.1): a span cannot hold a span. A text that does not fit is a value, not an error. An open
+ * within a span (`nested`) and a close outside one (`stray`) are reported and change nothing. `unclosed` at the end reports a span that the
+ * text leaves open. Deviation from the reference, which counts a stray close as nesting.
  */
 import type { Piece } from "../core/piece.ts";
 import { OFFLOAD_TAGS, type TagPair } from "./grammar.ts";
@@ -78,7 +78,7 @@ export class TagParser {
     return piece.control === true ? this.push(piece.text) : this.pushPlain(piece.text);
   }
 
-  /** The stream has ended: releases what is held and reports a span left open. The parser starts anew after it. */
+  /** The stream has ended: releases what is held and reports a span left open. The parser can then be used for another stream. */
   flush(): TagEvent[] {
     const events: TagEvent[] = [];
     this.#releaseHeld(events);

@@ -1,6 +1,7 @@
-/** One word to token ids: byte-pair merges in the order of their ranks. */
+/** Cuts a text into words, which no token crosses, and encodes a word to token ids by byte-pair merges in the order of their ranks. */
 import { DataError } from "../core/errors.ts";
 import { tokenId, type TokenId } from "../core/ids.ts";
+import { toByteCharacters } from "../formats/byte-alphabet.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 interface Merge {
@@ -23,8 +24,8 @@ export class BpeEncoder {
   readonly #wholeWordsFirst: boolean;
 
   /**
-   * `wholeWordsFirst`: a word that is a token is taken as it is, whatever the merges say (`ignore_merges`, as in Llama 3).
-   * @throws DataError when a merge names a token that is not in the vocabulary, or a byte has no token.
+   * @param wholeWordsFirst Whether a word that is a token is never split, whatever the merges say (`ignore_merges`, as in Llama 3).
+   * @throws DataError if a merge names a token outside the vocabulary, or a byte has no token.
    */
   constructor(vocabulary: Vocabulary, wholeWordsFirst = false) {
     this.#size = vocabulary.tokens.length;
@@ -41,8 +42,8 @@ export class BpeEncoder {
   }
 
   /**
-   * `word` in byte characters; the ids of `""` are none. O(n log n) for any word, since words may come from a user: the symbols
-   * are a linked list, the candidates a heap.
+   * Encodes a word in byte characters. Takes O(n log n) for any word, since words may come from a user: the symbols are a linked list, the
+   * candidates a heap.
    */
   encode(word: string): readonly TokenId[] {
     const whole = this.#wholeWordsFirst ? this.#idOfToken.get(word) : undefined;
@@ -134,3 +135,26 @@ class CandidateHeap {
 function comesBefore(a: Candidate, b: Candidate): boolean {
   return a.merge.rank < b.merge.rank || (a.merge.rank === b.merge.rank && a.left < b.left);
 }
+
+export interface Splitter {
+  /** The words of a plain text, in order. Together they are the whole text. */
+  split(text: string): readonly string[];
+  /** A word in byte characters. */
+  toByteCharacters(word: string): string;
+}
+
+/**
+ * The pattern of Qwen2 and Qwen3, as in llama.cpp's `pre: qwen2`. Digits stand alone; a space joins the letters or the punctuation after
+ * it, but never a digit. `\s` means Unicode's White_Space there, which differs a little from JavaScript's `\s`.
+ */
+const QWEN2_WORD =
+  /'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\p{White_Space}\p{L}\p{N}]+[\r\n]*|\p{White_Space}*[\r\n]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+
+/** The same pattern in the syntax of tokenizer.json (Oniguruma). */
+export const QWEN2_PATTERN =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+export const qwen2Splitter: Splitter = {
+  split: (text) => text.match(QWEN2_WORD) ?? [],
+  toByteCharacters,
+};

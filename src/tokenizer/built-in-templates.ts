@@ -1,7 +1,7 @@
-/** Chat templates that need no model file, as Jinja source. Markers and their spelling are those of the models' own templates. */
+/** Chat templates that need no model file, as Jinja source. They spell the markers as the models' own templates do. */
 
 export const BUILT_IN_TEMPLATES = {
-  /** Qwen, and the micro pair's own. */
+  /** The template of Qwen and of the micro pair. */
   chatml: [
     "{%- for message in messages -%}",
     "{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}",
@@ -30,6 +30,6 @@ export const BUILT_IN_TEMPLATES = {
     "{%- if add_generation_prompt -%}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{%- endif -%}",
   ].join("\n"),
 
-  /** For base models: the messages, a blank line after each. */
+  /** The messages with a blank line after each, for base models. */
   plain: "{%- for message in messages -%}{{ message.content + '\\n\\n' }}{%- endfor -%}",
 } as const;

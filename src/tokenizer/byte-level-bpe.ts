@@ -1,7 +1,7 @@
-/** Builds a byte-level BPE vocabulary for a corpus of few words: in the end every word that occurs is one token. */
+/** Builds a byte-level BPE vocabulary for a corpus of few words. In the end every word is one token. */
 import { ConfigError } from "../core/errors.ts";
-import { byteCharacters } from "./byte-alphabet.ts";
-import { qwen2Splitter } from "./splitter.ts";
+import { byteCharacters } from "../formats/byte-alphabet.ts";
+import { qwen2Splitter } from "./bpe-encoder.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 export interface BytePairOptions {
@@ -9,21 +9,22 @@ export interface BytePairOptions {
   readonly corpus: Iterable<string>;
   /** Markers that become one control token each, in this order, after all merges. */
   readonly controlTokens: readonly string[];
-  /** Merging stops at this many tokens, controls included, before rounding up. Default: when every word is one token. */
+  /** Most tokens, controls included, before rounding up. Default: as many as make every word one token. */
   readonly maxSize?: number;
   /**
-   * The size is rounded up to a multiple of this with control tokens `<|reserved_0|>`, ... Default 16: matrix kernels work on
-   * 16 columns at a time, so the rows cost no time.
+   * The size is rounded up to a multiple of this with control tokens `<|reserved_0|>` and so on. Default 16: matrix kernels work on 16
+   * columns at a time, so these rows cost no time.
    */
   readonly multipleOf?: number;
 }
 
 /**
- * Ids 0-255 are the bytes in order, then one token for each merge, then the controls, then reserved controls. Each merge is the
- * pair found in the most distinct words, the first in code unit order among equals. How often a word occurs does not count
- * (unlike in Sennrich et al. 2016): all words shall be whole in the end, and so the vocabulary depends on nothing but the set
- * of words. Words are cut as Qwen2 does it, so digits stay single.
- * @throws ConfigError when the controls leave no room within `maxSize`, or repeat.
+ * Builds the vocabulary. Ids 0-255 are the bytes in order; then come one token for each merge, the controls, and reserved controls. Each
+ * merge is the pair found in the most distinct words; among equals, the first in code unit order.
+ *
+ * Unlike in Sennrich et al. 2016, the number of times that a word occurs does not count. All words shall be whole in the end, so the
+ * vocabulary depends on the set of words only. Words are cut as in Qwen2, so digits stay single.
+ * @throws ConfigError if the controls leave no room within `maxSize`, or repeat.
  */
 export function trainBytePairs(options: BytePairOptions): Vocabulary {
   const { controlTokens, maxSize = Number.POSITIVE_INFINITY, multipleOf = 16 } = options;

@@ -5,7 +5,7 @@ import { DataError } from "../core/errors.ts";
 import { controlPiece, textPiece } from "../core/piece.ts";
 import { trainBytePairs } from "./byte-level-bpe.ts";
 import { ByteLevelTokenizer } from "./byte-level-tokenizer.ts";
-import { qwen2Splitter } from "./splitter.ts";
+import { qwen2Splitter } from "./bpe-encoder.ts";
 
 const CONTROLS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"];
 const CORPUS = ["We take 47 and add 3: that gives 50.\n", "We start at 12.\nThen we take it away."];

@@ -2,26 +2,25 @@
 import { DataError } from "../core/errors.ts";
 import { tokenId, type TokenId, type VocabularyId } from "../core/ids.ts";
 import type { Piece } from "../core/piece.ts";
-import { BpeEncoder } from "./bpe-encoder.ts";
-import { fromByteCharacters } from "./byte-alphabet.ts";
+import { BpeEncoder, qwen2Splitter, type Splitter } from "./bpe-encoder.ts";
+import { fromByteCharacters } from "../formats/byte-alphabet.ts";
 import { MarkerMatcher } from "./fragments.ts";
-import { qwen2Splitter, type Splitter } from "./splitter.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { digestVocabulary, type Vocabulary } from "./vocabulary.ts";
 
 export interface ByteLevelOptions {
   /** The marker that ends a turn; it must be a control token. */
   readonly endOfTurn?: string;
-  /** Default: the one of Qwen2 and Qwen3. */
+  /** Cuts texts into words. Default: the splitter of Qwen2 and Qwen3. */
   readonly splitter?: Splitter;
   /** See {@link BpeEncoder}. */
   readonly wholeWordsFirst?: boolean;
-  /** Rows of the embedding matrix when there are more than the vocabulary has tokens. */
+  /** Rows of the embedding matrix, if there are more than tokens. */
   readonly size?: number;
 }
 
 const encoder = new TextEncoder();
-/** Longer words are not remembered: in real text they do not come again. */
+/** Longest word that is remembered. Longer ones do not repeat in real text. */
 const MAX_CACHED_WORD_LENGTH = 64;
 const MAX_CACHED_WORDS = 1 << 16;
 
@@ -29,7 +28,7 @@ export class ByteLevelTokenizer implements Tokenizer {
   readonly vocabulary: VocabularyId;
   readonly size: number;
   readonly endOfTurn: TokenId | undefined;
-  /** What the tokenizer was made of, for writing it to files. */
+  /** The vocabulary, for writing it to files. */
   readonly contents: Vocabulary;
   readonly #splitter: Splitter;
   readonly #encoder: BpeEncoder;
@@ -37,7 +36,7 @@ export class ByteLevelTokenizer implements Tokenizer {
   readonly #bytes: readonly Uint8Array[];
   readonly #wordIds = new Map<string, readonly TokenId[]>();
 
-  /** @throws DataError when the vocabulary is inconsistent; the message says how. */
+  /** @throws DataError if the vocabulary is inconsistent; the message says how. */
   constructor(contents: Vocabulary, options: ByteLevelOptions = {}) {
     const controls = new Set(contents.controls);
     this.contents = contents;
@@ -102,7 +101,11 @@ export class ByteLevelTokenizer implements Tokenizer {
     return this.#markers.get(marker);
   }
 
-  /** Words repeat: a map from the word as it stands in the text saves the detour through byte characters. */
+  endsTurn(id: TokenId): boolean {
+    return id === this.endOfTurn;
+  }
+
+  /** Encodes a word. Words repeat, so a map from the word in the text saves the detour through byte characters. */
   #encodeWord(word: string): readonly TokenId[] {
     const known = this.#wordIds.get(word);
     if (known !== undefined) return known;
@@ -115,7 +118,7 @@ export class ByteLevelTokenizer implements Tokenizer {
   }
 }
 
-/** Not `push(...more)`: a long text would overflow the stack. */
+/** Appends without `push(...more)`, which would overflow the stack for a long text. */
 function append(ids: TokenId[], more: readonly TokenId[]): void {
   for (const id of more) ids.push(id);
 }

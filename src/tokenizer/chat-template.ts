@@ -1,7 +1,7 @@
 /**
- * Messages to pieces, through any Jinja chat template. The template never sees what people wrote: it is rendered with placeholders,
- * which are replaced afterwards. So what the template writes is trusted (`control`), contents are plain text, and nothing in a
- * content can be a marker or template code.
+ * Renders messages to pieces by any Jinja chat template. The template never sees what people wrote: it is rendered with placeholders, which
+ * are replaced afterwards. So the template's own text is trusted (`control`) and contents are plain text. Nothing in a content can be a
+ * marker or template code.
  */
 import { Template } from "@huggingface/jinja";
 
@@ -18,14 +18,14 @@ export interface ChatMessage {
 export interface RenderOptions {
   /** Whether the assistant's turn is opened for the model to write. Default true. */
   readonly openAssistant?: boolean;
-  /** Whether that turn begins with `<think>\n`, if the template does not open it so itself. Default false. */
+  /** Whether that turn begins with `<think>\n`, even if the template does not write it. Default false. */
   readonly openThinking?: boolean;
-  /** What the template calls `bos_token` and `eos_token`. */
+  /** The template's `bos_token` and `eos_token`. */
   readonly beginOfText?: string;
   readonly endOfTurn?: string;
 }
 
-/** A placeholder is a number between two private-use characters, in em spaces: where those are gone, the template trims. */
+/** A placeholder is a number between two private-use characters, in em spaces. If the spaces are gone, the template trims. */
 const START = "\uE000";
 const END = "\uE001";
 const MARGIN = "\u2003";
@@ -36,8 +36,8 @@ export class ChatTemplate {
   readonly #template: Template;
 
   /**
-   * `template` is the name of a built-in one (chatml, deepseek-r1, llama3, plain) or Jinja source.
-   * @throws ConfigError when it is neither.
+   * @param template The name of a built-in template (chatml, deepseek-r1, llama3, plain) or Jinja source.
+   * @throws ConfigError if it is neither.
    */
   constructor(template: string) {
     this.source = Object.entries(BUILT_IN_TEMPLATES).find(([name]) => name === template)?.[1] ?? template;
@@ -59,8 +59,9 @@ export class ChatTemplate {
   }
 
   /**
-   * Of assistant messages, everything up to the last `</think>` and the line breaks after it is left out, as Qwen3's own template does.
-   * @throws ConfigError when the template refuses the messages, or leaves one out.
+   * Renders messages. In an assistant's message, everything up to the last `</think>` and the line breaks after it is left out, as in
+   * Qwen3's own template.
+   * @throws ConfigError if the template refuses the messages, or leaves one out.
    */
   render(messages: readonly ChatMessage[], options: RenderOptions = {}): Piece[] {
     const { openAssistant = true, openThinking = false } = options;
@@ -125,7 +126,7 @@ function opensThinking(pieces: readonly Piece[]): boolean {
   return last?.control === true && last.text.trimEnd().endsWith(THINK_TAGS.open);
 }
 
-/** Neighbouring template parts are one piece. */
+/** Adds text of the template. Neighbouring parts become one piece. */
 function pushControl(pieces: Piece[], text: string): void {
   const last = pieces.at(-1);
   if (text === "") return;

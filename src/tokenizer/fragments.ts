@@ -1,4 +1,4 @@
-/** Where the markers are: pieces are cut into plain texts, markers and known ids before anything is tokenised. */
+/** Cuts pieces into plain texts, markers and known ids, before anything is tokenised. */
 import type { TokenId, VocabularyId } from "../core/ids.ts";
 import type { Piece } from "../core/piece.ts";
 
@@ -7,7 +7,7 @@ export type Fragment<Control> =
   | { readonly kind: "control"; readonly control: Control }
   | { readonly kind: "tokens"; readonly ids: readonly TokenId[] };
 
-/** Finds markers in trusted text: the leftmost, and of those that start at the same place the longest. */
+/** Finds markers in trusted text: the leftmost one, and at the same place the longest one. */
 export class MarkerMatcher<Control> {
   readonly #controls: ReadonlyMap<string, Control>;
   readonly #pattern: RegExp | undefined;
@@ -26,8 +26,8 @@ export class MarkerMatcher<Control> {
   }
 
   /**
-   * Neighbouring texts are joined, across pieces as well: `fragments(pieces)` depends on the whole text and on where markers are
-   * trusted, not on how it was cut into pieces. Ids are kept as they are where their vocabulary is `vocabulary`.
+   * Cuts pieces into fragments. Neighbouring texts are joined, also across pieces. So the result depends on the whole text and on where
+   * markers are trusted, not on the cuts between pieces. Ids of the given vocabulary are kept.
    */
   fragments(pieces: readonly Piece[], vocabulary: VocabularyId): Fragment<Control>[] {
     const fragments: Fragment<Control>[] = [];
@@ -58,4 +58,19 @@ export class MarkerMatcher<Control> {
     flush();
     return fragments;
   }
+}
+
+/** Cuts a text after the first character of each marker in it, so that no part holds a whole marker. */
+export function cutWithinMarkers(text: string, markers: Iterable<string>): readonly string[] {
+  let parts: readonly string[] = [text];
+  for (const marker of markers) {
+    parts = parts.flatMap((part) => {
+      const pieces = part.split(marker);
+      return pieces.map(
+        (piece, index) =>
+          `${index === 0 ? "" : marker.slice(1)}${piece}${index === pieces.length - 1 ? "" : marker.charAt(0)}`,
+      );
+    });
+  }
+  return parts.filter((part) => part !== "");
 }

@@ -1,4 +1,4 @@
-/** A vocabulary in the metadata of a GGUF file, both ways. */
+/** Writes a vocabulary to the metadata of a GGUF file, and reads it. */
 import { DataError } from "../core/errors.ts";
 import {
   GGUF_TOKEN_TYPES,
@@ -13,9 +13,9 @@ import type { TokenizerFilesOptions } from "./tokenizer-files.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /**
- * The `tokenizer.*` metadata, in the order in which it is written: model `gpt2`, pre-tokenizer `qwen2`. All controls have the type
- * CONTROL, which llama.cpp recognises only where special tokens are asked for (USER_DEFINED ones it finds in user text as well).
- * @throws DataError when `endOfTurn` or `padding` is not a control token.
+ * The `tokenizer.*` metadata in the order of writing: model `gpt2`, pre-tokenizer `qwen2`. All controls have the type CONTROL: llama.cpp
+ * recognises them only if special tokens are asked for. It would find USER_DEFINED ones in user text as well.
+ * @throws DataError if `endOfTurn` or `padding` is not a control token.
  */
 export function ggufTokenizerMetadata(
   vocabulary: Vocabulary,
@@ -32,7 +32,7 @@ export function ggufTokenizerMetadata(
       code: "data-invalid",
     });
   };
-  // llama.cpp takes no empty token texts, and no two that are the same.
+  // llama.cpp accepts no empty token texts, and no two equal ones.
   const tokens = vocabulary.tokens.map((token, id) => (token === "" ? `[PAD${id}]` : token));
   return new Map([
     ["tokenizer.ggml.model", ggufString("gpt2")],
@@ -50,8 +50,8 @@ export function ggufTokenizerMetadata(
 }
 
 /**
- * The vocabulary of a GGUF, with the same digest as the tokenizer.json that it was made from. Undefined when it is not byte-level
- * BPE (`tokenizer.ggml.model` other than `gpt2`) or is incomplete.
+ * The vocabulary of a GGUF, with the same digest as the tokenizer.json that it was made from. Undefined if it is incomplete or not
+ * byte-level BPE (`tokenizer.ggml.model` other than `gpt2`).
  */
 export function ggufVocabulary(metadata: ReadonlyMap<string, GgufValue>): Vocabulary | undefined {
   const model = metadata.get("tokenizer.ggml.model");

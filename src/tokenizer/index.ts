@@ -1,10 +1,10 @@
 /**
- * Tokenizers and chat templates: text to token ids and back, for one vocabulary at a time, with trusted markers kept apart from
- * plain text. It knows no model, and no tag: which markers are control tokens is what the caller or the file says.
+ * Tokenizers and chat templates: text to token ids and back, for one vocabulary at a time. Trusted markers are kept apart from plain text.
+ * The room knows no model and no tag: the caller or the file says which markers are control tokens.
  */
 export { trainBytePairs } from "./byte-level-bpe.ts";
 export { ByteLevelTokenizer } from "./byte-level-tokenizer.ts";
-export { MarkerMatcher } from "./fragments.ts";
+export { cutWithinMarkers, MarkerMatcher } from "./fragments.ts";
 export { type Tokenizer } from "./tokenizer.ts";
 export { digestVocabulary } from "./vocabulary.ts";
 export { BUILT_IN_TEMPLATES } from "./built-in-templates.ts";

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { DataError } from "../core/errors.ts";
 import { controlPiece, textPiece } from "../core/piece.ts";
-import { byteCharacters } from "./byte-alphabet.ts";
+import { byteCharacters } from "../formats/byte-alphabet.ts";
 import { trainBytePairs } from "./byte-level-bpe.ts";
 import { ByteLevelTokenizer } from "./byte-level-tokenizer.ts";
 import { tokenizerFiles } from "./tokenizer-files.ts";
@@ -110,7 +110,7 @@ describe("tokenizer.json", () => {
       await write([["tokenizer.json", content]]);
       return loadTokenizer(folder);
     };
-    await expect(load("{")).rejects.toThrow(/tokenizer\.json is not JSON/u);
+    await expect(load("{")).rejects.toThrow(/tokenizer\.json is not valid JSON/u);
     await expect(load(foreign({ type: "Metaspace" }, []))).rejects.toThrow(/Metaspace is not byte-level/u);
     await expect(load(foreign(byteLevel, ["a missing"]))).rejects.toThrow(/no token "missing"/u);
     await expect(load(foreign(byteLevel, [], { model: { type: "Unigram", vocab: [] } }))).rejects.toThrow(

@@ -1,13 +1,13 @@
-/** Writes a vocabulary in the form that Hugging Face transformers, tokenizers and vLLM read. */
+/** Writes a vocabulary as files that Hugging Face transformers, tokenizers and vLLM read. */
 import { DataError } from "../core/errors.ts";
 import { OFFLOAD_TAGS, THINK_TAGS } from "../tags/grammar.ts";
-import { QWEN2_PATTERN } from "./splitter.ts";
+import { QWEN2_PATTERN } from "./bpe-encoder.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 export interface TokenizerFilesOptions {
   /** The marker that ends a turn. */
   readonly endOfTurn: string;
-  /** The marker that fills a batch; not a token that text can contain. */
+  /** The marker that fills a batch. No text contains it. */
   readonly padding: string;
   /** Jinja source. */
   readonly chatTemplate?: string;
@@ -16,8 +16,8 @@ export interface TokenizerFilesOptions {
 }
 
 /**
- * Markers that servers show in the text they return (as Qwen3's files do for `<think>`): `special: true` ones are dropped from
- * it by default, and a stop text that is dropped never stops.
+ * Markers that servers show in their texts, as Qwen3's files do for `<think>`. By default servers drop markers with `special: true`, and a
+ * stop text that is dropped never stops.
  */
 const SHOWN_MARKERS: ReadonlySet<string> = new Set([
   THINK_TAGS.open,
@@ -27,8 +27,8 @@ const SHOWN_MARKERS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * File name to content. The vocabulary must be cut as Qwen2's is ({@link trainBytePairs}). There is no normalizer: text that is not
- * in NFC keeps its bytes, as in llama.cpp and unlike in Qwen's own files.
+ * The files, by name. The vocabulary must be cut as Qwen2's is ({@link trainBytePairs}). There is no normalizer: text that is not in NFC keeps
+ * its bytes, as in llama.cpp but not in Qwen's own files.
  */
 export function tokenizerFiles(vocabulary: Vocabulary, options: TokenizerFilesOptions): Map<string, string> {
   const controls = new Set(vocabulary.controls);
@@ -84,7 +84,7 @@ export function tokenizerFiles(vocabulary: Vocabulary, options: TokenizerFilesOp
     },
   };
   const config = {
-    // Not Qwen2Tokenizer: that class puts a normalizer of its own in place of what tokenizer.json says.
+    // Not Qwen2Tokenizer: that class would replace the normalizer of tokenizer.json by its own.
     tokenizer_class: "PreTrainedTokenizerFast",
     add_bos_token: false,
     add_prefix_space: false,

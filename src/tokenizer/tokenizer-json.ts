@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 
+import { readDocument, type ReadDocumentOptions } from "../core/document.ts";
 import { DataError, errorMessage } from "../core/errors.ts";
-import { readTextFile } from "../core/files.ts";
+import { ifExists, readTextFile } from "../core/files.ts";
 import { ByteLevelTokenizer } from "./byte-level-tokenizer.ts";
-import { QWEN2_PATTERN, qwen2Splitter, type Splitter } from "./splitter.ts";
+import { QWEN2_PATTERN, qwen2Splitter, type Splitter } from "./bpe-encoder.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Ids are indices into an array, so a hostile file must not name a huge one. */
@@ -56,23 +57,29 @@ export interface LoadedTokenizer {
   readonly tokenizer: ByteLevelTokenizer;
   /** Jinja source. */
   readonly chatTemplate: string | undefined;
-  /** What the chat template calls `bos_token`. The tokenizer itself adds no token to what it is given. */
+  /** The chat template's `bos_token`. The tokenizer itself adds no token to a text. */
   readonly beginOfText: string | undefined;
-  /** What the chat template calls `eos_token`. */
+  /** The chat template's `eos_token`. */
   readonly endOfTurn: string | undefined;
 }
 
+const TOKENIZER_FILE: ReadDocumentOptions = {
+  source: "file",
+  maxBytes: 64 * 1024 ** 2,
+  advice: "Only byte-level BPE tokenizers without stripping added tokens are supported.",
+};
+
 /**
- * Reads a Hugging Face folder. `size`: rows of the embedding matrix, where known from config.json.
- * @throws DataError when a file is missing or broken, or the tokenizer is not byte-level BPE; the message names the file and the field.
+ * Reads a Hugging Face folder.
+ * @param size Rows of the embedding matrix, if known from config.json.
+ * @throws DataError if a file is missing or broken, or the tokenizer is not byte-level BPE. The message names the file and the field.
  */
 export async function loadTokenizer(folder: string, size?: number): Promise<LoadedTokenizer> {
   const path = join(folder, "tokenizer.json");
-  const json = parseWith(tokenizerSchema, path, await readTextFile(path));
-  const configPath = join(folder, "tokenizer_config.json");
-  const configText = await readOptional(configPath);
-  const config = configText === undefined ? {} : parseWith(configSchema, configPath, configText);
-  const templateText = await readOptional(join(folder, "chat_template.jinja"));
+  const json = await readDocument(path, tokenizerSchema, TOKENIZER_FILE);
+  const config =
+    (await ifExists(readDocument(join(folder, "tokenizer_config.json"), configSchema, TOKENIZER_FILE))) ?? {};
+  const templateText = await ifExists(readTextFile(join(folder, "chat_template.jinja")));
   const endOfTurn = config.eos_token ?? undefined;
   try {
     const tokenizer = new ByteLevelTokenizer(vocabularyOf(json), {
@@ -104,7 +111,7 @@ function vocabularyOf(json: TokenizerJson): Vocabulary {
   return { tokens, merges: json.model.merges, controls };
 }
 
-/** Our own splitter where the pattern is Qwen2's, the `@huggingface/tokenizers` reading of the pattern otherwise. */
+/** Our own splitter if the pattern is Qwen2's; otherwise `@huggingface/tokenizers` applies the pattern. */
 function splitterOf(json: TokenizerJson): Splitter {
   const normalizer = json.normalizer?.type;
   if (isQwen2(json.pre_tokenizer) && (normalizer === undefined || normalizer === "NFC")) {
@@ -146,33 +153,4 @@ const qwen2Schema = z.object({
 
 function isQwen2(preTokenizer: TokenizerJson["pre_tokenizer"]): boolean {
   return qwen2Schema.safeParse(preTokenizer).success;
-}
-
-async function readOptional(path: string): Promise<string | undefined> {
-  try {
-    return await readTextFile(path);
-  } catch (error) {
-    if (error instanceof DataError && error.code === "file-missing") return undefined;
-    throw error;
-  }
-}
-
-function parseWith<Schema extends z.ZodType>(schema: Schema, path: string, text: string): z.infer<Schema> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new DataError(`${path} is not JSON: ${errorMessage(error)}`, {
-      code: "file-invalid",
-      cause: error,
-    });
-  }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new DataError(
-    `${path} cannot be used: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}. ` +
-      `Only byte-level BPE tokenizers without stripping added tokens are supported.`,
-    { code: "file-invalid", cause: result.error },
-  );
 }

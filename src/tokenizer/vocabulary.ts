@@ -1,12 +1,12 @@
-/** What a byte-level BPE vocabulary consists of, whatever file it came from. */
+/** The contents of a byte-level BPE vocabulary, from any kind of file. */
 import { createHash } from "node:crypto";
 
 import { vocabularyId, type VocabularyId } from "../core/ids.ts";
 
 export interface Vocabulary {
-  /** By id. Ordinary tokens in byte characters (`Ġmod`), control tokens as their literal text; `""` is an unused id. */
+  /** Tokens by id: ordinary ones in byte characters (`Ġmod`), control tokens as their literal text. `""` is an unused id. */
   readonly tokens: readonly string[];
-  /** `"left right"` in byte characters, by rank. */
+  /** Merges by rank: `"left right"` in byte characters. */
   readonly merges: readonly string[];
   /** Ids of the tokens that no merge makes: markers such as `<|im_end|>` and `<bigmodel>`, ascending. */
   readonly controls: readonly number[];

@@ -1,6 +1,7 @@
 /**
- * What a run leaves on disk: `metrics.jsonl` (a header line, then a line a record), the same numbers as TensorBoard's events, `checkpoint-<step>/`
- * and `state.json`, which names the valid checkpoint and is replaced last, in one step. A kill at any moment loses at most the steps after it.
+ * The files of a training run: `metrics.jsonl` (a header line, then a line for each record), the same numbers as TensorBoard's events,
+ * `checkpoint-<step>/`, and `state.json`. The latter names the valid checkpoint and is replaced last, in one step. A kill at any moment
+ * loses at most the steps after that checkpoint.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,8 +10,9 @@ import { z } from "zod";
 import { AppendLog } from "../core/append-log.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { digestOf } from "../core/digest.ts";
-import { DataError, TrainError } from "../core/errors.ts";
-import { readTextFile, writeFileAtomic } from "../core/files.ts";
+import { readDocument } from "../core/document.ts";
+import { TrainError } from "../core/errors.ts";
+import { ifExists, writeFileAtomic } from "../core/files.ts";
 import { EventFile, scalarsOf } from "./tensorboard/event-file.ts";
 
 const STATE_FILE = "state.json";
@@ -23,12 +25,12 @@ export interface RunHeader {
   readonly config: unknown;
   /** The part of the config that must be equal to resume. Default: all of it. */
   readonly fixedConfig?: unknown;
-  /** What must be equal to resume, besides the config. */
+  /** A run is resumed only with an equal identity, besides the config. */
   readonly identity: unknown;
   readonly provenance: unknown;
 }
 
-/** `type`: `step`, `evaluation`, ... */
+/** A line of the metrics. `type`: `step`, `evaluation`, ... */
 export type LogRecord = { readonly type: string; readonly step: number } & Readonly<Record<string, unknown>>;
 
 export class RunFolder {
@@ -57,12 +59,12 @@ export class RunFolder {
     return this.#state.checkpoint;
   }
 
-  /** What was logged up to the valid checkpoint, before this process went on; without the header. */
+  /** Records up to the valid checkpoint, without the header, as they were before this process continued the run. */
   get records(): readonly Readonly<Record<string, unknown>>[] {
     return this.#records;
   }
 
-  /** Starts a run in `folder`, or goes on with the one that is there. @throws TrainError when that one was made otherwise. */
+  /** Starts a run in `folder`, or continues the one that is there. @throws TrainError when that one was made with other settings. */
   static async open(folder: string, header: RunHeader, clock = systemClock): Promise<RunFolder> {
     const { config, fixedConfig = config, identity, provenance } = header;
     const digest = digestOf({ config: fixedConfig, identity });
@@ -70,7 +72,7 @@ export class RunFolder {
     const lines: string[] = [];
     const metrics = await AppendLog.open(join(folder, METRICS_FILE), ({ text }) => lines.push(text));
     const [headerLine = "", ...recordLines] = lines;
-    // A run that was stopped before its first checkpoint has records all the same, and what they say was made by its configuration.
+    // A run that was stopped before its first checkpoint has records too, and they were made with its settings.
     const recorded = found?.digest ?? (recordLines.length === 0 ? undefined : digestIn(headerLine));
     if (recorded !== undefined && recorded !== digest) {
       throw new TrainError(
@@ -92,7 +94,7 @@ export class RunFolder {
     await this.#events.log(wallTimeS(this.#clock), record.step, scalars);
   }
 
-  /** Makes `write`'s folder the valid checkpoint and deletes the one before it. */
+  /** Makes the folder that `write` fills the valid checkpoint, and deletes the one before. */
   async save(step: number, write: (folder: string) => Promise<void>): Promise<void> {
     const before = this.#state;
     if (before.step === step) return;
@@ -131,17 +133,10 @@ function parseJson(line: string): unknown {
   }
 }
 
-async function readState(folder: string): Promise<State | undefined> {
-  try {
-    return stateSchema.parse(JSON.parse(await readTextFile(join(folder, STATE_FILE))));
-  } catch (error) {
-    if (error instanceof DataError && error.code === "file-missing") return undefined;
-    throw new TrainError(
-      `${join(folder, STATE_FILE)} is not the state of a training run. Delete the folder or give another --out.`,
-      {
-        code: "train-invalid",
-        cause: error,
-      },
-    );
-  }
-}
+const readState = (folder: string): Promise<State | undefined> =>
+  ifExists(
+    readDocument(join(folder, STATE_FILE), stateSchema, {
+      source: "training",
+      advice: "It holds the state of a training run: delete the folder or give another --out.",
+    }),
+  );

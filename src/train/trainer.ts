@@ -1,6 +1,6 @@
 /**
- * The Trainer contract, shaped like the Tinker protocol, so that one loop drives the embedded trainer and a remote cluster.
- * A datum is one sequence, already shifted: `targets[t]` is what should follow `tokens[0..t]`.
+ * The contract of a trainer. It is shaped like the Tinker protocol, so that one loop drives the embedded trainer and a remote cluster. A
+ * datum is one sequence, already shifted: `targets[t]` should follow `tokens[0..t]`.
  */
 import type { TokenId } from "../core/ids.ts";
 import type { Engine } from "../engines/engine.ts";
@@ -10,15 +10,15 @@ export interface Datum {
   readonly tokens: readonly TokenId[];
   /** Targets, length T. */
   readonly targets: readonly TokenId[];
-  /** Per-target loss weights, length T; 0 masks a target. Sums, not means: every normalisation is folded in here. */
+  /** Loss weights of the targets, length T; 0 masks a target. Losses are sums, not means: weights include every normaliser. */
   readonly weights: readonly number[];
-  /** For reinforcement learning: log-probabilities under the policy that sampled, length T. */
+  /** Log-probabilities under the policy model that sampled, length T. Only reinforcement learning has them. */
   readonly logprobs?: readonly number[];
-  /** For reinforcement learning, length T. */
+  /** Advantages, length T. Only reinforcement learning has them. */
   readonly advantages?: readonly number[];
 }
 
-/** `cross_entropy`: loss = -sum(weights * logprob). Other losses are computed by the caller from `forward` as weights. */
+/** `cross_entropy`: loss = -sum(weights * logprob). Callers turn other losses into weights, with log-probabilities from `forward`. */
 export type LossName = "cross_entropy";
 
 export interface AdamParameters {
@@ -33,7 +33,7 @@ export interface AdamParameters {
 }
 
 export interface ForwardResult {
-  /** Of each target, in the order of the data, lengths as given (nats). */
+  /** Log-probabilities of the targets (nats), in the order and with the lengths of the data. */
   readonly logprobs: readonly Float32Array[];
   /** -sum(weights * logprob). */
   readonly lossSum: number;
@@ -45,7 +45,7 @@ export interface OptimResult {
   readonly gradientNorm: number;
 }
 
-/** Weights that do not change any more. */
+/** Fixed weights, such as those of a reference policy. */
 export interface Reference extends AsyncDisposable {
   forward(data: readonly Datum[]): Promise<ForwardResult>;
 }
@@ -62,16 +62,19 @@ export interface Trainer {
     loss: LossName,
     adam: AdamParameters,
   ): Promise<ForwardResult & OptimResult>;
-  /** An engine with the weights as they are now, for rollouts. The caller closes it; later updates do not reach it. */
+  /** Opens an engine with the current weights, for rollouts. The caller closes it; later updates do not reach it. */
   sampler(): Promise<Engine>;
-  /** Weights, moments and step count: training goes on from `load` as if it had never stopped. */
+  /** Saves weights, moments and step count. After `load`, training continues as if it had never stopped. */
   save(folder: string): Promise<void>;
   load(folder: string): Promise<void>;
-  /** What `save` wrote to `folder`, beside the weights that are trained: for divergences from it. Left out by a trainer that cannot. */
+  /** Opens the weights that `save` wrote to `folder`, beside those that are trained. Absent in trainers that cannot. */
   reference?(folder: string): Promise<Reference>;
-  /** A Hugging Face folder (safetensors, config.json, tokenizer files) and a GGUF of the same weights. */
+  /** Writes a Hugging Face folder (safetensors, config.json, tokenizer files) and a GGUF of the same weights. */
   export(folder: string): Promise<void>;
-  /** Set once the policy is gone from where it is sampled and trained: what was made since is of no use. Left out where that cannot be. */
+  /**
+   * Set once the policy model is gone from where it is sampled and trained: whatever was made since is useless. Absent where that cannot
+   * happen.
+   */
   readonly lost?: Error | undefined;
   close(): Promise<void>;
 }

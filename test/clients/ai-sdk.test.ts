@@ -75,7 +75,7 @@ describe("generateText", () => {
     expect([result.reasoningText, result.text]).toEqual([REASONING_ALONE, ANSWER_ALONE]);
   });
 
-  it("sends a conversation back, thoughts included, and goes on", async () => {
+  it("sends a conversation back, thoughts included, and continues it", async () => {
     const first = await generateText({ model, prompt: QUESTION, ...once });
     const second = await generateText({
       model,

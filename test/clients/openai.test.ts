@@ -316,7 +316,7 @@ describe("aborts stop both models", () => {
   });
 });
 
-/** What a promise is rejected with. */
+/** The error with which a promise is rejected. */
 async function failure(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;

@@ -1,19 +1,18 @@
 /** A gateway on a socket, as clients find one: over two scripted models that write a known text, or over the shipped pair. */
 import { expect, vi } from "vitest";
 
-import { openEngine } from "../../src/engines/open-engine.ts";
-import type { Engine } from "../../src/engines/engine.ts";
+import { sleep } from "../../src/core/async.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
 import {
   ScriptedEngine,
   type ScriptedHook,
   type ScriptedModel,
   testTokenizer,
 } from "../../src/engines/scripted/index.ts";
-import { AccessLog } from "../../src/gateway/observability/access-log.ts";
-import { type GatewayConfigInput, parseGatewayConfig } from "../../src/gateway/config/config.ts";
-import { runGateway } from "../../src/gateway/run-gateway.ts";
+import type { GatewayConfigInput } from "../../src/gateway/config/config.ts";
+import { serveGateway } from "../support/gateway/served-gateway.ts";
 
-/** What the small model reads of its own and of the big model's words, tags included, in the order in which they come. */
+/** The text of both models with tags, in the order in which the small model reads it. */
 const WITH_HELP =
   "Twelve times four: <bigmodel>12*4=48</bigmodel>. Done.\n</think>The answer is 48.<|im_end|>";
 /** Where it may not ask. */
@@ -36,7 +35,7 @@ function nextOf(script: string, written: string): string | undefined {
 }
 
 export const COMPLETION_PROMPT = "Q: 12 times 4?\nA: ";
-/** What the output begins behind: of a chat, of the AI SDK's text completions, of a bare one. */
+/** The text before the output: of a chat, of the AI SDK's text completions, of a bare completion. */
 const STARTS = ["<think>\n", "assistant:\n", COMPLETION_PROMPT];
 
 /** The last turn's output so far. */
@@ -52,7 +51,7 @@ const smallModel: ScriptedModel = ({ text }) => {
   // Forbidden to ask, it writes a dash.
   if (next === "<bigmodel>") return { "<bigmodel>": 0.9, "-": 0.1 };
   if (next !== undefined) return next;
-  // It reads on behind the place where it takes the pen back: whatever it thinks there is thrown away.
+  // It also reads what follows the place where it takes the pen back. What it thinks there is discarded.
   if (written.includes("<bigmodel>") && !written.includes("</bigmodel>")) return "?";
   throw new Error(`the small model has no words after ${JSON.stringify(written)}`);
 };
@@ -64,7 +63,7 @@ const bigModel: ScriptedModel = ({ text }) => {
 };
 
 export interface Served extends AsyncDisposable {
-  /** As clients are given it. */
+  /** The base URL for clients. */
   readonly baseURL: string;
   readonly small: ScriptedEngine;
   readonly big: ScriptedEngine;
@@ -91,11 +90,12 @@ export async function serveScripted(options: ServedOptions = {}): Promise<Served
     template: "chatml",
     sampling: { temperature: 0 },
   };
-  const { baseURL, close } = await serve({ ...options.config, pair }, options.apiKey, (spec) =>
-    spec === pair.small ? small : big,
+  const gateway = await serveGateway(
+    { ...options.config, pair },
+    { apiKey: options.apiKey, open: (spec) => (spec === pair.small ? small : big) },
   );
   return {
-    baseURL,
+    baseURL: `${gateway.url}/v1`,
     small,
     big,
     get hook() {
@@ -104,7 +104,7 @@ export async function serveScripted(options: ServedOptions = {}): Promise<Served
     set hook(value) {
       hook = value;
     },
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => gateway.close(0),
   };
 }
 
@@ -115,36 +115,20 @@ export async function serveMicro(): Promise<{ readonly baseURL: string } & Async
     limits: { concurrent: 4, choices: 4 },
     embedded: { threads: 1 },
   };
-  const { baseURL, close } = await serve(config, undefined, (spec) =>
-    openEngine(spec, { threads: 1, sequences: 4 }),
-  );
-  return { baseURL, [Symbol.asyncDispose]: close };
-}
-
-async function serve(
-  config: GatewayConfigInput,
-  apiKey: string | undefined,
-  open: (spec: string) => Engine | Promise<Engine>,
-): Promise<{ readonly baseURL: string; readonly close: () => Promise<void> }> {
-  const gateway = await runGateway(parseGatewayConfig({ ...config, port: 0 }, "test"), {
-    apiKey,
-    open: async (spec) => open(spec),
-    log: new AccessLog({ write: () => {} }),
+  const gateway = await serveGateway(config, {
+    open: (spec) => openEngine(spec, { threads: 1, sequences: 4 }),
   });
-  return { baseURL: `${gateway.url}/v1`, close: () => gateway.close(0) };
+  return { baseURL: `${gateway.url}/v1`, [Symbol.asyncDispose]: () => gateway.close(0) };
 }
 
-const draws = (engine: ScriptedEngine): number => engine.log.filter(({ kind }) => kind === "draw").length;
+/** Tokens that a model has drawn so far. */
+export const drawn = (engine: ScriptedEngine): number =>
+  engine.log.filter(({ kind }) => kind === "draw").length;
 
 /** Both models have let go, and draw nothing more. */
 export async function expectStopped({ small, big }: Served): Promise<void> {
   await vi.waitFor(() => expect([small.openSequences, big.openSequences]).toEqual([0, 0]), 2000);
-  const before = [draws(small), draws(big)];
-  await new Promise((resolve) => {
-    setTimeout(resolve, 150);
-  });
-  expect([draws(small), draws(big)]).toEqual(before);
+  const before = [drawn(small), drawn(big)];
+  await sleep(150);
+  expect([drawn(small), drawn(big)]).toEqual(before);
 }
-
-/** Tokens that a model has drawn so far. */
-export const drawn = (engine: ScriptedEngine): number => draws(engine);

@@ -346,7 +346,7 @@ export function engineConformance(name: string, options: ConformanceOptions): vo
             expect(stopped.text).toBe(free.text.slice(0, end));
             expect(stopped.end).toMatchObject({ reason: "stop", marker });
             expect(sequence.position).toBe(before + stopped.tokens.length);
-            // Where the stop text began within a token, what stood before it was written anew: the text goes on otherwise then.
+            // If the stop text began within a token, the text before it was written again, so the continuation differs.
             const isSame = stopped.ids.every((id, index) => id === free.ids[index]);
             const rest = await collect(sequence, greedy(4));
             const length = stopped.tokens.length;
@@ -472,7 +472,7 @@ export function engineConformance(name: string, options: ConformanceOptions): vo
       );
 
       test(
-        "refuses to go on from nothing",
+        "refuses to continue an empty sequence",
         using(async (start) => {
           await expect(collect(await start([]), greedy(1))).rejects.toMatchObject({ code: "usage" });
         }),
@@ -671,7 +671,7 @@ export function engineConformance(name: string, options: ConformanceOptions): vo
 
     describe("truncate and fork", () => {
       test(
-        "truncate, then go on, equals a fresh sequence",
+        "truncate, then generate, equals a fresh sequence",
         using(async (start) => {
           const fresh = await collect(await start(), greedy(16));
           const sequence = await start();

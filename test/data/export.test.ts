@@ -5,8 +5,9 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { readTraces } from "../../src/data/readers/index.ts";
-import { openRowWriter, TRACE_COLUMNS, writeRows } from "../../src/data/writers/index.ts";
+import { readTraces } from "../../src/data/readers/read-traces.ts";
+import { openRowWriter, writeRows } from "../../src/data/writers/row-writer.ts";
+import { TRACE_COLUMNS } from "../../src/data/writers/parquet-schema.ts";
 import type { TraceRow } from "../../src/formats/trace-row.ts";
 import { ChatTemplate, loadTokenizer } from "../../src/tokenizer/index.ts";
 import { traceRowDatum } from "../../src/train/supervised/trace-datum.ts";

@@ -7,8 +7,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { parse } from "yaml";
 
 import { createRng } from "../../src/core/rng.ts";
-import { readTraces } from "../../src/data/readers/index.ts";
-import { openRowWriter, TRACE_COLUMNS, writeRows } from "../../src/data/writers/index.ts";
+import { readTraces } from "../../src/data/readers/read-traces.ts";
+import { openRowWriter, writeRows } from "../../src/data/writers/row-writer.ts";
+import { TRACE_COLUMNS } from "../../src/data/writers/parquet-schema.ts";
 import type { TraceRow } from "../../src/formats/trace-row.ts";
 import { type HubServer, startHubServer } from "../support/hub-server.ts";
 import { callCli } from "../support/terminal.ts";

@@ -7,8 +7,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { DataError } from "../../src/core/errors.ts";
 import { createRng } from "../../src/core/rng.ts";
-import { readOutcomes } from "../../src/data/readers/index.ts";
-import { openRowWriter, TRACE_COLUMNS, writeRows } from "../../src/data/writers/index.ts";
+import { readOutcomes } from "../../src/data/readers/read-traces.ts";
+import { openRowWriter, writeRows } from "../../src/data/writers/row-writer.ts";
+import { TRACE_COLUMNS } from "../../src/data/writers/parquet-schema.ts";
 import { sampleTraces } from "./sample-traces.ts";
 
 let folder: string;

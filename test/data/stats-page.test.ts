@@ -10,7 +10,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { TraceRow } from "../../src/formats/trace-row.ts";
-import { INSTALL_TIMEOUT_MS, launchChromium } from "../playground/chromium.ts";
+import { INSTALL_TIMEOUT_MS, launchChromium } from "../support/chromium.ts";
 import { buildPage } from "../support/built-page.ts";
 import { callCli } from "../support/terminal.ts";
 import { sampleTraces } from "./sample-traces.ts";

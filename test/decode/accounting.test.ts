@@ -1,4 +1,4 @@
-/** What was written, what was done and what was thrown away: the figures add up. */
+/** What was written, what was done and what was discarded: the figures add up. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
@@ -37,7 +37,7 @@ test("usage and work", async () => {
       const closes = trace.filter((entry) => entry === "predicted" || entry === "forced").length;
       expect(usage.tagTokens).toBe(opens + closes);
       expect(usage.switches).toBe(opens);
-      // Every token that the big model yielded is in the output or thrown away, and none of them twice.
+      // Every token that the big model yielded is in the output or discarded, and none of them twice.
       expect(work.big.decoded).toBe(usage.bigTokens + work.big.discarded);
       expect(work.small.decoded).toBe(usage.smallTokens);
       expect(usage.discardedTokens).toBe(work.big.discarded + work.small.discarded);
@@ -116,7 +116,7 @@ test("hand-offs and the first token are timed by the clock that was given", asyn
 });
 
 describe("stop texts", () => {
-  test("end the output where they begin, across authors, and what is behind them is thrown away", async () => {
+  test("end the output where they begin, across authors, and what comes after them is discarded", async () => {
     let across = 0;
     await fc.assert(
       fc.asyncProperty(

@@ -1,4 +1,4 @@
-/** A big model that fails, hangs or is away: what it wrote stays, and the small one goes on by itself. */
+/** A big model that fails, hangs or is away: what it wrote stays, and the small one continues by itself. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 

@@ -5,7 +5,7 @@ import { afterAll, expect, test } from "vitest";
 
 import { textPiece } from "../../src/core/piece.ts";
 import { SplitDecoder } from "../../src/decode/index.ts";
-import { LlamaEngine } from "../../src/engines/llama/index.ts";
+import { LlamaEngine } from "../../src/engines/llama/llama-engine.ts";
 import { referenceDecode } from "../support/reference-decoder.ts";
 import {
   type TinyModel,

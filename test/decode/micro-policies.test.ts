@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { SplitDecoder, collect } from "../../src/decode/index.ts";
-import { MICRO_PAIR, pairPolicy } from "../../src/decode/pair-config.ts";
-import { Pair } from "../../src/decode/pair.ts";
+import { MICRO_PAIR, pairPolicy } from "../../src/decode/pair/pair-config.ts";
+import { Pair } from "../../src/decode/pair/pair.ts";
 import { microExample } from "../../src/micro/index.ts";
 
 let pair: Pair;

@@ -36,7 +36,7 @@ const NAMES = [
   "always",
 ];
 
-/** One model alone, token by token, tags forbidden: in advance, or drawn anew when they come. */
+/** One model alone, token by token, tags forbidden: in advance, or drawn again when they come. */
 async function alone(
   engine: Engine,
   read: typeof prompt,

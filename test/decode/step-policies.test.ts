@@ -41,7 +41,7 @@ const countBy = (events: readonly SplitEvent[], author: string): number =>
     0,
   );
 
-/** What was written and thrown away is what the models yielded, and events say the same as the usage. */
+/** What was written and discarded is what the models yielded, and events say the same as the usage. */
 function expectBalance(events: readonly SplitEvent[]): void {
   const { usage } = finishOf(events);
   const { work } = usage;
@@ -223,7 +223,7 @@ test("a request can be aborted at any moment: nothing runs on, and what was emit
   );
 });
 
-test("the ledger is the small model's context, also after drafts that were thrown away", async () => {
+test("the ledger is the small model's context, also after drafts that were discarded", async () => {
   await fc.assert(
     fc.asyncProperty(seeds, policies, async (seed, policy) => {
       const pair = toyPair({ seed });

@@ -1,4 +1,4 @@
-/** Calibration of the shipped pair: stopped anywhere, it goes on to the same table, and solves nothing twice. */
+/** Calibration of the shipped pair: stopped anywhere, it continues to the same table, and solves nothing twice. */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,9 +6,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../src/core/clock.ts";
-import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
-import { calibrate, type CalibrationHooks, type CalibrationResult } from "../../src/eval/calibrate.ts";
-import { taskByName } from "../../src/eval/tasks/index.ts";
+import { MICRO_PAIR } from "../../src/decode/pair/pair-config.ts";
+import {
+  calibrate,
+  type CalibrationHooks,
+  type CalibrationResult,
+} from "../../src/eval/calibrate/calibrate.ts";
+import { microTask } from "../../src/eval/tasks/micro.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-calibrate-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -19,7 +23,7 @@ function run(name: string, hooks: Partial<CalibrationHooks> = {}): Promise<Calib
   return calibrate(
     {
       pair: MICRO_PAIR,
-      task: taskByName("micro"),
+      task: microTask,
       problems: PROBLEMS,
       seed: 3,
       concurrency: 5,
@@ -52,7 +56,7 @@ describe("calibrate", () => {
     expect(learned?.accuracy).toBeGreaterThan(whole.chosen?.accuracy ?? 1);
   });
 
-  it("goes on after it was stopped, twice, to the same table", async () => {
+  it("continues after it was stopped, twice, to the same table", async () => {
     let solved = 0;
     const kept: number[] = [];
     const stopAfter = async (limit: number): Promise<CalibrationResult> => {

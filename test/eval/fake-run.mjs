@@ -1,14 +1,14 @@
 /**
- * An evaluation without models, as a process that can be killed: `node fake-run.mjs FOLDER CONCURRENCY HANG_AT`. Once that many rows are there
- * no sample ends any more, so that whoever wants to kill it is never too late. Prints the digest of the rows when it is done.
+ * An evaluation without models, as a process that can be killed: `node fake-run.mjs FOLDER CONCURRENCY HANG_AT`. After HANG_AT rows no sample ends
+ * any more, so that a kill never comes too late. At its end it prints the digest of the rows.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createRng } from "../../dist/core/rng.js";
-import { parseArms } from "../../dist/eval/arms.js";
-import { Journal } from "../../dist/eval/journal.js";
+import { parseArms } from "../../dist/eval/arms/arms.js";
+import { Journal } from "../../dist/eval/run/journal.js";
 import { rowsDigest } from "../../dist/eval/row.js";
-import { runEvaluation } from "../../dist/eval/runner.js";
+import { runEvaluation } from "../../dist/eval/run/runner.js";
 import { microTask } from "../../dist/eval/tasks/micro.js";
 
 const [folder, concurrency, hangAt] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-/** A run that is killed again and again (SIGKILL) and continued leaves the rows of one that was not: same-rows.test.ts does it with models. */
+/** A run that is killed (SIGKILL) and continued many times leaves the rows of an undisturbed one. same-rows.test.ts does it with models. */
 import { spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ interface Ended {
   readonly out: string;
 }
 
-/** Runs to its end, or until `isTime` says that it is to be killed. */
+/** Runs to its end, or kills it once `isTime`. */
 function run(out: string, concurrency: number, hangAt: number, isTime: () => boolean): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const program = join(import.meta.dirname, "fake-run.mjs");
@@ -63,7 +63,7 @@ it(`gives the same bytes after ${KILLS} kills`, { timeout: 900_000 }, async () =
     const { signal } = await run(killed, rng.integer(1, 5), target + 3, isTime);
     expect(signal).toBe("SIGKILL");
     seen.push(linesIn(partial));
-    // Whether a kill falls into the middle of a line is chance: so it does here, now and then.
+    // A kill falls into the middle of a line by chance only, so some lines are cut here.
     if (kill % 3 === 2) appendFileSync(partial, '{"problemId":"test-1-1","problem":"zur H\u00e4lfte');
   }
   expect(seen.at(-1)).toBeGreaterThan(40);

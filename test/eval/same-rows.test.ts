@@ -1,6 +1,6 @@
 /**
- * The same seed gives the same rows: byte for byte, whatever runs at the same time, and however often the run was killed. With real
- * models: the shipped pair, sampling at temperature 0.6.
+ * The same seed gives the same rows, byte for byte, whatever runs at the same time and however often the run was killed. The models are real: the
+ * shipped pair, sampling at temperature 0.6.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -53,7 +53,7 @@ describe("the rows of a seed", { timeout: 1_800_000 }, () => {
     }
     const bytes = rowsIn(first);
     expect(bytes.trimEnd().split("\n")).toHaveLength(ROWS);
-    // Sampled, not greedy: otherwise this would show less.
+    // Sampled, not greedy: greedy rows would show less.
     expect(rowsIn(second)).toBe(bytes);
     digest = digestIn(results[0]?.out ?? "");
     expect(digest).toMatch(/^[0-9a-f]{64}$/u);

@@ -10,7 +10,7 @@ import { likeAnswers } from "./rewrites.ts";
 const BENCHMARKS = join(import.meta.dirname, "..", "..", "..", "shared", "data", "benchmarks");
 const row = z.object({ answer: z.string() });
 
-/** Answers of our own in the kinds that benchmarks have. */
+/** Our own answers, of the same kinds as those of benchmarks. */
 export function ownAnswers(count: number, seed: number): readonly string[] {
   const kinds = z
     .record(z.string(), z.array(z.string()))
@@ -18,7 +18,7 @@ export function ownAnswers(count: number, seed: number): readonly string[] {
   return likeAnswers(Object.values(kinds).flat(), count, createRng(seed));
 }
 
-/** All answers of MATH-500 and AIME 2024 and some of GSM8K; undefined where their files, which are nobody's to commit, are not there. */
+/** All answers of MATH-500 and AIME 2024 and some of GSM8K; undefined without their files, which must not be committed. */
 export function benchmarkAnswers(): readonly string[] | undefined {
   const files = ["math500", "aime24", "gsm8k"].map((name) => join(BENCHMARKS, `${name}.jsonl`));
   if (!files.every((file) => existsSync(file))) return undefined;

@@ -1,4 +1,4 @@
-/** The tasks on the benchmarks' own problems, where their files are: every gold answer is right, and another problem's is not. */
+/** Runs the tasks on the benchmarks' own problems, if their files are there: every gold answer is right, and another problem's is not. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
@@ -25,7 +25,7 @@ it.runIf(existsSync(FOLDER)).each([
   for (const [index, problem] of problems.slice(0, 100).entries()) {
     const other = problems[index + 1]?.gold ?? "";
     if (other === problem.gold) continue;
-    // Two answers of a benchmark may be equal and written differently: not these.
+    // Two answers of a benchmark may be equal and written differently; these are not.
     const text = `The answer is $\\boxed{${other}}$.`;
     expect(opened.grade(text, problem).correct, `${problem.gold} | ${other}`).toBe(false);
   }

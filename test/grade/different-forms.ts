@@ -1,7 +1,7 @@
 /** Rewritings of an answer that change its meaning a little. */
 import { intervalOf, items, NO_VALUE, replace, type Rewrite, WHOLE, without } from "./forms.ts";
 
-/** A number that stands for itself: no part of a longer one, and no exponent of a unit. */
+/** A number by itself: not part of a longer one, and not the exponent of a unit. */
 const FREE_NUMBER = /(?<![\d.,!])\d+(?![\d.,])(?!\s*$(?<=\}\^2))/u;
 
 export const DIFFERENT: readonly Rewrite[] = [
@@ -88,5 +88,5 @@ export const DIFFERENT: readonly Rewrite[] = [
   ["another word", replace(/^\\text\{([A-Za-z]{3,})\}$/u, () => "\\text{otherwise}")],
   ["another base", replace(/_\{?(\d)\}?$/u, ([, base]) => `_{${Number(base) === 9 ? 8 : Number(base) + 1}}`)],
   ["tenfold percent", replace(/^(\d+)\\%$/u, ([, a]) => `${Number(a) * 10}\\%`)],
-  ["a wrong box behind", (answer) => `It is $\\boxed{${answer}}$. No, wait: it is $\\boxed{99887}$.`],
+  ["a wrong box after it", (answer) => `It is $\\boxed{${answer}}$. No, wait: it is $\\boxed{99887}$.`],
 ];

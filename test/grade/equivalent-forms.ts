@@ -1,4 +1,4 @@
-/** Rewritings of an answer that leave its meaning as it is. */
+/** Rewritings of an answer that keep its meaning. */
 import {
   FRACTION,
   intervalOf,
@@ -31,7 +31,7 @@ export const EQUIVALENT: readonly Rewrite[] = [
   ["dfrac", replace(/\\frac/u, () => "\\dfrac")],
   ["left and right", replace(/^\(([^()]*)\)$/u, ([, inner = ""]) => `\\left(${inner}\\right)`)],
   ["spaces", replace(/,(?!\\!|\d{3}\b)/u, () => ",\\ ")],
-  ["zero behind", replace(WHOLE, ([whole]) => `${whole}.0`)],
+  ["zero after it", replace(WHOLE, ([whole]) => `${whole}.0`)],
   [
     "as a quotient",
     replace(WHOLE, ([whole], rng) => {
@@ -172,8 +172,8 @@ export const EQUIVALENT: readonly Rewrite[] = [
         ? answer.replaceAll(/(\d+)\/(\d+)/gu, "\\frac{$1}{$2}")
         : undefined,
   ],
-  ["unit behind", replace(/^\d+$/u, ([whole]) => `${whole}\\text{ cm}`)],
-  ["square unit behind", replace(/^\d+$/u, ([whole]) => `${whole} \\text{ cm}^2`)],
+  ["unit after it", replace(/^\d+$/u, ([whole]) => `${whole}\\text{ cm}`)],
+  ["square unit after it", replace(/^\d+$/u, ([whole]) => `${whole} \\text{ cm}^2`)],
   ["without its unit", replace(/\s*\\(?:text|mbox)\{ [a-z]+\}(?:\^2)?$/u, () => "")],
   ["without the degree sign", replace(/\^\\circ$/u, () => "")],
   ["degrees in words", replace(/\^\\circ$/u, () => " \\text{ degrees}")],

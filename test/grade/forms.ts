@@ -1,10 +1,10 @@
-/** What rewritings of answers are made of. */
+/** Parts of which the rewritings of answers are made. */
 import type { Rng } from "../../src/core/rng.ts";
 
-/** Undefined where there is nothing to rewrite. */
+/** Rewrites an answer; undefined if there is nothing to rewrite. */
 export type Rewrite = readonly [name: string, apply: (answer: string, rng: Rng) => string | undefined];
 
-/** The part that `pattern` finds, replaced; undefined when it finds nothing. */
+/** Replaces the part that `pattern` finds; undefined if it finds nothing. */
 export const replace =
   (pattern: RegExp, by: (match: RegExpExecArray, rng: Rng) => string) =>
   (answer: string, rng: Rng): string | undefined => {
@@ -13,7 +13,7 @@ export const replace =
     return answer.slice(0, match.index) + by(match, rng) + answer.slice(match.index + match[0].length);
   };
 
-/** Only answers that `pattern` finds nothing in. */
+/** Rewrites only answers in which `pattern` finds nothing. */
 export const without =
   (pattern: RegExp, apply: Rewrite[1]): Rewrite[1] =>
   (answer, rng) =>
@@ -21,10 +21,10 @@ export const without =
 
 export const WHOLE = /^-?\d+$/u;
 export const FRACTION = /\\[dt]?frac\{(\d+)\}\{(\d+)\}/u;
-/** One value: no list, relation, interval, words, unit, base, matrix or mixed number. */
+/** A single value: no list, relation, interval, words, unit, base, matrix or mixed number. */
 export const NO_VALUE = /[,=<>&$%]|\\(?:text|mbox|in|cup|pm|circ|begin|infty)|_|\d\s*\\d?frac|^[A-Za-z]{3}/u;
 
-/** `a - b + c` as its terms with their signs; undefined when it is no sum of several. */
+/** The terms of `a - b + c` with their signs; undefined if it is no sum of several. */
 export function terms(answer: string): string[] | undefined {
   if (NO_VALUE.test(answer)) return undefined;
   const found: string[] = [];
@@ -43,13 +43,13 @@ export function terms(answer: string): string[] | undefined {
   return found.length < 2 ? undefined : found;
 }
 
-/** The parts between the commas of a list or of what is between brackets. */
+/** The parts between the commas of a list, or of a text in brackets. */
 export const items = (inner: string): string[] | undefined => {
   const parts = inner.split(",").map((part) => part.trim());
   return parts.length < 2 || /\d,\\!|\d,\d{3}\b/u.test(inner) ? undefined : parts;
 };
 
-/** An interval that can be nothing else: one of its ends is closed, or infinite. */
+/** A text that can only be an interval: one of its ends is closed, or infinite. */
 const INTERVAL = /^(\(|\[)([^,]+),([^,]+)(\)|\])$/u;
 
 export function intervalOf(answer: string): readonly [string, string, string, string] | undefined {

@@ -1,6 +1,6 @@
 /**
- * Our grader against Python's math-verify, on answers rewritten to the same and to something else: those of the benchmarks, or our own of
- * the same kinds where the benchmarks' files are not there. disagreements.json judges every kind of disagreement.
+ * Compares our grader with Python's math-verify. Both judge answers that were rewritten to the same or to something else. The answers are those of
+ * the benchmarks, or our own of the same kinds without the benchmarks' files. disagreements.json judges every kind of disagreement.
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -25,7 +25,7 @@ const PINNED = [
 const PAIRS = 3000;
 const LEAST_AGREEMENT = 0.98;
 
-/** Disagreements of a kind: what was done to the answer, and what each side said. */
+/** Disagreements of one kind: the rewriting of the answer, and both verdicts. */
 const judgement = z.strictObject({
   rewrite: z.string(),
   ours: z.boolean(),
@@ -66,7 +66,7 @@ it("agrees with math-verify", { timeout: 30 * 60_000 }, async () => {
         ({ rewrite, ours, right }) =>
           rewrite === found.rewrite &&
           ours === found.ours &&
-          // Who is right must also be what the rewriting says.
+          // The side that is right must also agree with the rewriting.
           (right === "ours") === (found.ours === found.same),
       ),
   );

@@ -1,4 +1,4 @@
-/** Our grader against what was done to each answer: rewritten to the same, or to something else. */
+/** Our grader must see whether an answer was rewritten to the same or to something else. */
 import { expect, it } from "vitest";
 
 import { createRng } from "../../src/core/rng.ts";
@@ -12,7 +12,7 @@ const benchmarks = benchmarkAnswers();
 function wrong(answers: readonly string[], seed: number): string[] {
   const pairs = answerPairs(answers, PAIRS, createRng(seed));
   expect(pairs).toHaveLength(PAIRS);
-  // Neither kind is so rare that a grader without eyes would pass.
+  // Neither kind is so rare that a blind grader would pass.
   const share = pairs.filter(({ same }) => same).length / PAIRS;
   expect(share).toBeGreaterThan(0.4);
   expect(share).toBeLessThan(0.6);

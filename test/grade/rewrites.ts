@@ -1,4 +1,4 @@
-/** Pairs of answers for comparing graders: each answer in other words that mean the same, and in words that nearly do. Seeded. */
+/** Makes pairs of answers for comparing graders: each answer in a form that means the same, and in one that nearly does. Seeded. */
 import type { Rng } from "../../src/core/rng.ts";
 import { DIFFERENT } from "./different-forms.ts";
 import { EQUIVALENT } from "./equivalent-forms.ts";
@@ -7,13 +7,13 @@ import type { Rewrite } from "./forms.ts";
 export interface AnswerPair {
   readonly gold: string;
   readonly pred: string;
-  /** What was done to `gold`. */
+  /** Name of the rewriting of `gold`. */
   readonly rewrite: string;
-  /** Whether that leaves its meaning as it is. */
+  /** Whether the rewriting keeps the meaning. */
   readonly same: boolean;
 }
 
-/** `count` pairs, all different, of each answer as many as of the next; rewritings of both kinds equally often where there are enough. */
+/** `count` different pairs, about equally many for each answer, and of both kinds where there are enough. */
 export function answerPairs(answers: readonly string[], count: number, rng: Rng): AnswerPair[] {
   const pairs = new Map<string, AnswerPair>();
   for (let round = 0; round < 200 && pairs.size < count; round++) {
@@ -30,7 +30,7 @@ export function answerPairs(answers: readonly string[], count: number, rng: Rng)
   return [...pairs.values()];
 }
 
-/** Every form of an answer that there is. */
+/** All forms of an answer. */
 function formsOf(
   gold: string,
   rewrites: readonly Rewrite[],
@@ -42,7 +42,7 @@ function formsOf(
   });
 }
 
-/** `count` answers of the kinds in `patterns`: their whole numbers above 1 drawn anew. */
+/** `count` answers of the kinds in `patterns`, with other whole numbers above 1. */
 export function likeAnswers(patterns: readonly string[], count: number, rng: Rng): string[] {
   const answers = new Set(patterns);
   for (let turn = 0; answers.size < count && turn < count * 20; turn++) {

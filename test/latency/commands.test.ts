@@ -133,7 +133,7 @@ it("says what is wrong, with the status of a wrong call or of a failure", async 
   expect(absent.log).toContain("no such file");
   const noArm = await call(at("1.5b.json"), "--arm", "learned");
   expect(noArm.status).toBe(1);
-  expect(noArm.log).toContain("0 of the arm asked for");
+  expect(noArm.log).toContain("0 are of the arm asked for");
   expect((await call(at("1.5b.json"), "--recorded-as", "fast")).status).toBe(2);
   const narrow = await callCli(["profile", `gguf:${at("narrow.gguf")}`, "--out", at("narrow.json")]);
   expect(narrow.status).toBe(2);
@@ -141,5 +141,5 @@ it("says what is wrong, with the status of a wrong call or of a failure", async 
   expect(existsSync(at("narrow.json"))).toBe(false);
   const long = await callCli(["profile", `gguf:${at("small.gguf")}`, "--quick", "--contexts", "500"]);
   expect(long.status).toBe(2);
-  expect(long.log).toContain("leave room");
+  expect(long.log).toContain("ask for at most");
 });

@@ -1,6 +1,6 @@
 /**
- * The latency model against the real decoder in virtual time: engines that take a set time for each call and token, timers that are faked, so that
- * what is "measured" is exact on any machine. The recorded result is simulated under profiles that say the same times.
+ * Compares the latency model with the real decoder in virtual time. Engines take a fixed time for each call and token, and timers are faked, so
+ * that "measured" times are exact on any machine. The recorded result is simulated under profiles with the same times.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
@@ -49,7 +49,7 @@ function certain(id: number): Float64Array {
 
 type Spans = readonly (readonly [own: number, other: number])[];
 
-/** Asks after `own` tokens, takes the pen back after `other`, and ends its turn 30 tokens behind the last span. */
+/** Asks after `own` tokens, takes the pen back after `other`, and ends its turn 30 tokens after the last span. */
 const smallEngine = (spans: Spans): ScriptedEngine =>
   new ScriptedEngine({
     tokenizer,
@@ -80,7 +80,7 @@ const eagerEngine = (): ScriptedEngine =>
     },
   });
 
-/** Never ends by itself, but for a very long turn. */
+/** Ends its turn only after very many tokens. */
 const bigEngine = (): ScriptedEngine =>
   new ScriptedEngine({
     tokenizer,
@@ -119,7 +119,7 @@ async function measure(
   policy: Policy,
   options: SplitOptionsInput,
 ): Promise<Measured> {
-  // Timers wait whole milliseconds: what is over is carried on.
+  // Timers wait whole milliseconds: the rest is carried over.
   const passer = () => {
     let carriedMs = 0;
     return async (ms: number): Promise<void> => {

@@ -1,8 +1,8 @@
 /** One client of the load test: asks, whole or as a stream, and puts together what came. */
-import { createParser } from "eventsource-parser";
+import { eventsIn } from "../support/gateway/event-stream.ts";
 
 export interface Answered {
-  /** As the model wrote it, thoughts included. */
+  /** The model's text, thoughts included. */
   readonly text: string;
   /** Who wrote which part, neighbours of one author joined. */
   readonly parts: readonly Part[];
@@ -78,17 +78,10 @@ function whole({ id, choices, usage, splitreason }: Body): Answered {
 }
 
 function streamed(body: string): Answered {
-  const chunks: Body[] = [];
-  let done = 0;
-  createParser({
-    onEvent: ({ data }) => {
-      if (data === "[DONE]") done++;
-      else chunks.push(JSON.parse(data) as Body);
-    },
-  }).feed(body);
+  const { chunks, done } = eventsIn(body);
   const ids = new Set(chunks.map(({ id }) => id));
-  if (done !== 1 || ids.size !== 1)
-    throw new Error(`${done} ends and ${ids.size} ids in one stream: ${body.slice(-500)}`);
+  if (!done || ids.size !== 1)
+    throw new Error(`${done ? "an" : "no"} end and ${ids.size} ids in one stream: ${body.slice(-500)}`);
   const deltas = chunks.map(({ choices, splitreason }) => ({
     text: choices[0]?.delta?.content ?? "",
     author: splitreason?.author,

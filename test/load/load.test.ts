@@ -1,18 +1,16 @@
 /**
- * Fifty clients at once on the shipped pair, the big model behind a real llama.cpp server in a process of its own, which is killed and
- * brought back on the way. Nothing is lost, nothing is mixed up: every answer is the one that its problem gets when asked alone.
+ * Fifty clients use the shipped pair at once. The big model is behind a real llama.cpp server in a process of its own, which is killed
+ * and started again meanwhile. Nothing is lost or mixed up: every answer equals the answer to the same problem asked alone.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
-import { openEngine } from "../../src/engines/open-engine.ts";
-import { AccessLog } from "../../src/gateway/observability/access-log.ts";
-import { parseGatewayConfig } from "../../src/gateway/config/config.ts";
-import { type RunningGateway, runGateway } from "../../src/gateway/run-gateway.ts";
+import { MICRO_PAIR } from "../../src/decode/pair/pair-config.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
 import { microExample } from "../../src/micro/index.ts";
 import { LLAMA_SERVER_TIMEOUT_MS, type LlamaServer, startLlamaServer } from "../support/llama-server.ts";
+import { type ServedGateway, serveGateway } from "../support/gateway/served-gateway.ts";
+import { StableAddress } from "../support/stable-address.ts";
 import { type Answered, ask } from "./client.ts";
-import { StableAddress } from "./stable-address.ts";
 
 const CLIENTS = 50;
 const REQUESTS = 500;
@@ -25,44 +23,39 @@ const HELPED_FROM = 350;
 /** The gateway's places: the other clients wait in its queue. */
 const PLACES = 16;
 
-const address = new StableAddress();
+let address: StableAddress;
 let server: LlamaServer;
-let gateway: RunningGateway;
+let gateway: ServedGateway;
 
 async function startBig(): Promise<void> {
   server = await startLlamaServer("models/micro/big/model.gguf", { name: "big", slots: PLACES });
-  address.pointTo(server.url);
+  await address.pointTo(server.url);
 }
 
 async function killBig(): Promise<void> {
-  address.pointTo(undefined);
+  await address.pointTo(undefined);
   await server.kill();
 }
 
 beforeAll(async () => {
-  const url = await address.listen();
+  address = await StableAddress.take();
   await startBig();
-  const big = `openai:${url}/v1#big?dialect=llamacpp&tokenizer=models/micro/big/tokenizer.json`;
-  const config = parseGatewayConfig(
+  const big = `openai:${address.url}/v1#big?dialect=llamacpp&tokenizer=models/micro/big/tokenizer.json`;
+  gateway = await serveGateway(
     {
-      port: 0,
       pair: { ...MICRO_PAIR, big, options: { bigTimeoutMs: 60_000 } },
       limits: { concurrent: PLACES, queue: CLIENTS, queueTimeoutMs: 600_000 },
       breaker: { failures: 3, resetMs: 200 },
       embedded: { threads: 1 },
     },
-    "the load test",
+    { open: (spec) => openEngine(spec, { threads: 1, sequences: PLACES, contextSize: 512 }) },
   );
-  gateway = await runGateway(config, {
-    open: (spec) => openEngine(spec, { threads: 1, sequences: PLACES, contextSize: 512 }),
-    log: new AccessLog({ write: () => {} }),
-  });
 }, LLAMA_SERVER_TIMEOUT_MS);
 
 afterAll(async () => {
   await gateway?.close(0);
   await server?.kill();
-  await address[Symbol.asyncDispose]();
+  await address?.[Symbol.asyncDispose]();
 });
 
 const problemOf = (request: number): string => microExample("test", 21, request % PROBLEMS).text;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { collect, learned, SplitDecoder } from "../../src/decode/index.ts";
-import { openEngine } from "../../src/engines/open-engine.ts";
+import { openEngine } from "../../src/engines/open/open-engine.ts";
 import { traceRowSchema } from "../../src/formats/trace-row.ts";
 import { microExample } from "../../src/micro/index.ts";
 import { promptPieces } from "../../src/recipes/micro/corpus.ts";

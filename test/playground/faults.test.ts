@@ -1,13 +1,15 @@
 /** The playground on bad days: hostile text, refusals, broken streams, very long traces; real Chromium, a pretended gateway. */
+import { dirname } from "node:path";
+
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { INSTALL_TIMEOUT_MS, launchChromium } from "./chromium.ts";
+import { buildPage } from "../support/built-page.ts";
+import { INSTALL_TIMEOUT_MS, launchChromium } from "../support/chromium.ts";
 import { openPage, read, type WatchedPage } from "./page.ts";
 import { type PretendGateway, type ScriptPiece, startPretendGateway, words } from "./pretend-gateway.ts";
-import { builtSite } from "./site.ts";
 
-/** What the console says of a response that is not 2xx, or of a connection that breaks. */
+/** Messages in the console about a response that is not 2xx, or a connection that breaks. */
 const NETWORK = /Failed to load resource|net::ERR_/;
 
 describe("the playground on bad days", { timeout: 180_000 }, () => {
@@ -16,13 +18,13 @@ describe("the playground on bad days", { timeout: 180_000 }, () => {
   let view: WatchedPage;
 
   beforeAll(async () => {
-    builtSite();
+    buildPage("playground");
     browser = await launchChromium();
   }, INSTALL_TIMEOUT_MS);
   afterAll(async () => browser?.close());
 
   beforeEach(async () => {
-    gateway = await startPretendGateway(builtSite());
+    gateway = await startPretendGateway(dirname(buildPage("playground")));
     view = await openPage(browser, gateway.url);
   });
   afterEach(async () => {
@@ -122,7 +124,7 @@ describe("the playground on bad days", { timeout: 180_000 }, () => {
     await view.page.getByLabel("Bias").fill("-1.5");
     await view.page.getByText("Sampling and request").click();
     await view.page.getByLabel("Temperature").fill("0.5");
-    await view.page.getByLabel("Most tokens").fill("77");
+    await view.page.getByLabel("Max. tokens").fill("77");
     await view.page.getByLabel("Seed").fill("5");
     expect(await view.page.getByLabel("Bias").getAttribute("aria-valuetext")).toBe("−1.5, asks less");
     await run(words("small", "ok"));
@@ -150,10 +152,10 @@ describe("the playground on bad days", { timeout: 180_000 }, () => {
     await view.run().click();
     await view.lane("split").reaches("failed");
     const notice = view.lane("split").root.getByRole("alert");
-    expect(await notice.innerText()).toMatch(/as much to do as it takes at once\. It asks to wait [1-3] s\./);
+    expect(await notice.innerText()).toMatch(/The server is busy\. Try again in [1-3] s\./);
     const again = notice.getByRole("button", { name: "Run again" });
     expect(await again.isDisabled()).toBe(true);
-    await notice.getByText("You can ask again now.").waitFor();
+    await notice.getByText("You can try again now.").waitFor();
     gateway.script = () => ({ pieces: words("small", "better now") });
     await again.click();
     await view.lane("split").reaches("done");
@@ -162,13 +164,13 @@ describe("the playground on bad days", { timeout: 180_000 }, () => {
   });
 
   it("asks for a key when the server does, and keeps it in memory only", async () => {
-    const locked = await startPretendGateway(builtSite(), { key: "key-0123456789" });
+    const locked = await startPretendGateway(dirname(buildPage("playground")), { key: "key-0123456789" });
     locked.script = () => ({ pieces: words("small", "let in") });
     const guest = await openPage(browser, locked.url);
     const field = guest.page.getByLabel("API key");
     await field.waitFor();
     expect(await field.getAttribute("type")).toBe("password");
-    expect(await guest.page.getByRole("alert").innerText()).toContain("This server wants an API key");
+    expect(await guest.page.getByRole("alert").innerText()).toContain("This server needs an API key");
     await field.fill("key-wrong-one");
     await field.press("Tab");
     await guest.page.getByRole("alert").waitFor();
@@ -201,7 +203,7 @@ describe("the playground on bad days", { timeout: 180_000 }, () => {
   });
 
   it.each([
-    ["cut-off", "The connection broke before the end. What had arrived is kept below."],
+    ["cut-off", "The connection broke before the end. The text received so far is below."],
     ["error-event", "The run stopped midway. The server says: the small model is gone"],
   ] as const)("keeps what had come when the stream ends with %s, and says so", async (end, message) => {
     gateway.script = () => ({ pieces: words("small", "half a"), end });
@@ -217,7 +219,7 @@ describe("the playground on bad days", { timeout: 180_000 }, () => {
     await view.run().click();
     await view.lane("split").reaches("done");
     expect(await view.lane("split").root.locator(".notice-degraded").innerText()).toContain(
-      "The small model went on alone. the big model is away",
+      "The small model continued alone. the big model is away",
     );
     await view.expectClean();
   });

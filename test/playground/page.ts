@@ -19,7 +19,7 @@ interface LaneView {
   readonly trace: Locator;
   /** Waits until the lane says so. */
   reaches(status: "waiting" | "writing" | "done" | "stopped" | "failed"): Promise<void>;
-  /** What is written in the trace by each author, in order; neighbours of one author joined. */
+  /** The texts in the trace in order, with their authors. Neighbours by one author are joined. */
   segments(): Promise<{ author: string; text: string }[]>;
   counter(name: string): Promise<string>;
 }

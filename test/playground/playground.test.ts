@@ -7,13 +7,11 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { AccessLog } from "../../src/gateway/observability/access-log.ts";
-import { parseGatewayConfig } from "../../src/gateway/config/config.ts";
-import { type RunningGateway, runGateway } from "../../src/gateway/run-gateway.ts";
 import { microExample } from "../../src/micro/index.ts";
-import { INSTALL_TIMEOUT_MS, launchChromium } from "./chromium.ts";
+import { buildPage } from "../support/built-page.ts";
+import { INSTALL_TIMEOUT_MS, launchChromium } from "../support/chromium.ts";
+import { type ServedGateway, serveGateway } from "../support/gateway/served-gateway.ts";
 import { openPage, read } from "./page.ts";
-import { builtSite } from "./site.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const shots = join(root, ".cache", "playground");
@@ -26,17 +24,16 @@ const EXAMPLES = [
 ];
 
 describe("the playground over the micro pair", { timeout: 180_000 }, () => {
-  let gateway: RunningGateway;
+  let gateway: ServedGateway;
   let browser: Browser;
 
   beforeAll(async () => {
-    builtSite();
+    buildPage("playground");
     browser = await launchChromium();
-    const config = parseGatewayConfig(
-      { port: 0, embedded: { threads: 1 }, limits: { concurrent: 8 } },
-      "test",
+    gateway = await serveGateway(
+      { embedded: { threads: 1 }, limits: { concurrent: 8 } },
+      { examples: EXAMPLES },
     );
-    gateway = await runGateway(config, { examples: EXAMPLES, log: new AccessLog({ write: () => {} }) });
   }, INSTALL_TIMEOUT_MS);
 
   afterAll(async () => {

@@ -1,6 +1,6 @@
 /**
- * A stand-in that speaks docs/api.md as far as the page uses it and does what a test tells it: for what a real gateway does only on
- * a bad day (refusals, broken streams), and for texts that no model of ours writes (formulas, markup, a hundred thousand tokens).
+ * A stand-in for the gateway that speaks docs/api.md as far as the page uses it, and does what a test tells it. Tests need it for
+ * refusals and broken streams, and for texts that our models do not write: formulas, markup, a hundred thousand tokens.
  */
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,7 +18,7 @@ export interface ScriptPiece {
   readonly answer?: boolean;
 }
 
-/** What one request gets. */
+/** The answer to one request. */
 type Script =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body: unknown }
   | {

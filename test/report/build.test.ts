@@ -1,4 +1,4 @@
-/** A report's data from folders of runs: what is counted, and what is said of what is not. */
+/** The data of a report from folders of runs: what is counted, and how it says what is not. */
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { buildReport } from "../../src/eval/report/build.ts";
-import { rowsOf } from "../../src/eval/report/read-rows.ts";
+import { rowsIn } from "../../src/eval/rows.ts";
 import { TraceSample } from "../../src/eval/report/trace-sample.ts";
 import { ArmTally } from "../../src/eval/report/arm-tally.ts";
 import { figuresOf, outcomeOf, measuredOf, rowsDigest } from "../../src/eval/row.ts";
@@ -85,7 +85,7 @@ describe("one run", () => {
     await writeFile(join(at("apart"), "measured.jsonl"), measured.join(""));
     const [joined, apart] = await Promise.all(["joined", "apart"].map((name) => buildReport([at(name)])));
     expect(apart?.document.arms).toEqual(joined?.document.arms);
-    // Of another run: not taken.
+    // Another run's: not used.
     await writeFile(join(at("apart"), "measured.jsonl"), measured.toReversed().join(""));
     const { document } = await buildReport([at("apart")]);
     expect(document.arms.every(({ wallMs }) => wallMs === undefined)).toBe(true);
@@ -173,7 +173,7 @@ describe("one run", () => {
     await writeFile(join(at("unfinished"), "run.json"), "{}");
     await expect(buildReport([at("unfinished")])).rejects.toThrow("has not ended");
     await writeRun(at("odd"), sampleRows(1), { summary: { arms: [] } });
-    await expect(buildReport([at("odd")])).rejects.toThrow(/not the summary of an evaluation: field task/u);
+    await expect(buildReport([at("odd")])).rejects.toThrow(/evaluation summary .*summary\.json, field task/u);
     const summary = summaryOf(sampleRows(1));
     const [arm] = summary.arms;
     await writeRun(at("many"), [], {
@@ -183,7 +183,9 @@ describe("one run", () => {
       },
     });
     await expect(buildReport([at("many")])).rejects.toThrow("101 arms");
-    await expect(buildReport([at("one"), at("one")])).rejects.toThrow("cannot be told apart");
+    await expect(buildReport([at("one"), at("one")])).rejects.toThrow(
+      "have the same names: give each folder once",
+    );
   });
 });
 
@@ -277,7 +279,7 @@ describe("bounds", () => {
     globalThis.gc?.();
     const before = process.memoryUsage().heapUsed;
     let read = 0;
-    for await (const each of rowsOf(chunks(), undefined)) {
+    for await (const each of rowsIn(chunks())) {
       if ("fault" in each) throw new Error(each.fault);
       tally.add(each.row, read);
       traces.add(each.row.problemId, "micro", each.row, 0);
@@ -289,7 +291,7 @@ describe("bounds", () => {
     expect(reader.leftOut).toEqual([
       `100 of ${ROWS.toLocaleString("en-US")} problems are here, drawn at random.`,
     ]);
-    // Texts alone are more than 800 bytes a row; what is kept is some figures for each problem, and garbage.
+    // Texts alone are more than 800 bytes a row; only some figures for each problem are kept, and garbage.
     const grown = process.memoryUsage().heapUsed - before;
     console.log(`${ROWS} rows: the heap grew by ${(grown / 1e6).toFixed(0)} MB`);
     expect(grown).toBeLessThan(200e6 + 400 * ROWS);

@@ -1,4 +1,4 @@
-/** The page of `report` as people open it: a file, in real Chromium. Screenshots go to .cache/report-page. */
+/** Opens the page of `report` as people do: as a file, in real Chromium. Screenshots go to .cache/report-page. */
 import { mkdirSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
-import { INSTALL_TIMEOUT_MS, launchChromium } from "../playground/chromium.ts";
+import { INSTALL_TIMEOUT_MS, launchChromium } from "../support/chromium.ts";
 import { buildPage } from "../support/built-page.ts";
 import { callCli } from "../support/terminal.ts";
 import { row, sampleRows, summaryOf, writeRun } from "./runs.ts";

@@ -1,13 +1,13 @@
-/** Folders of runs for tests, as `eval --out` writes them, with whatever rows and summary a test wants in them. */
+/** Makes folders of runs as `eval --out` writes them, with the rows and the summary that a test wants. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createRng } from "../../src/core/rng.ts";
-import type { Row } from "../../src/eval/row.ts";
+import type { EvaluationRow } from "../../src/eval/row.ts";
 import type { EvaluationSummary } from "../../src/eval/summary-schema.ts";
 import { wilsonInterval } from "../../src/eval/statistics/accuracy.ts";
 
-export const row = (more: Partial<Row> = {}): Row => ({
+export const row = (more: Partial<EvaluationRow> = {}): EvaluationRow => ({
   problemId: "p0",
   problem: "What is 2 + 2?",
   gold: "4",
@@ -55,7 +55,12 @@ export const ARMS: readonly ArmShape[] = [
 ];
 
 /** Rows of every problem in every arm, the same for the same seed. */
-export function sampleRows(problems: number, arms: readonly ArmShape[] = ARMS, samples = 1, seed = 1): Row[] {
+export function sampleRows(
+  problems: number,
+  arms: readonly ArmShape[] = ARMS,
+  samples = 1,
+  seed = 1,
+): EvaluationRow[] {
   const rng = createRng(seed);
   return Array.from({ length: problems }, (_, problem) =>
     Array.from({ length: samples }, (__, sample) =>
@@ -96,15 +101,19 @@ export function sampleRows(problems: number, arms: readonly ArmShape[] = ARMS, s
   ).flat();
 }
 
-/** The summary of these rows, as far as a report reads it. */
-export function summaryOf(rows: readonly Row[], more: Partial<EvaluationSummary> = {}): EvaluationSummary {
+/** The summary of these rows, with the parts that a report reads. */
+export function summaryOf(
+  rows: readonly EvaluationRow[],
+  more: Partial<EvaluationSummary> = {},
+): EvaluationSummary {
   const names = [...new Set(rows.map(({ arm }) => arm))];
   const problems = new Set(rows.map(({ problemId }) => problemId)).size;
   return {
     task: { name: "micro", version: "1", problems },
     arms: names.map((name) => {
       const own = rows.filter(({ arm }) => arm === name);
-      const sum = (pick: (each: Row) => number): number => own.reduce((total, each) => total + pick(each), 0);
+      const sum = (pick: (each: EvaluationRow) => number): number =>
+        own.reduce((total, each) => total + pick(each), 0);
       const right = sum(({ correct }) => Number(correct));
       const [smallTokens, bigTokens] = [
         sum(({ usage }) => usage.smallTokens),
@@ -140,10 +149,10 @@ export function summaryOf(rows: readonly Row[], more: Partial<EvaluationSummary>
   };
 }
 
-/** Writes a folder; `lines` go behind the rows as they are. */
+/** Writes a folder; `lines` come after the rows, unchanged. */
 export async function writeRun(
   folder: string,
-  rows: readonly Row[],
+  rows: readonly EvaluationRow[],
   {
     summary = summaryOf(rows),
     lines = [],

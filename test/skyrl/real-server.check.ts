@@ -17,7 +17,8 @@ import type { GrpoMetrics } from "../../src/train/grpo/loop.ts";
 import type { Datum, Trainer } from "../../src/train/trainer.ts";
 import { EmbeddedTrainer } from "../../src/train/trainers/embedded/embedded-trainer.ts";
 import { placeTargets } from "../../src/train/trainers/tinker/targets.ts";
-import { connectTinker, parseTrainerSpec } from "../../src/train/trainers/tinker/index.ts";
+import { connectTinker } from "../../src/train/trainers/tinker/connect.ts";
+import { tinkerSpec } from "../train/support/tinker-client.ts";
 import { connectTo, converse, dataOf } from "../train/support/recorded-conversation.ts";
 import { recordSchema } from "../train/support/recorded-server.ts";
 import { Recorder } from "./recorder.ts";
@@ -43,14 +44,13 @@ async function connect() {
   const imported = await importHuggingFace(MODEL);
   const tokenizer = imported.tokenizer!.tokenizer;
   const endOfTurn = imported.tokenizer!.endOfTurn!;
-  const spec = parseTrainerSpec(specText());
-  if (spec.kind !== "tinker") throw new Error("not a server");
+  const spec = tinkerSpec(specText());
   const trainer = await connectTinker({
     spec,
     seed: 1,
     tokenizer,
     contextSize: 512,
-    baseModel: () => Promise.resolve(imported),
+    base: imported,
     exporter: modelExporter({ vocabulary: tokenizer.contents, endOfTurn, padding: endOfTurn }, "check"),
   });
   const data = [0, 1, 2].map((index): Datum => {

@@ -1,7 +1,7 @@
 /** An evaluation without models: outcomes that depend on the arm and the seed only. */
 import { createRng } from "../../src/core/rng.ts";
-import { parseArms } from "../../src/eval/arms.ts";
-import type { EvaluationPlan, RunOptions, SampleOutcome, SampleRequest } from "../../src/eval/runner.ts";
+import { parseArms } from "../../src/eval/arms/arms.ts";
+import type { EvaluationPlan, RunOptions, SampleOutcome, SampleRequest } from "../../src/eval/run/runner.ts";
 import { microTask } from "../../src/eval/tasks/micro.ts";
 
 export const makePlan = async (arms: string, problems: number, samples = 1): Promise<EvaluationPlan> => ({

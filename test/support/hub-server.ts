@@ -1,6 +1,7 @@
 /**
- * A server on the loopback that speaks the Hugging Face hub's API as far as data sets need it: listing by pages, files by range with large ones redirected to
- * a store on another origin, making repositories, and commits with large files sent ahead (Git LFS). It keeps what it was asked, and can fail in the hub's ways.
+ * A server on the loopback that speaks the Hugging Face hub's API as far as data sets need it. It lists by pages, and serves files by range;
+ * large ones are redirected to a store on another origin. It makes repositories, and takes commits with large files sent ahead (Git LFS).
+ * It keeps all requests, and can fail as the hub does.
  */
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -24,7 +25,7 @@ export interface HubServer {
     readonly deleted: readonly string[];
     readonly changed: readonly string[];
   }[];
-  /** What goes wrong with the next requests for ranges: one entry each, in order. */
+  /** Faults of the next requests for ranges, one entry each, in order. */
   readonly faults: ("unavailable" | "whole-file" | "cut" | "reset")[];
   /** Repositories that only the token may read. */
   readonly private: Set<string>;

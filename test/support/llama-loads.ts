@@ -47,7 +47,7 @@ process.exit(0);
 
 const packageFolder = fileURLToPath(new URL("../..", import.meta.url));
 
-/** One outcome for each path, in order. After a crash the rest goes on in a new process. */
+/** One outcome for each path, in order. After a crash the rest continues in a new process. */
 export async function loadInChild(paths: readonly string[]): Promise<LoadOutcome[]> {
   const outcomes: LoadOutcome[] = [];
   while (outcomes.length < paths.length) {

@@ -19,7 +19,7 @@ const START_TIMEOUT_MS = 60_000;
 export const LLAMA_SERVER_TIMEOUT_MS = PACKAGES_TIMEOUT_MS;
 
 export interface LlamaServerOptions {
-  /** As the server lists it. */
+  /** The name that the server lists. */
   readonly name: string;
   /** Requests at once, each with a context of its own. Default 4. */
   readonly slots?: number;

@@ -27,7 +27,7 @@ export function pacedEngine(
   });
 }
 
-/** As engines in this process do: the last token of what is read waits for the draw that needs it, and a draw under way is not stopped. */
+/** Behaves like engines in this process: the last token that is read waits for the draw that needs it, and a running draw is not stopped. */
 function pacedSequence(
   sequence: Sequence,
   pace: EnginePace,

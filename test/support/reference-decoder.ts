@@ -1,6 +1,6 @@
 /**
- * The learned policy as plainly as it can be said: one token at a time, both models reading the whole text anew each time. No chunks, no
- * pipelining, no truncation, no state but the text. What SplitDecoder is compared with.
+ * The learned policy in its simplest form, to compare SplitDecoder with. It decodes one token at a time, and both models read the whole
+ * text again each time. There are no chunks, no pipelining, no truncation, and no state but the text.
  */
 import type { TokenId } from "../../src/core/ids.ts";
 import { type Piece, controlPiece, textPiece } from "../../src/core/piece.ts";

@@ -20,7 +20,7 @@ import {
   type GgufTensor,
   type GgufValue,
 } from "../../src/formats/gguf/index.ts";
-import { byteCharacters } from "../../src/tokenizer/byte-alphabet.ts";
+import { byteCharacters } from "../../src/formats/byte-alphabet.ts";
 
 /** Control tokens, after the 256 bytes: ids 256 to 262. */
 export const TINY_CONTROLS = [
@@ -48,7 +48,7 @@ export interface TinyModelOptions {
   readonly feedForward?: number;
   /** Default 263: bytes and controls. More adds merges of letters (deterministic, so vocabularies of equal size are equal). */
   readonly vocabularySize?: number;
-  /** What the file declares; engines may open a smaller context. */
+  /** The context length that the file declares. Engines may open a smaller context. */
   readonly contextLength?: number;
   /** Standard deviation of the logits, about. Higher is more decided; 2.5 is like text. */
   readonly liveliness?: number;

@@ -6,8 +6,8 @@ import { BUILT_IN_TEMPLATES } from "../../src/tokenizer/built-in-templates.ts";
 import { tinyGguf, tinyModel, writeTinyModel } from "./tiny-models.ts";
 
 /**
- * Writes pair.json with small, base and big (temperature 0.8), and beside them narrow (a context of 64 tokens), tagless (other
- * control tokens in place of the tags) and broken (no model at all), each as NAME.gguf.
+ * Writes pair.json with small, base and big (temperature 0.8), each as NAME.gguf. Beside them it writes narrow (a context of 64 tokens),
+ * tagless (other control tokens in place of the tags) and broken (no model at all).
  */
 export function writeTinyPair(folder: string): void {
   const options = { chatTemplate: BUILT_IN_TEMPLATES.chatml, contextLength: 512, layers: 1 };

@@ -32,7 +32,7 @@ export const chosenTexts = [
   "=".repeat(300),
 ];
 
-/** What the pre-tokenizer treats differently, separated by commas; the escapes after it are white space of all kinds. */
+/** Texts that the pre-tokenizer treats differently, separated by commas. The escapes after them are white space of all kinds. */
 const PARTS = [
   ..."a,The,ß,é,字,ي,e\u0301,7,42,٣,½,Ⅷ,.,!?,(,',’,_,-,€,😀,'s,'LL,'ve,\u0000,\u200b,\ufeff, times, modulo,<think,>,</,<|im_end|".split(
     ",",

@@ -1,7 +1,7 @@
 /**
- * A whole Engine in a few lines, for tests of the decoder: the logits are a hash of *every* token before, so that one wrong, missing
- * or repeated token in a context changes everything after it. It is strict: two calls at once into one sequence, use after
- * close, or ids out of range throw. It can be slow, fail on cue, and it counts what is open and what runs.
+ * A whole Engine in a few lines, for tests of the decoder. The logits are a hash of *every* earlier token. One wrong, missing or repeated
+ * token in a context therefore changes everything after it. The engine is strict: it throws on two calls at once into one sequence, on
+ * use after close, and on ids out of range. It can be slow, fail on cue, and it counts what is open and what runs.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 
@@ -57,7 +57,7 @@ export interface ToyOptions {
   readonly prefill?: boolean;
   readonly tokenIds?: boolean;
   readonly logitBias?: boolean;
-  /** Turns of the event loop that a call takes, drawn anew for each; default 0 to 2. */
+  /** Turns of the event loop that a call takes, drawn for each call. Default 0 to 2. */
   readonly slowness?: number;
   /** Throws instead of doing the n-th thing of this kind (counted from 0 over the engine's life). */
   readonly fail?: Partial<Record<ToyWork, number>>;
@@ -109,7 +109,7 @@ export class ToyEngine implements Engine {
   async close(): Promise<void> {}
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  /** log P(marker or token comes next), whatever is going on. */
+  /** log P(marker or token comes next), in any state. */
   async nextLogprob(sequence: Sequence, next: string | TokenId | undefined): Promise<number> {
     if (!(sequence instanceof ToySequence)) throw new TypeError("not a sequence of this engine");
     const id = typeof next === "string" ? this.options.vocabulary.controls.get(next) : next;

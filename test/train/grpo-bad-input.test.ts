@@ -1,4 +1,6 @@
-/** What `train grpo` is told wrongly, and what dies under it: each with a clear word, and nothing trained on what was not finished. */
+/**
+ * Wrong input to `train grpo`, and models that fail in the middle: each gives a clear message, and nothing is trained on unfinished work.
+ */
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,8 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { EngineError } from "../../src/core/errors.ts";
 import { learned, SplitDecoder } from "../../src/decode/index.ts";
-import { MICRO_PAIR } from "../../src/decode/pair-config.ts";
-import { Pair } from "../../src/decode/pair.ts";
+import { MICRO_PAIR } from "../../src/decode/pair/pair-config.ts";
+import { Pair } from "../../src/decode/pair/pair.ts";
 import type { Engine, Sequence } from "../../src/engines/engine.ts";
 import { reinforce, reinforceConfigSchema } from "../../src/recipes/reinforce/index.ts";
 import { microProblems } from "../../src/recipes/reinforce/problems.ts";
@@ -128,7 +130,7 @@ describe("an engine that dies in mid-rollout", () => {
       decoders: [new SplitDecoder(engines)],
       policy: learned(),
       ids: { open: tokenId(0), close: tokenId(1), endOfTurn: tokenId(2) },
-      members: 4,
+      groupSize: 4,
       maxTokens: 320,
       seed: 1,
       concurrency: 4,

@@ -1,4 +1,7 @@
-/** `train grpo` and `calibrate` on problems from files: the same as on the same problems of the micro domain, and a clear word on files that cannot be used. */
+/**
+ * `train grpo` and `calibrate` on problems from files: they do the same as on the same problems of the micro domain, and say clearly which
+ * file cannot be used.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -102,10 +105,10 @@ describe("the commands", () => {
           { problem: "p", answer: 1 },
           { problem: "q", answer: null },
         ],
-        /:2 .*answer.*not null/u,
+        /:2, field .*answer.*not null/u,
       ],
-      [[{ problem: 7, answer: 1 }], /:1 .*problem.*not 7/u],
-      [[{ problem: "p", answer: "none" }], /:1 .*"none" is no answer of this task/u],
+      [[{ problem: 7, answer: 1 }], /:1, field .*problem.*not 7/u],
+      [[{ problem: "p", answer: "none" }], /:1, field answer: .*"none" is no answer of this task/u],
       [[{ problem: "p", answer: 1 }], /has 1 problems to train on, and a step takes 16: lower --problems/u],
       [[], /has no problems/u],
     ];

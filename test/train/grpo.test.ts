@@ -1,4 +1,4 @@
-/** Reinforcement learning on tiny random models: it learns what it is paid for, resumes exactly, and survives a big model that fails. */
+/** Reinforcement learning on tiny random models. It learns what it is paid for, resumes exactly, and survives a big model that fails. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,7 +70,7 @@ const problems = (step: number): RolloutProblem[] =>
     grade: () => false,
   }));
 
-/** Pays for letters e: anything that can be measured can be learnt. */
+/** Pays for letters e: whatever can be measured can be learned. */
 const lettersE: Reward = {
   name: "letters e",
   rollouts: "pair",
@@ -142,7 +142,7 @@ describe("runGrpo", () => {
     expect(kept).toHaveLength(24);
   });
 
-  it("goes on after an interruption to the same curve and the same weights", async () => {
+  it("continues after an interruption to the same curve and the same weights", async () => {
     const whole = await makeTrainer(2);
     const wholeSteps: unknown[] = [];
     await runGrpo(options("whole", whole, { onStep: (metrics) => wholeSteps.push(timeless(metrics)) }));
@@ -172,7 +172,7 @@ describe("runGrpo", () => {
     await second.close();
   });
 
-  it("goes on without divergences from the start where the trainer keeps no reference", async () => {
+  it("continues without divergences from the start where the trainer keeps no reference", async () => {
     const trainer = await makeTrainer(11);
     Object.defineProperty(trainer, "reference", { value: undefined });
     const steps: GrpoMetrics[] = [];
@@ -249,7 +249,7 @@ describe("runGrpo", () => {
     await trainer.close();
   });
 
-  it("records rollouts that lost the big model as failed, and goes on", async () => {
+  it("records rollouts that lost the big model as failed, and continues", async () => {
     const trainer = await makeTrainer(4);
     const steps: GrpoMetrics[] = [];
     const failing: Engine = {
@@ -303,14 +303,14 @@ describe("runGrpo", () => {
     expect(outcome.status).toBe("collapsed");
     expect(outcome.reason).toMatch(/the mean reward of the last 2 steps/);
     expect(outcome.step).toBeLessThan(20);
-    // It does not creep on, a step a call; under another threshold it goes on from where it is.
+    // A collapsed run does not continue by a step with each call. With another threshold it continues.
     expect(await runGrpo({ ...made, config: config(0.5) })).toEqual(outcome);
     const patient = await runGrpo({ ...made, config: config(1000) });
     await trainer.close();
     expect(patient).toMatchObject({ status: "done", step: 20 });
   });
 
-  it("stops where it can go on when the big model is gone, and trains on nothing of that", async () => {
+  it("stops where it can continue when the big model is gone, and trains on nothing of that", async () => {
     const trainer = await makeTrainer(13);
     let isAway = false;
     const leaving: Engine = {
@@ -379,7 +379,7 @@ describe("runGrpo", () => {
     await expect(runGrpo({ ...made, header: { identity: "another model", provenance: {} } })).rejects.toThrow(
       /holds a run with another configuration/,
     );
-    // The same one goes on, and is not judged twice.
+    // The same one continues, and is not judged twice.
     const outcome = await runGrpo({ ...made, evaluate: async () => ({ scores: { held: 0.1 }, score: 0.1 }) });
     await trainer.close();
     expect(outcome.best).toMatchObject({ step: 0, score: 0.9 });

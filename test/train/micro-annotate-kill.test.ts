@@ -1,4 +1,4 @@
-/** `micro learn` that is killed while it annotates goes on where it was, to the same bytes. */
+/** `micro learn`, killed while it annotates, continues to the same bytes. */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ function keptRows(work: string): number[] {
   });
 }
 
-/** Undefined when the annotation was over before. */
+/** Undefined when the annotation had ended before. */
 async function killedBehind(rows: number, work: string): Promise<number[] | undefined> {
   const call = ["micro", "learn", "--fast", "--seed", "1", "--work", work, "--threads", "1"];
   const child = spawn(process.execPath, [main, ...call], { stdio: "ignore" });
@@ -38,7 +38,7 @@ async function killedBehind(rows: number, work: string): Promise<number[] | unde
   return existsSync(join(work, ANNOTATED_FILE)) ? undefined : keptRows(work);
 }
 
-it("goes on after kill -9, and scores nothing twice", { timeout: 300_000 }, async () => {
+it("continues after kill -9, and scores nothing twice", { timeout: 300_000 }, async () => {
   const models = {
     small: await published("small-base", join("models", "micro", "small-base")),
     big: await published("big", join("models", "micro", "big")),

@@ -1,4 +1,7 @@
-/** The events of a run, read by the real TensorBoard (from PyPI): each step once, also when a run was killed and TensorBoard looked on. */
+/**
+ * The events of a run, read by the real TensorBoard (from PyPI). Each step is there once, also when a run was killed while TensorBoard was
+ * reading.
+ */
 import { spawn } from "node:child_process";
 import { appendFileSync, mkdtempSync, readdirSync, rmSync, truncateSync } from "node:fs";
 import { mkdir } from "node:fs/promises";

@@ -1,4 +1,4 @@
-/** What the trainer on a server does while a server is away, silent, full, or loses answers. */
+/** The trainer while its server is away, silent, full, or loses answers. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -273,7 +273,7 @@ describe("waiting", () => {
     expect(news.map((one) => one.type === "at-work" && one.forMs / 60_000)).toEqual([2, 4, 8, 16]);
   });
 
-  it("goes on without an end while heartbeats arrive", async () => {
+  it("continues without an end while heartbeats arrive", async () => {
     const news: OutageNews[] = [];
     // A minute passes in 10 ms.
     const clock: Clock = { nowMs: () => performance.now() * 6_000, isoNow: () => "" };
@@ -303,7 +303,7 @@ describe("waiting", () => {
   });
 });
 
-it("deletes the states of the run that it goes on from in turn", async () => {
+it("deletes the states of the run that it continues from in turn", async () => {
   const first = await connect();
   for (const name of ["a", "b"]) await first.save(join(folder, name));
   const second = await connect();

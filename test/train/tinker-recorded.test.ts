@@ -1,4 +1,4 @@
-/** The trainer against what a real SkyRL server said (test/skyrl): it asks for the same, byte by byte, and makes the same of the answers. */
+/** The trainer against the recording of a real SkyRL server (test/skyrl): it sends the same bytes and reads the answers in the same way. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-/** A run and its trainer server: reconnecting when the model was lost, and what is said meanwhile. */
+/** A run and its trainer server: a new start when the model was lost, and the news meanwhile. */
 import { join } from "node:path";
 
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -6,11 +6,11 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { TrainError } from "../../src/core/errors.ts";
 import { tokenId } from "../../src/core/ids.ts";
 import { textPiece } from "../../src/core/piece.ts";
-import { runOnServer } from "../../src/recipes/trainer/run-with-trainer.ts";
+import { withTrainer } from "../../src/recipes/trainer/with-trainer.ts";
 import { OFFLOAD_TAGS } from "../../src/tags/index.ts";
-import { loadTokenizer } from "../../src/tokenizer/index.ts";
 import type { Trainer } from "../../src/train/trainer.ts";
-import { parseTrainerSpec, TinkerTrainer } from "../../src/train/trainers/tinker/index.ts";
+import { chooseTrainer } from "../../src/train/trainers/registry.ts";
+import { TinkerTrainer } from "../../src/train/trainers/tinker/tinker-trainer.ts";
 import { TinkerImitation } from "./support/tinker-imitation.ts";
 
 let server: TinkerImitation;
@@ -25,20 +25,13 @@ async function runWith<Outcome>(
   run: (trainer: Trainer) => Promise<Outcome>,
   { notices = [], url = server.url }: { readonly notices?: string[]; readonly url?: string } = {},
 ): Promise<Outcome> {
-  const spec = parseTrainerSpec(`tinker:${url}?patience=20&backend=hosted`);
-  if (spec.kind !== "tinker") throw new Error("not a server");
-  const { tokenizer } = await loadTokenizer(join("models", "micro", "small"));
-  return runOnServer(
-    {
-      spec,
-      seed: 1,
-      tokenizer,
-      modelTokenizer: { vocabulary: tokenizer.contents, endOfTurn: "<|im_end|>", padding: "<|im_end|>" },
-      contextSize: 64,
-      imported: undefined,
-      name: "test",
-      onNotice: (text) => notices.push(text),
-    },
+  const chosen = chooseTrainer(`tinker:${url}?patience=20&backend=hosted`);
+  const model = await chosen.readModel(join("models", "micro", "small"));
+  const onNotice = (text: string) => notices.push(text);
+  return withTrainer(
+    chosen,
+    model,
+    { name: "test", seed: 1, threads: 1, rowLength: 64, chatTemplate: "", onNotice },
     run,
   );
 }
@@ -99,7 +92,9 @@ it("waits for a server that is started after it, and says how long and how not t
   await expect.poll(() => notices.length, { timeout: 10_000 }).toBe(1);
   server = await TinkerImitation.start(port);
   expect(await waiting).toBe("done");
-  expect(notices[0]).toMatch(/nobody listens there.*20 s at most: patience=SECONDS in --trainer.*Ctrl-C/u);
+  expect(notices[0]).toMatch(
+    /nobody listens there.*Waiting for at most 20 s: patience=SECONDS in --trainer.*Ctrl-C/u,
+  );
   expect(notices[1]).toContain("answers again");
   expect(notices).toHaveLength(2);
 });

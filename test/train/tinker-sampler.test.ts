@@ -1,4 +1,4 @@
-/** Who samples the policy of a trainer server, and what becomes of its weights: servers that were named, this process, an export. */
+/** Samplers of a trainer server's policy model, and its weights: servers that were named, this process, an export. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,11 +12,9 @@ import { encodeSafetensors } from "../../src/formats/safetensors.ts";
 import { loadTokenizer } from "../../src/tokenizer/index.ts";
 import { importHuggingFace } from "../../src/train/export/index.ts";
 import type { Weights } from "../../src/train/model/parameters.ts";
-import {
-  connectTinker,
-  parseTrainerSpec,
-  type TinkerTrainer,
-} from "../../src/train/trainers/tinker/index.ts";
+import { connectTinker } from "../../src/train/trainers/tinker/connect.ts";
+import type { TinkerTrainer } from "../../src/train/trainers/tinker/tinker-trainer.ts";
+import { tinkerSpec } from "./support/tinker-client.ts";
 import { cut, halfAnArchive, TinkerImitation } from "./support/tinker-imitation.ts";
 
 const MODEL = join("models", "micro", "small");
@@ -93,14 +91,13 @@ interface Here {
 }
 
 async function connect(parameters: string, { base = true, open }: Here = {}): Promise<TinkerTrainer> {
-  const spec = parseTrainerSpec(`tinker:${server.url}?${parameters}`);
-  if (spec.kind !== "tinker") throw new Error("not a server");
+  const spec = tinkerSpec(`tinker:${server.url}?${parameters}`);
   const trainer = await connectTinker({
     spec,
     seed: 1,
     tokenizer: (await loadTokenizer(MODEL)).tokenizer,
     contextSize: 64,
-    baseModel: () => (base ? importHuggingFace(MODEL) : Promise.resolve(undefined)),
+    base: base ? await importHuggingFace(MODEL) : undefined,
     exporter: (_, __, weights) => Promise.resolve(open?.(weights)),
     localSampler: (_, weights) => {
       open?.(weights);

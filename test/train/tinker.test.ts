@@ -1,4 +1,4 @@
-/** What the trainer on a server does when things go wrong, against a server in this process with faults to order. */
+/** The trainer on a server against a server in this process, with faults to order. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -75,7 +75,7 @@ describe("a trainer on a server", () => {
     expect(performance.now() - startMs).toBeGreaterThan(950);
   });
 
-  it("submits anew what a server let expire (410)", async () => {
+  it("submits again what a server let expire (410)", async () => {
     const trainer = await connect();
     server.breakNext("/retrieve_future", status(410, "expired"));
     await trainer.forward([datum(1, 2)]);
@@ -188,7 +188,7 @@ describe("a trainer on a server", () => {
     });
   });
 
-  it("goes on from its run folder after a stop, with the steps that were done", async () => {
+  it("continues from its run folder after a stop, with the steps that were done", async () => {
     const config = loopConfigSchema.parse({ steps: 4, warmupSteps: 0, logEvery: 1, checkpointEvery: 2 });
     const stop = new AbortController();
     const run = async (signal?: AbortSignal) =>

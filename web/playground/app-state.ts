@@ -1,4 +1,4 @@
-/** What the page knows and does. Views read the signals and call the actions; they keep no state of their own but the trivial. */
+/** The state of the page, and its actions. Views read the signals and call the actions. They keep only trivial state of their own. */
 import { batch, computed, signal } from "@preact/signals";
 
 import { fetchInfo, type RunRequest } from "./api/client.ts";
@@ -16,18 +16,18 @@ export const problem = signal("");
 export const budget = signal<number>(NO_CAP);
 /** Nats. */
 export const bias = signal(0);
-/** What is typed; empty: the server's default, or a seed drawn at random for all lanes of a run. */
+/** The typed texts. An empty one stands for the server's default, or for a random seed that all lanes of a run share. */
 export const temperatureText = signal("");
 export const maxTokensText = signal("");
 export const seedText = signal("");
-/** Held in memory only: it is gone when the page is closed or loaded again. */
+/** The API key, held in memory only. It is lost when the page is closed or loaded again. */
 export const apiKey = signal("");
 export const keyWanted = signal(false);
 export const layout = signal<"split" | "compare">("split");
 
 export const runs = signal<readonly Run[]>([]);
 export const running = computed(() => runs.value.some((run) => run.active));
-/** What a screen reader is told: starts, ends and failures, never the stream itself. */
+/** The message for screen readers: starts, ends and failures, never the stream itself. */
 export const announcement = signal("");
 
 export const stops = computed(() => budgetStops(info.value?.defaults.budget ?? NO_CAP));
@@ -61,7 +61,7 @@ export async function loadInfo(): Promise<void> {
 
 export const canRun = computed(() => info.value !== undefined && problem.value.trim() !== "");
 
-/** Starts one run for each lane in view; those that run already are stopped. */
+/** Starts one run for each visible lane. Earlier runs are stopped. */
 export function startRuns(): void {
   if (!canRun.value) return;
   stopRuns();
@@ -78,7 +78,7 @@ export function startRuns(): void {
   for (const run of fresh) void follow(run);
 }
 
-/** What a lane would ask for now; undefined while the server has not said what it serves. */
+/** The request of a lane with the current settings. Undefined until the server has described itself. */
 export function currentRequest(lane: LaneId): RunRequest | undefined {
   const current = info.value;
   if (current === undefined) return undefined;

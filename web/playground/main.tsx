@@ -1,11 +1,11 @@
 /**
- * The playground: one page that shows two models writing one text. It speaks the gateway's public API and nothing else, so all
- * that it does can be done with any client. Built by Vite into dist/web; src/gateway/static-site.ts serves it.
+ * The playground: one page that shows two models writing one text. It uses only the gateway's public API, so any client can do what it
+ * does. Vite builds it into dist/web, and src/gateway/http/static-site.ts serves it.
  *
- *   api/    the wire: request, stream, failures in plain words
- *   run/    one generation: its text, its counts, its end
- *   trace/  text into the page, fast and safely; formulas
- *   ui/     the views
+ * - `api/`: the requests, the stream, failures in plain words
+ * - `run/`: one generation: its text, its counts, its end
+ * - `trace/`: writes text into the page, fast and safely; formulas
+ * - `ui/`: the views
  */
 import "./styles/index.css";
 

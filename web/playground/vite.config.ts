@@ -1,15 +1,15 @@
-/** Builds the playground into dist/web, which the gateway serves at `/`. Everything it needs is in there: no other host is asked. */
+/** Builds the playground into dist/web, which the gateway serves at `/`. It is complete: the page loads nothing from other hosts. */
 import { join } from "node:path";
 
 import { defineConfig, type Plugin } from "vite";
 
-/** For `vite` without `build`: the gateway that answers while the page is being worked on. */
+/** The gateway that answers during development (`vite` without `build`). */
 const gateway = process.env["SPLITREASON_URL"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   root: import.meta.dirname,
   // Relative addresses, so that the page also works behind a path prefix of a reverse proxy.
-  base: "../",
+  base: "./",
   plugins: [onlyWoff2()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   server: { proxy: { "/v1": gateway, "/playground.json": gateway } },
@@ -26,7 +26,7 @@ export default defineConfig({
   },
 });
 
-/** KaTeX's style sheet names each font in three formats. Every browser that can run this page reads the smallest. */
+/** Keeps the smallest of the three font formats in KaTeX's style sheet. Every browser that can run this page reads it. */
 function onlyWoff2(): Plugin {
   return {
     name: "splitreason:only-woff2",

@@ -1,4 +1,4 @@
-/** The arms, a row each: what they get right, what of it the big model writes, and what it takes. */
+/** The table of arms, one row each: accuracy, the big model's share, and costs. */
 import type { ComponentChildren } from "preact";
 
 import { dollars, duration, finePercent, operations } from "../../src/core/figures.ts";
@@ -56,8 +56,8 @@ export function ArmTable({ document }: { document: ReportDocument }) {
         </table>
       </div>
       <p class="muted small">
-        Below a figure, its 95% interval. Tokens are those of the output, of a sample; discarded ones were
-        drawn by the big model beside them and thrown away.
+        Below a figure is its 95% interval. Tokens are those in the output of a sample. Discarded tokens were
+        drawn too, but are not in the output.
       </p>
     </section>
   );
@@ -150,7 +150,7 @@ function Interval({
   );
 }
 
-/** Two figures of one unit say it once: "62 to 63 M". */
+/** Two figures with one unit name it once: "62 to 63 M". */
 function withoutUnitOf(other: string, figure: string): string {
   const unit = (text: string): string =>
     /^[\d.,]+(?<unit>%| [A-Za-zµ]+)$/u.exec(text)?.groups?.["unit"] ?? "";

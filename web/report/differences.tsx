@@ -1,4 +1,4 @@
-/** Paired differences with their intervals, and a line where there is none. */
+/** Paired differences with their intervals, and a line at no difference. */
 import { points, pValueText } from "../../src/core/figures.ts";
 import type { ReportComparison } from "../../src/eval/report/document.ts";
 import { AxisHead, IntervalBar } from "./interval-bar.tsx";
@@ -54,8 +54,8 @@ export function Differences({ comparisons }: { comparisons: readonly ReportCompa
         </table>
       </div>
       <p class="muted small">
-        Points of a hundred, the first arm minus the second. A hollow dot: the interval holds 0, so the two
-        are not told apart.
+        Percentage points, the first arm minus the second. A hollow dot means that the interval contains 0:
+        the data do not tell the two arms apart.
       </p>
     </section>
   );

@@ -1,4 +1,4 @@
-/** A figure and its interval on a line: a dot, a bar, and where nothing changes. The numbers stand beside it, so that it is hidden from screen readers. */
+/** A figure and its interval on a line: a dot, a bar, and a mark. The numbers stand beside it, so it is hidden from screen readers. */
 
 const WIDTH = 100;
 const HEIGHT = 18;
@@ -8,7 +8,7 @@ export interface IntervalBarProps {
   readonly value: number;
   readonly ci95?: readonly [number, number] | undefined;
   readonly domain: readonly [number, number];
-  /** A line at this value: no difference, for example. */
+  /** Value of the mark, e.g. no difference. */
   readonly zero?: number;
   readonly strong?: boolean;
 }
@@ -27,7 +27,7 @@ export function IntervalBar({ value, ci95, domain, zero, strong = true }: Interv
   );
 }
 
-/** Above a column of bars: the ends and the middle of their axis. */
+/** The head of a column of bars: the ends and the middle of their axis. */
 export function AxisHead({ ends }: { readonly ends: readonly [string, string, string] }) {
   return (
     <span class="axis">

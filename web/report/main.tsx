@@ -1,7 +1,5 @@
-/** The page of `splitreason report`: reads the data that was put into it and draws it. No other host, no other file. */
-import "../playground/styles/tokens.css";
-import "../playground/styles/base.css";
-import "../shared/document.css";
+/** The page of `splitreason report`: draws the data that it contains. It loads nothing from other hosts or files. */
+import "../shared/styles/document.css";
 import "./report.css";
 
 import { render } from "preact";

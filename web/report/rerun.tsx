@@ -1,11 +1,11 @@
-/** Everything that is needed to run it again, and to know that it is the same. */
+/** The command that repeats a run, and the facts that show whether the repetition is the same. */
 import type { ReportRun } from "../../src/eval/report/document.ts";
 import { count } from "../shared/format.ts";
 
 export function Rerun({ runs }: { runs: readonly ReportRun[] }) {
   return (
     <section aria-labelledby="rerun">
-      <h2 id="rerun">To run it again</h2>
+      <h2 id="rerun">Repeat the run</h2>
       {runs.map((run) => (
         <article key={run.name} class="rerun">
           {runs.length > 1 && <h3>{run.name}</h3>}
@@ -46,7 +46,7 @@ function facts(run: ReportRun): [string, string][] {
   return [
     [
       "settings",
-      `${run.configHash} (digest${rerun.sameDigest ? "; those of the command have the same" : "; those of the command were not compared, or differ"})`,
+      `${run.configHash} (digest${rerun.sameDigest ? "; the command's settings have the same" : "; the command's settings differ, or could not be compared"})`,
     ],
     ["seed", `${run.seed}`],
     ["commit", run.git ?? "unknown"],

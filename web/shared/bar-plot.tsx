@@ -5,20 +5,20 @@ interface Bar {
   readonly value: number;
   /** Shown below the bar; most bars have none. */
   readonly tick?: string;
-  /** What the bar says when pointed at. */
+  /** The tooltip of the bar. */
   readonly title: string;
 }
 
 export interface BarPlotProps {
   readonly title: string;
-  /** Below the axis: what the bins are of. */
+  /** The name of the axis. */
   readonly axis: string;
   readonly bars: readonly Bar[];
   readonly unit: (value: number) => string;
   /** Vertical lines, in bins from the left. */
   readonly marks?: readonly { readonly at: number; readonly label: string }[];
   /** Top of the axis, where several plots share one. */
-  readonly most?: number;
+  readonly max?: number;
   readonly size?: { readonly width: number; readonly height: number };
 }
 
@@ -27,20 +27,20 @@ const LEFT = 46;
 const RIGHT = 8;
 const TOP = 18;
 const BOTTOM = 40;
-/** Lines across, above the ground line. */
+/** Number of horizontal lines above the ground line. */
 const LINES = 4;
-/** Where the plot is low. */
+/** The same for a plot lower than {@link LOW}. */
 const FEW_LINES = 2;
 const LOW = 150;
 
-export function BarPlot({ title, axis, bars, unit, marks = [], most: given, size = SIZE }: BarPlotProps) {
+export function BarPlot({ title, axis, bars, unit, marks = [], max: given, size = SIZE }: BarPlotProps) {
   const { width, height } = size;
   const lines = height < LOW ? FEW_LINES : LINES;
-  const most = given ?? niceCeiling(Math.max(...bars.map(({ value }) => value), 0));
+  const max = given ?? niceCeiling(Math.max(...bars.map(({ value }) => value), 0));
   const plotWidth = width - LEFT - RIGHT;
   const plotHeight = height - TOP - BOTTOM;
   const step = plotWidth / Math.max(1, bars.length);
-  const y = (value: number): number => TOP + plotHeight * (1 - value / most);
+  const y = (value: number): number => TOP + plotHeight * (1 - value / max);
   const tallest = bars.reduce((best, bar) => (bar.value > best.value ? bar : best), {
     value: -1,
     title: "nothing",
@@ -53,7 +53,7 @@ export function BarPlot({ title, axis, bars, unit, marks = [], most: given, size
         role="img"
         aria-label={`${title}: ${count(bars.length)} bars, the tallest ${tallest.title}`}
       >
-        {Array.from({ length: lines + 1 }, (_, line) => (most * line) / lines).map((value) => (
+        {Array.from({ length: lines + 1 }, (_, line) => (max * line) / lines).map((value) => (
           <g key={value}>
             <line class="grid" x1={LEFT} x2={width - RIGHT} y1={y(value)} y2={y(value)} />
             <text class="label" x={LEFT - 6} y={y(value) + 4} text-anchor="end">
@@ -95,7 +95,7 @@ export function BarPlot({ title, axis, bars, unit, marks = [], most: given, size
   );
 }
 
-/** The least of 1, 2, 4, 8 or 10 times a power of ten that is not below `value`: a quarter of it is a plain figure as well. */
+/** The smallest of 1, 2, 4, 8 or 10 times a power of ten that is at least `value`. A quarter of it is a plain number too. */
 export function niceCeiling(value: number): number {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));

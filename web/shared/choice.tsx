@@ -1,4 +1,4 @@
-/** A choice among names, or any of them. Not shown where there is nothing to choose. */
+/** A choice of one name, or of any. Not shown where there is nothing to choose. */
 export const ANY = "";
 
 export interface ChoiceProps {
@@ -6,9 +6,9 @@ export interface ChoiceProps {
   readonly value: string;
   readonly options: readonly string[];
   readonly onChange: (name: string) => void;
-  /** For screen readers, where the label is empty. */
+  /** The name for screen readers, where the label is empty. */
   readonly title?: string;
-  /** What no choice is called. */
+  /** The text for no choice. */
   readonly any?: string;
 }
 

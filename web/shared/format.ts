@@ -1,4 +1,4 @@
-/** Figures for people: those of the whole project, and what only pages write. */
+/** Formats figures: the functions of the whole project, and those that only pages need. */
 import { count } from "../../src/core/figures.ts";
 
 export { count, percent } from "../../src/core/figures.ts";

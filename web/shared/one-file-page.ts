@@ -1,4 +1,4 @@
-/** How a page that is one file is built: program and style in it, known to its own content security policy by digest. */
+/** Builds a page as one file that contains its program and style. Its content security policy names both by digest. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
@@ -24,7 +24,7 @@ export function oneFilePage(folder: string, name: string): UserConfig {
   };
 }
 
-/** Puts script and style into the HTML, and a policy before them that lets these two run and nothing else. */
+/** Puts script and style into the HTML, after a policy that allows these two and nothing else. */
 function oneFile(): Plugin {
   return {
     name: "splitreason:one-file",

@@ -1,4 +1,4 @@
-/** Which key does what in the reader. */
+/** The keys of the reader, and their actions. */
 
 export type ReaderAction =
   | "next-trace"
@@ -17,7 +17,7 @@ const KEYS: Readonly<Record<string, ReaderAction>> = {
   a: "next-annotation",
 };
 
-/** Undefined for keys that belong to the browser or to a field. */
+/** The action of a key. Undefined for keys that belong to the browser or to a field. */
 export function readerKey(event: KeyboardEvent): ReaderAction | undefined {
   if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
   const target = event.target instanceof Element ? event.target : undefined;

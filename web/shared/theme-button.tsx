@@ -1,7 +1,6 @@
 import { useState } from "preact/hooks";
 
-const THEMES = ["system", "light", "dark"] as const;
-type Theme = (typeof THEMES)[number];
+import { showTheme, type Theme, THEMES } from "./theme.ts";
 
 /** Cycles through the system's theme, light and dark. Kept for this page view only: a file has no storage of its own. */
 export function ThemeButton() {
@@ -9,8 +8,7 @@ export function ThemeButton() {
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? "system";
   const change = (): void => {
     setTheme(next);
-    if (next === "system") delete document.documentElement.dataset["theme"];
-    else document.documentElement.dataset["theme"] = next;
+    showTheme(next);
   };
   return (
     <button type="button" class="theme" onClick={change} title={`Change to ${next}`}>

@@ -1,7 +1,7 @@
 import type { Agreement } from "../../src/data/stats/document.ts";
 import { count, figure, percent } from "../shared/format.ts";
 
-/** Two annotators on the same traces, token by token. */
+/** Agreement of two annotators on the same traces, token by token. */
 export function AgreementTable({ agreement }: { agreement: readonly Agreement[] }) {
   return (
     <section aria-labelledby="agreement">

@@ -1,16 +1,30 @@
-/** `splitreason data annotate FILE`: marks the spans of plain traces that the small model had better hand over. */
+/** `splitreason data annotate SOURCE`: marks the spans of plain traces that the small model should hand over. */
 import { type Command, Option } from "commander";
 
+import { given } from "../../core/given.ts";
+import { count, percent } from "../../core/figures.ts";
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
 import { ANNOTATORS, type AnnotatorName } from "../../data/annotate/annotator.ts";
 import { GAP_DEFAULTS } from "../../data/annotate/gap.ts";
-import type { AnnotationProgress, AnnotationSummary } from "../../data/index.ts";
+import type { AnnotationProgress, AnnotationSummary } from "../../data/annotate/run.ts";
 import { GENERATION_CHOICES } from "../../data/readers/open-r1.ts";
 import { type AnnotateFlags, type OpenedAnnotator, openAnnotator } from "./annotators.ts";
-import { filledText, realNumber, wholeNumber } from "../support/flags.ts";
+import {
+  bigFlag,
+  concurrencyFlag,
+  filledText,
+  jsonFlag,
+  limitFlag,
+  pairFlag,
+  realNumber,
+  shareFlag,
+  smallFlag,
+  threadsFlag,
+  wholeNumber,
+  SOURCE_HELP,
+} from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
-import { count, percent } from "../support/table.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import type { Terminal } from "../support/terminal.ts";
 
 export function registerAnnotate(data: Command, { terminal }: CommandContext): void {
@@ -18,24 +32,19 @@ export function registerAnnotate(data: Command, { terminal }: CommandContext): v
     .command("annotate")
     .summary("mark the spans of traces that the big model should write")
     .description(
-      "Mark the spans of plain traces that the big model should write. gap: those where the small model is surprised and the big " +
-        "one is not; both only read. entropy: those where the small model is surprised. llm: those that a strong model quotes as " +
-        "the hardest, over any OpenAI-compatible endpoint. A run that was stopped or killed goes on where it was.",
+      "Mark the spans of plain traces that the big model should write. gap marks spans where the small model is surprised and the big " +
+        "one is not; both only read. entropy marks spans where the small model is surprised. llm marks spans that a strong model quotes as " +
+        "the hardest, over any OpenAI-compatible endpoint. A run that was stopped or killed continues where it was.",
     )
-    .argument(
-      "<source>",
-      "FILE.jsonl, FILE.parquet, a folder of them, or hf:OWNER/NAME of the Hugging Face hub",
-    )
+    .argument("<source>", SOURCE_HELP)
     .requiredOption(
       "--out <file>",
-      "where the rows go, .jsonl or .parquet; beside it come .failed.jsonl and .journal.jsonl",
+      "write the rows here, .jsonl or .parquet; FILE.failed.jsonl and FILE.journal.jsonl come beside it",
       filledText,
     )
-    .addOption(new Option("--annotator <name>", "who marks").choices(ANNOTATORS).default("gap"))
-    .option(
-      "--share <share>",
-      `wanted share in spans, 0 to 1 (default: ${GAP_DEFAULTS.share}; llm 0.2)`,
-      realNumber(0, 1),
+    .addOption(new Option("--annotator <name>", "what finds the spans").choices(ANNOTATORS).default("gap"))
+    .addOption(
+      shareFlag(`wanted share of the traces in spans, 0 to 1 (default: ${GAP_DEFAULTS.share}; llm 0.2)`),
     )
     .option(
       "--merge-distance <chars>",
@@ -47,17 +56,17 @@ export function registerAnnotate(data: Command, { terminal }: CommandContext): v
       "drop traces of at most this many characters (the paper: 1024)",
       wholeNumber(0),
     )
-    .option("--retry-failed", "examine the rows that failed anew, and no others")
-    .option("--limit <rows>", "only the first rows", wholeNumber(1))
+    .option("--retry-failed", "examine again the rows that failed, and no others")
+    .addOption(limitFlag("annotate at most so many rows"))
     .addOption(
-      new Option("--generation <which>", "of problems with several traces")
+      new Option("--generation <which>", "which traces to take of a problem with several")
         .choices(GENERATION_CHOICES)
         .default("first-correct"),
     );
   addScoringFlags(command);
   addLlmFlags(command);
   command
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action((source: string, flags: AnnotateFlags) => {
       refuseFlagsOfOthers(command, flags.annotator);
@@ -65,7 +74,7 @@ export function registerAnnotate(data: Command, { terminal }: CommandContext): v
     });
 }
 
-/** Whose a flag is stands at the beginning of its help; with another annotator it would do nothing. */
+/** Refuses flags that the chosen annotator does not read. The help of such a flag begins with the annotators that do. */
 function refuseFlagsOfOthers(command: Command, annotator: AnnotatorName): void {
   for (const option of command.options) {
     const owners = /^((?:\w+, )*\w+): /u.exec(option.description)?.[1]?.split(", ") ?? [];
@@ -89,57 +98,65 @@ function addScoringFlags(command: Command): void {
     )
     .option(
       "--smoothing <words>",
-      "gap, entropy: words on each side that a score is averaged with",
+      "gap, entropy: average a score with so many words on each side",
       wholeNumber(0, 1000),
       GAP_DEFAULTS.smoothing,
     )
     .option("--scores", "gap, entropy: keep the score of each word in the rows")
-    .option("--pair <name|file>", "gap, entropy: the pair: micro, or a JSON file", filledText, "micro")
-    .option("--small <spec>", "gap, entropy: another small model, e.g. gguf:PATH", filledText)
-    .option("--big <spec>", "gap: another big model", filledText)
-    .option("--threads <n>", "gap, entropy: threads of each model", wholeNumber(1, 256));
+    .addOption(pairFlag("gap, entropy: the pair: micro, or a JSON file").default("micro"))
+    .addOption(smallFlag("gap, entropy: another small model, e.g. gguf:PATH"))
+    .addOption(bigFlag("gap: another big model"))
+    .addOption(threadsFlag("gap, entropy: threads of each model"));
 }
 
 function addLlmFlags(command: Command): void {
   command
-    .option("--endpoint <url>", "llm: http://HOST:PORT/v1#MODEL", filledText)
-    .option("--key-env <name>", "llm: environment variable with the API key", filledText)
-    .option("--key-file <file>", "llm: file with the API key", filledText)
-    .option("--concurrency <n>", "rows at once (default: llm 8, others 1)", wholeNumber(1, 1024))
-    .option("--requests-per-minute <n>", "llm: at most", realNumber(0.01, 1_000_000))
-    .option("--tries <n>", "llm: requests for one answer, failures included", wholeNumber(1, 100), 6)
-    .option("--timeout <seconds>", "llm: until an answer is whole", realNumber(0.1, 86_400), 300)
-    .option("--budget-usd <dollars>", "llm: stop before this is spent; needs the prices", realNumber(0, 1e9))
+    .option("--endpoint <url>", "llm: the strong model, http://HOST:PORT/v1#MODEL", filledText)
+    .option("--key-env <name>", "llm: environment variable that holds the API key", filledText)
+    .option("--key-file <file>", "llm: file that holds the API key", filledText)
+    .addOption(concurrencyFlag("rows examined at the same time (default: llm 8, others 1)"))
+    .option(
+      "--requests-per-minute <n>",
+      "llm: send at most so many requests a minute",
+      realNumber(0.01, 1_000_000),
+    )
+    .option("--tries <n>", "llm: most requests for one answer, failures included", wholeNumber(1, 100), 6)
+    .option("--timeout <seconds>", "llm: longest wait for a whole answer", realNumber(0.1, 86_400), 300)
+    .option(
+      "--budget-usd <dollars>",
+      "llm: stop before more than this is spent; needs both prices",
+      realNumber(0, 1e9),
+    )
     .option(
       "--budget-tokens <n>",
-      "llm: stop before as many tokens are used, prompt and answers together",
+      "llm: stop before more tokens are used, prompts and answers together",
       wholeNumber(0),
     )
-    .option("--price-prompt <dollars>", "llm: for a million tokens", realNumber(0, 1e6))
-    .option("--price-answer <dollars>", "llm: for a million tokens", realNumber(0, 1e6))
+    .option("--price-prompt <dollars>", "llm: price of a million prompt tokens", realNumber(0, 1e6))
+    .option("--price-answer <dollars>", "llm: price of a million answer tokens", realNumber(0, 1e6))
     .option(
       "--answer-tokens <n>",
-      "llm: tokens of an answer beyond the share (more for models that think)",
+      "llm: tokens of an answer beyond the share; models that think need more",
       wholeNumber(1),
       1024,
     )
     .addOption(
-      new Option("--format <form>", "llm: how snippets come back; auto asks the server once")
+      new Option("--format <form>", "llm: form of an answer; auto finds out once what the server can do")
         .choices(["auto", "schema", "marks"])
         .default("auto"),
     )
     .option(
       "--minimum-similarity <s>",
-      "llm: least similarity of a snippet with its place, 0 to 1",
+      "llm: least similarity of a snippet to its place, 0 to 1",
       realNumber(0, 1),
     );
 }
 
 async function run(terminal: Terminal, source: string, flags: AnnotateFlags): Promise<void> {
-  // Loaded here: the other commands start faster without readers, writers and engines.
-  const { annotate } = await import("../../data/index.ts");
-  const { readTraces } = await import("../../data/readers/index.ts");
-  const { hubAccessFrom } = await import("../../data/hub/access.ts");
+  // Loaded here, so that other commands start without readers, writers and engines.
+  const { annotate } = await import("../../data/annotate/run.ts");
+  const { readTraces } = await import("../../data/readers/read-traces.ts");
+  const { hubAccessFrom } = await import("../../data/hub/calls.ts");
   const progress = new Progress(terminal, "traces");
   const skips = new Map<string, number>();
   await using opened = await openAnnotator(flags, terminal);
@@ -149,19 +166,19 @@ async function run(terminal: Terminal, source: string, flags: AnnotateFlags): Pr
     summary = await annotate({
       annotator: opened.annotator,
       rows: () => {
-        // Read several times: what is counted is the last time.
+        // The source is read several times; only the last reading is counted.
         skips.clear();
         return readTraces(source, {
           signal: terminal.signal,
           generation: flags.generation,
           hub: hubAccessFrom(terminal.environment),
           onSkip: ({ reason }) => skips.set(reason, (skips.get(reason) ?? 0) + 1),
-          ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+          ...given({ limit: flags.limit }),
         });
       },
       out: flags.out,
       retryFailed: flags.retryFailed === true,
-      ...(flags.dropUpTo === undefined ? {} : { dropUpTo: flags.dropUpTo }),
+      ...given({ dropUpTo: flags.dropUpTo }),
       signal: terminal.signal,
       onProgress: (state) => {
         if (!begun) progress.start(state.before);
@@ -178,14 +195,10 @@ async function run(terminal: Terminal, source: string, flags: AnnotateFlags): Pr
   }
   const report = { ...opened.report(), skipped: Object.fromEntries(skips) };
   const document = { annotator: opened.annotator.name, ...summary, ...report };
-  terminal.out(
-    flags.json === true
-      ? `${JSON.stringify(document, null, 2)}\n`
-      : summaryText(summary, document.skipped, opened),
-  );
+  printResult(terminal, flags, document, () => summaryText(summary, document.skipped, opened));
   if (summary.status === "out-of-budget") {
     throw new SplitReasonError(
-      `the budget is spent with ${summary.pending} rows to go; a larger one goes on from there.`,
+      `the budget is spent with ${summary.pending} rows left; a larger budget continues from there.`,
       { code: "budget-spent" },
     );
   }
@@ -218,7 +231,7 @@ function summaryText(
     listed(summary.drops, "dropped"),
     unanswered === 0
       ? ""
-      : `${count(unanswered)} requests of runs that were killed never got their answer here`,
+      : `${count(unanswered)} requests of killed runs have no recorded answer; they may have been charged`,
     opened.text(),
   ]
     .filter((line) => line !== "")
@@ -235,6 +248,6 @@ Examples:
     --budget-usd 40 --price-prompt 0.28 --price-answer 0.42 --out annotated.jsonl
   splitreason train sft --model runs/small/model --data annotated.jsonl --out runs/tuned
 
-What was answered or scored is kept in OUT.journal.jsonl: the same command goes on after Ctrl-C, a kill or a budget and asks for nothing
-twice; with another --share (gap, entropy) or --minimum-similarity (llm) it gives other spans without asking anybody.
+Answers and scores are kept in FILE.journal.jsonl. After Ctrl-C, a kill or a spent budget, the same command continues and asks for nothing twice.
+With another --share (gap, entropy) or --minimum-similarity (llm) it gives other spans without asking any model.
 `;

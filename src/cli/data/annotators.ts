@@ -1,15 +1,15 @@
-/** From flags to an annotator that is ready to run, with what it says of itself. */
+/** Makes the annotator that the flags describe, ready to run. */
+import { given } from "../../core/given.ts";
+import { count, percent } from "../../core/figures.ts";
 import { createRng } from "../../core/rng.ts";
 import { ConfigError } from "../../core/errors.ts";
-import type { AnnotatorName } from "../../data/annotate/annotator.ts";
-import type { Annotator } from "../../data/index.ts";
-import type { GenerationChoice } from "../../data/readers/index.ts";
-import { loadPairConfig } from "../../decode/pair-config.ts";
-import { Pair } from "../../decode/pair.ts";
-import { readKey } from "../../engines/http/credentials.ts";
+import type { Annotator, AnnotatorName } from "../../data/annotate/annotator.ts";
+import type { GenerationChoice } from "../../data/readers/open-r1.ts";
+import { loadPairConfig } from "../../decode/pair/pair-config.ts";
+import { Pair } from "../../decode/pair/pair.ts";
+import { readKey } from "../../engines/http/transport/credentials.ts";
 import { parseHttpSpec } from "../../engines/http/http-spec.ts";
-import { modelFileDigest } from "../../engines/open-engine.ts";
-import { count, percent } from "../support/table.ts";
+import { modelFileDigest } from "../../engines/open/open-engine.ts";
 import type { Terminal } from "../support/terminal.ts";
 
 export interface AnnotateFlags {
@@ -47,21 +47,21 @@ export interface AnnotateFlags {
 
 export interface OpenedAnnotator extends AsyncDisposable {
   readonly annotator: Annotator;
-  /** For the line of progress. */
+  /** A part of the line of progress. */
   note(): string;
-  /** For the document of `--json`, after a run. */
+  /** Fields for the document of `--json`, after a run. */
   report(): Readonly<Record<string, unknown>>;
-  /** For people, after a run. */
+  /** A summary for people, after a run. */
   text(): string;
 }
 
-/** @throws ConfigError when flags do not fit together; what opening models throws. */
+/** @throws ConfigError when flags do not fit together; the errors of opening models. */
 export async function openAnnotator(flags: AnnotateFlags, terminal: Terminal): Promise<OpenedAnnotator> {
   return flags.annotator === "llm" ? openLlm(flags, terminal) : openScoring(flags, terminal);
 }
 
 async function openScoring(flags: AnnotateFlags, terminal: Terminal): Promise<OpenedAnnotator> {
-  const { ScoringAnnotator } = await import("../../data/index.ts");
+  const { ScoringAnnotator } = await import("../../data/annotate/scoring-annotator.ts");
   const { minimumGap, smoothing, mergeDistance, share, threads, concurrency = 1 } = flags;
   const pairConfig = await loadPairConfig(flags.pair);
   const config = { ...pairConfig, small: flags.small ?? pairConfig.small, big: flags.big ?? pairConfig.big };
@@ -71,13 +71,13 @@ async function openScoring(flags: AnnotateFlags, terminal: Terminal): Promise<Op
     template: config.template ?? "",
     opening: String(config.openThinking),
   };
-  // The file itself where there is one: a model that was trained anew gives other scores under the same name.
+  // A digest of the file where there is one: a model that was trained again gives other scores under the same name.
   for (const [role, spec] of Object.entries(names)) models[role] = (await modelFileDigest(spec)) ?? spec;
   const pair = await Pair.open(
     config,
     {
       sequences: concurrency,
-      ...(threads === undefined ? {} : { threads }),
+      ...given({ threads }),
       ...(isAlone ? { without: "big" as const } : {}),
     },
     terminal.signal,
@@ -87,8 +87,7 @@ async function openScoring(flags: AnnotateFlags, terminal: Terminal): Promise<Op
     ...(isAlone ? {} : { big: pair.both.big }),
     minimumGap,
     smoothing,
-    ...(share === undefined ? {} : { share }),
-    ...(mergeDistance === undefined ? {} : { mergeDistance }),
+    ...given({ share, mergeDistance }),
     keepScores: flags.scores === true,
     concurrency,
     models,
@@ -100,7 +99,7 @@ async function openScoring(flags: AnnotateFlags, terminal: Terminal): Promise<Op
   return {
     annotator,
     note: () => "",
-    // Infinity is no JSON: null where nothing is hard.
+    // JSON has no infinity: the threshold is null where nothing is hard.
     report: () => ({
       share: annotator.chosen.share,
       threshold: Number.isFinite(annotator.chosen.threshold) ? annotator.chosen.threshold : null,
@@ -119,14 +118,17 @@ const DEFAULT_SHARE = 0.2;
 const DEFAULT_CONCURRENCY = 8;
 
 async function openLlm(flags: AnnotateFlags, terminal: Terminal): Promise<OpenedAnnotator> {
-  const { Budget, Chat, ChatClient, LlmAnnotator, Pacer } = await import("../../data/index.ts");
+  const { Budget } = await import("../../data/annotate/llm/budget.ts");
+  const { ChatClient } = await import("../../data/annotate/llm/chat-client.ts");
+  const { Chat } = await import("../../data/annotate/llm/chat.ts");
+  const { LlmAnnotator } = await import("../../data/annotate/llm/llm-annotator.ts");
+  const { Pacer } = await import("../../data/annotate/llm/pacer.ts");
   const { url, model, key } = await endpointFrom(flags, terminal);
   const prices = pricesFrom(flags);
   const budget = new Budget(
     { promptUsd: prices?.prompt ?? 0, completionUsd: prices?.answer ?? 0 },
     {
-      ...(flags.budgetUsd === undefined ? {} : { usd: flags.budgetUsd }),
-      ...(flags.budgetTokens === undefined ? {} : { tokens: flags.budgetTokens }),
+      ...given({ usd: flags.budgetUsd, tokens: flags.budgetTokens }),
     },
   );
   const client = new ChatClient({ url, model, key, timeoutMs: flags.timeout * 1000 });
@@ -134,7 +136,7 @@ async function openLlm(flags: AnnotateFlags, terminal: Terminal): Promise<Opened
     client,
     budget,
     pacer: new Pacer(flags.requestsPerMinute, terminal.clock),
-    // Only of waits before retries: processes that were started together do not retry together.
+    // It jitters only the waits before retries, so that processes started together do not retry together.
     rng: createRng(process.pid),
     tries: flags.tries,
     format: flags.format === "auto" ? undefined : flags.format,
@@ -147,8 +149,7 @@ async function openLlm(flags: AnnotateFlags, terminal: Terminal): Promise<Opened
     share: flags.share ?? DEFAULT_SHARE,
     concurrency: flags.concurrency ?? DEFAULT_CONCURRENCY,
     extraTokens: flags.answerTokens,
-    ...(mergeDistance === undefined ? {} : { mergeDistance }),
-    ...(minimumSimilarity === undefined ? {} : { minimumSimilarity }),
+    ...given({ mergeDistance, minimumSimilarity }),
   });
   const cost = (): string => {
     const { promptTokens, completionTokens, costUsd } = budget.spent;
@@ -210,7 +211,7 @@ function pricesFrom({ pricePrompt, priceAnswer, budgetUsd }: AnnotateFlags) {
     return { prompt: pricePrompt, answer: priceAnswer };
   if (pricePrompt !== undefined || priceAnswer !== undefined || budgetUsd !== undefined) {
     throw new ConfigError(
-      "what it costs is known with both --price-prompt and --price-answer (dollars for a million tokens); a budget in dollars needs them.",
+      "give both --price-prompt and --price-answer (dollars for a million tokens), or neither; --budget-usd needs both.",
       { code: "usage" },
     );
   }

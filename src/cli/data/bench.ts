@@ -1,21 +1,22 @@
-/** `splitreason data bench`: how fast rows pass through reading, checking, counting and writing, and in how much memory. */
+/** `splitreason data bench`: measures the speed and memory of reading, checking, counting and writing rows. */
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type Command, InvalidArgumentError } from "commander";
 
-import { Checker } from "../../data/check/index.ts";
-import { readOutcomes } from "../../data/readers/index.ts";
-import { StatisticsBuilder } from "../../data/stats/index.ts";
-import { openRowWriter, TRACE_COLUMNS } from "../../data/writers/index.ts";
+import { count, duration, fileSize } from "../../core/figures.ts";
+import { Checker } from "../../data/check/checker.ts";
+import { readOutcomes } from "../../data/readers/read-traces.ts";
+import { StatisticsBuilder } from "../../data/stats/statistics.ts";
+import { openRowWriter } from "../../data/writers/row-writer.ts";
+import { TRACE_COLUMNS } from "../../data/writers/parquet-schema.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { SyntheticTraces } from "../../data/synthetic.ts";
-import { megabytes } from "./source.ts";
-import { SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import { jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
-import { count, duration, renderTable } from "../support/table.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
+import { renderTable } from "../support/table.ts";
 
 interface BenchFlags {
   readonly rows: readonly number[];
@@ -38,9 +39,9 @@ interface StageResult {
   readonly rows: number;
   readonly ms: number;
   readonly rowsPerSecond: number;
-  /** Per second of processor time, all threads: what a busy machine changes little. */
+  /** Rows a second of processor time, all threads. A busy machine changes it little. */
   readonly rowsPerCpuSecond: number;
-  /** Largest resident memory of the process so far: the stages and sizes before count as well. */
+  /** Largest resident memory of the process so far, earlier stages and sizes included. */
   readonly peakBytes: number;
 }
 
@@ -54,15 +55,20 @@ interface SizeResult {
 export function registerDataBench(data: Command, { terminal, paint }: CommandContext): void {
   data
     .command("bench")
-    .summary("measure rows a second, and memory, of the data commands")
+    .summary("measure speed and memory of the data commands")
     .description(
-      "Make synthetic traces and take them through writing, reading, checking and counting, as the commands do. Sizes run one after the other in one process, the smallest " +
-        "first: memory that grew with the number of rows would show in the peak of the larger.",
+      "Make synthetic traces, then write, read, check and count them as the commands do. Sizes run one after the other in one process, the smallest " +
+        "first: if memory grew with the number of rows, the peak of the larger size would show it.",
     )
-    .option("--rows <n,n>", "how many traces, for each size", sizes, [5000, 20_000])
-    .option("--tokens <n>", "tokens of each (words, digits and signs)", wholeNumber(10, 1_000_000), 4000)
-    .option("--seed <n>", "of the texts", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .option("--rows <n,n>", "the sizes: how many traces", sizes, [5000, 20_000])
+    .option(
+      "--tokens <n>",
+      "tokens of each trace (words, digits and signs)",
+      wholeNumber(10, 1_000_000),
+      4000,
+    )
+    .addOption(seedFlag("seed of the texts").default(1))
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (flags: BenchFlags) => {
       const results: SizeResult[] = [];
@@ -80,7 +86,7 @@ export function registerDataBench(data: Command, { terminal, paint }: CommandCon
         peakGrowth: growth,
         sizes: results,
       };
-      terminal.out(flags.json === true ? `${JSON.stringify(document, null, 2)}\n` : report(results, growth));
+      printResult(terminal, flags, document, () => report(results, growth));
     });
 
   async function measure(rows: number, { tokens, seed }: BenchFlags): Promise<SizeResult> {
@@ -104,7 +110,7 @@ export function registerDataBench(data: Command, { terminal, paint }: CommandCon
       });
       const ms = terminal.clock.nowMs() - startMs;
       const { user, system } = process.cpuUsage(startCpu);
-      // Kilobytes, whatever the system.
+      // Node reports kilobytes on every system.
       const peakBytes = process.resourceUsage().maxRSS * 1024;
       stages.push({
         stage: name,
@@ -168,14 +174,14 @@ export function registerDataBench(data: Command, { terminal, paint }: CommandCon
 
   function report(results: readonly SizeResult[], growth: number | undefined): string {
     const lines = results.flatMap(({ rows, jsonlBytes, parquetBytes, stages }) => [
-      `${paint().bold(`${count(rows)} traces`)}: JSON Lines ${megabytes(jsonlBytes)}, parquet ${megabytes(parquetBytes)}\n`,
+      `${paint().bold(`${count(rows)} traces`)}: JSON Lines ${fileSize(jsonlBytes)}, parquet ${fileSize(parquetBytes)}\n`,
       renderTable(
         [
           { title: "stage", cell: ({ stage }: StageResult) => stage },
           { title: "rows/s", cell: ({ rowsPerSecond }) => count(rowsPerSecond), align: "right" },
           { title: "rows/CPU s", cell: ({ rowsPerCpuSecond }) => count(rowsPerCpuSecond), align: "right" },
           { title: "time", cell: ({ ms }) => duration(ms), align: "right" },
-          { title: "peak memory", cell: ({ peakBytes }) => megabytes(peakBytes), align: "right" },
+          { title: "peak memory", cell: ({ peakBytes }) => fileSize(peakBytes), align: "right" },
         ],
         stages,
         paint().bold,

@@ -1,21 +1,24 @@
-/** `splitreason data check FILE`: whether annotated traces are fit for training. */
+/** `splitreason data check FILE`: says whether annotated traces are fit for training. */
 import { type Command } from "commander";
 
-import { CHECK_DEFAULTS, Checker, type CheckReport, isError, SourceTexts } from "../../data/check/index.ts";
-import { readOutcomes, readTraces } from "../../data/readers/index.ts";
+import { given } from "../../core/given.ts";
+import { count } from "../../core/figures.ts";
+import { CHECK_DEFAULTS, Checker, type CheckReport } from "../../data/check/checker.ts";
+import { isError } from "../../data/check/finding.ts";
+import { SourceTexts } from "../../data/check/texts.ts";
+import { readOutcomes, readTraces } from "../../data/readers/read-traces.ts";
 import { DataError } from "../../core/errors.ts";
 import {
   addSourceFlags,
   addTokenizerFlag,
   readOptions,
   ReadProgress,
-  SOURCE_HELP,
   type SourceFlags,
   tokenCounting,
 } from "./source.ts";
-import { filledText, realNumber, wholeNumber } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
-import { count, renderTable } from "../support/table.ts";
+import { SOURCE_HELP, filledText, jsonFlag, realNumber, wholeNumber } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
+import { renderTable } from "../support/table.ts";
 import { type Paint, printableLine } from "../support/terminal.ts";
 
 interface CheckFlags extends SourceFlags {
@@ -34,13 +37,13 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
     .command("check")
     .summary("say whether annotated traces are fit for training")
     .description(
-      "Say whether annotated traces are fit for training: tags that pair, spans that fit, texts that are still the source's, shares and lengths within " +
-        "bounds, no duplicates, answers that verify. Exit status 0: fit; 1: not fit.",
+      "Say whether annotated traces are fit for training: tags pair, spans fit, texts are unchanged, shares and lengths are within bounds, " +
+        "no row is a duplicate, answers verify. The exit status is 0 if they are fit and 1 if not.",
     )
     .argument("<file>", SOURCE_HELP)
     .option(
       "--source <file>",
-      "the traces before annotation: texts must be theirs, byte for byte",
+      "the traces before annotation: the texts must be the same, byte for byte",
       filledText,
     )
     .option(
@@ -57,14 +60,14 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
     )
     .option("--min-tokens <n>", "shortest chain of thought", wholeNumber(0), CHECK_DEFAULTS.minTokens)
     .option("--max-tokens <n>", "longest chain of thought", wholeNumber(1), CHECK_DEFAULTS.maxTokens)
-    .option("--plain", "a file without a single span is meant");
+    .option("--plain", "accept a file without any span");
   addTokenizerFlag(addSourceFlags(command))
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: CheckFlags) => {
       const { tokenStarts } = await tokenCounting(flags.tokenizer);
       const source = flags.source === undefined ? undefined : await readSource(flags.source, flags);
-      // The graders' parser is loaded by those only who check.
+      // Loaded here: the graders' parser is slow to load.
       const { verifyAnswer } = await import("./verify-answer.ts");
       const { minShare, maxShare, minTokens, maxTokens, plain = false } = flags;
       const checker = new Checker({
@@ -75,7 +78,7 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
         plain,
         tokenStarts,
         verify: verifyAnswer,
-        ...(source === undefined ? {} : { source }),
+        ...given({ source }),
       });
       const progress = new ReadProgress(terminal);
       try {
@@ -87,16 +90,12 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
         progress.end();
       }
       const report = checker.finish();
-      terminal.out(
-        flags.json === true
-          ? `${JSON.stringify({ file, ...report }, null, 2)}\n`
-          : reportText(file, report, paint()),
-      );
+      printResult(terminal, flags, { file, ...report }, () => reportText(file, report, paint()));
       if (report.fit) return;
       const errors = report.findings.filter(isError);
       throw new DataError(
         `${file} is not fit for training: ${errors.map(({ kind, rows }) => `${kind} ${count(rows)}`).join(", ")}. ` +
-          `Take these rows out or annotate them anew.`,
+          `Remove these rows or annotate them again.`,
         { code: "data-invalid" },
       );
     });
@@ -106,7 +105,7 @@ export function registerDataCheck(data: Command, { terminal, paint }: CommandCon
     const progress = new ReadProgress(terminal);
     try {
       const { limit: _limit, ...options } = readOptions(terminal, flags, progress);
-      // Whichever generation was annotated, its text is in the source.
+      // All generations are read, since any of them may have been annotated.
       const all = { ...options, generation: "all", onSkip: () => {} } as const;
       for await (const row of readTraces(spec, all)) {
         texts.add(row.id, row.trace);
@@ -160,7 +159,7 @@ function reportText(file: string, report: CheckReport, paint: Paint): string {
 }
 
 const HELP = `
-Bounds are on tokens of the chain of thought, the trace up to </think>. Ids are listed in full, up to 1,000 a finding, by --json.
+Bounds count the tokens of the chain of thought, the trace up to </think>. --json lists the ids of each finding, up to 1,000.
 
 Examples:
   splitreason data check annotated.jsonl

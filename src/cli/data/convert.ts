@@ -1,12 +1,14 @@
-/** `splitreason data convert SOURCE`: traces from wherever they are into one file of rows. */
+/** `splitreason data convert SOURCE`: reads traces from anywhere into one file of rows. */
 import type { Command } from "commander";
 
-import { readTraces, type ReadOutcome } from "../../data/readers/index.ts";
-import { openRowWriter, TRACE_COLUMNS, writeRows } from "../../data/writers/index.ts";
-import { addSourceFlags, readOptions, ReadProgress, SOURCE_HELP, type SourceFlags } from "./source.ts";
-import { filledText } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
-import { count } from "../support/table.ts";
+import { count } from "../../core/figures.ts";
+import { readTraces } from "../../data/readers/read-traces.ts";
+import type { ReadOutcome } from "../../data/readers/rows.ts";
+import { openRowWriter, writeRows } from "../../data/writers/row-writer.ts";
+import { TRACE_COLUMNS } from "../../data/writers/parquet-schema.ts";
+import { addSourceFlags, readOptions, ReadProgress, type SourceFlags } from "./source.ts";
+import { SOURCE_HELP, filledText, jsonFlag } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { printableLine, type Terminal } from "../support/terminal.ts";
 
 interface ConvertFlags extends SourceFlags {
@@ -25,7 +27,7 @@ export function registerDataConvert(data: Command, { terminal }: CommandContext)
       .argument("<source>", SOURCE_HELP)
       .requiredOption("--out <file>", "FILE.jsonl or FILE.parquet", filledText),
   )
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (source: string, flags: ConvertFlags) => {
       const skips = new Skips();
@@ -39,11 +41,7 @@ export function registerDataConvert(data: Command, { terminal }: CommandContext)
       }
       skips.log(terminal);
       const document = { source, rows, skipped: skips.counts, out: flags.out };
-      terminal.out(
-        flags.json === true
-          ? `${JSON.stringify(document, null, 2)}\n`
-          : `${count(rows)} rows written to ${flags.out}\n`,
-      );
+      printResult(terminal, flags, document, () => `${count(rows)} rows written to ${flags.out}\n`);
     });
 }
 
@@ -54,7 +52,7 @@ export async function* counted<Row>(rows: AsyncIterable<Row>, progress: ReadProg
   }
 }
 
-/** Records that gave no row, by reason, with the first of each. */
+/** Counts records that gave no row, by reason, and keeps the first of each. */
 class Skips {
   readonly counts: Record<string, number> = {};
   readonly #first = new Map<string, string>();
@@ -64,7 +62,7 @@ class Skips {
     if (!this.#first.has(reason)) this.#first.set(reason, `${place}: ${message}`);
   };
 
-  /** One line a reason, so that nothing is left out in silence. */
+  /** Logs one line for each reason, so that nothing is left out silently. */
   log(terminal: Terminal): void {
     for (const [reason, rows] of Object.entries(this.counts)) {
       terminal.log(
@@ -79,5 +77,5 @@ Examples:
   splitreason data convert hf:open-r1/OpenR1-Math-220k --limit 18000 --out traces.jsonl
   splitreason data convert downloaded/ --generation all-correct --out traces.parquet
 
-HF_TOKEN is used for private and gated data sets, HF_ENDPOINT for another hub.
+HF_TOKEN gives access to private and gated data sets; HF_ENDPOINT names another hub.
 `;

@@ -1,29 +1,29 @@
-/** `splitreason data export FILE`: annotated traces as TRL and SkyRL read them. */
+/** `splitreason data export FILE`: writes annotated traces in the forms of TRL and SkyRL. */
 import { existsSync } from "node:fs";
 
 import { type Command, Option } from "commander";
 
+import { given } from "../../core/given.ts";
+import { count } from "../../core/figures.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
 import {
   conversation,
   type ExportForm,
   oncePerProblem,
-  renderedForm,
   skyrlPrompts,
-  tokenForm,
   trlConversation,
   trlPrompts,
-  type TurnTemplate,
-} from "../../data/export/index.ts";
-import { formatOf, readTraces } from "../../data/readers/index.ts";
-import { openRowWriter, writeRows } from "../../data/writers/index.ts";
+} from "../../data/export/formats.ts";
+import { renderedForm, tokenForm, type TurnTemplate } from "../../data/export/rendered.ts";
+import { formatOf } from "../../data/files/source.ts";
+import { readTraces } from "../../data/readers/read-traces.ts";
+import { openRowWriter, writeRows } from "../../data/writers/row-writer.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { BUILT_IN_TEMPLATES, type LoadedTokenizer, loadTokenizer } from "../../tokenizer/index.ts";
-import { addSourceFlags, readOptions, ReadProgress, SOURCE_HELP, type SourceFlags } from "./source.ts";
-import { filledText, wholeNumber } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
-import { count } from "../support/table.ts";
+import { addSourceFlags, readOptions, ReadProgress, type SourceFlags } from "./source.ts";
+import { SOURCE_HELP, filledText, jsonFlag, wholeNumber } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 
 interface ExportFlags extends SourceFlags {
   readonly format: "trl" | "skyrl";
@@ -47,35 +47,42 @@ export function registerDataExport(data: Command, { terminal }: CommandContext):
         "mask; or the problems alone, for reinforcement learning.",
     )
     .argument("<file>", SOURCE_HELP)
-    .addOption(new Option("--format <name>", "whose form").choices(["trl", "skyrl"]).makeOptionMandatory())
     .addOption(
-      new Option("--task <name>", "fine-tuning, or problems for reinforcement learning")
+      new Option("--format <name>", "the trainer whose form to write")
+        .choices(["trl", "skyrl"])
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option("--task <name>", "sft for fine-tuning, rl for problems of reinforcement learning")
         .choices(["sft", "rl"])
         .default("sft"),
     )
     .addOption(
-      new Option("--shape <name>", "of TRL's conversations")
+      new Option("--shape <name>", "form of TRL's conversations")
         .choices(["prompt-completion", "messages"])
         .default("prompt-completion"),
     )
     .option(
       "--template <name|file>",
-      `TRL: texts rendered by this chat template (${Object.keys(BUILT_IN_TEMPLATES).join(", ")}, or a Jinja file)`,
+      `TRL: write texts, rendered by this chat template (${Object.keys(BUILT_IN_TEMPLATES).join(", ")}, or a Jinja file)`,
       filledText,
     )
-    .option("--tokenizer <folder>", "tokens of this tokenizer.json, with a loss mask", filledText)
+    .option("--tokenizer <folder>", "write tokens of this tokenizer.json, with a loss mask", filledText)
     .option(
       "--span-loss <0|1>",
-      "with --tokenizer: whether the text between the tags is learnt (default: 1)",
+      "with --tokenizer: 1 trains on the text between the tags, 0 does not (default: 1)",
       wholeNumber(0, 1),
     )
-    .option("--env-class <name>", "SkyRL's environment of the problems", filledText, "aime")
+    .option("--env-class <name>", "SkyRL's environment for the problems", filledText, "aime")
     .addOption(
-      new Option("--to <format>", "parquet or jsonl (default: as --out says)").choices(["parquet", "jsonl"]),
+      new Option("--to <format>", "file format (default: by the name of --out)").choices([
+        "parquet",
+        "jsonl",
+      ]),
     )
-    .option("--out <file>", "where the rows go (default: FILE with the format's name in it)", filledText);
+    .option("--out <file>", "write the rows here (default: FILE with the format in its name)", filledText);
   addSourceFlags(command)
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: ExportFlags) => {
       const out = outputPath(file, flags);
@@ -111,10 +118,12 @@ export function registerDataExport(data: Command, { terminal }: CommandContext):
         read > written
           ? `; ${count(read - written)} rows left out: their problem came before, or they have no answer`
           : "";
-      terminal.out(
-        flags.json === true
-          ? `${JSON.stringify(document, null, 2)}\n`
-          : `${count(written)} rows for ${flags.format === "trl" ? "TRL" : "SkyRL"} written to ${out}${leftOut}\n`,
+      printResult(
+        terminal,
+        flags,
+        document,
+        () =>
+          `${count(written)} rows for ${flags.format === "trl" ? "TRL" : "SkyRL"} written to ${out}${leftOut}\n`,
       );
     });
 }
@@ -147,7 +156,7 @@ async function formOf(flags: ExportFlags): Promise<ExportForm> {
   return renderedForm(await turnOf(template, undefined, undefined));
 }
 
-/** The built-in templates' own ends of a turn, where no tokenizer names one. */
+/** Ends of a turn in the built-in templates, for use where no tokenizer names one. */
 const ENDS: Readonly<Record<string, string>> = {
   chatml: "<|im_end|>",
   "deepseek-r1": "<｜end▁of▁sentence｜>",
@@ -170,7 +179,7 @@ async function turnOf(
   return {
     template: source,
     endOfTurn,
-    ...(loaded?.beginOfText === undefined ? {} : { beginOfText: loaded.beginOfText }),
+    ...given({ beginOfText: loaded?.beginOfText }),
   };
 }
 
@@ -189,8 +198,8 @@ function outputPath(file: string, { format, task, to, out }: ExportFlags): strin
 const wrongFlags = (message: string): ConfigError => new ConfigError(message, { code: "usage" });
 
 const HELP = `
-Conversations hold the assistant's turn as "<think>" and the trace, tags included. Beware of templates that cut an assistant's thoughts out (DeepSeek-R1's and
-Qwen3's do): with such a model give --template (texts) or --tokenizer (tokens), and the turn is trained as it is.
+Conversations hold the assistant's turn as "<think>" and the trace, tags included. The templates of DeepSeek-R1 and Qwen3 cut an assistant's thoughts
+out. For such a model give --template (texts) or --tokenizer (tokens), so that the whole turn is trained.
 
 Examples:
   splitreason data export annotated.jsonl --format trl --to parquet

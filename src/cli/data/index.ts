@@ -1,4 +1,4 @@
-/** `splitreason data ...`: the commands that read, judge, count and hand on training data. */
+/** `splitreason data ...`: the commands that read, check, count and export training data. */
 import type { Command } from "commander";
 
 import { registerAnnotate } from "./annotate.ts";
@@ -14,7 +14,9 @@ export function registerData(program: Command, context: CommandContext): void {
   const data = program
     .command("data")
     .summary("prepare training data: annotate, check, count, export")
-    .description("Prepare training data: read traces, find their hard spans, and be able to trust them.");
+    .description(
+      "Prepare training data: read traces, find their hard spans, check and count them, and export them.",
+    );
   registerDataConvert(data, context);
   registerAnnotate(data, context);
   registerDataCheck(data, context);

@@ -1,24 +1,23 @@
-/** `splitreason data push FILE`: annotated traces to the Hugging Face hub. */
+/** `splitreason data push FILE`: puts annotated traces on the Hugging Face hub. */
 import { type Command, InvalidArgumentError } from "commander";
 
-import { hubAccessFrom } from "../../data/hub/access.ts";
-import type { PushProgress } from "../../data/hub/index.ts";
-import { readTraces } from "../../data/readers/index.ts";
+import { given } from "../../core/given.ts";
+import { count, fileSize, percent } from "../../core/figures.ts";
+import { hubAccessFrom } from "../../data/hub/calls.ts";
+import type { PushProgress } from "../../data/publish/push.ts";
+import { readTraces } from "../../data/readers/read-traces.ts";
 import { counted } from "./convert.ts";
 import {
   addSourceFlags,
   addTokenizerFlag,
-  megabytes,
   readOptions,
   ReadProgress,
-  SOURCE_HELP,
   type SourceFlags,
   tokenCounting,
 } from "./source.ts";
-import { filledText } from "../support/flags.ts";
+import { SOURCE_HELP, filledText, jsonFlag } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
-import { count, percent } from "../support/table.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 
 interface PushFlags extends SourceFlags {
   readonly repo: string;
@@ -36,22 +35,27 @@ export function registerDataPush(data: Command, { terminal }: CommandContext): v
     .command("push")
     .summary("put annotated traces on the Hugging Face hub, with a card")
     .description(
-      "Put annotated traces on the Hugging Face hub as parquet, with a card that is made from their statistics, in one commit. The repository is made if there is " +
-        "none; of a card that is there only the statistics and the header's list of files change.",
+      "Put annotated traces on the Hugging Face hub as parquet, with a card made from their statistics, in one commit. A repository that does not " +
+        "exist is made. In an existing card only the statistics and the header's list of files change.",
     )
     .argument("<file>", SOURCE_HELP)
-    .requiredOption("--repo <owner/name>", "the data set", repository)
-    .option("--config <name>", "its configuration", word, "default")
-    .option("--split <name>", "its split: files of this one are replaced, others stay", word, "train")
-    .option("--private", "if the repository has to be made: for its owner only")
-    .option("--license <id>", "the licence that the card names, e.g. apache-2.0", filledText)
+    .requiredOption("--repo <owner/name>", "the data set to write to", repository)
+    .option("--config <name>", "configuration of the data set", word, "default")
+    .option(
+      "--split <name>",
+      "split of the data set: its files are replaced, other splits stay",
+      word,
+      "train",
+    )
+    .option("--private", "make a new repository private")
+    .option("--license <id>", "licence for the card, e.g. apache-2.0", filledText)
     .option("--message <text>", "title of the commit", filledText, "Annotated traces");
   addTokenizerFlag(addSourceFlags(command))
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: PushFlags) => {
-      // The hub's library is loaded by those only who ask for it.
-      const { pushDataset } = await import("../../data/hub/index.ts");
+      // Loaded here: the hub's library is slow to load.
+      const { pushDataset } = await import("../../data/publish/push.ts");
       const reading = new ReadProgress(terminal);
       const sending = new Progress(terminal, "files");
       const { repo, config, split, license, message } = flags;
@@ -71,15 +75,17 @@ export function registerDataPush(data: Command, { terminal }: CommandContext): v
             sending.show(progressLine(event));
           },
           signal: terminal.signal,
-          ...(license === undefined ? {} : { license }),
+          ...given({ license }),
         });
         sending.end();
         const { statistics, ...made } = result;
-        terminal.out(
-          flags.json === true
-            ? `${JSON.stringify({ file, repo, ...made, statistics }, null, 2)}\n`
-            : `${count(made.rows)} rows in ${count(made.files.length)} file${made.files.length === 1 ? "" : "s"} ` +
-                `(${megabytes(made.files.reduce((sum, each) => sum + each.sizeBytes, 0))}) pushed to ${repo}: ${made.url}\n`,
+        printResult(
+          terminal,
+          flags,
+          { file, repo, ...made, statistics },
+          () =>
+            `${count(made.rows)} rows in ${count(made.files.length)} file${made.files.length === 1 ? "" : "s"} ` +
+            `(${fileSize(made.files.reduce((sum, each) => sum + each.sizeBytes, 0))}) pushed to ${repo}: ${made.url}\n`,
         );
       } finally {
         reading.end();
@@ -102,7 +108,7 @@ function word(text: string): string {
 }
 
 const HELP = `
-HF_TOKEN is the token, one that may write; HF_ENDPOINT names another hub. A row at fault stops the push before anything is sent.
+HF_TOKEN must hold a token that may write; HF_ENDPOINT names another hub. A bad row stops the push before anything is sent.
 
 Examples:
   splitreason data push annotated.jsonl --repo me/hard-spans --private

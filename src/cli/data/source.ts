@@ -1,34 +1,33 @@
-/** What the data commands share: which rows are read, and how far the reading is. */
+/** Shared by the data commands: flags that select rows, and the progress of reading. */
 import { type Command, Option } from "commander";
 
-import { hubAccessFrom } from "../../data/hub/access.ts";
-import { GENERATION_CHOICES, type GenerationChoice, type ReadOptions } from "../../data/readers/index.ts";
-import { type TokenStarts, tokenizerStarts, WORD_TOKENS, wordStarts } from "../../data/stats/index.ts";
+import { given } from "../../core/given.ts";
+import { count, duration, fileSize, percent } from "../../core/figures.ts";
+import type { Clock } from "../../core/clock.ts";
+import { hubAccessFrom } from "../../data/hub/calls.ts";
+import { GENERATION_CHOICES, type GenerationChoice } from "../../data/readers/open-r1.ts";
+import type { ReadOptions } from "../../data/readers/read-traces.ts";
+import { WORD_TOKENS } from "../../data/stats/statistics.ts";
+import { type TokenStarts, tokenizerStarts, wordStarts } from "../../data/stats/tokens.ts";
 import { loadTokenizer } from "../../tokenizer/index.ts";
-import { filledText, wholeNumber } from "../support/flags.ts";
-import { count, duration, percent } from "../support/table.ts";
+import { filledText, limitFlag } from "../support/flags.ts";
+import { Progress } from "../support/progress.ts";
 import type { Terminal } from "../support/terminal.ts";
-
-export const SOURCE_HELP =
-  "FILE.jsonl, FILE.parquet, a folder of them, or hf:OWNER/NAME[@REVISION][/CONFIG][:SPLIT]";
 
 export interface SourceFlags {
   readonly generation: GenerationChoice;
   readonly limit?: number;
 }
 
-/** Which rows. */
+/** Adds the flags that select rows. */
 export function addSourceFlags(command: Command): Command {
   return command
     .addOption(
-      new Option(
-        "--generation <which>",
-        "of a problem with several traces (OpenR1-Math-220k), which are taken",
-      )
+      new Option("--generation <which>", "which traces to take of a problem with several (OpenR1-Math-220k)")
         .choices([...GENERATION_CHOICES])
         .default("first-correct"),
     )
-    .option("--limit <rows>", "read so many rows at most", wholeNumber(1));
+    .addOption(limitFlag("read at most so many rows"));
 }
 
 export function addTokenizerFlag(command: Command): Command {
@@ -50,32 +49,28 @@ export async function tokenCounting(folder: string | undefined): Promise<TokenCo
   return { tokenStarts: tokenizerStarts(tokenizer), tokenizer: `tokens of ${folder}` };
 }
 
-/** Read options from flags, with progress on the terminal. */
+/** Options for the readers, from flags, with progress on the terminal. */
 export function readOptions(terminal: Terminal, flags: SourceFlags, progress: ReadProgress): ReadOptions {
   return {
     signal: terminal.signal,
     generation: flags.generation,
     hub: hubAccessFrom(terminal.environment),
     onProgress: (done, total) => progress.update(done, total),
-    ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+    ...given({ limit: flags.limit }),
   };
 }
 
-const TERMINAL_INTERVAL_MS = 100;
-const LOG_INTERVAL_MS = 15_000;
-
-/** `42.1% of 310 MB, 8,400 rows, 12 s left`, on one line of a terminal or a line now and then. */
+/** Shows how far the reading is: `42.1% of 310 MB, 8,400 rows, 12 s left`. */
 export class ReadProgress {
-  readonly #terminal: Terminal;
+  readonly #line: Progress;
+  readonly #clock: Clock;
   readonly #startMs: number;
-  #shownMs: number;
-  #lineShown = false;
   #rows = 0;
 
   constructor(terminal: Terminal) {
-    this.#terminal = terminal;
+    this.#line = new Progress(terminal, "rows");
+    this.#clock = terminal.clock;
     this.#startMs = terminal.clock.nowMs();
-    this.#shownMs = this.#startMs;
   }
 
   get rows(): number {
@@ -87,28 +82,14 @@ export class ReadProgress {
   }
 
   update(doneBytes: number, totalBytes: number): void {
-    const { logIsTerminal, columns } = this.#terminal;
-    const nowMs = this.#terminal.clock.nowMs();
-    if (nowMs - this.#shownMs < (logIsTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)) return;
-    this.#shownMs = nowMs;
     const share = totalBytes === 0 ? 1 : doneBytes / totalBytes;
-    const left = share === 0 ? "" : `, ${duration(((nowMs - this.#startMs) * (1 - share)) / share)} left`;
-    const line = `${percent(share)} of ${megabytes(totalBytes)}, ${count(this.#rows)} rows${left}`;
-    this.#terminal.log(logIsTerminal ? `\r\u001b[2K${line.slice(0, columns - 1)}` : `${line}\n`);
-    this.#lineShown = logIsTerminal;
+    const elapsedMs = this.#clock.nowMs() - this.#startMs;
+    const left = share === 0 ? "" : `, ${duration((elapsedMs * (1 - share)) / share)} left`;
+    this.#line.show(`${percent(share)} of ${fileSize(totalBytes)}, ${count(this.#rows)} rows${left}`);
   }
 
   /** Clears the line. */
   end(): void {
-    if (this.#lineShown) this.#terminal.log("\r\u001b[2K");
-    this.#lineShown = false;
+    this.#line.end();
   }
 }
-
-/** `3.4 MB`. */
-export const megabytes = (bytes: number): string =>
-  bytes < 1e4
-    ? `${count(bytes)} bytes`
-    : bytes < 1e9
-      ? `${(bytes / 1e6).toFixed(1)} MB`
-      : `${(bytes / 1e9).toFixed(1)} GB`;

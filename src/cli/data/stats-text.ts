@@ -1,6 +1,7 @@
-/** Statistics of a data set for people: tables on a terminal. */
-import type { Agreement, DataStatistics, NamedGroup } from "../../data/stats/index.ts";
-import { type Column, count, percent, renderTable } from "../support/table.ts";
+/** Prints the statistics of a data set as tables. */
+import { count, percent } from "../../core/figures.ts";
+import type { Agreement, DataStatistics, NamedGroup } from "../../data/stats/document.ts";
+import { type Column, renderTable } from "../support/table.ts";
 import { type Paint, printableLine } from "../support/terminal.ts";
 
 const MAX_LINES = 20;
@@ -71,7 +72,7 @@ const AGREEMENT: Column<Agreement>[] = [
 
 const WIDTH = 40;
 
-/** A bar for each bin up to the last that holds anything. */
+/** Draws a bar for each bin, up to the last one that is not empty. */
 function histogram(
   title: string,
   { edges, counts }: { readonly edges: readonly number[]; readonly counts: readonly number[] },

@@ -1,22 +1,22 @@
-/** `splitreason data stats FILE...`: how much of the traces is marked, where, and how far annotators agree. */
+/** `splitreason data stats FILE...`: counts how much of the traces is marked, where, and how far annotators agree. */
 import type { Command } from "commander";
 
 import { writeFileAtomic } from "../../core/files.ts";
-import { type DataStatistics, Sample, StatisticsBuilder } from "../../data/stats/index.ts";
-import { readOutcomes } from "../../data/readers/index.ts";
+import { Sample } from "../../data/stats/sample.ts";
+import { StatisticsBuilder } from "../../data/stats/statistics.ts";
+import { readOutcomes } from "../../data/readers/read-traces.ts";
 import { pageSample, statisticsPage } from "../../data/stats/page.ts";
 import {
   addSourceFlags,
   addTokenizerFlag,
   readOptions,
   ReadProgress,
-  SOURCE_HELP,
   type SourceFlags,
   tokenCounting,
 } from "./source.ts";
 import { statisticsReport } from "./stats-text.ts";
-import { filledText, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { SOURCE_HELP, filledText, jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 
 interface StatsFlags extends SourceFlags {
   readonly html?: string;
@@ -31,19 +31,19 @@ export function registerDataStats(data: Command, { terminal, paint }: CommandCon
     .command("stats")
     .summary("count what is marked, and compare annotators")
     .description(
-      "Count how much of the traces is in spans, where the spans sit, how long they are, by source and by annotator; rows with the same id of two annotators are " +
-        "compared token by token.",
+      "Count how much of the traces is in spans, where the spans are and how long, by source and by annotator. Rows with the same id from two annotators " +
+        "are compared token by token.",
     )
     .argument("<files...>", SOURCE_HELP)
     .option(
       "--html <file>",
-      "also one self-contained page with plots and a reader of annotated traces",
+      "also write a self-contained page with plots and a reader of annotated traces",
       filledText,
     )
-    .option("--sample <n>", "traces that the page's reader holds at most", wholeNumber(0, 5000), 200)
-    .option("--seed <n>", "which traces those are", wholeNumber(0, SEED_MAXIMUM), 1);
+    .option("--sample <n>", "most traces in the page's reader", wholeNumber(0, 5000), 200)
+    .addOption(seedFlag("chooses these traces").default(1));
   addTokenizerFlag(addSourceFlags(command))
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (files: string[], flags: StatsFlags) => {
       const statistics = new StatisticsBuilder(await tokenCounting(flags.tokenizer));
@@ -63,17 +63,13 @@ export function registerDataStats(data: Command, { terminal, paint }: CommandCon
       if (flags.html !== undefined) {
         await writeFileAtomic(flags.html, await statisticsPage(document, pageSample(sample)));
       }
-      terminal.out(output(document, flags));
+      const page = flags.html === undefined ? "" : `\npage written to ${flags.html}\n`;
+      printResult(terminal, flags, document, () => `${statisticsReport(document, paint())}${page}`);
     });
-
-  function output(document: DataStatistics, { json, html }: StatsFlags): string {
-    if (json === true) return `${JSON.stringify(document, null, 2)}\n`;
-    return `${statisticsReport(document, paint())}${html === undefined ? "" : `\npage written to ${html}\n`}`;
-  }
 }
 
 const HELP = `
-Tokens are those of the chain of thought, the trace up to </think>.
+Only tokens of the chain of thought count: the trace up to </think>.
 
 Examples:
   splitreason data stats annotated.jsonl

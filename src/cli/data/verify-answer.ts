@@ -1,11 +1,14 @@
-/** Whether a trace ends in its row's answer, by evaluation's grader: put into `data check`, which knows no graders. */
-import type { Verdict } from "../../data/check/index.ts";
+/**
+ * Verifies the answer at the end of a trace with the grader of `eval`. The CLI hands it to `data check`, which knows no
+ * graders.
+ */
+import type { Verdict } from "../../data/check/checker.ts";
 import { boxedAnswer, compareAnswers } from "../../eval/graders/index.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 
 /**
- * The last `\boxed{}` (with those beside it that are one answer) against the row's answer, as mathematics. Wrong is only what is understood
- * and different; anything else is unknown, and so is a trace without a box.
+ * Compares the last `\boxed{}` (with adjacent boxes of the same answer) with the row's answer, as mathematics. An answer is
+ * wrong only if it is understood and different; otherwise, and without a box, the verdict is unknown.
  */
 export function verifyAnswer({ trace, answer }: TraceRow): Verdict {
   const boxed = boxedAnswer(trace);

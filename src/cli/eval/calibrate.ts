@@ -1,25 +1,36 @@
-/** `splitreason calibrate`: what share and what accuracy the settings of the dial give, and the setting for a wanted share. */
+/**
+ * `splitreason calibrate`: measures the share and accuracy at settings of the dial, and finds the setting for a wanted share.
+ */
 import { rm } from "node:fs/promises";
 
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
+import { count, duration, percent } from "../../core/figures.ts";
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
 import {
   type Calibration,
   CALIBRATION_FILE,
   type CalibrationPoint,
   type ShareDial,
-} from "../../decode/calibration.ts";
-import { calibrationPath, furtherDial, writeCalibration } from "../../decode/calibration-file.ts";
-import type { PairConfig } from "../../decode/pair-config.ts";
-import { modelFileDigest } from "../../engines/open-engine.ts";
-import { calibrate, type CalibrationResult } from "../../eval/calibrate.ts";
-import type { Task } from "../../eval/task.ts";
-import { addPairFlags, filledText, type PairFlags, realNumber, wholeNumber } from "../support/flags.ts";
+} from "../../decode/dial/calibration.ts";
+import { calibrationPath, furtherDial, writeCalibration } from "../../decode/pair/calibration-file.ts";
+import type { PairConfig } from "../../decode/pair/pair-config.ts";
+import { modelFileDigest } from "../../engines/open/open-engine.ts";
+import { calibrate, type CalibrationResult } from "../../eval/calibrate/calibrate.ts";
+import type { Task } from "../../eval/tasks/task.ts";
+import {
+  addPairFlags,
+  concurrencyFlag,
+  filledText,
+  type PairFlags,
+  realNumber,
+  wholeNumber,
+} from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { pairConfigFrom } from "../support/settings.ts";
-import { count, duration, percent, renderTable } from "../support/table.ts";
+import { renderTable } from "../support/table.ts";
 import { hubRows } from "../support/hub-rows.ts";
 import type { Terminal } from "../support/terminal.ts";
 
@@ -34,31 +45,31 @@ interface CalibrateFlags extends PairFlags {
 export function registerCalibrate(program: Command, { terminal }: CommandContext): void {
   const command = program
     .command("calibrate")
-    .summary("measure what the dial buys, and find the setting for a wanted share")
+    .summary("measure the dial, and find its setting for a wanted share")
     .description(
-      "Measure, on held-out problems, which share of the tokens the big model writes at several biases, and how often the answer is right. " +
-        "Where the bias takes a step over a share, requests are refused at random instead. " +
-        `The table is written beside the small model (${CALIBRATION_FILE}); solve, serve and eval then take --share. ` +
-        "For a small model on a server give --out, and then --calibration with that file.",
+      "Measure on held-out problems which share of the tokens the big model writes at several biases, and how often the answer is right. " +
+        "Where the share jumps past the wanted one, requests are refused at random instead. " +
+        `The table goes beside the small model (${CALIBRATION_FILE}); solve, serve and eval then take --share. ` +
+        "For a small model on a server, write the table with --out and name it with --calibration.",
     )
     .option(
       "--target-share <share>",
-      "measure a setting with this share as well, e.g. 0.03",
+      "also find the setting for this share, e.g. 0.03",
       realNumber(0.0001, 1),
     )
     .option(
       "--task <task>",
-      "as eval takes it, with a file of its problems where you have one: NAME, NAME:FILE.jsonl or FILE.jsonl",
+      "a task as in eval: NAME, NAME:FILE.jsonl for a file of its problems, or FILE.jsonl",
       filledText,
       "micro",
     )
     .option(
       "--problems <n>",
-      "held-out problems for each setting (default: 300, or all of the task where it has fewer)",
+      "held-out problems for each setting (default: 300, or all problems of a smaller task)",
       wholeNumber(10, 1_000_000),
     )
-    .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 16)
-    .option("--out <file>", "write the table here instead (--calibration takes it)", filledText);
+    .addOption(concurrencyFlag("samples that run at the same time").default(16))
+    .option("--out <file>", "write the table here instead, to be given to --calibration", filledText);
   addPairFlags(command)
     .addHelpText("after", HELP)
     .action((flags: CalibrateFlags) => runCalibrate(terminal, flags));
@@ -77,7 +88,7 @@ async function runCalibrate(terminal: Terminal, flags: CalibrateFlags): Promise<
       code: "usage",
     });
   }
-  // The graders' parser is loaded by those only who evaluate.
+  // Loaded here: the graders' parser is slow to load.
   const { openTask } = await import("../../eval/tasks/open.ts");
   const task = await openTask(flags.task, {
     signal: terminal.signal,
@@ -90,16 +101,17 @@ async function runCalibrate(terminal: Terminal, flags: CalibrateFlags): Promise<
   const calibration = await describe(flags, { pair, task, problems }, result);
   await writeCalibration(path, calibration);
   await rm(result.samples, { recursive: true, force: true });
-  if (flags.json === true) {
-    const wanted = chosen === undefined ? {} : { chosen, targetShare: flags.targetShare };
-    terminal.out(`${JSON.stringify({ ...calibration, ...wanted, out: path }, null, 2)}\n`);
-    return;
-  }
+  const wanted = chosen === undefined ? {} : { chosen, targetShare: flags.targetShare };
   const found =
     chosen === undefined
       ? ""
       : `--share ${flags.targetShare} is a ${settingText(chosen)}: ${percent(chosen.share)} of the tokens, ${percent(chosen.accuracy)} right\n`;
-  terminal.out(`${curve(points)}\n${found}written to ${path}\n`);
+  printResult(
+    terminal,
+    flags,
+    { ...calibration, ...wanted, out: path },
+    () => `${curve(points)}\n${found}written to ${path}\n`,
+  );
 }
 
 const DEFAULT_PROBLEMS = 300;
@@ -125,8 +137,7 @@ async function measure(
         concurrency,
         seed,
         partial: path,
-        ...(threads === undefined ? {} : { threads }),
-        ...(targetShare === undefined ? {} : { targetShare }),
+        ...given({ threads, targetShare }),
       },
       {
         clock: terminal.clock,
@@ -156,7 +167,7 @@ async function measure(
   } catch (error) {
     if (!terminal.signal.aborted) throw error;
     throw new SplitReasonError(
-      `stopped; ${count(kept + solved)} samples are kept, and the same command goes on from there.`,
+      `stopped; ${count(kept + solved)} samples are kept, and the same command continues from there.`,
       { code: "aborted", cause: error },
     );
   } finally {
@@ -211,7 +222,8 @@ Examples:
   splitreason calibrate --target-share 0.03 --small gguf:runs/grpo/best/model.gguf
   splitreason solve "..." --small gguf:runs/grpo/best/model.gguf --share 0.03
   splitreason calibrate --task gsm8k:held-out.jsonl --pair my-pair.json --out calibration.json
-A file has a line {"problem", "answer"} for each problem; give other problems than those that you report on: eval asks the same ones of a file.
-A table that was written elsewhere is used by --calibration FILE, or by "calibration" in a pair file.
-Stopped by Ctrl-C, the same command goes on where it was. The same models, problems and seed give the same table.
+
+A file has one line {"problem", "answer"} for each problem. Do not calibrate on the problems that you report on: eval reads the same ones of a file.
+To use a table that lies elsewhere, give --calibration FILE or set "calibration" in a pair file.
+After Ctrl-C, the same command continues. The same models, problems and seed give the same table.
 `;

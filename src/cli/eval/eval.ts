@@ -1,31 +1,39 @@
-/** `splitreason eval TASK`: arms against each other on a task, with controls and intervals. */
+/** `splitreason eval TASK`: compares arms on a task, with controls and intervals. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
+import { percent } from "../../core/figures.ts";
 import { ConfigError, EngineError } from "../../core/errors.ts";
-import { expandArms } from "../../eval/all-arms.ts";
-import { ARM_HELP, DEFAULT_ARMS, parseArms, policyNameOf } from "../../eval/arms.ts";
-import { parseParameters } from "../../eval/cost/model-size.ts";
+import {
+  ARM_HELP,
+  DEFAULT_ARMS,
+  DEFAULT_RANDOM_CHUNK,
+  expandArms,
+  parseArms,
+  policyNameOf,
+} from "../../eval/arms/arms.ts";
+import { parseParameters } from "../../eval/cost/compute.ts";
 import { loadRates } from "../../eval/cost/prices.ts";
-import { evaluate, type EvaluationSettings } from "../../eval/evaluate.ts";
-import { PARTIAL_ROWS_FILE } from "../../eval/journal.ts";
-import type { EvaluationSummary } from "../../eval/summary.ts";
-import { TASK_HELP } from "../../eval/tasks/help.ts";
+import { evaluate, type EvaluationSettings } from "../../eval/run/evaluate.ts";
+import { PARTIAL_ROWS_FILE } from "../../eval/run/journal.ts";
+import type { EvaluationSummary } from "../../eval/summary-schema.ts";
+import { TASKS } from "../../eval/tasks/index.ts";
 import { evaluationReport } from "./summary-text.ts";
 import {
   addPairFlags,
-  CALIBRATION_HELP,
+  calibrationFlag,
+  concurrencyFlag,
   filledText,
   type PairFlags,
-  realNumber,
+  shareFlag,
   wholeNumber,
 } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { pairConfigFrom, requireHonouredFlags, withWantedShare } from "../support/settings.ts";
-import { percent } from "../support/table.ts";
 import { hubRows } from "../support/hub-rows.ts";
 import type { Terminal } from "../support/terminal.ts";
 
@@ -47,16 +55,13 @@ interface EvalFlags extends PairFlags {
 export function registerEval(program: Command, context: CommandContext): void {
   const command = program
     .command("eval")
-    .summary("measure arms against each other on a task")
+    .summary("compare arms on a task")
     .description(
-      "Measure arms against each other on a task: accuracy with 95% intervals, the big model's share of the " +
-        "tokens, and the difference to the best control, paired by problem.",
+      "Compare arms on a task: accuracy with 95% intervals, the big model's share of the tokens, and the " +
+        "difference to the best control, paired by problem.",
     )
-    .argument(
-      "<task>",
-      "a task, with a file of its problems where you have one: NAME, NAME:FILE.jsonl or FILE.jsonl",
-    )
-    .option("--arms <list>", "arms, separated by commas (see below)", filledText, DEFAULT_ARMS)
+    .argument("<task>", "a task: NAME, NAME:FILE.jsonl for a file of its problems, or FILE.jsonl")
+    .option("--arms <list>", "the arms, separated by commas (see below)", filledText, DEFAULT_ARMS)
     .option(
       "--problems <n>",
       "how many problems (default: all of a benchmark, 200 of micro)",
@@ -64,32 +69,35 @@ export function registerEval(program: Command, context: CommandContext): void {
     )
     .option(
       "--samples <n>",
-      "samples of each problem in each arm; more than one needs a temperature",
+      "samples of each problem in each arm; more than one needs a temperature above 0",
       wholeNumber(1, 10_000),
       1,
     )
-    .option("--concurrency <n>", "samples in flight", wholeNumber(1, 1024), 8)
-    .option("--random-chunk <tokens>", "tokens in a row by one author in random arms", wholeNumber(1), 32)
-    .option("--small-base <spec>", "the small model before tuning, for the arm small", filledText)
+    .addOption(concurrencyFlag("samples that run at the same time").default(8))
     .option(
-      "--share <share>",
-      "the big model's share of the tokens under learned, by the small model's calibration",
-      realNumber(0, 1),
+      "--random-chunk <tokens>",
+      "tokens that one author writes in a row in random arms",
+      wholeNumber(1),
+      DEFAULT_RANDOM_CHUNK,
     )
-    .option("--calibration <file>", CALIBRATION_HELP, filledText)
+    .option("--small-base <spec>", "the small model before tuning, for the arm small", filledText)
+    .addOption(
+      shareFlag("the big model's share of the tokens in the arm learned, by the small model's calibration"),
+    )
+    .addOption(calibrationFlag())
     .option("--out <dir>", "write rows.jsonl and summary.json; continues a run that was stopped", filledText)
     .option(
       "--reproducible",
-      "with --out: times and work go to measured.jsonl, so that rows.jsonl is the same, byte for byte, for the same seed",
+      "with --out: put times and work into measured.jsonl, so that the same seed gives the same rows.jsonl, byte for byte",
     )
     .option(
       "--prices <file>",
-      "a table of prices, YAML or JSON: adds dollars (and joules, if it says how many an operation takes)",
+      "a price table, YAML or JSON: adds dollars, and joules if it says how many an operation takes",
       filledText,
     )
     .option(
       "--parameters <sizes>",
-      "sizes of models that are not files here, for estimates of arithmetic: small=1.5e9,big=32e9",
+      "parameters of models that are not files here, to estimate their arithmetic: small=1.5e9,big=32e9",
       filledText,
     );
   addPairFlags(command)
@@ -105,7 +113,7 @@ export function registerEval(program: Command, context: CommandContext): void {
       }
       const rates = flags.prices === undefined ? undefined : await loadRates(flags.prices);
       const sizes = flags.parameters === undefined ? undefined : parseParameters(flags.parameters);
-      // The graders' parser is loaded by those only who evaluate.
+      // Loaded here: the graders' parser is slow to load.
       const { openTask } = await import("../../eval/tasks/open.ts");
       const task = await openTask(taskName, { signal: terminal.signal, fetchRows: hubRows(terminal) });
       const pair = await withWantedShare(await pairConfigFrom(flags), { ...flags, policy: "learned" });
@@ -125,17 +133,11 @@ export function registerEval(program: Command, context: CommandContext): void {
         seed,
         concurrency,
         randomChunk,
-        ...(threads === undefined ? {} : { threads }),
-        ...(out === undefined ? {} : { out }),
+        ...given({ threads, out }),
         ...(flags.reproducible === true ? { apart: true } : {}),
-        ...(rates === undefined ? {} : { rates }),
-        ...(sizes === undefined ? {} : { sizes }),
+        ...given({ rates, sizes }),
       });
-      terminal.out(
-        flags.json === true
-          ? `${JSON.stringify(summary, null, 2)}\n`
-          : evaluationReport(summary, context.paint()),
-      );
+      printResult(terminal, flags, summary, () => evaluationReport(summary, context.paint()));
       if (out !== undefined) terminal.log(`wrote rows.jsonl and summary.json to ${out}\n`);
       if (summary.arms.every((arm) => arm.failed === arm.samples)) {
         throw new EngineError(`every sample failed; the first: ${summary.arms[0]?.firstError}`, {
@@ -145,7 +147,7 @@ export function registerEval(program: Command, context: CommandContext): void {
     });
 }
 
-/** Of a task without an end. */
+/** Problems of a task that has no end. */
 const DEFAULT_PROBLEMS = 200;
 
 /** Runs the evaluation with its progress on standard error. */
@@ -197,13 +199,14 @@ const noteOf = (right: ReadonlyMap<string, { readonly right: number; readonly al
 
 const HELP = `
 Tasks:
-${TASK_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}
-Without a file a benchmark is read from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN), save gpqa-diamond, which needs one. A file has a line {"problem", "answer"} for each problem.
+${TASKS.map(({ name, description }) => `  ${name.padEnd(14)} ${description}`).join("\n")}
+Without a file, a benchmark is read from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN); gpqa-diamond needs a file.
+A file has one line {"problem", "answer"} for each problem.
 
-Arms:
-${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(14)} ${meaning}`).join("\n")}
-all stands for every arm (random ones with a share are to be named). The control is the best of small, never and self: a gain counts when it
-is one over that. docs/evaluating.md defines every figure. A table of prices, in dollars for a million tokens:
+Arms (in all but small, the small model is the tuned one):
+${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(15)} ${meaning}`).join("\n")}
+all stands for every arm except random:SHARE. The control is the best of small, never and self: a gain is a gain over the control.
+docs/evaluating.md defines every figure. A price table, in dollars for a million tokens:
   models:
     small: {prompt: 0.05, cachedPrompt: 0.01, completion: 0.20}
     big: {prompt: 1.00, cachedPrompt: 0.10, completion: 4.00}

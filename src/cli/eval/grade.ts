@@ -1,17 +1,19 @@
-/** `splitreason grade FILE`: whether answers are equivalent to their references, a line each. */
+/** `splitreason grade FILE`: says, line by line, whether answers are equivalent to their references. */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 
 import type { Command } from "commander";
 import { z } from "zod";
 
+import { count } from "../../core/figures.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
+import { unreadable } from "../../core/files.ts";
+import { firstFault } from "../../core/schema-faults.ts";
 import type { CommandContext } from "../support/command.ts";
-import { count } from "../support/table.ts";
 
 const pairSchema = z.object({ gold: z.string(), pred: z.string() });
 
-/** A line with more characters is refused: an answer is at the end of a text, and no text is so long. */
+/** A longer line is refused, in characters: no text with an answer is so long. */
 const MAX_LINE = 8 * 1024 ** 2;
 
 export function registerGrade(program: Command, { terminal }: CommandContext): void {
@@ -19,11 +21,11 @@ export function registerGrade(program: Command, { terminal }: CommandContext): v
     .command("grade")
     .summary("say which answers are equivalent to their references")
     .description(
-      'Read a line of JSON {"gold", "pred"} each and print a line {"equivalent", "goldParsed", "predParsed"} each, in order. Either side is an ' +
-        'answer or a text that gives one: its last \\boxed{} counts, else what follows "answer is".',
+      'Read lines {"gold", "pred"} of JSON and print a line {"equivalent", "goldParsed", "predParsed"} for each, in order. Either side is an ' +
+        'answer or a text that gives one: its last \\boxed{} counts, or else the words after "answer is".',
     )
     .argument("<file>", "JSON Lines, or - for standard input")
-    .option("--json", "accepted as everywhere; the output is JSON Lines in any case")
+    .option("--json", "accepted as in every command; the output is always JSON Lines")
     .addHelpText("after", HELP)
     .action(async (file: string) => {
       const { gradeMath } = await import("../../eval/graders/index.ts");
@@ -56,7 +58,7 @@ export function registerGrade(program: Command, { terminal }: CommandContext): v
     });
 }
 
-/** The pair, or what is wrong with the line. */
+/** Reads a line: the pair, or a text that says what is wrong. */
 function readPair(line: string): z.output<typeof pairSchema> | string {
   if (line.length > MAX_LINE) return `the line has ${line.length} characters, at most ${MAX_LINE} are read`;
   let value: unknown;
@@ -67,8 +69,7 @@ function readPair(line: string): z.output<typeof pairSchema> | string {
   }
   const parsed = pairSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  return `field ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}`;
+  return firstFault(parsed.error, pairSchema, value);
 }
 
 async function* linesOf(file: string): AsyncGenerator<string> {
@@ -76,17 +77,13 @@ async function* linesOf(file: string): AsyncGenerator<string> {
   try {
     yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw new DataError(`cannot read ${file}: ${missing ? "no such file" : errorMessage(error)}`, {
-      code: missing ? "file-missing" : "file-unreadable",
-      cause: error,
-    });
+    throw unreadable(file, error);
   }
 }
 
 const HELP = `
 Understood: numbers, fractions, roots, expressions with symbols, intervals, sets, tuples, matrices, equations, units, percent, words.
-A line that is no such pair gets "error" in its output line, is named on standard error, and makes the exit status 1.
+A line that is no such pair gets "error" in its output line and a message on standard error; the exit status is then 1.
 
 Examples:
   splitreason grade answers.jsonl

@@ -1,7 +1,10 @@
-/** `splitreason profile SPEC`: how fast an engine reads and writes, as a file that `simulate` takes. */
+/** `splitreason profile SPEC`: measures how fast an engine reads and writes, for `simulate`. */
 import { type Command, InvalidArgumentError } from "commander";
 
+import { given } from "../../core/given.ts";
+import { count } from "../../core/figures.ts";
 import { writeFileAtomic } from "../../core/files.ts";
+import { DIALECTS } from "../../engines/http/http-spec.ts";
 import {
   DEFAULT_MEASURE,
   type EngineProfileInput,
@@ -9,10 +12,17 @@ import {
   type ProfileSettings,
   QUICK_MEASURE,
 } from "../../latency/index.ts";
-import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import {
+  filledText,
+  jsonFlag,
+  seedFlag,
+  temperatureFlag,
+  threadsFlag,
+  wholeNumber,
+} from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
-import { count, renderTable } from "../support/table.ts";
+import { type CommandContext, jsonText, printResult } from "../support/command.ts";
+import { renderTable } from "../support/table.ts";
 
 interface ProfileFlags {
   readonly out?: string;
@@ -34,12 +44,12 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
     .command("profile")
     .summary("measure how fast an engine reads and writes")
     .description(
-      "Measure an engine's prefill, decoding and controlling prefill at several lengths of context, one sequence at a time, and what a call costs whatever its tokens. " +
-        "The profile is JSON that `simulate` takes.",
+      "Measure how fast an engine prefills, decodes and does controlling prefill at several lengths of context, one sequence at a time, and the fixed cost of a call. " +
+        "The profile is JSON for `simulate`.",
     )
     .argument(
       "<spec>",
-      "an engine: micro:small, gguf:PATH, openai:http://HOST:PORT/v1#MODEL?dialect=...",
+      `an engine: micro:small, gguf:PATH, or openai:http://HOST:PORT/v1#MODEL?dialect=${DIALECTS}`,
       filledText,
     )
     .option("--out <file>", "write the profile here", filledText)
@@ -56,7 +66,7 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
     )
     .option(
       "--seconds <n>",
-      `no context is begun that would end later (default ${DEFAULT_MEASURE.maxSeconds}, with --quick ${QUICK_MEASURE.maxSeconds})`,
+      `start no context that would end later (default ${DEFAULT_MEASURE.maxSeconds}, with --quick ${QUICK_MEASURE.maxSeconds})`,
       wholeNumber(1, 86_400),
     )
     .option("--quick", "fewer and shorter timings")
@@ -66,17 +76,15 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
     )
     .option(
       "--beside <spec>",
-      "also how much slower it is while this engine works on the same machine",
+      "also measure how much slower it is while this engine works on the same machine",
       filledText,
     )
-    .option("--temperature <t>", "of the decoding, as it will be used", realNumber(0, 10), 0)
-    .option(
-      "--threads <n>",
-      "threads of each model (default: the cores; 1 for a tiny model)",
-      wholeNumber(1, 256),
+    .addOption(
+      temperatureFlag("sampling temperature to measure at; sampling above 0 can be slower").default(0),
     )
-    .option("--seed <n>", "of what is read", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option("--json", "the profile on standard output, nothing else there")
+    .addOption(threadsFlag())
+    .addOption(seedFlag("seed of the text that is read").default(1))
+    .addOption(jsonFlag("print the profile on standard output, and nothing else there"))
     .addHelpText("after", HELP)
     .action(async (spec: string, flags: ProfileFlags) => {
       const progress = new Progress(terminal, "timings");
@@ -96,9 +104,8 @@ export function registerProfile(program: Command, { terminal, paint }: CommandCo
             `left out, since they would not end within ${settings.maxSeconds} s: contexts of ${leftOut.map(count).join(", ")} tokens; --seconds allows more\n`,
           );
         }
-        const text = `${JSON.stringify(document, null, 2)}\n`;
-        if (flags.out !== undefined) await writeFileAtomic(flags.out, text);
-        terminal.out(flags.json === true ? text : report(document));
+        if (flags.out !== undefined) await writeFileAtomic(flags.out, jsonText(document));
+        printResult(terminal, flags, document, () => report(document));
         if (flags.out !== undefined) terminal.log(`written to ${flags.out}\n`);
       } finally {
         progress.end();
@@ -152,10 +159,7 @@ function settingsFrom(spec: string, flags: ProfileFlags): ProfileSettings {
     rounds: flags.rounds ?? base.rounds,
     maxSeconds: flags.seconds ?? base.maxSeconds,
     typical: flags.fastest === true ? "fastest" : "median",
-    ...(contexts === undefined ? {} : { contexts }),
-    ...(beside === undefined ? {} : { beside }),
-    ...(threads === undefined ? {} : { threads }),
-    ...(contextSize === undefined ? {} : { contextSize }),
+    ...given({ contexts, beside, threads, contextSize }),
   };
 }
 
@@ -168,7 +172,7 @@ function lengths(text: string): number[] {
 }
 
 const HELP = `
-A profile can be written by hand as well, from another server's numbers: {"prefill": 3045, "decode": 16.4} is one (docs/latency.md has all fields).
+You can also write a profile by hand from another server's numbers, e.g. {"prefill": 3045, "decode": 16.4} (docs/latency.md has all fields).
 
 Examples:
   splitreason profile micro:small --out small.json

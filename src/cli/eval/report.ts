@@ -1,9 +1,11 @@
-/** `splitreason report RUN...`: evaluations as a page, as Markdown, as a table. */
+/** `splitreason report RUN...`: reports evaluations as a page, as Markdown or as tables. */
 import { statSync } from "node:fs";
 import { extname, join } from "node:path";
 
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
+import { fileSize, points, pValueText } from "../../core/figures.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { writeFileAtomic } from "../../core/files.ts";
 import { buildReport } from "../../eval/report/build.ts";
@@ -12,10 +14,11 @@ import type { ReportDocument } from "../../eval/report/document.ts";
 import { reportMarkdown } from "../../eval/report/markdown.ts";
 import type { PageData } from "../../eval/report/page-data.ts";
 import { reportPage } from "../../eval/report/page.ts";
-import { filledText, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import { ROWS_FILE } from "../../eval/rows.ts";
+import { filledText, jsonFlag, seedFlag, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
-import { points, pValueText, renderTable } from "../support/table.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
+import { renderTable } from "../support/table.ts";
 import { type Paint, printableLine, type Terminal } from "../support/terminal.ts";
 
 interface ReportFlags {
@@ -29,7 +32,7 @@ interface ReportFlags {
 export function registerReport(program: Command, { terminal, paint }: CommandContext): void {
   program
     .command("report")
-    .summary("make a page and Markdown of evaluations")
+    .summary("report evaluations as a page and as Markdown")
     .description(
       "Make a report of one or more evaluations: one self-contained page with tables, plots and a reader of traces, and the same in Markdown. " +
         "Without --out, print the tables.",
@@ -37,22 +40,13 @@ export function registerReport(program: Command, { terminal, paint }: CommandCon
     .argument("<runs...>", "folders that `eval --out` wrote")
     .option(
       "--out <path>",
-      "a file.html, a file.md, or a folder for report.html and report.md; may be given more than once",
+      "FILE.html, FILE.md, or a folder for report.html and report.md; may be given more than once",
       (path: string, paths: readonly string[] | undefined) => [...(paths ?? []), filledText(path)],
     )
-    .option(
-      "--names <list>",
-      "what the runs are called, separated by commas (default: by their folders)",
-      filledText,
-    )
-    .option(
-      "--sample <n>",
-      "problems that the page's reader of traces holds at most",
-      wholeNumber(0, 5000),
-      100,
-    )
-    .option("--seed <n>", "which problems those are", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .option("--names <list>", "names of the runs, separated by commas (default: their folders)", filledText)
+    .option("--sample <n>", "most problems in the page's reader of traces", wholeNumber(0, 5000), 100)
+    .addOption(seedFlag("chooses these problems").default(1))
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (folders: string[], flags: ReportFlags) => {
       const outputs = (flags.out ?? []).flatMap(outputsOf);
@@ -68,11 +62,9 @@ export function registerReport(program: Command, { terminal, paint }: CommandCon
       for (const { path, page } of outputs) {
         const text = page ? await reportPage(data) : reportMarkdown(data.document);
         await writeFileAtomic(path, text);
-        written.push(`wrote ${path} (${size(Buffer.byteLength(text))})\n`);
+        written.push(`wrote ${path} (${fileSize(Buffer.byteLength(text))})\n`);
       }
-      terminal.out(
-        flags.json === true ? `${JSON.stringify(data.document, null, 2)}\n` : tables(data.document, paint()),
-      );
+      printResult(terminal, flags, data.document, () => tables(data.document, paint()));
       for (const line of written) terminal.log(line);
     });
 }
@@ -84,7 +76,7 @@ async function readRuns(
   names: readonly string[] | undefined,
   withTraces: boolean,
 ): Promise<PageData> {
-  const totalBytes = folders.reduce((sum, folder) => sum + sizeOf(join(folder, "rows.jsonl")), 0);
+  const totalBytes = folders.reduce((sum, folder) => sum + sizeOf(join(folder, ROWS_FILE)), 0);
   const progress = new Progress(terminal, "MB of rows");
   let doneBytes = 0;
   progress.start(0);
@@ -93,7 +85,7 @@ async function readRuns(
       signal: terminal.signal,
       seed,
       traces: withTraces ? { problems: sample } : { problems: 0 },
-      ...(names === undefined ? {} : { names }),
+      ...given({ names }),
       onBytes: (bytes) => {
         doneBytes += bytes;
         progress.update(doneBytes / 1e6, totalBytes / 1e6);
@@ -109,7 +101,7 @@ function outputsOf(path: string): { readonly path: string; readonly page: boolea
   if (extension === ".html" || extension === ".htm") return [{ path, page: true }];
   if (extension === ".md" || extension === ".markdown") return [{ path, page: false }];
   const found = statSync(path, { throwIfNoEntry: false });
-  // A new folder may have a dot in its name, but what ends like a file is meant to be one.
+  // A name with the ending of a file means a file, although a folder may have a dot in its name.
   const looksLikeFile =
     found === undefined && /^\.[a-z][a-z0-9]{0,4}$/u.test(extension) && !/[\\/]$/u.test(path);
   if (found?.isFile() === true || looksLikeFile) {
@@ -148,12 +140,9 @@ function tables(document: ReportDocument, paint: Paint): string {
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
-const size = (bytes: number): string =>
-  bytes < 1e6 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-
 const HELP = `
-The page asks no other host for anything: it can be mailed, or put on any server. Several runs (checkpoints, seeds, other pairs) are merged: their arms are
-RUN/ARM, and the same arm in two runs of the same problems is compared, paired by problem. Without --out, --sample has no use.
+The page loads nothing from other hosts: mail it, or put it on any server. Several runs (checkpoints, seeds, other pairs) are merged: their arms
+are RUN/ARM. The same arm in two runs of the same problems is compared, paired by problem. --sample needs --out.
 
 Examples:
   splitreason eval micro --problems 500 --out runs/a && splitreason report runs/a --out report.html

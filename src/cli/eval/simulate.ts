@@ -1,6 +1,8 @@
-/** `splitreason simulate FILE`: how long recorded traces would take on machines of other speeds. */
+/** `splitreason simulate FILE`: predicts how long recorded traces take on machines of other speeds. */
 import { type Command, InvalidArgumentError } from "commander";
 
+import { given } from "../../core/given.ts";
+import { count, duration, percent } from "../../core/figures.ts";
 import {
   type ArmForecast,
   CAUSES,
@@ -17,10 +19,10 @@ import {
   readProfile,
   readTraces,
 } from "../../latency/index.ts";
-import { filledText, wholeNumber } from "../support/flags.ts";
+import { filledText, jsonFlag, limitFlag, wholeNumber } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
-import { count, duration, percent, renderTable } from "../support/table.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
+import { renderTable } from "../support/table.ts";
 import { printableLine } from "../support/terminal.ts";
 
 interface SimulateFlags {
@@ -43,8 +45,8 @@ export function registerSimulate(program: Command, { terminal, paint }: CommandC
     .command("simulate")
     .summary("predict how long recorded traces take under other speeds")
     .description(
-      "Predict the wall-clock of recorded traces (rows.jsonl of eval --out, rollouts.jsonl of train grpo) under two profiles, and where the time goes. One request alone on " +
-        "both machines; without a mode, all of them are compared.",
+      "Predict how long recorded traces (rows.jsonl of eval --out, rollouts.jsonl of train grpo) take under two profiles, and where the time goes. " +
+        "Each request has both machines for itself. Without a mode, all modes are compared.",
     )
     .argument("<file>", "JSON Lines with segments", filledText)
     .requiredOption(
@@ -52,30 +54,35 @@ export function registerSimulate(program: Command, { terminal, paint }: CommandC
       "the small model's profile, a JSON file (see splitreason profile)",
       filledText,
     )
-    .requiredOption("--big <profile>", "the big model's", filledText)
-    .option("--pipelined", "only: both prefills beside the other model's decoding")
-    .option("--sequential", "only: without the streaming prefill, chunks of 64")
-    .option("--reference", "only: the reference's procedure")
-    .option("--arm <name>", "traces of this arm only", filledText)
-    .option("--limit <n>", "at most so many traces", wholeNumber(1))
+    .requiredOption("--big <profile>", "the big model's profile", filledText)
+    .option("--pipelined", "only this mode: each prefill runs while the other model decodes")
+    .option("--sequential", "only this mode: no streaming prefill, chunks of 64")
+    .option("--reference", "only this mode: the reference implementation's procedure")
+    .option("--arm <name>", "only traces of this arm", filledText)
+    .addOption(limitFlag("read at most so many traces"))
     .option(
       "--chunks <n,n>",
-      "big tokens that the small model reads at once, the last size repeats (default 8,16,32,64)",
+      "sizes of the chunks that the small model reads of the big one; the last size repeats (default: 8,16,32,64)",
       sizes,
     )
     .option(
       "--prefill-chunk <n>",
-      "tokens after which the other model reads along (default 64)",
+      "size of the chunks that the other model reads along (default: 64)",
       wholeNumber(1, 1_000_000),
     )
-    .option("--prompt-tokens <n>", "of a trace that does not say", wholeNumber(0, 10_000_000), 0)
+    .option(
+      "--prompt-tokens <n>",
+      "prompt tokens of a trace that does not record them",
+      wholeNumber(0, 10_000_000),
+      0,
+    )
     .option(
       "--recorded-as <mode>",
-      `how the traces were recorded, to compare with what was measured: ${MODES.join(", ")} or none`,
+      `the mode in which the traces were recorded, to compare with their times: ${MODES.join(", ")} or none`,
       modeName,
       "pipelined",
     )
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: SimulateFlags) => {
       const [small, big, read] = [
@@ -105,11 +112,8 @@ export function registerSimulate(program: Command, { terminal, paint }: CommandC
         );
         progress.end();
         noteLimits(read, found);
-        terminal.out(
-          flags.json === true
-            ? `${JSON.stringify(documentOf(file, { small, big }, timing, read, found), null, 2)}\n`
-            : report(found, { small, big }),
-        );
+        const document = documentOf(file, { small, big }, timing, read, found);
+        printResult(terminal, flags, document, () => report(found, { small, big }));
       } finally {
         progress.end();
       }
@@ -121,7 +125,7 @@ export function registerSimulate(program: Command, { terminal, paint }: CommandC
     for (const role of ["small", "big"] as const) {
       if (beyondProfile[role] === 0) continue;
       terminal.log(
-        `note: ${count(beyondProfile[role])} tokens stand behind a longer context than the ${role} model's profile has; its last speed is taken for them\n`,
+        `note: ${count(beyondProfile[role])} tokens stand after a longer context than the ${role} model's profile has; its last speed is taken for them\n`,
       );
     }
   }
@@ -215,8 +219,7 @@ function modesFrom({ pipelined, sequential, reference }: SimulateFlags): Mode[] 
 }
 
 const timingFrom = ({ chunks, prefillChunk }: SimulateFlags): Partial<DecoderTiming> => ({
-  ...(chunks === undefined ? {} : { chunks }),
-  ...(prefillChunk === undefined ? {} : { prefillChunk }),
+  ...given({ chunks, prefillChunk }),
 });
 
 function documentOf(
@@ -252,8 +255,8 @@ const HELP = `
 Modes:
 ${MODES.map((mode) => `  ${mode.padEnd(18)} ${MODE_MEANINGS[mode]}`).join("\n")}
 
-What was measured is shown beside what is predicted where the traces say: that means something for samples that ran one at a time (eval --concurrency 1) on the
-machine that the profiles describe.
+Where traces hold their times, these stand beside the prediction. Compare them only for samples that ran one at a time (eval --concurrency 1) on the
+machine of the profiles.
 
 Examples:
   splitreason eval micro --problems 50 --concurrency 1 --threads 1 --out runs/timed

@@ -1,7 +1,8 @@
-/** An evaluation for people: a table of the arms, and what the comparison says. */
-import type { ArmComparison, ArmSummary, EvaluationSummary } from "../../eval/summary.ts";
+/** Prints an evaluation: a table of the arms, and the comparison in words. */
+import { count, duration, percent, points, pValueText } from "../../core/figures.ts";
+import type { ArmComparison, ArmSummary, EvaluationSummary } from "../../eval/summary-schema.ts";
 import { dollars, finePercent, operations } from "../../core/figures.ts";
-import { type Column, count, duration, percent, points, pValueText, renderTable } from "../support/table.ts";
+import { type Column, renderTable } from "../support/table.ts";
 import { type Paint, printableLine } from "../support/terminal.ts";
 
 export function evaluationReport(summary: EvaluationSummary, paint: Paint): string {
@@ -48,7 +49,7 @@ function columns(samplesPerProblem: number): Column<ArmSummary>[] {
     { title: "arm", cell: (arm) => arm.name },
     { title: "right", cell: (arm) => percent(arm.accuracy), align: "right" },
     { title: "95% interval", cell: ({ ci95: [low, high] }) => `${percent(low)} to ${percent(high)}` },
-    // With all samples in it, cov@n is pass@n.
+    // With all samples counted, cov@n is pass@n.
     ...(samplesPerProblem > 1 ? [at("pass", (arm) => arm.passAt), at("maj", (arm) => arm.majAt)] : []),
     { title: "big tokens", cell: (arm) => percent(arm.offloadShare), align: "right" },
     { title: "hand-offs", cell: (arm) => arm.switches.toFixed(2), align: "right" },
@@ -60,7 +61,7 @@ function columns(samplesPerProblem: number): Column<ArmSummary>[] {
   ];
 }
 
-/** What a sample takes, on average. */
+/** The mean cost of a sample. */
 function costColumns(arms: readonly ArmSummary[]): Column<ArmSummary>[] {
   const right = (title: string, cell: (arm: ArmSummary) => string): Column<ArmSummary> => ({
     title,
@@ -87,7 +88,7 @@ function costColumns(arms: readonly ArmSummary[]): Column<ArmSummary>[] {
       "draws",
       perSample(({ big }) => big.decoded),
     ),
-    right("thrown away", (arm) => count(arm.discardedTokens / arm.samples)),
+    right("discarded", (arm) => count(arm.discardedTokens / arm.samples)),
     right("first token", ({ firstTokenMs }) =>
       firstTokenMs === undefined ? "" : duration(firstTokenMs.p50),
     ),

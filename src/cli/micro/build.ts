@@ -2,14 +2,14 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 
+import { count, duration } from "../../core/figures.ts";
 import { SplitReasonError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
-import { filledText, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { filledText, jsonFlag, seedFlag, threadsFlag } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { RecipeDisplay } from "./recipe-display.ts";
-import { count, duration } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 
 interface BuildFlags {
@@ -26,33 +26,29 @@ export function registerMicroBuild(micro: Command, { terminal }: CommandContext)
     .command("build")
     .summary("make the pair from nothing")
     .description(
-      "Make the pair from nothing: both models are trained from random weights, then the small one learns to offload, as with " +
-        "micro learn. The same seed and threads give the same bytes.",
+      "Make the pair from nothing: train both models from random weights, then teach the small one to offload, as micro learn " +
+        "does. The same seed and threads give the same bytes.",
     )
-    .option("--fast", "a few minutes: the same steps, models that have barely begun to learn")
+    .option("--fast", "take a few minutes: the same stages, but the models barely begin to learn")
     .option(
       "--out <dir>",
-      "where the models go (default: the folder models in --work; models/micro replaces the shipped pair)",
+      "write the models here (default: the folder models in --work; models/micro replaces the shipped pair)",
       filledText,
     )
     .option(
       "--work <dir>",
-      "checkpoints and metrics, to continue from (default: runs/micro-build, with --fast runs/micro-build-fast)",
+      "checkpoints and metrics, from which a stopped build continues (default: runs/micro-build, with --fast runs/micro-build-fast)",
       filledText,
     )
-    .option("--seed <n>", "of everything", wholeNumber(0, SEED_MAXIMUM), 1)
-    .addOption(
-      new Option("--threads <n>", "for the whole build")
-        .argParser(wholeNumber(1, 256))
-        .default(availableParallelism(), "the cores"),
-    )
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(seedFlag("seed of everything").default(1))
+    .addOption(threadsFlag("threads of the whole build").default(availableParallelism(), "the cores"))
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action((flags: BuildFlags) => build(terminal, flags));
 }
 
 async function build(terminal: Terminal, flags: BuildFlags): Promise<void> {
-  // Loaded here: the other commands start faster without the training library.
+  // Loaded here, so that other commands start without the training library.
   const { buildMicroPair, fastBuild, fullBuild } = await import("../../recipes/micro/index.ts");
   const fast = flags.fast === true;
   const work = flags.work ?? (fast ? "runs/micro-build-fast" : "runs/micro-build");
@@ -77,16 +73,16 @@ async function build(terminal: Terminal, flags: BuildFlags): Promise<void> {
     display.end();
   }
   if (result === undefined) {
-    throw new SplitReasonError(`stopped; the same command goes on from ${work}.`, { code: "aborted" });
-  }
-  if (flags.json === true) {
-    terminal.out(`${JSON.stringify({ out, ...result }, null, 2)}\n`);
-    return;
+    throw new SplitReasonError(`stopped; the same command continues from ${work}.`, { code: "aborted" });
   }
   const { parameters, seconds } = result;
   const wholeMs = 1000 * Object.values(seconds).reduce((sum, part) => sum + part, 0);
-  terminal.out(
-    `small ${count(parameters.small)} parameters, big ${count(parameters.big)}; ${duration(wholeMs)}\nwritten to ${out}\n`,
+  printResult(
+    terminal,
+    flags,
+    { out, ...result },
+    () =>
+      `small ${count(parameters.small)} parameters, big ${count(parameters.big)}; ${duration(wholeMs)}\nwritten to ${out}\n`,
   );
 }
 
@@ -94,5 +90,5 @@ const HELP = `
 Examples:
   splitreason micro build --fast --out runs/try
   splitreason micro build                           about an hour on two cores
-  splitreason micro build --out models/micro        the same, replaces the shipped pair
+  splitreason micro build --out models/micro        the same; replaces the shipped pair
 `;

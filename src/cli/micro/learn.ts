@@ -2,15 +2,15 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 
+import { count, duration, percent } from "../../core/figures.ts";
 import { SplitReasonError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
-import { filledText, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import { filledText, jsonFlag, seedFlag, threadsFlag } from "../support/flags.ts";
 import { scoresLine } from "../train/grpo-line.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { RecipeDisplay } from "./recipe-display.ts";
-import { count, duration, percent } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 
 interface LearnFlags {
@@ -28,36 +28,37 @@ export function registerMicroLearn(micro: Command, { terminal }: CommandContext)
     .command("learn")
     .summary("teach the small model to offload, from the pair before tuning")
     .description(
-      "Teach the small model to offload, from the pair before tuning: the pair finds the hard spans in traces, the small model is " +
-        "tuned on them, and reinforcement learning with the big model in the rollouts finds out where a tag is worth its price. " +
-        "After Ctrl-C the same command goes on where it was.",
+      "Teach the small model to offload, starting from the pair before tuning. The pair finds the hard spans in traces, and the small model is " +
+        "tuned on them. Reinforcement learning, with the big model in the rollouts, then finds out where a tag is worth its price. " +
+        "After Ctrl-C, the same command continues.",
     )
-    .option("--fast", "a minute: the same steps, a model that has barely begun to learn")
+    .option("--fast", "take a minute: the same stages, but the model barely begins to learn")
     .option("--from <dir>", "the pair: a folder with small-base and big", filledText, "models/micro")
     .option(
       "--out <dir>",
-      "where the folder small goes (default: the folder models in --work; models/micro replaces the shipped one)",
+      "write the folder small here (default: the folder models in --work; models/micro replaces the shipped model)",
       filledText,
     )
     .option(
       "--work <dir>",
-      "annotated traces, checkpoints, metrics, rollouts (default: runs/micro-learn, with --fast runs/micro-learn-fast)",
+      "annotated traces, checkpoints, metrics and rollouts, from which a stopped run continues (default: runs/micro-learn, with --fast runs/micro-learn-fast)",
       filledText,
     )
-    .option("--seed <n>", "of everything", wholeNumber(0, SEED_MAXIMUM), 1)
+    .addOption(seedFlag("seed of everything").default(1))
     .addOption(
-      new Option("--threads <n>", "of the trainer, and pairs that annotate at once")
-        .argParser(wholeNumber(1, 256))
-        .default(availableParallelism(), "the cores"),
+      threadsFlag("threads of the trainer, and pairs that annotate at the same time").default(
+        availableParallelism(),
+        "the cores",
+      ),
     )
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action((flags: LearnFlags) => learn(terminal, flags));
 }
 
 async function learn(terminal: Terminal, flags: LearnFlags): Promise<void> {
-  // Loaded here: the other commands start faster without the training library.
-  const { fastLearning, fullLearning, learnToOffload, published, publishLearnt } =
+  // Loaded here, so that other commands start without the training library.
+  const { fastLearning, fullLearning, learnToOffload, published, publishLearned } =
     await import("../../recipes/micro/index.ts");
   const work = flags.work ?? (flags.fast === true ? "runs/micro-learn-fast" : "runs/micro-learn");
   const out = flags.out ?? join(work, "models");
@@ -65,9 +66,9 @@ async function learn(terminal: Terminal, flags: LearnFlags): Promise<void> {
   const config = flags.fast === true ? fastLearning(seed) : fullLearning(seed);
   const provenance = await readProvenance();
   const display = new RecipeDisplay(terminal);
-  let learnt;
+  let learned;
   try {
-    learnt = await learnToOffload({
+    learned = await learnToOffload({
       config,
       base: await published("small-base", join(from, "small-base")),
       big: await published("big", join(from, "big")),
@@ -80,18 +81,18 @@ async function learn(terminal: Terminal, flags: LearnFlags): Promise<void> {
   } finally {
     display.end();
   }
-  if (learnt === undefined) {
-    throw new SplitReasonError(`stopped; the same command goes on from ${work}.`, { code: "aborted" });
+  if (learned === undefined) {
+    throw new SplitReasonError(`stopped; the same command continues from ${work}.`, { code: "aborted" });
   }
-  await publishLearnt(out, learnt, { config, threads, provenance });
-  const { annotation, best, seconds } = learnt;
+  await publishLearned(out, learned, { config, threads, provenance });
+  const { annotation, best, seconds } = learned;
   const model = join(out, "small");
-  if (flags.json === true) {
-    terminal.out(`${JSON.stringify({ model, annotation, best, seconds }, null, 2)}\n`);
-    return;
-  }
-  terminal.out(
-    `${count(annotation.spans)} spans with ${percent(annotation.share)} of the tokens (${duration(seconds.annotation * 1000)}), ` +
+  printResult(
+    terminal,
+    flags,
+    { model, annotation, best, seconds },
+    () =>
+      `${count(annotation.spans)} spans with ${percent(annotation.share)} of the tokens (${duration(seconds.annotation * 1000)}), ` +
       `tuned in ${duration(seconds.tuning * 1000)}, reinforced in ${duration(seconds.reinforcement * 1000)}\n` +
       `best after step ${best.step}: ${scoresLine(best)}\nwritten to ${model}\n`,
   );

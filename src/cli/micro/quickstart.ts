@@ -1,16 +1,17 @@
-/** `splitreason quickstart`: the shipped pair solves a problem before the reader's eyes, then shows what the split is worth. */
+/** `splitreason quickstart`: shows the shipped pair solving a problem, then measures what the split gains. */
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
+import { duration } from "../../core/figures.ts";
 import { learned } from "../../decode/index.ts";
-import { MICRO_PAIR } from "../../decode/pair-config.ts";
-import { DEFAULT_ARMS, parseArms } from "../../eval/arms.ts";
+import { MICRO_PAIR } from "../../decode/pair/pair-config.ts";
+import { DEFAULT_ARMS, DEFAULT_RANDOM_CHUNK, parseArms } from "../../eval/arms/arms.ts";
 import { microTask } from "../../eval/tasks/micro.ts";
 import { evaluationReport } from "../eval/summary-text.ts";
 import { evaluateWithProgress } from "../eval/eval.ts";
-import { SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import { seedFlag, threadsFlag, wholeNumber } from "../support/flags.ts";
 import type { CommandContext } from "../support/command.ts";
 import { showSolution, solve } from "../serve/solve.ts";
-import { duration } from "../support/table.ts";
 
 interface QuickstartFlags {
   readonly problems: number;
@@ -23,16 +24,12 @@ export function registerQuickstart(program: Command, context: CommandContext): v
     .command("quickstart")
     .summary("watch the shipped pair solve a problem, then see what it gains")
     .description(
-      "Watch the shipped pair of models solve a problem together, then compare it on more problems with what " +
-        "each model does alone and with random hand-offs. Offline, on the processor.",
+      "Watch the shipped pair of models solve a problem together. Then compare it, on more problems, with each " +
+        "model alone and with random hand-offs. It runs offline, on the processor.",
     )
-    .option("--problems <n>", "how many problems to compare on", wholeNumber(1, 100_000), 100)
-    .option("--seed <n>", "which problems", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option(
-      "--threads <n>",
-      "threads of each model (default: the cores; 1 for a tiny model)",
-      wholeNumber(1, 256),
-    )
+    .option("--problems <n>", "problems to compare on", wholeNumber(1, 100_000), 100)
+    .addOption(seedFlag("chooses the problems").default(1))
+    .addOption(threadsFlag())
     .action(async (flags: QuickstartFlags) => {
       await showOneProblem(flags, context);
       await compareArms(flags, context);
@@ -71,8 +68,8 @@ async function compareArms(
     samples: 1,
     seed,
     concurrency: 8,
-    randomChunk: 32,
-    ...(threads === undefined ? {} : { threads }),
+    randomChunk: DEFAULT_RANDOM_CHUNK,
+    ...given({ threads }),
   });
   terminal.out(
     `... took ${duration(terminal.clock.nowMs() - startMs)}\n\n${evaluationReport(summary, paint())}`,
@@ -80,7 +77,7 @@ async function compareArms(
 }
 
 const NEXT = `
-small: the small model before tuning. never: after tuning, its tag banned. self: it writes its own spans. learned: it hands
+small: the small model before tuning. never: after tuning, with its tags forbidden. self: it writes its own spans. learned: it hands
 over where it wants to. random~learned: as many tokens, handed over at random. big: the big model alone.
 
 Next:

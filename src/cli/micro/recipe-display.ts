@@ -1,10 +1,10 @@
-/** What a recipe says while it runs: messages, and one line of progress for what happens at the moment. */
+/** Shows a running recipe: messages, and one line of progress. */
+import { count, duration } from "../../core/figures.ts";
 import type { LearnHooks } from "../../recipes/micro/index.ts";
 import type { GrpoEvaluation } from "../../train/grpo/loop.ts";
 import type { StepMetrics } from "../../train/supervised/loop.ts";
 import { grpoFigures, scoresLine } from "../train/grpo-line.ts";
 import { Progress } from "../support/progress.ts";
-import { count, duration } from "../support/table.ts";
 import type { Terminal } from "../support/terminal.ts";
 
 export class RecipeDisplay {
@@ -30,7 +30,7 @@ export class RecipeDisplay {
 
   message(text: string): void {
     this.end();
-    // Models that have finished are of the past.
+    // Models that have finished leave the line.
     this.#latest.clear();
     this.#terminal.log(`${text}\n`);
   }

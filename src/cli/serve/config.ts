@@ -1,11 +1,11 @@
-/** `splitreason config check FILE`: what `serve` would make of a configuration, without starting anything. */
+/** `splitreason config check FILE`: reads a configuration as `serve` does, and starts nothing. */
 import { existsSync } from "node:fs";
 
 import type { Command } from "commander";
 
-import { pairPolicy } from "../../decode/pair-config.ts";
-import { readKey } from "../../engines/http/credentials.ts";
-import { parseEngineSpec } from "../../engines/spec.ts";
+import { pairPolicy } from "../../decode/pair/pair-config.ts";
+import { readKey } from "../../engines/http/transport/credentials.ts";
+import { parseEngineSpec } from "../../engines/open/spec.ts";
 import {
   type GatewayConfig,
   isLoopback,
@@ -14,7 +14,8 @@ import {
   readApiKey,
   requireHonouredPresets,
 } from "../../gateway/config/config.ts";
-import type { CommandContext } from "../support/command.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
+import { jsonFlag } from "../support/flags.ts";
 import { CONFIG_FILE } from "./serve.ts";
 import { printable } from "../support/terminal.ts";
 
@@ -25,35 +26,31 @@ export function registerConfig(program: Command, context: CommandContext): void 
     .description("Check the configuration of `splitreason serve`.");
   config
     .command("check")
-    .summary("say what is wrong in a configuration file, or what it means")
+    .summary("say what is wrong in a configuration file, or how serve reads it")
     .description(
       "Read a configuration as `serve` does, with the pair and the API keys that it names, and print it with every default filled in. " +
-        "Opens no model and no port. Keys are never printed.",
+        "No model and no port is opened. Keys are never printed.",
     )
-    .argument("[file]", "the file", CONFIG_FILE)
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .argument("[file]", "the configuration file", CONFIG_FILE)
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async (file: string, flags: { readonly json?: boolean }) => {
       const { terminal } = context;
       const checked = await checkConfig(file, terminal.environment);
-      if (flags.json === true) {
-        terminal.out(`${JSON.stringify(checked, null, 2)}\n`);
-        return;
-      }
-      terminal.out(printable(describe(file, checked)));
+      printResult(terminal, flags, checked, () => printable(describe(file, checked)));
     });
 }
 
 interface CheckedConfig {
   readonly ok: true;
   readonly hasKey: boolean;
-  /** With every default filled in, and the pair in place of its name. */
+  /** The configuration with every default filled in, and the pair in place of its name. */
   readonly config: GatewayConfig;
-  /** What is allowed and probably not meant. */
+  /** Settings that are allowed but probably not intended. */
   readonly warnings: readonly string[];
 }
 
-/** @throws ConfigError, DataError that say what is wrong. */
+/** @throws ConfigError or DataError saying what is wrong. */
 async function checkConfig(
   path: string,
   environment: Readonly<Record<string, string | undefined>>,
@@ -104,5 +101,5 @@ Examples:
   splitreason config check                          ./${CONFIG_FILE}
   splitreason config check gateway.json --json | jq .config.limits
 
-Exit status: 0 valid, 1 unreadable, 2 wrong. docs/serving.md explains every field.
+Exit status: 0 valid, 1 unreadable, 2 invalid. docs/serving.md explains every field.
 `;

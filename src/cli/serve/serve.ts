@@ -1,10 +1,12 @@
-/** `splitreason serve`: the pair behind one OpenAI-compatible endpoint, until a signal ends it. */
+/** `splitreason serve`: serves the pair at one OpenAI-compatible endpoint until a signal ends it. */
 import { existsSync } from "node:fs";
 
 import { type Command, Option } from "commander";
 
+import { given } from "../../core/given.ts";
+import { onAbort } from "../../core/async.ts";
 import { parsePolicySpec } from "../../decode/index.ts";
-import { type PairConfig, pairPolicyOptions } from "../../decode/pair-config.ts";
+import { type PairConfig, pairPolicyOptions } from "../../decode/pair/pair-config.ts";
 import {
   type GatewayConfig,
   type GatewayConfigInput,
@@ -16,31 +18,31 @@ import {
 } from "../../gateway/config/config.ts";
 import { microExample } from "../../micro/index.ts";
 import {
-  CALIBRATION_HELP,
+  addPolicyFlags,
+  biasFlag,
+  bigFlag,
+  budgetFlag,
   filledText,
-  POLICY_HELP,
+  maxTokensFlag,
+  pairFlag,
+  type PairFlags,
+  POLICY_LIST,
   type PolicyFlags,
-  realNumber,
+  smallFlag,
+  temperatureFlag,
+  threadsFlag,
   wholeNumber,
 } from "../support/flags.ts";
 import type { CommandContext } from "../support/command.ts";
-import { pairConfigFrom, policyFrom, withWantedShare } from "../support/settings.ts";
+import { pairConfigFrom, policyFrom, takesShare, withWantedShare } from "../support/settings.ts";
 
-/** Read where the program is started, when no other file is named. */
+/** Read from the working folder when no other file is named. */
 export const CONFIG_FILE = "splitreason.config.json";
 
-interface ServeFlags extends PolicyFlags {
+interface ServeFlags extends PolicyFlags, Partial<Omit<PairFlags, "seed" | "json">> {
   readonly config?: string;
   readonly host?: string;
   readonly port?: number;
-  readonly pair?: string;
-  readonly small?: string;
-  readonly big?: string;
-  readonly bias?: number;
-  readonly budget?: number;
-  readonly maxTokens?: number;
-  readonly temperature?: number;
-  readonly threads?: number;
   readonly apiKeyEnv?: string;
   readonly apiKeyFile?: string;
   readonly concurrent?: number;
@@ -51,60 +53,36 @@ interface ServeFlags extends PolicyFlags {
 }
 
 export function registerServe(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command("serve")
     .summary("serve the pair: one OpenAI-compatible endpoint, and a playground")
     .description(
-      'Serve the pair behind one OpenAI-compatible endpoint, with a playground at /. Prints one line of JSON, {"url": ...}, on ' +
-        "standard output when it is ready; logs go to standard error, one line of JSON each. SIGTERM or Ctrl-C drains: running " +
-        "requests may end, then it exits with 0.",
+      'Serve the pair behind one OpenAI-compatible endpoint, with a playground at /. When it is ready it prints one line of JSON, {"url": ...}, on ' +
+        "standard output. Logs go to standard error, one line of JSON each. After SIGTERM or Ctrl-C it takes no new requests, lets the running ones " +
+        "finish, and exits with 0.",
     )
-    .option("--config <file>", `the configuration (default: ./${CONFIG_FILE}, if it is there)`, filledText)
+    .option("--config <file>", `configuration file (default: ./${CONFIG_FILE}, if it exists)`, filledText)
     .option("--host <address>", "address to listen on (default: 127.0.0.1, this machine only)", filledText)
     .option("--port <n>", "port to listen on, 0 for any free one (default: 8080)", wholeNumber(0, 65_535))
-    .option(
-      "--pair <name|file>",
-      "the pair: micro (the default), or a JSON file that says small, big and defaults",
-      filledText,
+    .addOption(pairFlag("the pair: micro (the default), or a JSON file with small, big and defaults"))
+    .addOption(smallFlag("another small model, e.g. openai:http://127.0.0.1:8001/v1#NAME?dialect=vllm"))
+    .addOption(bigFlag());
+  addPolicyFlags(command)
+    .addOption(biasFlag("default bias: above 0 hands over more, below 0 less"))
+    .addOption(budgetFlag("default limit on the big model's share of the tokens, 0 to 1"))
+    .addOption(maxTokensFlag("longest output when a request names no limit"))
+    .addOption(temperatureFlag("temperature when a request names none; 0 is greedy"))
+    .addOption(
+      threadsFlag("threads of each embedded model (default: one for each core; give 1 for a tiny model)"),
     )
-    .option(
-      "--small <spec>",
-      "another small model, e.g. openai:http://127.0.0.1:8001/v1#NAME?dialect=vllm",
-      filledText,
-    )
-    .option("--big <spec>", "another big model", filledText)
-    .option("--policy <name>", POLICY_HELP, filledText)
-    .option(
-      "--share <share>",
-      "the big model's share of the tokens, 0 to 1: under learned by the small model's calibration",
-      realNumber(0, 1),
-    )
-    .option("--calibration <file>", CALIBRATION_HELP, filledText)
-    .option(
-      "--bias <nats>",
-      "default of the dial: above 0 hands over more, below less",
-      realNumber(-100, 100),
-    )
-    .option(
-      "--budget <share>",
-      "default cap on the big model's share of the tokens, 0 to 1",
-      realNumber(0, 1),
-    )
-    .option("--max-tokens <n>", "longest output when a request does not say", wholeNumber(1))
-    .option("--temperature <t>", "when a request does not say; 0 is greedy", realNumber(0, 10))
-    .option(
-      "--threads <n>",
-      "threads of each embedded model (default: the cores; 1 for a tiny model)",
-      wholeNumber(1, 256),
-    )
-    .option("--api-key-env <name>", "environment variable with the key that clients must send", filledText)
-    .option("--api-key-file <file>", "file with that key", filledText)
+    .option("--api-key-env <name>", "environment variable that holds the key clients must send", filledText)
+    .option("--api-key-file <file>", "file that holds that key", filledText)
     .option("--concurrent <n>", "generations that run at the same time", wholeNumber(1))
     .option("--queue <n>", "requests that may wait for a place", wholeNumber(0))
     .addOption(
       new Option(
         "--when-small-is-down <what>",
-        "the small model away: refuse with 502, or let the big one write alone",
+        "when the small model is down: fail answers 502, big lets the big model write alone",
       ).choices(["fail", "big"]),
     )
     .addOption(
@@ -113,13 +91,13 @@ export function registerServe(program: Command, context: CommandContext): void {
         "separate: reasoning_content and content; inline: all in content",
       ).choices(["separate", "inline"]),
     )
-    .option("--log-prompts", "put prompts and outputs into the log, for debugging")
+    .option("--log-prompts", "write prompts and outputs to the log, for debugging")
     .addHelpText("after", HELP)
     .action(async (flags: ServeFlags) => {
       const { terminal } = context;
       const config = await servedConfig(flags);
       const apiKey = await readApiKey(config, terminal.environment);
-      // The server's libraries take a while to load, which other commands do not wait for.
+      // Loaded here: the server's libraries are slow to load.
       const { runGateway } = await import("../../gateway/run-gateway.ts");
       const gateway = await runGateway(config, { apiKey, examples: examples(), signal: terminal.signal });
       terminal.out(`${JSON.stringify({ url: gateway.url })}\n`);
@@ -128,22 +106,22 @@ export function registerServe(program: Command, context: CommandContext): void {
     });
 }
 
-/** The file, with the flags folded in and the pair resolved. */
+/** The configuration file with the flags applied and the pair resolved. */
 export async function servedConfig(flags: ServeFlags): Promise<GatewayConfig> {
   const path = flags.config ?? (existsSync(CONFIG_FILE) ? CONFIG_FILE : undefined);
   const file = path === undefined ? parseGatewayConfig({}, "the defaults") : await loadGatewayConfig(path);
   const { apiKeyEnv, apiKeyFile, limits, embedded, ...plain } = file;
+  const { host, port, whenSmallIsDown, reasoning, logPrompts } = flags;
   const keyFlags = { apiKeyEnv: flags.apiKeyEnv, apiKeyFile: flags.apiKeyFile };
   const namesKey = flags.apiKeyEnv !== undefined || flags.apiKeyFile !== undefined;
   const pair = await servedPair(flags, file);
   requireHonouredPresets(file, pair.policy);
   const config: GatewayConfigInput = {
     ...plain,
-    ...given({ host: flags.host, port: flags.port, whenSmallIsDown: flags.whenSmallIsDown }),
-    ...given({ reasoning: flags.reasoning, logPrompts: flags.logPrompts }),
+    ...given({ host, port, whenSmallIsDown, reasoning, logPrompts }),
     ...given(namesKey ? keyFlags : { apiKeyEnv, apiKeyFile }),
     pair,
-    // A lower --concurrent lowers the largest n as well, unless a file says otherwise: it could never start.
+    // A lower --concurrent also lowers the largest n, since a request with a larger n could never start.
     limits: {
       ...limits,
       ...given({ concurrent: flags.concurrent, queue: flags.queue }),
@@ -157,11 +135,11 @@ export async function servedConfig(flags: ServeFlags): Promise<GatewayConfig> {
 async function servedPair(flags: ServeFlags, file: GatewayConfig): Promise<PairConfig> {
   const base = flags.pair === undefined ? await pairOf(file) : undefined;
   const pair = await withWantedShare(await pairConfigFrom(flags, base), flags);
-  // What is wrong with the policy is said now, not at the first request.
+  // A wrong policy is reported now, not at the first request.
   const { name } = policyFrom(flags, pair);
   if (flags.policy === undefined && flags.share === undefined) return pair;
   const spec = flags.policy ?? pair.policy;
-  const share = name === "random" && flags.share !== undefined ? { share: flags.share } : {};
+  const share = takesShare(name) && flags.share !== undefined ? { share: flags.share } : {};
   return {
     ...pair,
     policy: name,
@@ -169,20 +147,13 @@ async function servedPair(flags: ServeFlags, file: GatewayConfig): Promise<PairC
   };
 }
 
-/** Without what was not given. */
-function given<T extends object>(fields: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
-  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
-}
-
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
+    onAbort(signal, resolve);
   });
 }
 
-/** Of the test split: no shipped model was trained on them. */
+/** Seed of the examples. They are from the test split, on which no shipped model was trained. */
 const EXAMPLE_SEED = 11;
 
 function examples(): { title: string; problem: string }[] {
@@ -195,6 +166,8 @@ function examples(): { title: string; problem: string }[] {
 }
 
 const HELP = `
+${POLICY_LIST}
+
 Flags override the file; \`splitreason config check FILE\` says what is wrong in one. docs/serving.md explains every field.
 
 Examples:

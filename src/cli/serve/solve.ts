@@ -1,13 +1,20 @@
-/** `splitreason solve PROBLEM`: one problem, solved by the pair before the reader's eyes. */
+/** `splitreason solve PROBLEM`: the pair solves one problem, printed as it is written. */
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
 import { ConfigError, EngineError, SplitReasonError } from "../../core/errors.ts";
 import { collect, type Policy, type SplitEvent, SplitDecoder, type SplitResult } from "../../decode/index.ts";
-import { Pair } from "../../decode/pair.ts";
-import type { PairConfig } from "../../decode/pair-config.ts";
-import { lastBoxed } from "../../eval/boxed.ts";
-import { addPairFlags, addPolicyFlags, type PairFlags, type PolicyFlags } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { Pair } from "../../decode/pair/pair.ts";
+import type { PairConfig } from "../../decode/pair/pair-config.ts";
+import { lastBoxed } from "../../eval/graders/boxed.ts";
+import {
+  addPairFlags,
+  addPolicyFlags,
+  type PairFlags,
+  POLICY_LIST,
+  type PolicyFlags,
+} from "../support/flags.ts";
+import { type CommandContext, jsonText } from "../support/command.ts";
 import { pairConfigFrom, policyFrom, withWantedShare } from "../support/settings.ts";
 import { printable, type Terminal } from "../support/terminal.ts";
 import { figures, TraceView } from "./trace-view.ts";
@@ -19,10 +26,10 @@ export function registerSolve(program: Command, context: CommandContext): void {
     .command("solve")
     .summary("solve one problem, each token in its author's colour")
     .description(
-      "Solve one problem with the pair. Each token is printed in the colour of the model that wrote it (without " +
-        "colours: the big model's words between «marks»), then the answer and what it took.",
+      "Solve one problem with the pair. Each token is printed in the colour of the model that wrote it; without " +
+        "colours the big model's words stand between «marks». Then come the answer and its cost in tokens and time.",
     )
-    .argument("[problem]", "the problem; - or nothing reads it from standard input");
+    .argument("[problem]", "the problem; without it, or with -, it is read from standard input");
   addPolicyFlags(addPairFlags(command))
     .addHelpText("after", HELP)
     .action(async (argument: string | undefined, flags: SolveFlags) => {
@@ -33,7 +40,7 @@ export function registerSolve(program: Command, context: CommandContext): void {
       const job: SolveJob = { problem, config, policy, seed: flags.seed, threads: flags.threads };
       if (flags.json === true) {
         const result = await solve(job, terminal.signal, (events) => collect(events));
-        terminal.out(`${JSON.stringify(solveDocument(job, result), null, 2)}\n`);
+        terminal.out(jsonText(solveDocument(job, result)));
         return;
       }
       await solve(job, terminal.signal, (events, pair) => showSolution(events, pair, context));
@@ -48,7 +55,7 @@ export interface SolveJob {
   readonly threads?: number | undefined;
 }
 
-/** Opens the pair, decodes, and closes it again; what `consume` makes of the events is checked for failure. */
+/** Opens the pair, decodes, and closes it. @throws EngineError when the result of `consume` is a failure. */
 export async function solve(
   { problem, config, policy, seed, threads }: SolveJob,
   signal: AbortSignal,
@@ -58,7 +65,7 @@ export async function solve(
     config,
     {
       sequences: 1,
-      ...(threads === undefined ? {} : { threads }),
+      ...given({ threads }),
       ...(policy.uses === "small" ? { without: "big" } : {}),
     },
     signal,
@@ -68,7 +75,7 @@ export async function solve(
     ...pair.render([{ role: "user", content: problem }]),
     policy,
     limits: { maxTokens: config.maxTokens },
-    sampling: { temperature, seed, ...(topP === undefined ? {} : { topP }) },
+    sampling: { temperature, seed, ...given({ topP }) },
     dial: config.dial,
     options: config.options,
     signal,
@@ -86,7 +93,7 @@ export async function solve(
   return result;
 }
 
-/** Prints a solution while it is written: legend, trace, answer, figures. */
+/** Prints a solution as it is written: legend, trace, answer, figures. */
 export async function showSolution(
   events: AsyncIterable<SplitEvent>,
   pair: Pair,
@@ -95,7 +102,7 @@ export async function showSolution(
   const view = new TraceView((text) => terminal.out(text), paint());
   let begun = false;
   const show = (event: SplitEvent): void => {
-    // A request that fails before its first event leaves no legend of nothing behind.
+    // A request that fails before its first event prints no legend.
     if (!begun) view.legend({ small: pair.small.model, big: pair.big?.model ?? "not loaded" });
     begun = true;
     view.push(event);
@@ -133,7 +140,7 @@ async function readProblem(argument: string | undefined, terminal: Terminal): Pr
   );
 }
 
-/** The document of the contract; what no contract names is extra. */
+/** The document of `--json`. */
 function solveDocument({ problem, policy, seed }: SolveJob, result: SplitResult): Record<string, unknown> {
   const { totalMs, firstTokenMs, handoffsMs } = result.timing;
   const handoffs = handoffsMs.length;
@@ -162,6 +169,8 @@ function solveDocument({ problem, policy, seed }: SolveJob, result: SplitResult)
 }
 
 const HELP = `
+${POLICY_LIST}
+
 Examples:
   splitreason solve "Start with 347. First, add 85. Second, multiply the last two digits by 63. What is the result modulo 1000?"
   echo "..." | splitreason solve --json | jq .usage.offloadShare
@@ -170,5 +179,5 @@ Examples:
   splitreason solve "..." --budget 0.05     never let the big model write more than 5% of the tokens
   splitreason solve "..." --policy always   the big model alone
   splitreason solve "..." --policy step-score:threshold=6     the big model redoes steps that score low
-  splitreason solve "..." --policy cue:cues=wait/hmm:tokens=8   (docs/decoding.md has all policies and their options)
+  splitreason solve "..." --policy cue:cues=wait/hmm:tokens=8         the big model writes 8 tokens after "wait" or "hmm"
 `;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { Author, SplitEvent, Usage } from "../../decode/events.ts";
+import type { Author, SplitEvent, Usage } from "../../decode/events/events.ts";
 import { paintWith } from "../support/terminal.ts";
 import { figures, TraceView } from "./trace-view.ts";
 

@@ -1,12 +1,12 @@
 /**
- * A split trace for people, as it is written: each token in its author's colour, or, without colours, the big model's words
- * between marks. Nothing that a model writes reaches the terminal as a control sequence.
+ * Prints a split trace as it is written: each token in its author's colour or, without colours, the big model's words between
+ * marks. No text of a model reaches the terminal as a control sequence.
  */
-import type { Author, SplitEvent, Timing, Usage } from "../../decode/events.ts";
-import { count, duration, percent } from "../support/table.ts";
+import { count, duration, percent } from "../../core/figures.ts";
+import type { Author, SplitEvent, Timing, Usage } from "../../decode/events/events.ts";
 import { type Paint, printable } from "../support/terminal.ts";
 
-/** Around what the big model wrote, where there are no colours. */
+/** Marks around the big model's text where there are no colours. */
 const MARKS = { open: "«", close: "»" } as const;
 
 export class TraceView {
@@ -20,7 +20,7 @@ export class TraceView {
     this.#paint = paint;
   }
 
-  /** One line that says which colour, or which mark, is whose. */
+  /** Prints one line that explains the colours or marks. */
   legend(models: { readonly small: string; readonly big: string }): void {
     const small = `small (${printable(models.small)})`;
     const big = `big (${printable(models.big)})`;
@@ -51,7 +51,7 @@ export class TraceView {
     }
   }
 
-  /** Nothing follows: closes what is open and leaves an empty line. */
+  /** Ends the trace: closes an open mark and leaves an empty line. */
   end(): void {
     this.#switchTo(undefined);
     this.#write(this.#atLineStart ? "\n" : "\n\n");
@@ -59,7 +59,7 @@ export class TraceView {
 
   #text(author: Author, text: string): void {
     if (text === "") return;
-    // Marks follow the text and not the segments: two segments of the big model in a row are one stretch of it.
+    // Marks follow the text, not the segments: two adjacent segments of the big model share one pair of marks.
     this.#switchTo(author);
     this.#write(this.#inColor(author, printable(text)));
     this.#atLineStart = text.endsWith("\n");

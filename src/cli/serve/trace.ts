@@ -1,19 +1,19 @@
-/** `splitreason trace FILE`: recorded traces (rollouts of `train grpo`, rows of `eval --out`) in colour, one after the other. */
+/** `splitreason trace FILE`: prints recorded traces (rollouts of `train grpo`, rows of `eval --out`) in colour. */
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Command } from "commander";
 import { z } from "zod";
 
+import { count, percent } from "../../core/figures.ts";
 import { ConfigError, DataError } from "../../core/errors.ts";
 import { readJsonLines } from "../../core/json-lines.ts";
-import { filledText, wholeNumber } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
-import { count, percent } from "../support/table.ts";
+import { filledText, jsonFlag, limitFlag, wholeNumber } from "../support/flags.ts";
+import { type CommandContext, jsonText } from "../support/command.ts";
 import { type Paint, printable, printableLine, type Terminal } from "../support/terminal.ts";
 import { TraceView } from "./trace-view.ts";
 
-/** Loose: `--json` gives rows as they were recorded. */
+/** Loose, so that `--json` prints rows as they were recorded. */
 const rowSchema = z.looseObject({
   problemId: z.string(),
   segments: z.array(
@@ -27,7 +27,7 @@ const rowSchema = z.looseObject({
   sample: z.number().optional(),
 });
 
-type TraceRow = z.output<typeof rowSchema>;
+type RecordedTrace = z.output<typeof rowSchema>;
 
 interface TraceFlags {
   readonly limit: number;
@@ -43,15 +43,15 @@ export function registerTrace(program: Command, { terminal, paint }: CommandCont
     .command("trace")
     .summary("print recorded traces in colour")
     .description(
-      "Print traces that were recorded: rollouts.jsonl of a training run, or rows.jsonl of an evaluation. Each author in its colour.",
+      "Print recorded traces: rollouts.jsonl of a training run, or rows.jsonl of an evaluation. Each author has a colour.",
     )
     .argument("<file>", "JSON Lines with problemId and segments", filledText)
-    .option("--limit <n>", "how many traces", wholeNumber(1), 5)
-    .option("--skip <n>", "of those that match, leave out the first n", wholeNumber(0), 0)
-    .option("--arm <name>", "of this arm only", filledText)
-    .option("--problem <id>", "of this problem only", filledText)
-    .option("--wrong", "only those with a wrong answer")
-    .option("--json", "the rows as one JSON document")
+    .addOption(limitFlag("print at most so many traces").default(5))
+    .option("--skip <n>", "leave out the first n of the traces that match", wholeNumber(0), 0)
+    .option("--arm <name>", "only traces of this arm", filledText)
+    .option("--problem <id>", "only traces of this problem", filledText)
+    .option("--wrong", "only traces with a wrong answer")
+    .addOption(jsonFlag("print the rows as one JSON document"))
     .addHelpText("after", HELP)
     .action((file: string, flags: TraceFlags) => printTraces(terminal, paint(), file, flags));
 }
@@ -74,12 +74,12 @@ async function printTraces(terminal: Terminal, paint: Paint, file: string, flags
   const shown = matching.slice(flags.skip, flags.skip + flags.limit);
   if (shown.length === 0) {
     throw new DataError(
-      `${file} has ${rows.length} traces, ${matching.length} of them match, and none is left behind --skip ${flags.skip}.`,
+      `${file} has ${rows.length} traces, ${matching.length} of them match, and none is left after --skip ${flags.skip}.`,
       { code: "data-invalid" },
     );
   }
   if (flags.json === true) {
-    terminal.out(`${JSON.stringify(shown, null, 2)}\n`);
+    terminal.out(jsonText(shown));
     return;
   }
   for (const row of shown) printTrace(terminal, paint, row);
@@ -87,7 +87,7 @@ async function printTraces(terminal: Terminal, paint: Paint, file: string, flags
   if (left > 0) terminal.log(`${count(left)} more: --skip ${flags.skip + shown.length}\n`);
 }
 
-/** The files that a run's folder may hold traces in. */
+/** Files of a run's folder that may hold traces. */
 const TRACE_FILES: readonly string[] = ["rows.jsonl", "rows.partial.jsonl", "rollouts.jsonl"];
 
 function refuseFolder(path: string): void {
@@ -100,7 +100,7 @@ function refuseFolder(path: string): void {
   throw new ConfigError(`${path} is a folder: ${advice}.`, { code: "usage" });
 }
 
-function printTrace(terminal: Terminal, paint: Paint, row: TraceRow): void {
+function printTrace(terminal: Terminal, paint: Paint, row: RecordedTrace): void {
   const big = row.segments.reduce((sum, { author, tokens }) => sum + (author === "big" ? tokens : 0), 0);
   const all = row.segments.reduce((sum, { tokens }) => sum + tokens, 0);
   const about = [

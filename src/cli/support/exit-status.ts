@@ -1,4 +1,4 @@
-/** The one place where an error becomes an exit status. */
+/** Turns an error into an exit status. No other file does. */
 import { CommanderError } from "commander";
 
 import { errorMessage, type ErrorCode, SplitReasonError } from "../../core/errors.ts";
@@ -6,13 +6,13 @@ import { printable, printableLine } from "./terminal.ts";
 
 export const EXIT = {
   done: 0,
-  /** Failed in use: an engine away, a file unreadable. */
+  /** Failed while running: an engine is down, a file is unreadable. */
   failed: 1,
-  /** Wrong call: an unknown flag, an invalid value, a pair that does not fit. */
+  /** Wrong call: an unknown flag, an invalid value, models that do not fit together. */
   wrongCall: 2,
-  /** Ended by Ctrl-C, as shells report it. */
+  /** Ended by Ctrl-C; the number is the one that shells use. */
   interrupted: 130,
-  /** Ended by a termination signal, as shells report it. */
+  /** Ended by a termination signal; the number is the one that shells use. */
   terminated: 143,
 } as const;
 
@@ -40,12 +40,12 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 
 export function exitStatus(error: unknown): number {
   if (error instanceof SplitReasonError) return STATUS[error.code];
-  // Commander's own: 0 for help and version, anything else is a wrong call.
+  // Commander exits with 0 for help and version; anything else is a wrong call.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongCall;
   return EXIT.failed;
 }
 
-/** One line for people; with `debug`, the stack and every cause below it. */
+/** Describes an error in one line; with `debug`, also its stack and every cause. */
 export function describeError(error: unknown, debug: boolean): string {
   const unexpected = !(error instanceof SplitReasonError);
   const hint = unexpected && !debug ? " (unexpected; --debug shows where)" : "";

@@ -1,11 +1,14 @@
-/** Flags that several commands share, and how their values are read. A value that is wrong ends the call with what was expected. */
+/**
+ * Flags that several commands share, and the parsers of their values. A wrong value ends the call with a message that says what
+ * was expected.
+ */
 import { type Command, InvalidArgumentError, Option } from "commander";
 
-import { POLICY_NAMES } from "../../decode/index.ts";
+import { POLICY_FACTS } from "../../decode/index.ts";
 
 type Parser<T> = (text: string) => T;
 
-/** A whole number from `minimum` to `maximum`. */
+/** Parses a whole number from `minimum` to `maximum`. */
 export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER): Parser<number> {
   return (text) => {
     const value = Number(text);
@@ -16,7 +19,7 @@ export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER):
   };
 }
 
-/** A finite number from `minimum` to `maximum`. */
+/** Parses a finite number from `minimum` to `maximum`. */
 export function realNumber(minimum: number, maximum: number): Parser<number> {
   return (text) => {
     const value = Number(text);
@@ -25,13 +28,11 @@ export function realNumber(minimum: number, maximum: number): Parser<number> {
   };
 }
 
-/** Text that is not blank. */
+/** Accepts text that is not blank. */
 export const filledText: Parser<string> = (text) => {
   if (text.trim() !== "") return text;
   throw new InvalidArgumentError("It must not be empty.");
 };
-
-export const SEED_MAXIMUM = 2 ** 32 - 1;
 
 export interface PairFlags {
   readonly pair: string;
@@ -52,47 +53,71 @@ export interface PolicyFlags {
   readonly calibration?: string;
 }
 
-/** Which models, and how they decode. */
+/** Help for sources of rows. */
+export const SOURCE_HELP =
+  "FILE.jsonl, FILE.parquet, a folder of them, or hf:OWNER/NAME[@REVISION][/CONFIG][:SPLIT]";
+
+/** Makes a flag with a value, for `command.addOption`. */
+export const flag = <T>(names: string, help: string, parse: Parser<T>): Option =>
+  new Option(names, help).argParser<T>(parse);
+
+// Flags of several commands. Their ranges are defined here once; each command gives its own help.
+export const jsonFlag = (
+  help = "print one JSON document on standard output, and nothing else there",
+): Option => new Option("--json", help);
+export const seedFlag = (help: string): Option => flag("--seed <n>", help, wholeNumber(0, 2 ** 32 - 1));
+export const threadsFlag = (
+  help = "threads of each model (default: one for each core; give 1 for a tiny model)",
+): Option => flag("--threads <n>", help, wholeNumber(1, 256));
+export const concurrencyFlag = (help: string): Option =>
+  flag("--concurrency <n>", help, wholeNumber(1, 1024));
+export const limitFlag = (help: string): Option => flag("--limit <n>", help, wholeNumber(1));
+export const pairFlag = (help = "the pair: micro, or a JSON file with small, big and defaults"): Option =>
+  flag("--pair <name|file>", help, filledText);
+export const smallFlag = (help = "another small model, e.g. gguf:PATH"): Option =>
+  flag("--small <spec>", help, filledText);
+export const bigFlag = (help = "another big model"): Option => flag("--big <spec>", help, filledText);
+export const biasFlag = (help: string): Option => flag("--bias <nats>", help, realNumber(-100, 100));
+export const budgetFlag = (help: string): Option => flag("--budget <share>", help, realNumber(0, 1));
+export const shareFlag = (help: string): Option => flag("--share <share>", help, realNumber(0, 1));
+export const maxTokensFlag = (help: string): Option => flag("--max-tokens <n>", help, wholeNumber(1));
+export const temperatureFlag = (help: string): Option => flag("--temperature <t>", help, realNumber(0, 10));
+export const calibrationFlag = (): Option =>
+  flag(
+    "--calibration <file>",
+    "for --share: a table of calibrate --out (default: the pair's, or the one beside the small model)",
+    filledText,
+  );
+
+/** Adds the flags that choose the models and how they decode. */
 export function addPairFlags(command: Command): Command {
   return command
-    .option(
-      "--pair <name|file>",
-      "the pair: micro, or a JSON file that says small, big and defaults",
-      filledText,
-      "micro",
-    )
-    .option("--small <spec>", "another small model, e.g. gguf:PATH", filledText)
-    .option("--big <spec>", "another big model", filledText)
-    .option(
-      "--bias <nats>",
-      "added to the tag's logit: above 0 hands over more, below less",
-      realNumber(-100, 100),
-    )
-    .option("--budget <share>", "cap on the big model's share of the tokens, 0 to 1", realNumber(0, 1))
-    .option("--max-tokens <n>", "longest output, both models together", wholeNumber(1))
-    .option("--temperature <t>", "0 is greedy", realNumber(0, 10))
-    .option("--seed <n>", "the same seed gives the same output", wholeNumber(0, SEED_MAXIMUM), 1)
-    .option(
-      "--threads <n>",
-      "threads of each model (default: the cores; 1 for a tiny model)",
-      wholeNumber(1, 256),
-    )
-    .addOption(new Option("--json", "one JSON document on standard output, nothing else there"));
+    .addOption(pairFlag().default("micro"))
+    .addOption(smallFlag())
+    .addOption(bigFlag())
+    .addOption(biasFlag("added to the logit of the open tag: above 0 hands over more, below 0 less"))
+    .addOption(budgetFlag("limit on the big model's share of the tokens, 0 to 1"))
+    .addOption(maxTokensFlag("longest output, both models together"))
+    .addOption(temperatureFlag("sampling temperature; 0 is greedy"))
+    .addOption(seedFlag("the same seed gives the same output").default(1))
+    .addOption(threadsFlag())
+    .addOption(jsonFlag());
 }
 
-export const POLICY_HELP = `${POLICY_NAMES.join(", ")}; options behind colons, e.g. entropy:threshold=1.2 (default: the pair's own)`;
+/** Help for the policies, one line each. */
+export const POLICY_LIST = `Policies (docs/decoding.md has their options):
+${POLICY_FACTS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join("\n")}`;
 
-/** Who writes when, for commands that run one policy. */
+/** Adds the flags that choose a policy. */
 export function addPolicyFlags(command: Command): Command {
   return command
-    .option("--policy <name>", POLICY_HELP, filledText)
     .option(
-      "--share <share>",
-      "the big model's share of the tokens, 0 to 1: under learned by the small model's calibration",
-      realNumber(0, 1),
+      "--policy <name>",
+      "who decides which model writes (see below), options after colons, e.g. entropy:threshold=1.2 (default: the pair's own)",
+      filledText,
     )
-    .option("--calibration <file>", CALIBRATION_HELP, filledText);
+    .addOption(
+      shareFlag("the big model's share of the tokens, 0 to 1; for learned by the small model's calibration"),
+    )
+    .addOption(calibrationFlag());
 }
-
-export const CALIBRATION_HELP =
-  "for --share: what calibrate --out wrote (default: the pair's, or that beside the small model)";

@@ -1,5 +1,5 @@
-/** Progress on standard error: one line that rewrites itself on a terminal, a line now and then elsewhere. */
-import { count, duration } from "./table.ts";
+/** Progress on standard error: one line that is rewritten on a terminal; elsewhere a line every 15 seconds. */
+import { count, duration } from "../../core/figures.ts";
 import type { Terminal } from "./terminal.ts";
 
 const TERMINAL_INTERVAL_MS = 100;
@@ -13,7 +13,7 @@ export class Progress {
   #shownMs: number;
   #lineShown = false;
 
-  /** `unit` names what is counted, e.g. `samples`. */
+  /** @param unit The things counted, e.g. `samples`. */
   constructor(terminal: Terminal, unit: string) {
     this.#terminal = terminal;
     this.#unit = unit;
@@ -21,7 +21,7 @@ export class Progress {
     this.#shownMs = this.#startMs;
   }
 
-  /** Starts the clock: `done` were there already and say nothing about the speed. */
+  /** Starts the clock. `done` items were finished before, so they do not count for the speed. */
   start(done: number): void {
     this.#startMs = this.#terminal.clock.nowMs();
     this.#startDone = done;
@@ -36,7 +36,7 @@ export class Progress {
     );
   }
 
-  /** Shows a line of the caller's own, if the last one has stood long enough. */
+  /** Shows the given line, unless the last one was shown a moment ago. */
   show(line: string): void {
     const nowMs = this.#terminal.clock.nowMs();
     const { logIsTerminal, columns } = this.#terminal;
@@ -46,7 +46,13 @@ export class Progress {
     this.#lineShown = logIsTerminal;
   }
 
-  /** Clears the line, so that what is printed next starts one. */
+  /** Logs a line that stays. It takes the place of the line of progress. */
+  message(text: string): void {
+    this.end();
+    this.#terminal.log(`${text}\n`);
+  }
+
+  /** Clears the line, so that the next output starts on a clean one. */
   end(): void {
     if (this.#lineShown) this.#terminal.log("\r\u001b[2K");
     this.#lineShown = false;

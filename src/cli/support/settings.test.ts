@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { MICRO_PAIR } from "../../decode/pair-config.ts";
+import { MICRO_PAIR } from "../../decode/pair/pair-config.ts";
 import { pairConfigFrom, policyFrom, requireHonouredFlags, withWantedShare } from "./settings.ts";
 
 const flags = { pair: "micro", seed: 1 };

@@ -1,20 +1,22 @@
-/** From flags to what is opened and how it decodes: flags first, then the pair's own settings. */
+/** Turns flags into a pair's configuration and a policy. Flags override the pair's own settings. */
+import { given } from "../../core/given.ts";
 import { ConfigError } from "../../core/errors.ts";
-import { quoted, withShare } from "../../decode/calibration-file.ts";
-import { parsePolicySpec, type Policy, POLICY_NAMES } from "../../decode/index.ts";
-import { loadPairConfig, type PairConfig, pairPolicy } from "../../decode/pair-config.ts";
-import { type AskedDial, unhonoured } from "../../decode/policy-dial.ts";
+import { quoted, withShare } from "../../decode/pair/calibration-file.ts";
+import { parsePolicySpec, type Policy, POLICY_NAMES, policyOptionNames } from "../../decode/index.ts";
+import { loadPairConfig, type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
+import { type AskedDial, askedDial, dialSchema } from "../../decode/dial/dial.ts";
+import { unhonoured } from "../../decode/policies/honoured-dial.ts";
 import type { PairFlags, PolicyFlags } from "./flags.ts";
 
-/** What of the flags a pair's configuration takes. */
+/** The flags that change a pair's configuration. */
 export type PairOverrides = Partial<Omit<PairFlags, "seed" | "json" | "threads">> & {
   readonly smallBase?: string;
   readonly calibration?: string;
 };
 
 /**
- * The pair's configuration with the flags folded in. Another small model has no "before tuning" that we know of.
- * @param base instead of the pair that the flags name.
+ * The pair's configuration with the flags applied. Another small model has no known version before tuning.
+ * @param base Used instead of the pair that the flags name.
  */
 export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): Promise<PairConfig> {
   const {
@@ -22,7 +24,7 @@ export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): P
     calibration: ownTable,
     ...config
   } = base ?? (await loadPairConfig(flags.pair ?? "micro"));
-  // What was found out for the pair's own models says nothing about others.
+  // Options tuned for the pair's own models mean nothing for others.
   const isOther = (spec: string | undefined, own: string): boolean => spec !== undefined && spec !== own;
   const hasOther = isOther(flags.small, config.small) || isOther(flags.big, config.big);
   const policies = hasOther ? {} : config.policies;
@@ -31,24 +33,19 @@ export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): P
   return {
     ...config,
     policies,
-    ...(smallBase === undefined ? {} : { smallBase }),
-    ...(calibration === undefined ? {} : { calibration }),
+    ...given({ smallBase, calibration }),
     small: flags.small ?? config.small,
     big: flags.big ?? config.big,
-    dial: {
-      ...config.dial,
-      ...(flags.bias === undefined ? {} : { bias: flags.bias }),
-      ...(flags.budget === undefined ? {} : { budget: flags.budget }),
-    },
+    dial: dialSchema.parse({ ...config.dial, ...askedDial(flags) }),
     sampling: {
       ...config.sampling,
-      ...(flags.temperature === undefined ? {} : { temperature: flags.temperature }),
+      ...given({ temperature: flags.temperature }),
     },
     maxTokens: flags.maxTokens ?? config.maxTokens,
   };
 }
 
-/** @throws ConfigError on an unknown policy, a wrong option, or a share, bias or budget for a policy that has no use for it. */
+/** @throws ConfigError on an unknown policy, a wrong option, or a share, bias or budget that the policy ignores. */
 export function policyFrom(
   flags: PolicyFlags & Pick<PairOverrides, "bias" | "budget">,
   config: PairConfig,
@@ -56,28 +53,32 @@ export function policyFrom(
   const spec = flags.policy ?? config.policy;
   const { name } = parsePolicySpec(spec);
   requireHonouredFlags([name], flags);
-  // The share of learned is a matter of the dial: see withWantedShare.
+  // For learned, the dial sets the share: see withWantedShare.
   if (flags.share === undefined || name === "learned") return pairPolicy(config, spec);
-  if (name !== "random" && POLICY_NAMES.includes(name)) {
+  if (!takesShare(name) && POLICY_NAMES.includes(name)) {
+    const others = POLICY_NAMES.filter(takesShare).join(" or ");
     throw new ConfigError(
-      `--share ${flags.share} is for --policy learned or random; the policy here is ${name}.`,
+      `--share ${flags.share} is for --policy learned or ${others}; the policy here is ${name}.`,
       { code: "usage" },
     );
   }
   return pairPolicy(config, spec, { share: flags.share });
 }
 
+/** Whether --share sets an option of the policy. */
+export const takesShare = (policyName: string): boolean => policyOptionNames(policyName).includes("share");
+
 /**
- * The dial's flags must change something: with a policy that cannot honour them, all would be as if they were not there.
- * @param policyNames Of which one honours them at least.
+ * Refuses flags of the dial that no policy honours: they would change nothing.
+ * @param policyNames At least one of them must honour each flag.
  * @throws ConfigError naming the flag.
  */
 export function requireHonouredFlags(
   policyNames: readonly string[],
-  { bias, budget }: Pick<AskedDial, "bias" | "budget">,
+  flags: Pick<AskedDial, "bias" | "budget">,
 ): void {
-  for (const asked of [{ bias }, { budget }]) {
-    const faults = policyNames.map((name) => unhonoured(name, asked));
+  for (const [field, value] of Object.entries(askedDial(flags))) {
+    const faults = policyNames.map((name) => unhonoured(name, { [field]: value }));
     const [fault] = faults;
     if (fault === undefined || faults.includes(undefined)) continue;
     const policies =
@@ -90,8 +91,9 @@ export function requireHonouredFlags(
 }
 
 /**
- * The pair with the dial at which the policy learned has the wanted share, by the pair's calibration or that beside the small model.
- * @throws ConfigError when there is none, or --bias was given as well.
+ * The pair with the dial set for the wanted share of the policy learned, by the pair's calibration or the one beside the small
+ * model.
+ * @throws ConfigError when there is no calibration, or --bias was given as well.
  */
 export async function withWantedShare(
   config: PairConfig,
@@ -112,7 +114,7 @@ export async function withWantedShare(
   return withShare(config, flags.share, pairFlagsOf(flags));
 }
 
-/** A pair file says more than which models: it is named where it was. */
+/** The flags that name this pair, for advice. A pair file holds more than its models, so it is named too. */
 function pairFlagsOf({
   pair,
   small,

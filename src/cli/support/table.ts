@@ -1,5 +1,4 @@
-/** Tables for people, in plain text; figures are those of `core/figures.ts`. */
-export { count, duration, percent, points, pValueText } from "../../core/figures.ts";
+/** Tables for people, in plain text. */
 
 export interface Column<Row> {
   readonly title: string;
@@ -7,7 +6,7 @@ export interface Column<Row> {
   readonly align?: "left" | "right";
 }
 
-/** One line a row below a line of titles, columns two spaces apart, nothing behind the last column. */
+/** Renders a line of titles and a line for each row. Columns are two spaces apart; no line ends with spaces. */
 export function renderTable<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],

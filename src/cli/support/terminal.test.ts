@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 
+import { duration, percent, points, pValueText } from "../../core/figures.ts";
 import { ConfigError, DataError, SplitReasonError } from "../../core/errors.ts";
 import { describeError, exitStatus } from "./exit-status.ts";
-import { duration, percent, points, pValueText, renderTable } from "./table.ts";
+import { renderTable } from "./table.ts";
 import { printable, printableLine, wantsColor } from "./terminal.ts";
 
 describe("printable", () => {

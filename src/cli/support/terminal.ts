@@ -1,4 +1,4 @@
-/** The terminal as commands see it: where to print, whether in colour, whether anyone still reads. */
+/** The terminal as commands see it: its outputs, its colours, and the signal to stop. */
 import { createColors } from "picocolors";
 
 import { type Clock, systemClock } from "../../core/clock.ts";
@@ -13,9 +13,9 @@ export interface Terminal {
   readonly columns: number;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** Aborted by Ctrl-C, by a termination signal, or when nobody reads the output any more. */
+  /** Aborted by Ctrl-C, by a termination signal, or when nobody reads the output any longer. */
   readonly signal: AbortSignal;
-  /** All of standard input as UTF-8; undefined when it is a terminal. */
+  /** Reads all of standard input as UTF-8; undefined when it is a terminal. */
   readInput(): Promise<string | undefined>;
 }
 
@@ -26,7 +26,7 @@ export function processTerminal(signal: AbortSignal): Terminal {
     log: (text) => void process.stderr.write(text),
     outIsTerminal: process.stdout.isTTY,
     logIsTerminal: process.stderr.isTTY,
-    // Some pseudo-terminals have no width, and say 0.
+    // Some pseudo-terminals report a width of 0.
     columns: process.stdout.columns || process.stderr.columns || 100,
     environment: process.env,
     clock: systemClock,
@@ -40,14 +40,17 @@ export function processTerminal(signal: AbortSignal): Terminal {
   };
 }
 
-/** Whether to colour what goes to a stream: --no-color first, then NO_COLOR, FORCE_COLOR, TERM=dumb, then whether it is a terminal. */
+/**
+ * Whether to colour a stream. The first of these decides: --no-color, NO_COLOR, FORCE_COLOR, TERM=dumb, whether it is a
+ * terminal.
+ */
 export function wantsColor(
   environment: Readonly<Record<string, string | undefined>>,
   isTerminal: boolean,
   colorFlag: boolean | undefined,
 ): boolean {
   if (colorFlag === false) return false;
-  // no-color.org: present and not empty, whatever its value.
+  // By no-color.org any value counts, except the empty one.
   if ((environment["NO_COLOR"] ?? "") !== "") return false;
   const force = environment["FORCE_COLOR"] ?? "";
   if (force !== "") return force !== "0" && force !== "false";
@@ -57,12 +60,12 @@ export function wantsColor(
 
 export type Paint = ReturnType<typeof createColors>;
 
-/** Colour functions that return their text as it is when `enabled` is false. */
+/** Colour functions. They return their text unchanged when `enabled` is false. */
 export const paintWith = (enabled: boolean): Paint => createColors(enabled);
 
 /**
- * Makes text of unknown origin safe to print: control characters other than newline and tab, and characters that reorder text,
- * become visible escapes such as `\x1b` or `\u202e`. A carriage return before a newline is dropped.
+ * Makes untrusted text safe to print. Control characters other than newline and tab, and characters that reorder text, become
+ * visible escapes such as `\x1b` or `\u202e`. A carriage return before a newline is dropped.
  */
 export function printable(text: string): string {
   return text
@@ -75,5 +78,5 @@ export function printable(text: string): string {
     });
 }
 
-/** The same on one line, for messages. */
+/** Makes untrusted text safe to print on one line. */
 export const printableLine = (text: string): string => printable(text).replace(/\s*\n\s*/gu, " ");

@@ -1,8 +1,8 @@
-/** `splitreason train add-tags`: a model of others gets the tags that it will learn to write. */
+/** `splitreason train add-tags`: adds the tags to a model that others have trained. */
 import type { Command } from "commander";
 
-import { filledText } from "../support/flags.ts";
-import type { CommandContext } from "../support/command.ts";
+import { filledText, jsonFlag } from "../support/flags.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 
 interface AddTagsFlags {
   readonly model: string;
@@ -15,29 +15,29 @@ export function registerTrainAddTags(train: Command, { terminal }: CommandContex
     .command("add-tags")
     .summary("copy a model, with <bigmodel> and </bigmodel> in its vocabulary")
     .description(
-      "Copy a Hugging Face folder and add the two tags to its tokenizer, at ids for which the embedding has unused rows. The first step with a model " +
-        "that others have trained; train sft then teaches it to write them. Any architecture; only safetensors get rows of their own for the tags.",
+      "Copy a Hugging Face folder and add the two tags to its tokenizer, at ids for which the embedding has unused rows. This is the first step with a " +
+        "model that others have trained; train sft then teaches it to write the tags. Any architecture works; safetensors also get new rows for the tags.",
     )
     .requiredOption(
       "--model <folder>",
-      "with config.json, tokenizer.json and, where it has them, weights",
+      "the model: a folder with config.json, tokenizer.json and, if present, weights",
       filledText,
     )
-    .requiredOption("--out <folder>", "a new folder", filledText)
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .requiredOption("--out <folder>", "the new folder", filledText)
+    .addOption(jsonFlag())
     .addHelpText("after", HELP)
     .action(async ({ model, out, json }: AddTagsFlags) => {
       const { copyWithTags } = await import("../../train/export/index.ts");
       const { tags, matrices } = await copyWithTags(model, out, terminal.signal);
-      if (json === true) {
-        terminal.out(`${JSON.stringify({ tags, matrices, out }, null, 2)}\n`);
-        return;
-      }
-      for (const { content, id, isNew } of tags)
-        terminal.out(`${content} ${isNew ? "is" : "was already"} token ${id}\n`);
-      if (matrices.length > 0)
-        terminal.out(`their rows in ${matrices.join(" and ")} begin as the mean of those of their text\n`);
-      terminal.out(`model: ${out}\n`);
+      printResult(terminal, { json }, { tags, matrices, out }, () =>
+        [
+          ...tags.map(({ content, id, isNew }) => `${content} ${isNew ? "is" : "was already"} token ${id}\n`),
+          ...(matrices.length === 0
+            ? []
+            : [`their rows in ${matrices.join(" and ")} start as the mean of the rows of their text\n`]),
+          `model: ${out}\n`,
+        ].join(""),
+      );
     });
 }
 

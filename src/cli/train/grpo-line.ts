@@ -1,6 +1,6 @@
-/** One step of reinforcement learning, and one evaluation, in a line. */
+/** Formats a step of reinforcement learning, and an evaluation, in one line. */
+import { count, duration, percent } from "../../core/figures.ts";
 import type { GrpoEvaluation, GrpoMetrics } from "../../train/grpo/loop.ts";
-import { count, duration, percent } from "../support/table.ts";
 import { printable } from "../support/terminal.ts";
 
 export function grpoFigures(metrics: GrpoMetrics, steps: number): string {

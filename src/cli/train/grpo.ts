@@ -1,139 +1,137 @@
-/** `splitreason train grpo`: reinforcement learning of the small model, the big one writing in its rollouts. */
+/** `splitreason train grpo`: trains the small model by reinforcement; the big one writes in its rollouts. */
 import type { Command } from "commander";
 
+import { given } from "../../core/given.ts";
+import { count, duration } from "../../core/figures.ts";
 import { SplitReasonError } from "../../core/errors.ts";
 import { REWARDS, REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
-import type { GrpoEvaluation, GrpoMetrics, GrpoOutcome } from "../../train/grpo/loop.ts";
-import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import type { GrpoOutcome } from "../../train/grpo/loop.ts";
+import {
+  bigFlag,
+  budgetFlag,
+  filledText,
+  jsonFlag,
+  maxTokensFlag,
+  seedFlag,
+  threadsFlag,
+  wholeNumber,
+} from "../support/flags.ts";
 import { grpoFigures, scoresLine } from "./grpo-line.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
-import { count, duration } from "../support/table.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import { hubRows } from "../support/hub-rows.ts";
 import type { Terminal } from "../support/terminal.ts";
+import {
+  configFlag,
+  dataFlag,
+  learningRateFlag,
+  modelFlag,
+  outFlag,
+  stepsFlag,
+  stoppedAt,
+  trainerFlag,
+  type TrainingFlags,
+} from "./training-flags.ts";
 
 const REWARD_NAMES = REWARDS.map(({ name }) => name);
 
-interface GrpoFlags {
-  readonly config?: string;
-  readonly model?: string;
+interface GrpoFlags extends TrainingFlags {
   readonly big?: string;
-  readonly data?: string;
   readonly heldOut?: string;
   readonly heldOutProblems?: number;
   readonly maxTokens?: number;
   readonly concurrency?: number;
   readonly reward?: string;
   readonly budget?: number;
-  readonly out: string;
-  readonly steps?: number;
   readonly problems?: number;
   readonly members?: number;
-  readonly learningRate?: number;
-  readonly seed?: number;
-  readonly threads?: number;
-  readonly trainer?: string;
-  readonly json?: boolean;
 }
 
 export function registerTrainGrpo(train: Command, { terminal }: CommandContext): void {
   train
     .command("grpo")
-    .summary("reinforcement learning, the big model writing in the rollouts")
+    .summary("reinforcement learning; the big model writes in the rollouts")
     .description(
-      "Teach a tuned small model by trial: groups of attempts at a problem, made by the decoder that serves, with the big model really " +
-        "writing what it is asked for. The reward is for being right, less the price of the help; only the small model's own choices " +
-        "(its tokens, where it asks, where it takes the pen back) are trained.",
+      "Train a tuned small model by trial: a group of rollouts of each problem, made by the decoder that serves, in which the big model really " +
+        "writes what it is asked for. A right answer is rewarded, help has a price. Only the small model's own choices are trained: its tokens, " +
+        "where it asks, and where it continues.",
     )
-    .option("--config <file>", "JSON with what the flags say and more", filledText)
-    .option("--model <folder>", "a Hugging Face folder with the tuned small model to start from", filledText)
-    .option("--big <spec>", "the big model, e.g. micro:big", filledText)
-    .option(
-      "--data <task>",
-      "the problems: micro (default), NAME:FILE.jsonl, FILE.jsonl or NAME, as eval takes them",
-      filledText,
+    .addOption(configFlag())
+    .addOption(modelFlag("a Hugging Face folder with the tuned small model to start from"))
+    .addOption(bigFlag("the big model, e.g. micro:big"))
+    .addOption(
+      dataFlag(
+        "task",
+        "the problems, a task as in eval: micro (default), NAME, NAME:FILE.jsonl or FILE.jsonl",
+      ),
     )
     .option(
       "--held-out <task>",
-      "other problems to judge the policy on, in the same forms (default: a part of the data, not trained on)",
+      "other problems to evaluate the model on, in the same forms (default: a part of the data that is not trained on)",
       filledText,
     )
     .option(
       "--held-out-problems <n>",
-      "how many (default: 200, at most half of the data)",
+      "how many held-out problems (default: 200, at most half of the data)",
       wholeNumber(1, 1_000_000),
     )
     .option("--reward <name>", `${REWARD_NAMES.join(", ")} (default: cost)`, filledText)
-    .option(
-      "--budget <share>",
-      `with --reward ${REWARDS_WITH_BUDGET.join(" or ")}: share of the tokens that is free`,
-      realNumber(0, 1),
+    .addOption(
+      budgetFlag(
+        `with --reward ${REWARDS_WITH_BUDGET.join(" or ")}: the big model's share of the tokens that is free`,
+      ),
     )
-    .requiredOption(
-      "--out <dir>",
-      "metrics, rollouts, checkpoints and the best model; continues a run",
-      filledText,
+    .addOption(
+      outFlag(
+        "write metrics, rollouts, checkpoints and the best model here; continues a run that was stopped",
+      ),
     )
-    .option("--steps <n>", "how many updates", wholeNumber(1))
-    .option("--problems <n>", "problems in a step", wholeNumber(1, 65_536))
-    .option("--members <n>", "rollouts of each problem", wholeNumber(2, 4096))
-    .option(
-      "--max-tokens <n>",
-      "longest output of a rollout, both models together (default: 320)",
-      wholeNumber(1),
-    )
-    .option("--concurrency <n>", "rollouts in flight (default: 32)", wholeNumber(1, 65_536))
-    .option("--learning-rate <rate>", "after the warm-up", realNumber(0, 1))
-    .option("--seed <n>", "of problems and rollouts", wholeNumber(0, SEED_MAXIMUM))
-    .option("--threads <n>", "of the trainer", wholeNumber(1, 256))
-    .option(
-      "--trainer <spec>",
-      "embedded, or tinker:http://HOST:8000?base=MODEL: a SkyRL server (docs/scale.md)",
-      filledText,
-    )
-    .option("--json", "one JSON document on standard output, nothing else there")
+    .addOption(stepsFlag("updates of the weights"))
+    .option("--problems <n>", "problems in each training step", wholeNumber(1, 65_536))
+    .option("--members <n>", "group size: rollouts of each problem", wholeNumber(2, 4096))
+    .addOption(maxTokensFlag("longest output of a rollout, both models together (default: 320)"))
+    .option("--concurrency <n>", "rollouts that run at the same time (default: 32)", wholeNumber(1, 65_536))
+    .addOption(learningRateFlag())
+    .addOption(seedFlag("seed of the problems and rollouts"))
+    .addOption(threadsFlag("threads of the embedded trainer"))
+    .addOption(trainerFlag())
+    .addOption(jsonFlag())
     .addHelpText("after", `${rewardsHelp()}${HELP}`)
     .action((flags: GrpoFlags) => trainGrpo(terminal, flags));
 }
 
 async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
-  // Loaded here: the other commands start faster without the training library.
+  // Loaded here, so that other commands start without the training library.
   const { loadReinforceConfig, reinforce } = await import("../../recipes/reinforce/index.ts");
   const config = await loadReinforceConfig(flags.config, overridesFrom(flags), flags);
-  const display = new GrpoDisplay(terminal);
+  const progress = new Progress(terminal, "steps");
   const startMs = terminal.clock.nowMs();
   let outcome: GrpoOutcome;
   try {
     outcome = await reinforce(config, flags.out, {
-      onStep: (metrics, steps) => display.step(metrics, steps),
-      onEvaluation: (evaluation) => display.evaluation(evaluation),
-      onNotice: (text) => display.notice(text),
+      onStep: (metrics, steps) => progress.show(grpoFigures(metrics, steps)),
+      onEvaluation: (evaluation) =>
+        progress.message(`step ${evaluation.step}, held out: ${scoresLine(evaluation)}`),
+      onNotice: (text) => progress.message(text),
       signal: terminal.signal,
       fetchRows: hubRows(terminal),
     });
   } finally {
-    display.end();
+    progress.end();
   }
   if (outcome.status === "interrupted") {
-    throw new SplitReasonError(
-      `stopped at step ${outcome.step} of ${config.grpo.steps}; the same command goes on from there (${flags.out}).`,
-      { code: "aborted" },
-    );
+    throw stoppedAt(outcome.step, config.grpo.steps, flags.out);
   }
   const wallMs = terminal.clock.nowMs() - startMs;
-  if (flags.json === true) {
-    terminal.out(`${JSON.stringify({ ...outcome, out: flags.out, wallMs }, null, 2)}\n`);
-  } else {
+  printResult(terminal, flags, { ...outcome, out: flags.out, wallMs }, () => {
     const { best, reason } = outcome;
     const stopped = reason === undefined ? "" : `stopped early: ${reason}\n`;
     const chosen =
       best === undefined
         ? ""
         : `best after step ${best.step}: ${scoresLine(best)}\nmodel: ${flags.out}/best\n`;
-    terminal.out(
-      `${stopped}${count(outcome.step)} steps in ${duration(wallMs)}\n${chosen}metrics: ${flags.out}/metrics.jsonl\n`,
-    );
-  }
+    return `${stopped}${count(outcome.step)} steps in ${duration(wallMs)}\n${chosen}metrics: ${flags.out}/metrics.jsonl\n`;
+  });
   if (outcome.status === "collapsed") {
     throw new SplitReasonError(`the run collapsed at step ${outcome.step}: ${outcome.reason ?? ""}`, {
       code: "train-diverged",
@@ -153,36 +151,8 @@ function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
     heldOut: heldOutProblems,
     threads,
     trainer,
-    grpo: Object.fromEntries(Object.entries(grpo).filter(([, value]) => value !== undefined)),
+    grpo: given(grpo),
   };
-}
-
-class GrpoDisplay {
-  readonly #terminal: Terminal;
-  readonly #progress: Progress;
-
-  constructor(terminal: Terminal) {
-    this.#terminal = terminal;
-    this.#progress = new Progress(terminal, "steps");
-  }
-
-  step(metrics: GrpoMetrics, steps: number): void {
-    this.#progress.show(grpoFigures(metrics, steps));
-  }
-
-  evaluation(evaluation: GrpoEvaluation): void {
-    this.#progress.end();
-    this.#terminal.log(`step ${evaluation.step}, held out: ${scoresLine(evaluation)}\n`);
-  }
-
-  notice(text: string): void {
-    this.#progress.end();
-    this.#terminal.log(`${text}\n`);
-  }
-
-  end(): void {
-    this.#progress.end();
-  }
 }
 
 /** Each reward with its meaning, and the options that a configuration file may set. */
@@ -203,12 +173,12 @@ docs/training.md explains rewards, losses and every setting of --config. Example
   splitreason train grpo --model qwen3-0.6b-tuned --big 'openai:http://HOST:8002/v1#big?dialect=vllm&tokenizer=qwen3-0.6b-tuned/tokenizer.json' \\
     --data gsm8k:train.jsonl --max-tokens 1024 --out runs/gsm8k
 
-A file of problems has a line {"problem", "answer"} each (also "question"; "id" where there is one); answers are judged by the task's grader
-(docs/tasks.md). Without --held-out, problems of the file itself are kept apart, the same ones for every seed.
+A file of problems has a line {"problem", "answer"} for each ("question" also works; "id" is optional). The task's grader judges the answers
+(docs/tasks.md). Without --held-out, some problems of the file are kept apart, the same ones for every seed.
 
-Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
+Curves are in metrics.jsonl and in TensorBoard's events (tensorboard --logdir runs).
 
-On a SkyRL server (docs/scale.md has its start); --model then gives the tokenizer:
+On a SkyRL server (docs/scale.md says how to start one), --model gives only the tokenizer:
   splitreason train grpo --trainer 'tinker:http://HOST:8000?base=/models/qwen3-1.7b-tuned&sampler=openai:http://HOST:8003/v1?dialect=vllm&tokenizer=qwen3-1.7b-tuned/tokenizer.json' \\
     --model qwen3-1.7b-tuned --big 'openai:http://HOST:8002/v1#big?dialect=vllm&tokenizer=qwen3-1.7b-tuned/tokenizer.json' --data gsm8k:train.jsonl --out runs/grpo
 `;

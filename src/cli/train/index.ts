@@ -11,7 +11,7 @@ export function registerTrain(program: Command, context: CommandContext): void {
     .command("train")
     .summary("train a model, here or on a trainer server")
     .description(
-      "Train a model: one of the Qwen3 architecture inside this process, on the processor, or any that a SkyRL server trains (--trainer).",
+      "Train a model: inside this process, on the processor, a model of the Qwen3 architecture; with --trainer, any model that a SkyRL server trains.",
     );
   registerTrainPretrain(train, context);
   registerTrainSft(train, context);

@@ -1,50 +1,61 @@
-/** `splitreason train pretrain|sft`: supervised runs on the embedded trainer. */
-import { type Command, Option } from "commander";
+/** `splitreason train pretrain|sft`: supervised training. */
+import type { Command } from "commander";
 
-import { ConfigError, SplitReasonError } from "../../core/errors.ts";
+import { given } from "../../core/given.ts";
+import { count, duration } from "../../core/figures.ts";
+import { ConfigError } from "../../core/errors.ts";
+import { hubAccessFrom } from "../../data/hub/calls.ts";
 import type { RunHooks, RunResult } from "../../recipes/supervised/index.ts";
-import { filledText, realNumber, SEED_MAXIMUM, wholeNumber } from "../support/flags.ts";
+import {
+  filledText,
+  jsonFlag,
+  realNumber,
+  seedFlag,
+  SOURCE_HELP,
+  threadsFlag,
+  wholeNumber,
+} from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
-import type { CommandContext } from "../support/command.ts";
-import { count, duration } from "../support/table.ts";
+import { type CommandContext, printResult } from "../support/command.ts";
 import type { Terminal } from "../support/terminal.ts";
+import {
+  configFlag,
+  dataFlag,
+  learningRateFlag,
+  modelFlag,
+  outFlag,
+  stepsFlag,
+  stoppedAt,
+  trainerFlag,
+  type TrainingFlags,
+} from "./training-flags.ts";
 
-interface TrainFlags {
-  readonly config?: string;
-  readonly data?: string;
-  readonly model?: string;
+interface SupervisedFlags extends TrainingFlags {
   readonly tokenizer?: string;
-  readonly out: string;
-  readonly steps?: number;
   readonly epochs?: number;
   readonly rows?: number;
-  readonly learningRate?: number;
   readonly spanWeight?: number;
-  readonly seed?: number;
-  readonly threads?: number;
-  readonly trainer?: string;
-  readonly json?: boolean;
 }
 
 export function registerTrainPretrain(train: Command, { terminal }: CommandContext): void {
   addRunFlags(
     train
       .command("pretrain")
-      .summary("from random weights")
-      .description("Train a small model from random weights. The configuration file says its shape.")
-      .requiredOption(
-        "--config <file>",
-        "JSON: model, and optionally data, rows, epochs, training, ...",
-        filledText,
+      .summary("train a model from random weights")
+      .description("Train a small model from random weights. The configuration file gives its shape.")
+      .addOption(
+        configFlag(
+          "a JSON file with model, and optionally data, rows, epochs, training, ...",
+        ).makeOptionMandatory(),
       )
       .option(
         "--tokenizer <folder>",
-        "a folder with tokenizer.json (default: learnt from the data)",
+        "a folder with tokenizer.json (default: learned from the data)",
         filledText,
       ),
   )
     .addHelpText("after", PRETRAIN_HELP)
-    .action(async (flags: TrainFlags) => {
+    .action(async (flags: SupervisedFlags) => {
       const { loadTrainingConfig, pretrain, pretrainConfigSchema } = await loadTraining();
       const config = await loadTrainingConfig(pretrainConfigSchema, flags.config, {
         ...overridesFrom(flags),
@@ -60,19 +71,15 @@ export function registerTrainSft(train: Command, { terminal }: CommandContext): 
       .command("sft")
       .summary("fine-tune a model on traces with spans to hand over")
       .description(
-        "Fine-tune a small model on traces. Spans in them become tags around what the big model shall write, so that the " +
-          "small one learns to ask for it.",
+        "Fine-tune a small model on traces. Their spans become tags around what the big model will write, so that the small one " +
+          "learns to ask for it.",
       )
-      .option("--config <file>", "JSON with what the flags say and more", filledText)
-      .option("--model <folder>", "a Hugging Face folder with a Qwen3 model to start from", filledText)
-      .option(
-        "--trainer <spec>",
-        "embedded, or tinker:http://HOST:8000?base=MODEL: a SkyRL server (docs/scale.md)",
-        filledText,
-      ),
+      .addOption(configFlag())
+      .addOption(modelFlag("a Hugging Face folder with a Qwen3 model to start from"))
+      .addOption(trainerFlag()),
   )
     .addHelpText("after", SFT_HELP)
-    .action(async (flags: TrainFlags) => {
+    .action(async (flags: SupervisedFlags) => {
       const { loadTrainingConfig, sft, sftConfigSchema } = await loadTraining();
       const config = await loadTrainingConfig(sftConfigSchema, flags.config, {
         ...overridesFrom(flags),
@@ -83,46 +90,36 @@ export function registerTrainSft(train: Command, { terminal }: CommandContext): 
     });
 }
 
-/** Loaded when it is needed: the other commands start faster without the training library. */
+/** Loaded when needed, so that other commands start without the training library. */
 const loadTraining = () => import("../../recipes/supervised/index.ts");
 
 function addRunFlags(command: Command): Command {
   return command
-    .option(
-      "--data <file|micro>",
-      "JSON Lines: trace rows, {prompt, completion} or {messages}; or micro, micro:ROWS",
-      filledText,
-    )
-    .requiredOption(
-      "--out <dir>",
-      "metrics, checkpoints and the model; continues a run that was stopped",
-      filledText,
-    )
     .addOption(
-      new Option("--steps <n>", "how many updates (instead of --epochs)")
-        .argParser(wholeNumber(1))
-        .conflicts("epochs"),
+      dataFlag(
+        "source",
+        `${SOURCE_HELP}: rows with problem and trace, {prompt, completion}, {messages} or generations; or micro, micro:ROWS`,
+      ),
     )
+    .addOption(outFlag("write metrics, checkpoints and the model here; continues a run that was stopped"))
+    .addOption(stepsFlag("updates of the weights (instead of --epochs)").conflicts("epochs"))
     .option("--epochs <n>", "passes over the data", realNumber(0, 10_000))
-    .option("--rows <n>", "examples in a step", wholeNumber(1, 65_536))
-    .option("--learning-rate <rate>", "the highest one, after the warm-up", realNumber(0, 1))
+    .option("--rows <n>", "examples in each training step", wholeNumber(1, 65_536))
+    .addOption(learningRateFlag())
     .option("--span-weight <w>", "loss weight of tokens that the big model will write", realNumber(0, 1))
-    .option("--seed <n>", "of weights and order", wholeNumber(0, SEED_MAXIMUM))
-    .option("--threads <n>", "of the trainer", wholeNumber(1, 256))
-    .option("--json", "one JSON document on standard output, nothing else there");
+    .addOption(seedFlag("seed of the weights and of the order of examples"))
+    .addOption(threadsFlag("threads of the embedded trainer"))
+    .addOption(jsonFlag());
 }
 
-function overridesFrom(flags: TrainFlags): Record<string, unknown> {
+function overridesFrom(flags: SupervisedFlags): Record<string, unknown> {
   const { data, epochs, rows, spanWeight, threads, steps, learningRate, seed } = flags;
-  const training = Object.fromEntries(
-    Object.entries({ steps, learningRate, seed }).filter(([, value]) => value !== undefined),
-  );
-  return { data, epochs, rows, spanWeight, threads, training };
+  return { data, epochs, rows, spanWeight, threads, training: given({ steps, learningRate, seed }) };
 }
 
 async function report(
   terminal: Terminal,
-  flags: TrainFlags,
+  flags: SupervisedFlags,
   run: (hooks: RunHooks) => Promise<RunResult>,
 ): Promise<void> {
   const progress = new Progress(terminal, "steps");
@@ -132,6 +129,7 @@ async function report(
   try {
     result = await run({
       signal: terminal.signal,
+      hub: hubAccessFrom(terminal.environment),
       onStart: ({ parameters, examples, tooLong, steps, rowLength }) => {
         const left = tooLong === 0 ? "" : `, ${count(tooLong)} left out as longer than ${rowLength} tokens`;
         const size = parameters === undefined ? "" : `${count(parameters)} parameters, `;
@@ -141,7 +139,7 @@ async function report(
         if (first === undefined) {
           first = metrics.step - 1;
           progress.start(first);
-          if (first > 0) terminal.log(`continuing behind step ${first} in ${flags.out}\n`);
+          if (first > 0) terminal.log(`continuing after step ${first} in ${flags.out}\n`);
         }
         progress.update(
           metrics.step,
@@ -149,36 +147,24 @@ async function report(
           `loss ${metrics.loss.toFixed(4)}, ${count(metrics.tokensPerSecond)} tokens/s`,
         );
       },
-      onNotice: (text) => {
-        progress.end();
-        terminal.log(`${text}\n`);
-      },
+      onNotice: (text) => progress.message(text),
       onEvaluation: ({ step, scores }) => {
-        progress.end();
         const text = Object.entries(scores).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-        terminal.log(`step ${step}: ${text.join(", ")}\n`);
+        progress.message(`step ${step}: ${text.join(", ")}`);
       },
     });
   } finally {
     progress.end();
   }
   if (result.status === "interrupted") {
-    throw new SplitReasonError(
-      `stopped at step ${result.step} of ${result.steps}; the same command goes on from there (${flags.out}).`,
-      { code: "aborted" },
-    );
+    throw stoppedAt(result.step, result.steps, flags.out);
   }
   const { model, ...outcome } = result;
   if (model === undefined) throw new ConfigError("the run wrote no model.", { code: "internal" });
-  if (flags.json === true) {
-    terminal.out(
-      `${JSON.stringify({ ...outcome, model, out: flags.out, wallMs: terminal.clock.nowMs() - startMs }, null, 2)}\n`,
-    );
-    return;
-  }
-  terminal.out(
+  const wallMs = terminal.clock.nowMs() - startMs;
+  printResult(terminal, flags, { ...outcome, model, out: flags.out, wallMs }, () =>
     [
-      `trained for ${count(result.step)} steps in ${duration(terminal.clock.nowMs() - startMs)}`,
+      `trained for ${count(result.step)} steps in ${duration(wallMs)}`,
       result.lastLoss === undefined ? "" : `; last loss ${result.lastLoss.toFixed(4)} nats a token`,
       `\nmodel: ${model.folder} (Hugging Face)${model.gguf === undefined ? "" : `, ${model.gguf}`}\nmetrics: ${flags.out}/metrics.jsonl\n`,
     ].join(""),
@@ -198,5 +184,5 @@ Example:
   splitreason train sft --model runs/small/model --data annotated.jsonl --epochs 3 --out runs/tuned
   splitreason eval micro --small gguf:runs/tuned/model/model.gguf --small-base gguf:runs/small/model/model.gguf
 
-Curves: metrics.jsonl, and the same as TensorBoard's events (tensorboard --logdir runs).
+Curves are in metrics.jsonl and in TensorBoard's events (tensorboard --logdir runs).
 `;

@@ -122,7 +122,7 @@ it(
   },
 );
 
-it("stops when asked to and goes on with the same call", { timeout: TIMEOUT_MS }, async () => {
+it("stops when asked to and continues with the same call", { timeout: TIMEOUT_MS }, async () => {
   const call = [
     "train",
     "pretrain",
@@ -138,7 +138,7 @@ it("stops when asked to and goes on with the same call", { timeout: TIMEOUT_MS }
   ];
   const stopped = await callCli(call, { signal: AbortSignal.abort(new Error("now")) });
   expect(stopped).toMatchObject({ status: 130, out: "" });
-  expect(stopped.log).toContain("stopped at step 0 of 3; the same command goes on");
+  expect(stopped.log).toContain("stopped at step 0 of 3; the same command continues");
   expect(await callCli(call)).toMatchObject({ status: 0 });
   const again = await callCli(call);
   expect(JSON.parse(again.out)).toMatchObject({ status: "done", step: 3 });
@@ -183,10 +183,10 @@ it.each<[string, readonly string[], string]>([
   [
     "a missing model",
     ["train", "grpo", "--big", "micro:big"],
-    "field model: it is missing: give --model FOLDER, or set it in --config FILE.",
+    "field model: it is missing. Give --model FOLDER, or set it in --config FILE.",
   ],
-  ["a missing big model", ["train", "grpo", "--model", "m"], "field big: it is missing: give --big SPEC"],
-  ["missing data", ["train", "sft", "--model", "m"], "field data: it is missing: give --data FILE"],
+  ["a missing big model", ["train", "grpo", "--model", "m"], "field big: it is missing. Give --big SPEC"],
+  ["missing data", ["train", "sft", "--model", "m"], "field data: it is missing. Give --data FILE"],
   [
     "steps and epochs",
     ["train", "sft", "--model", "m", "--data", "d", "--steps", "1", "--epochs", "2"],

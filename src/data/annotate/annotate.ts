@@ -1,26 +1,29 @@
-/** Rows in memory in, annotated rows out, for recipes: scores every trace under both models, then puts spans where the small one loses most. */
+/**
+ * Annotates rows in memory: scores every trace under both models, then marks the words where the small one loses most. `run.ts`
+ * does the same for files.
+ */
 import { DataError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { OFFLOAD_TAGS } from "../../tags/grammar.ts";
-import { chainOfThought } from "./chain-of-thought.ts";
+import { chainOfThought } from "../../tags/chain-of-thought.ts";
 import { GAP_DEFAULTS, type GapOptions, gapWords, type GapWord, hardSpans } from "./gap.ts";
 import { scoreTrace } from "./scores.ts";
 
 export interface AnnotateOptions extends Partial<GapOptions> {
   readonly small: Engine;
   readonly big: Engine;
-  /** The context before a trace, as each model is served. */
+  /** The context before a trace, as it is rendered for each model. */
   readonly prompt: (problem: string) => { readonly small: readonly Piece[]; readonly big: readonly Piece[] };
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
 
 export interface AnnotateResult {
-  /** In the order given. */
+  /** The rows in the order given. */
   readonly rows: TraceRow[];
-  /** Nats: the least gap of a word in a span. */
+  /** Least gap of a word in a span, in nats. */
   readonly threshold: number;
   /** Tokens in spans / tokens of the chains of thought. */
   readonly share: number;
@@ -28,7 +31,7 @@ export interface AnnotateResult {
 }
 
 /**
- * Spans lie in the chain of thought only, never in the answer behind `</think>`.
+ * Marks spans in the chain of thought only, never in the answer after `</think>`.
  * @throws DataError when a trace already has offload tags; EngineError when one does not fit a model's context.
  */
 export async function annotateByGap(

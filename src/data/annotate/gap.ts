@@ -1,7 +1,7 @@
 /**
- * Annotation by likelihood gap: a span is hard where the small model is surprised and the large one is not. No strong
- * annotator is called: the two models of the pair score the trace by teacher forcing. (Our alternative to Paper 3.2, which asks a
- * strong model for the hardest fifth.)
+ * Annotation by likelihood gap: a span is hard where the small model is surprised and the large one is not. The two models of
+ * the pair score the trace by teacher forcing, without any strong annotator. (Paper 3.2 instead asks a strong model for the
+ * hardest fifth.)
  */
 import type { Span } from "../../formats/trace-row.ts";
 import type { ScoredToken } from "./scores.ts";
@@ -11,18 +11,18 @@ import { ThresholdSearch } from "./threshold.ts";
 export interface GapWord {
   readonly start: number;
   readonly end: number;
-  /** Nats that the small model lost to the large one on this word: log P_big - log P_small. */
+  /** Nats that the small model loses to the large one on this word: log P_big - log P_small. */
   readonly gap: number;
-  /** Tokens of the small model in it (a token that straddles words counts in part). */
+  /** Tokens of the small model in the word; a token that straddles words counts in part. */
   readonly tokens: number;
 }
 
 export interface GapOptions {
-  /** Wanted share of the traces' tokens that lies in spans, 0 to 1. */
+  /** Wanted share of the traces' tokens in spans, 0 to 1. */
   readonly share: number;
-  /** A word below this many nats is never hard, also when the share is not reached. */
+  /** A word below this many nats is never hard, even if the share is then not reached. */
   readonly minimumGap: number;
-  /** Words on each side that a word's gap is averaged with; 0 takes each word for itself. */
+  /** Words on each side with which a word's gap is averaged; 0 averages nothing. */
   readonly smoothing: number;
   /** Spans at most this many characters apart become one (Paper 3.3: 10). */
   readonly mergeDistance: number;
@@ -53,7 +53,7 @@ export function gapWords(
   });
 }
 
-/** Words with the white space before them; white space behind the last one belongs to none. */
+/** Words with the white space before them. White space after the last word belongs to none. */
 export const wordsOf = (trace: string): { readonly start: number; readonly end: number }[] =>
   Array.from(trace.matchAll(/\s*\S+/g), ({ index, 0: { length } }) => ({
     start: index,
@@ -68,7 +68,7 @@ function perUnit(
   const units = new Float64Array(length);
   for (const token of tokens) {
     const width = token.end - token.start;
-    // A token inside a code point adds no text: it belongs to the unit that the next token completes.
+    // A token inside a code point adds no text; it counts for the unit that the next token completes.
     if (width === 0) {
       if (token.start < length) units[token.start] = (units[token.start] ?? 0) + value(token);
       continue;
@@ -80,7 +80,7 @@ function perUnit(
   return units;
 }
 
-/** Each word's gap averaged with its neighbours, so that one lucky word does not split a hard stretch. */
+/** Each word's gap, averaged with its neighbours, so that one lucky word does not split a hard stretch. */
 export function smoothGaps(words: readonly GapWord[], halfWidth: number): number[] {
   return words.map((_, index) => {
     const near = words.slice(Math.max(0, index - halfWidth), index + halfWidth + 1);

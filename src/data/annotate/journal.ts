@@ -1,16 +1,15 @@
 /**
- * What is known about the rows of one annotation, on disk: one line for each fact, failure and request, appended and flushed to the
- * disk before anybody counts on it. A kill at any byte loses at most the line that was being written.
+ * The journal of one annotation: its facts, failures and requests on disk, one line each. A line is appended and flushed before anything
+ * depends on it, so that a kill at any byte loses at most the line that was being written.
  *
  *     {"journal":"splitreason annotate","version":1,"annotator":...,"identity":...,"settings":...}
- *     {"begin":true}                              a run began or went on
- *     {"row":7,"of":DIGEST,"asked":true}          a request was sent (not flushed: it only tells what may have cost)
+ *     {"begin":true}                              a run began or continued
+ *     {"row":7,"of":DIGEST,"asked":true}          a request was sent (not flushed: it only counts what may have cost)
  *     {"row":7,"of":DIGEST,"fact":...}
  *     {"row":7,"of":DIGEST,"failed":{"kind":...,"reason":...}}
- *     {"row":7,"of":DIGEST,"again":true}          what was known is forgotten: the row is examined anew
+ *     {"row":7,"of":DIGEST,"again":true}          the facts are forgotten: the row is examined again
  *
- * Rows are named by their place in the input, and by a digest, so that another input is noticed. In memory there are a few numbers
- * a row.
+ * A row is named by its place in the input and by a digest, so that another input is noticed. Memory holds a few numbers a row.
  */
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
@@ -31,7 +30,7 @@ const headerSchema = z.object({
   settings: z.unknown(),
 });
 
-/** A run begins: requests without an answer before this line will never get one. */
+/** A run begins: requests before this line that have no answer will never get one. */
 const beginSchema = z.object({ begin: z.literal(true) });
 
 const entrySchema = z.object({
@@ -51,14 +50,14 @@ export interface JournalHeader {
 
 interface RowState {
   of: string;
-  /** Where the line of each fact is. */
+  /** Position of each fact's line. */
   facts: LinePlace[];
   failed: RowFailure | undefined;
-  /** Those of facts that were forgotten. */
+  /** Positions of forgotten facts. */
   past: LinePlace[];
-  /** A request was sent, and neither a fact nor a failure has come since. */
+  /** Whether a request was sent that no fact and no failure has followed. */
   isAsked: boolean;
-  /** Requests that were under way when a run ended. */
+  /** Requests under way when a run ended. */
   unanswered: number;
 }
 
@@ -73,7 +72,7 @@ export class AnnotationJournal implements Disposable {
 
   /**
    * Opens a journal to continue it, or begins one.
-   * @throws ConfigError when it is of another annotation; DataError when it cannot be read or written, or is damaged.
+   * @throws ConfigError when it belongs to another annotation; DataError when it cannot be read or written, or is damaged.
    */
   static async open(path: string, header: JournalHeader): Promise<AnnotationJournal> {
     await makeFolder(dirname(path));
@@ -93,18 +92,18 @@ export class AnnotationJournal implements Disposable {
     return this.#log.path;
   }
 
-  /** Rows of which something is known, rising. */
+  /** Rows with known facts, in rising order. */
   get rows(): number[] {
     return [...this.#rows.keys()].sort((left, right) => left - right);
   }
 
-  /** @throws DataError when the row is not the one that the journal is about. */
+  /** @throws DataError when the row is not the one in the journal. */
   requireSame(row: number, digest: string): void {
     const state = this.#rows.get(row);
     if (state === undefined || state.of === digest) return;
     throw new DataError(
       `row ${row + 1} of the input is not the one that ${this.path} is about: the input has changed; ` +
-        `give --out another file, or delete the journal to begin anew.`,
+        `give --out another file, or delete the journal to start over.`,
       { code: "data-invalid" },
     );
   }
@@ -113,7 +112,7 @@ export class AnnotationJournal implements Disposable {
     return this.#rows.get(row)?.failed;
   }
 
-  /** Requests whose answers never came here: at the moment of a kill they were under way, and may have been charged. */
+  /** Requests without a recorded answer. They were under way at a kill and may have been charged. */
   unansweredOf(row: number): number {
     return this.#rows.get(row)?.unanswered ?? 0;
   }
@@ -122,12 +121,12 @@ export class AnnotationJournal implements Disposable {
     return (this.#rows.get(row)?.facts.length ?? 0) > 0;
   }
 
-  /** Reads them from the disk, in the order in which they were kept. */
+  /** Reads the facts from the disk, in the order in which they were kept. */
   factsOf(row: number): unknown[] {
     return this.#read(this.#rows.get(row)?.facts ?? []);
   }
 
-  /** Facts that were forgotten: they were paid for all the same. */
+  /** Forgotten facts, which were paid for too. */
   pastFactsOf(row: number): unknown[] {
     return this.#read(this.#rows.get(row)?.past ?? []);
   }
@@ -154,13 +153,13 @@ export class AnnotationJournal implements Disposable {
     this.#stateOf(row, of).isAsked = true;
   }
 
-  /** Forgets what is known about a row, for good. */
+  /** Forgets the facts about a row for good. */
   forget(row: number, of: string): void {
     this.#log.append({ row, of, again: true }, { flush: true });
     forgetFacts(this.#stateOf(row, of));
   }
 
-  /** Leaves nothing behind where nothing was learnt. */
+  /** Removes a journal without facts. */
   [Symbol.dispose](): void {
     if (this.#rows.size === 0) rmSync(this.path, { force: true });
   }
@@ -195,7 +194,7 @@ function requireSameAnnotation(path: string, text: string, header: JournalHeader
   if (parsed.data.identity === header.identity) return;
   throw new ConfigError(
     `${path} belongs to an annotation with other settings (${parsed.data.annotator}, ${JSON.stringify(parsed.data.settings)}; now ` +
-      `${header.annotator}, ${JSON.stringify(header.settings)}): give --out another file, or delete the journal to begin anew.`,
+      `${header.annotator}, ${JSON.stringify(header.settings)}): give --out another file, or delete the journal to start over.`,
     { code: "config-invalid" },
   );
 }
@@ -218,7 +217,7 @@ function readEntry(
   const parsed = entrySchema.safeParse(document);
   if (!parsed.success) {
     throw new DataError(
-      `${path} is damaged at byte ${offset}: a whole line is no entry; delete the lines from there on to go on.`,
+      `${path} is damaged at byte ${offset}: a complete line is no entry; delete the lines from there on to continue.`,
       { code: "file-invalid" },
     );
   }

@@ -1,51 +1,54 @@
 /**
- * One annotation from rows to a file, in passes over the input: count, examine (several rows at once, facts to the journal), survey,
- * place and write in the order of the input. Memory does not grow with the input beyond a few numbers a row. Every row in is
- * annotated, failed, dropped or pending, and counted as one of these.
+ * Runs one annotation from rows to a file, in passes over the input. It counts the rows; examines them, several at once, and keeps the facts
+ * in the journal; surveys the facts; places spans and writes rows in the order of the input. Memory holds a few numbers a row. Every row
+ * counts as annotated, failed, dropped or pending.
  */
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
+import { given } from "../../core/given.ts";
+import { onAbort } from "../../core/async.ts";
 import { digestOf } from "../../core/digest.ts";
 import { ConfigError, DataError, SplitReasonError } from "../../core/errors.ts";
 import { makeFolder } from "../../core/files.ts";
 import { lockRun } from "../../core/run-lock.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { OFFLOAD_TAGS } from "../../tags/grammar.ts";
-import { formatOf } from "../readers/source.ts";
-import { openJsonLinesWriter, openRowWriter, type RowWriter, TRACE_COLUMNS } from "../writers/index.ts";
+import { formatOf } from "../files/source.ts";
+import { openJsonLinesWriter } from "../writers/json-lines-writer.ts";
+import { openRowWriter, type RowWriter } from "../writers/row-writer.ts";
+import { TRACE_COLUMNS } from "../writers/parquet-schema.ts";
 import type { Annotator, Placement, RowFailure } from "./annotator.ts";
 import { AnnotationJournal } from "./journal.ts";
 import { increment, type RowCounts, Tally } from "./tally.ts";
 
 export interface AnnotationOptions {
   readonly annotator: Annotator;
-  /** The rows of the input: the same ones in the same order at each call. */
+  /** Reads the input: the same rows in the same order at each call. */
   readonly rows: () => AsyncIterable<TraceRow>;
-  /** JSON Lines. Beside it come `OUT.failed.jsonl` and `OUT.journal.jsonl`. */
+  /** A .jsonl or .parquet file. `OUT.failed.jsonl` and `OUT.journal.jsonl` come beside it. */
   readonly out: string;
-  /** Examines the rows that failed anew, and no others. */
+  /** Examines again the rows that failed, and no others. */
   readonly retryFailed?: boolean;
   /** Traces of this many characters or fewer are dropped (Paper 3.2: 1,024). Default: none are. */
   readonly dropUpTo?: number;
   readonly onProgress?: (progress: AnnotationProgress) => void;
-  /** Told once when the run was told to stop and still waits for answers that are under way. */
+  /** Called once when the run is stopping and waits for answers that are under way. */
   readonly onStopping?: (underWay: number) => void;
   readonly signal?: AbortSignal;
 }
 
 export interface AnnotationProgress {
-  /** Examined, in this run and before. */
+  /** Rows examined in this run and before. */
   readonly done: number;
-  /** Examined before this run. */
+  /** Rows examined before this run. */
   readonly before: number;
   readonly total: number;
   readonly failures: Readonly<Record<string, number>>;
 }
 
 export interface AnnotationSummary extends RowCounts {
-  /** `out-of-budget`: there are pending rows; the same call with a larger budget goes on. */
+  /** `out-of-budget`: rows are pending; the same call with a larger budget continues. */
   readonly status: "done" | "out-of-budget";
   readonly failures: Readonly<Record<string, number>>;
   readonly drops: Readonly<Record<string, number>>;
@@ -53,19 +56,20 @@ export interface AnnotationSummary extends RowCounts {
   readonly failedOut: string;
 }
 
-/** How long answers that were paid for are waited for after the run was told to stop. */
+/** Longest wait for paid answers after the run was told to stop. */
 const GRACE_MS = 15_000;
 
 export const journalPath = (out: string): string => `${out}.journal.jsonl`;
 export const failedPath = (out: string): string => `${out}.failed.jsonl`;
 
 /**
- * @throws ConfigError when `out` belongs to another annotation; SplitReasonError with code `aborted` when stopped by the signal (the
- * same call goes on); whatever the annotator or the rows throw.
+ * Runs an annotation to its end.
+ * @throws ConfigError when `out` belongs to another annotation; SplitReasonError with code `aborted` when stopped by the signal
+ * (the same call continues); the errors of the annotator and the rows.
  */
 export async function annotate(options: AnnotationOptions): Promise<AnnotationSummary> {
   const { annotator, out, signal = new AbortController().signal } = options;
-  // Before anything is paid for.
+  // Checked before anything is paid for.
   if (formatOf(out) === undefined) {
     throw new ConfigError(`--out ${out}: rows are written to a file named .jsonl or .parquet.`, {
       code: "usage",
@@ -102,7 +106,7 @@ class AnnotationRun {
     this.#signal = signal;
   }
 
-  /** Reads the input once: how many rows there are, and that they are those of the journal. */
+  /** Reads the input once: counts the rows and checks that they are those of the journal. */
   async count(): Promise<void> {
     let index = 0;
     for await (const row of this.#options.rows()) {
@@ -128,20 +132,20 @@ class AnnotationRun {
     let outOfBudget = false;
     let failure: { readonly error: unknown } | undefined;
     let underWay = 0;
-    // Two steps: nothing new is begun; then, after a while in which answers that are paid for may come in, all is given up.
+    // Stops in two steps: no new row is begun; after a grace period for paid answers, everything is abandoned.
     const stop = new AbortController();
     const giveUp = new AbortController();
     const stopping = (reason: unknown): void => {
       if (stop.signal.aborted) return;
       stop.abort(reason);
-      void sleep(GRACE_MS, undefined, { ref: false }).then(() => giveUp.abort(reason));
+      setTimeout(() => giveUp.abort(reason), GRACE_MS).unref();
     };
     const told = (): void => {
       this.#options.onStopping?.(underWay);
       stopping(this.#signal.reason);
     };
     if (this.#signal.aborted) stopping(this.#signal.reason);
-    this.#signal.addEventListener("abort", told, { once: true });
+    const release = onAbort(this.#signal.aborted ? undefined : this.#signal, told);
     const work = async (): Promise<void> => {
       while (!outOfBudget && !stop.signal.aborted) {
         const { value: item, done } = await source.next();
@@ -152,7 +156,7 @@ class AnnotationRun {
           const outcome = await this.#examineOne(item.index, item.row, stop.signal, giveUp.signal);
           if (outcome === "out-of-budget") outOfBudget = true;
         } catch (error) {
-          // The first one tells what is wrong; the others only stop.
+          // The first error explains; the others only stop.
           if (!stop.signal.aborted) failure = { error };
           stopping(error);
         } finally {
@@ -163,7 +167,7 @@ class AnnotationRun {
     try {
       await Promise.all(Array.from({ length: Math.max(1, this.#options.annotator.concurrency) }, work));
     } finally {
-      this.#signal.removeEventListener("abort", told);
+      release();
       await source.return?.(undefined);
     }
     if (this.#signal.aborted) throw this.#stopped();
@@ -221,7 +225,7 @@ class AnnotationRun {
         const { spans, scores } = placement;
         tally.annotated(row.trace, spans);
         const { name: annotator } = this.#options.annotator;
-        return file.write({ ...row, spans, annotator, ...(scores === undefined ? {} : { scores }) });
+        return file.write({ ...row, spans, annotator, ...given({ scores }) });
       }
       default:
         return placement satisfies never;
@@ -293,13 +297,13 @@ class AnnotationRun {
 
   #stopped(): SplitReasonError {
     return new SplitReasonError(
-      `stopped after ${this.#done} of ${this.#total} rows; the same command goes on from ${this.#journal.path}.`,
+      `stopped after ${this.#done} of ${this.#total} rows; the same command continues from ${this.#journal.path}.`,
       { code: "aborted", cause: this.#signal.reason },
     );
   }
 }
 
-/** What keeps a row from being annotated by anybody. */
+/** The reason why no annotator can annotate the row. */
 function faultOf({ trace }: TraceRow): RowFailure | undefined {
   if (trace.trim() === "") return { kind: "empty", reason: "the trace has no text" };
   const tag = [OFFLOAD_TAGS.open, OFFLOAD_TAGS.close].find((one) => trace.includes(one));

@@ -1,4 +1,4 @@
-/** Teacher forcing: how likely each part of a trace was under a model. */
+/** Teacher forcing: the likelihood of each part of a trace under a model. */
 import { EngineError } from "../../core/errors.ts";
 import { controlPiece, type Piece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";

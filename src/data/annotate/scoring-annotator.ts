@@ -1,7 +1,7 @@
 /**
- * Annotation without a strong annotator: models read the traces, and score each word. `gap`: where the small one is surprised and the
- * large one is not. `entropy`: where the small one is surprised; its surprise is in the mean the entropy of its prediction. The
- * threshold is one for all rows, so that a wanted share of all tokens is hard.
+ * Annotation without a strong annotator: models read the traces and score each word. `gap` marks words where the small one is
+ * surprised and the large one is not. `entropy` marks words where the small one is surprised; its mean surprise is the entropy
+ * of its prediction. All rows share one threshold, so that a wanted share of all tokens is hard.
  */
 import { z } from "zod";
 
@@ -10,7 +10,7 @@ import type { Piece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
 import type { TraceRow, WordScores } from "../../formats/trace-row.ts";
 import type { Annotator, Examination, ExamineContext, Placement } from "./annotator.ts";
-import { chainOfThought } from "./chain-of-thought.ts";
+import { chainOfThought } from "../../tags/chain-of-thought.ts";
 import {
   GAP_DEFAULTS,
   type GapOptions,
@@ -25,24 +25,30 @@ import { ThresholdSearch } from "./threshold.ts";
 
 export interface ScoringModels {
   readonly small: Engine;
-  /** With a large model the scores are gaps (`gap`), without one surprises (`entropy`). */
+  /** The large model. With it the scores are gaps (`gap`), without it surprises (`entropy`). */
   readonly big?: Engine;
 }
 
 export interface ScoringAnnotatorOptions extends ScoringModels, Partial<GapOptions> {
-  /** More engines of the same models, each with rows of its own: the same digits from more cores, where the models are too small for several threads. */
+  /**
+   * More engines of the same models. Each reads rows of its own, so that models too small for several threads use more cores
+   * and give the same digits.
+   */
   readonly copies?: readonly ScoringModels[];
-  /** The context before a trace, as each model is served. */
+  /** The context before a trace, as it is rendered for each model. */
   readonly prompt: (problem: string) => { readonly small: readonly Piece[]; readonly big: readonly Piece[] };
-  /** Names the models in the run's identity; default: their specs. */
+  /** The models in the run's identity. Default: their specs. */
   readonly models?: Readonly<Record<string, string>>;
   /** Whether rows keep the score of each word. */
   readonly keepScores?: boolean;
-  /** Default: one for each engine, copies included. More gives other last digits with an engine whose arithmetic depends on what it computes at once. */
+  /**
+   * Rows at the same time. Default: one for each engine, copies included. More can change the last digits of an engine whose
+   * arithmetic depends on its batch.
+   */
   readonly concurrency?: number;
 }
 
-/** One fact a row: for each word 8 bytes of score and 8 of token count, little-endian, base64. */
+/** The one fact of a row: for each word 8 bytes of score and 8 of token count, little-endian, base64. */
 const factSchema = z.object({ words: z.int().nonnegative(), gaps: z.base64(), tokens: z.base64() });
 
 export class ScoringAnnotator implements Annotator {
@@ -50,7 +56,7 @@ export class ScoringAnnotator implements Annotator {
   readonly identity: Readonly<Record<string, unknown>>;
   readonly concurrency: number;
   readonly #options: ScoringAnnotatorOptions;
-  /** With the number of rows that each is reading. */
+  /** The engines, each with the number of rows that it is reading. */
   readonly #readers: { readonly models: ScoringModels; rows: number }[];
   readonly #gap: GapOptions;
   #chosen: { readonly threshold: number; readonly share: number } | undefined;
@@ -68,13 +74,13 @@ export class ScoringAnnotator implements Annotator {
       smoothing: smoothing ?? GAP_DEFAULTS.smoothing,
       mergeDistance: mergeDistance ?? GAP_DEFAULTS.mergeDistance,
     };
-    // Thresholds are no part of it: scores that are there give other spans at no cost.
+    // Thresholds are no part of it: kept scores give other spans at no cost.
     this.identity = {
       models: options.models ?? { small: small.model, ...(big === undefined ? {} : { big: big.model }) },
     };
   }
 
-  /** After a run: nats, and tokens in spans / tokens of the chains of thought. */
+  /** The result of a run: the threshold in nats, and tokens in spans / tokens of the chains of thought. */
   get chosen(): { readonly threshold: number; readonly share: number } {
     return this.#chosen ?? { threshold: Number.POSITIVE_INFINITY, share: 0 };
   }
@@ -148,7 +154,7 @@ function readFact(facts: readonly unknown[]): { readonly gaps: Float64Array; rea
   return { gaps: fromBase64(gaps), tokens: fromBase64(tokens) };
 }
 
-/** To a thousandth of a nat: enough for a line in a picture. */
+/** Scores to a thousandth of a nat, enough for a plot. */
 const wordScores = (words: readonly GapWord[]): WordScores => ({
   offsets: words.map(({ start }) => start),
   gap: words.map(({ gap }) => Math.round(gap * 1000) / 1000),

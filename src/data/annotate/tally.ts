@@ -1,4 +1,4 @@
-/** Every row of an input is annotated, failed, dropped or pending: counted as it is written. */
+/** Counts the rows of an input as they are written: annotated, failed, dropped or pending. */
 import type { Span } from "../../formats/trace-row.ts";
 
 export interface RowCounts {
@@ -11,7 +11,7 @@ export interface RowCounts {
   readonly spans: number;
   /** Characters in spans / characters of the traces annotated. */
   readonly characterShare: number;
-  /** Requests of runs that ended before their answers came: they may have been charged. */
+  /** Requests of runs that ended before their answers came. They may have been charged. */
   readonly unanswered: number;
 }
 

@@ -1,33 +1,33 @@
 /**
- * The least score that makes a word hard, so that a wanted share of all tokens is hard. Exact, whatever the number of words, in a
- * bounded memory: words are shown in passes. If all of them fit into memory, one pass is enough, and they are ranked there; else the
- * first passes count tokens by ranges of scores, and the last one ranks the words of the one range that the threshold lies in.
+ * Finds the least score of a hard word, so that a wanted share of all tokens is hard. It is exact, in bounded memory, for any
+ * number of words. Words are shown in passes. If all fit into memory, one pass ranks them. Otherwise the first passes count
+ * tokens by ranges of scores, and the last pass ranks the words of the range with the threshold.
  */
 
 export interface ThresholdOptions {
   /** Wanted share of the tokens, 0 to 1. */
   readonly share: number;
-  /** Words below it are never hard. From 0 on. */
+  /** A word below this score is never hard. At least 0. */
   readonly minimum: number;
-  /** Words held in memory at most. */
+  /** Most words held in memory. */
   readonly capacity?: number;
 }
 
 /** 64 MiB of scores and token counts. */
 const CAPACITY = 1 << 22;
-/** A score is a double; 16 of its bits are told apart in each counting pass. */
+/** A score is a double; each counting pass distinguishes 16 of its bits. */
 const BUCKETS = 1 << 16;
 
 export class ThresholdSearch {
   readonly #share: number;
   readonly #minimum: number;
   readonly #words: WordList;
-  /** What words with scores above the range searched come to. */
+  /** Tokens of words with scores above the range searched. */
   #above = 0;
-  /** The least of those scores. */
+  /** Least score above the range searched. */
   #leastAbove = Number.POSITIVE_INFINITY;
   #total = 0;
-  /** Bits of a score that the range searched fixes, and their value. */
+  /** The leading bits of a score in the range searched, 16 at a time. */
   readonly #prefix: number[] = [];
   #counts = new BucketCounts();
   #result: { readonly threshold: number; readonly share: number } | undefined;
@@ -51,7 +51,7 @@ export class ThresholdSearch {
     this.#counts.add(parts[this.#prefix.length] ?? 0, score, tokens);
   }
 
-  /** Ends a pass; true when another one is needed. */
+  /** Ends a pass. Returns true when another pass is needed. */
   endPass(): boolean {
     if (!this.#words.isOverfull) {
       this.#rank();
@@ -62,7 +62,7 @@ export class ThresholdSearch {
     this.#above = bucket.above;
     this.#leastAbove = Math.min(this.#leastAbove, bucket.leastAbove);
     if (bucket.index === undefined || this.#prefix.length === LEVELS - 1) {
-      // Either everything fits, or what is left has one and the same score: words of one score are hard all together.
+      // Either everything fits, or the rest has a single score: words of one score are hard together.
       const fits = bucket.index !== undefined && this.#above + bucket.firstTokens <= limit;
       if (fits) {
         this.#above += Math.floor((limit - this.#above) / bucket.firstTokens) * bucket.firstTokens;
@@ -77,16 +77,16 @@ export class ThresholdSearch {
     return true;
   }
 
-  /** Infinity when nothing is hard. `share` is that of the words that were counted up to the wanted share. */
+  /** The threshold, infinite when nothing is hard, and the share of the words counted up to the wanted share. */
   get result(): { readonly threshold: number; readonly share: number } {
     if (this.#result === undefined) throw new Error("ThresholdSearch: the passes have not ended");
     return this.#result;
   }
 
-  /** Takes words from the highest score on while they fit. */
+  /** Takes words from the highest score down while they fit. */
   #rank(): void {
     const ranked = this.#words.ranked();
-    // Summed in the order of rank: the same words give the same bits.
+    // Summed in the order of rank, so that the same words give the same bits.
     if (this.#prefix.length === 0)
       this.#total = ranked.reduce((sum, index) => sum + this.#words.tokens(index), 0);
     for (const index of ranked) {
@@ -108,9 +108,9 @@ const LEVELS = 4;
 const double = new Float64Array(1);
 const halves = new Uint32Array(double.buffer);
 
-/** Four times 16 bits, the highest first: doubles from 0 on are ordered as their bits are. */
+/** The four 16-bit parts, highest first: doubles of at least 0 have the order of their bits. */
 function bitsOf(score: number): readonly [number, number, number, number] {
-  // Minus zero is zero.
+  // Turns minus zero into zero.
   double[0] = score + 0;
   const [low = 0, high = 0] = halves;
   return [high >>> 16, high & 0xffff, low >>> 16, low & 0xffff];
@@ -127,7 +127,7 @@ class BucketCounts {
     if (Number.isNaN(this.#firstTokens[bucket])) this.#firstTokens[bucket] = tokens;
   }
 
-  /** From the highest bucket on, those that fit whole; `index` is the first that does not. */
+  /** Takes whole buckets from the highest down while they fit; `index` is the first that does not. */
   fill(
     from: number,
     limit: number,
@@ -197,7 +197,7 @@ class WordList {
     return this.#tokenCounts[index] ?? 0;
   }
 
-  /** Indices, the highest score first; equal ones in their order. */
+  /** Indices, highest score first; equal scores keep their order. */
   ranked(): Uint32Array {
     return Uint32Array.from({ length: this.#length }, (_, index) => index).sort(
       (left, right) => this.score(right) - this.score(left) || left - right,

@@ -2,7 +2,9 @@ import { describe, expect, test } from "vitest";
 
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { rowsOf } from "../readers/rows.ts";
-import { Checker, type CheckOptions, type FindingName, SourceTexts } from "./index.ts";
+import { Checker, type CheckOptions } from "./checker.ts";
+import type { FindingName } from "./finding.ts";
+import { SourceTexts } from "./texts.ts";
 
 /** What a file with these rows is found to have: `kind: ids`. */
 function check(rows: readonly unknown[], options: CheckOptions = {}) {

@@ -1,7 +1,11 @@
-/** Whether a file of annotated traces is fit to be trained on: row by row, in memory that grows by some bytes a row. */
+/**
+ * Checks whether a file of annotated traces is fit for training, row by row; memory grows by a few bytes a row. It changes no row. The caller
+ * supplies the function that verifies an answer.
+ */
+import { given } from "../../core/given.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
-import type { ReadOutcome } from "../readers/index.ts";
-import { type TokenStarts, wordStarts } from "../stats/index.ts";
+import type { ReadOutcome } from "../readers/rows.ts";
+import { type TokenStarts, wordStarts } from "../stats/tokens.ts";
 import { type Finding, Findings, isError } from "./finding.ts";
 import { type RowBounds, rowFindings } from "./row-rules.ts";
 import { type SourceTexts, textDigest } from "./texts.ts";
@@ -10,24 +14,24 @@ export type Verdict = "right" | "wrong" | "unknown";
 
 export interface CheckOptions extends Partial<RowBounds> {
   readonly tokenStarts?: TokenStarts;
-  /** The traces as they were before annotation; every row's must be among them, byte for byte. */
+  /** The traces before annotation. Every row's trace must be among them, byte for byte. */
   readonly source?: SourceTexts;
-  /** Whether rows without a span in the whole file are meant. */
+  /** Whether a file without any span is accepted. */
   readonly plain?: boolean;
-  /** Whether a trace ends in its row's answer. Without it answers are not looked at. */
+  /** Whether a trace ends in its row's answer. Without it, answers are not checked. */
   readonly verify?: (row: TraceRow) => Verdict;
 }
 
 export const CHECK_DEFAULTS: RowBounds = { minShare: 0, maxShare: 0.6, minTokens: 1, maxTokens: 32_768 };
 
 export interface CheckReport {
-  /** No finding is an error. */
+  /** Whether no finding is an error. */
   readonly fit: boolean;
   readonly rows: number;
   readonly rowsWithSpans: number;
-  /** Rows that have an answer, by what verifying it said; absent where answers were not looked at. */
+  /** Rows with an answer, by verdict; absent where answers were not checked. */
   readonly answers?: Readonly<Record<Verdict | "none", number>>;
-  /** Traces compared with the source's; absent without a source. */
+  /** Traces compared with the source; absent without a source. */
   readonly compared?: number;
   readonly findings: readonly Finding[];
 }
@@ -45,7 +49,7 @@ export class Checker {
 
   constructor(options: CheckOptions = {}) {
     this.#options = options;
-    const { minShare, maxShare, minTokens, maxTokens } = { ...CHECK_DEFAULTS, ...withoutMissing(options) };
+    const { minShare, maxShare, minTokens, maxTokens } = { ...CHECK_DEFAULTS, ...given(options) };
     this.#bounds = { minShare, maxShare, minTokens, maxTokens };
   }
 
@@ -91,7 +95,7 @@ export class Checker {
     };
   }
 
-  /** The same trace of two annotators is no repetition: they are compared with one another. */
+  /** The same trace from two annotators is no duplicate: the annotators are compared. */
   #repeats({ id, problem, trace, annotator = "" }: TraceRow): void {
     const idKey = textDigest(annotator, id);
     const traceKey = textDigest(annotator, problem, trace);
@@ -121,6 +125,3 @@ export class Checker {
     if (verdict === "unknown") this.#findings.add("answer-unverified", row.id, example);
   }
 }
-
-const withoutMissing = (options: CheckOptions): Partial<RowBounds> =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

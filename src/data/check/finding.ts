@@ -1,60 +1,45 @@
-/** What a check can find. The kinds are the contract of `data check --json`. */
+/** The findings of a check. Their kinds are the contract of `data check --json`. */
 
 interface FindingKind {
-  /** An error makes the file unfit for training; a warning is for someone to look at. */
+  /** An error makes the file unfit for training; a warning asks for a look. */
   readonly severity: "error" | "warning";
-  /** One line for people. */
+  /** The finding in one line, for people. */
   readonly meaning: string;
 }
 
+const error = (meaning: string): FindingKind => ({ severity: "error", meaning });
+const warning = (meaning: string): FindingKind => ({ severity: "warning", meaning });
+
 const FINDINGS = {
-  "row-invalid": { severity: "error", meaning: "a row in none of the forms that are read" },
-  "no-correct-generation": {
-    severity: "warning",
-    meaning: "a problem without a correct trace: it gives no row",
-  },
-  "no-generation": { severity: "warning", meaning: "a problem without a trace: it gives no row" },
-  "nested-open": { severity: "error", meaning: "an opening tag within a span" },
-  "stray-close": { severity: "error", meaning: "a closing tag outside a span" },
-  "unclosed-open": { severity: "error", meaning: "a span that is never closed" },
-  "tags-beside-spans": { severity: "error", meaning: "a trace with tags in a row that has spans as well" },
-  "mangled-tag": {
-    severity: "error",
-    meaning: "text that looks like a tag and is none, such as <\\bigmodel>",
-  },
-  "span-misfit": {
-    severity: "error",
-    meaning: "a span out of order, overlapping, empty or outside the trace",
-  },
-  "span-in-character": { severity: "error", meaning: "a span that cuts a character in two" },
-  "span-over-marker": {
-    severity: "error",
-    meaning: "a span over <think> or </think>, or behind the chain of thought",
-  },
-  "span-in-command": { severity: "warning", meaning: "a span that begins or ends within a LaTeX command" },
-  "span-blank": { severity: "warning", meaning: "a span of white space only" },
-  "share-low": { severity: "error", meaning: "less of the trace in spans than --min-share" },
-  "share-high": { severity: "error", meaning: "more of the trace in spans than --max-share" },
-  "too-short": { severity: "error", meaning: "fewer tokens than --min-tokens" },
-  "too-long": { severity: "error", meaning: "more tokens than --max-tokens" },
-  "scores-misfit": { severity: "error", meaning: "word scores that do not fit the trace" },
-  "failed-row": { severity: "error", meaning: "a row that an annotator failed on" },
-  "duplicate-id": { severity: "error", meaning: "an id that another row has, of the same annotator" },
-  "duplicate-trace": {
-    severity: "error",
-    meaning: "the problem and trace of another row, of the same annotator",
-  },
-  "answer-wrong": { severity: "error", meaning: "a trace that ends in another answer than the row's" },
-  "answer-unverified": {
-    severity: "warning",
-    meaning: "an answer that could be neither confirmed nor refuted",
-  },
-  "text-changed": { severity: "error", meaning: "a trace that differs from the source's, tags apart" },
-  "not-in-source": { severity: "error", meaning: "an id that the source does not have" },
-  "missing-row": { severity: "warning", meaning: "a row of the source that is not here" },
-  "no-spans": { severity: "error", meaning: "no row has a span (--plain if that is meant)" },
-  "no-rows": { severity: "error", meaning: "there are no rows" },
-} as const satisfies Record<string, FindingKind>;
+  "row-invalid": error("a row in none of the forms that are read"),
+  "no-correct-generation": warning("a problem without a correct trace: it gives no row"),
+  "no-generation": warning("a problem without a trace: it gives no row"),
+  "nested-open": error("an opening tag within a span"),
+  "stray-close": error("a closing tag outside a span"),
+  "unclosed-open": error("a span that is never closed"),
+  "tags-beside-spans": error("a trace with tags in a row that has spans as well"),
+  "mangled-tag": error("text that looks like a tag and is none, such as <\\bigmodel>"),
+  "span-misfit": error("a span out of order, overlapping, empty or outside the trace"),
+  "span-in-character": error("a span that cuts a character in two"),
+  "span-over-marker": error("a span over <think> or </think>, or after the chain of thought"),
+  "span-in-command": warning("a span that begins or ends within a LaTeX command"),
+  "span-blank": warning("a span of white space only"),
+  "share-low": error("less of the trace in spans than --min-share"),
+  "share-high": error("more of the trace in spans than --max-share"),
+  "too-short": error("fewer tokens than --min-tokens"),
+  "too-long": error("more tokens than --max-tokens"),
+  "scores-misfit": error("word scores that do not fit the trace"),
+  "failed-row": error("a row that an annotator failed on"),
+  "duplicate-id": error("an id that another row has, of the same annotator"),
+  "duplicate-trace": error("the problem and trace of another row, of the same annotator"),
+  "answer-wrong": error("a trace that ends in another answer than the row's"),
+  "answer-unverified": warning("an answer that could be neither confirmed nor refuted"),
+  "text-changed": error("a trace that differs from the source's, tags apart"),
+  "not-in-source": error("an id that the source does not have"),
+  "missing-row": warning("a row of the source that is not here"),
+  "no-spans": error("no row has a span (--plain if that is meant)"),
+  "no-rows": error("there are no rows"),
+} satisfies Record<string, FindingKind>;
 
 export type FindingName = keyof typeof FINDINGS;
 
@@ -65,11 +50,11 @@ export interface Finding {
   readonly rows: number;
   /** Ids of rows, or places where a row has none; the first {@link LISTED} of them. */
   readonly ids: readonly string[];
-  /** What was seen in the first of them. */
+  /** Detail of the first of these rows. */
   readonly example: string;
 }
 
-/** How many ids a finding lists. */
+/** Most ids that a finding lists. */
 const LISTED = 1000;
 
 /** Counts rows by finding; a row counts once for each kind. */

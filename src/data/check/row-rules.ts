@@ -1,14 +1,16 @@
-/** What can be told of one row by itself. */
+/** Checks one row by itself. */
 import type { Span, TraceRow } from "../../formats/trace-row.ts";
 import { stripTags, THINK_TAGS } from "../../tags/index.ts";
-import { chainOfThought, countTrace, spansFit, type TokenStarts } from "../stats/index.ts";
+import { chainOfThought } from "../../tags/chain-of-thought.ts";
+import { countTrace, spansFit } from "../stats/group.ts";
+import type { TokenStarts } from "../stats/tokens.ts";
 import type { FindingName } from "./finding.ts";
 
 export interface RowBounds {
-  /** Of the tokens of the chain of thought, in spans: 0 to 1. */
+  /** Share of the chain of thought's tokens in spans, 0 to 1. */
   readonly minShare: number;
   readonly maxShare: number;
-  /** Tokens of the chain of thought. */
+  /** Number of tokens of the chain of thought. */
   readonly minTokens: number;
   readonly maxTokens: number;
 }
@@ -18,10 +20,15 @@ export interface RowFinding {
   readonly example: string;
 }
 
-/** A tag with a backslash, a space, another case or without its bracket: the reference's own data has such. */
+/**
+ * A misspelt tag: with a backslash or a space, in another case, or without its bracket. The reference's own data has such tags.
+ */
 const MANGLED_TAG = /<\s*[\\/]?\s*big[ _-]?model\s*[\\/]?\s*>|<[\\/]?bigmodel(?![\w>])/iu;
 
-/** `tagsPair` says whether the row's spans are what its tags meant: only then is it asked where they lie and how much they hold. */
+/**
+ * Checks the spans of a row.
+ * @param tagsPair Whether the row's tags pair. Only then do places and sizes of spans mean anything.
+ */
 export function rowFindings(
   row: TraceRow,
   tagsPair: boolean,
@@ -87,7 +94,7 @@ function cutsCommand(text: string, offset: number): boolean {
   let from = offset;
   while (from > 0 && /[A-Za-z]/u.test(text[from - 1] ?? "")) from -= 1;
   if (text[from - 1] !== "\\") return false;
-  // `\\` is a line break, and what follows it no command.
+  // `\\` is a line break, so no command follows it.
   let slashes = 0;
   while (text[from - 1 - slashes] === "\\") slashes += 1;
   return slashes % 2 === 1;

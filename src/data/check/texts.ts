@@ -1,7 +1,7 @@
-/** Texts that were seen, as digests: which rows repeat one another, and whether a text is still the source's. */
+/** Remembers texts as digests, to find duplicate rows and texts that differ from the source. */
 import { createHash } from "node:crypto";
 
-/** Sixteen bytes of SHA-256: two texts that differ never have the same one by chance. */
+/** Sixteen bytes of SHA-256: different texts never share them by chance. */
 export function textDigest(...parts: readonly string[]): string {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(`${part.length}:`).update(part, "utf16le");
@@ -28,7 +28,7 @@ export class SourceTexts {
     return digest === textDigest(trace) ? "same" : "changed";
   }
 
-  /** Ids that were never compared. */
+  /** Ids that no row was compared with. */
   *missing(): Generator<string> {
     for (const id of this.#digests.keys()) {
       if (!this.#seen.has(id)) yield id;

@@ -1,12 +1,12 @@
-/** Trace rows in the forms that other trainers read. What each form keeps of a row is its contract; whatever else a row has is left out, and listed here. */
+/** Trace rows in the forms of TRL and SkyRL. Each form lists what it keeps of a row; the rest of the row is left out. */
 import { THINK_TAGS, wrapSpans } from "../../tags/index.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
-import { booleans, listOf, type ParquetColumn, structOf, texts } from "../writers/index.ts";
+import { booleans, listOf, type ParquetColumn, structOf, texts } from "../writers/parquet-schema.ts";
 
 export interface ExportForm {
-  /** The columns of a parquet file; in JSON Lines the same fields. */
+  /** Columns of a parquet file; JSON Lines has the same fields. */
   readonly columns: readonly ParquetColumn[];
-  /** One row; undefined for a trace that the form has nothing to say of. */
+  /** Makes one row; undefined for a trace that the form leaves out. */
   readonly convert: (row: TraceRow) => Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -18,7 +18,7 @@ interface Message {
 const MESSAGE = structOf("message", [texts("role"), texts("content", { long: true })]);
 const messagesColumn = (name: string): ParquetColumn => listOf(name, MESSAGE);
 
-/** What every form for fine-tuning keeps beside the conversation, so that rows can be told apart and read back. */
+/** Fields that every form for fine-tuning keeps beside the conversation, so that rows can be told apart and read back. */
 export const KEPT_COLUMNS: readonly ParquetColumn[] = [
   texts("id", { long: true }),
   texts("annotator"),
@@ -35,26 +35,29 @@ export const kept = ({ id, annotator, answer, source, correct }: TraceRow) => ({
   correct,
 });
 
-/** The assistant's turn as it is trained: thinking opened, offload tags around the spans. */
+/** The assistant's turn as it is trained: it opens with `<think>` and has offload tags around the spans. */
 const taggedTurn = ({ trace, spans = [] }: TraceRow): string =>
   `${THINK_TAGS.open}\n${wrapSpans(trace, spans)}`;
 
 const user = ({ problem }: TraceRow): Message => ({ role: "user", content: problem });
 const assistant = (row: TraceRow): Message => ({ role: "assistant", content: taggedTurn(row) });
 
-/** TRL's conversational prompt-completion: its trainer learns the completion only. */
+/** TRL's conversational prompt-completion form: its trainer learns only the completion. */
 export const trlConversation: ExportForm = {
   columns: [messagesColumn("prompt"), messagesColumn("completion"), ...KEPT_COLUMNS],
   convert: (row) => ({ prompt: [user(row)], completion: [assistant(row)], ...kept(row) }),
 };
 
-/** One conversation a row, as SkyRL's supervised trainer reads it (`messages_key`, the last assistant message is learnt) and most others do. */
+/**
+ * One conversation a row, as SkyRL's supervised trainer (`messages_key`) and most others read it. The last assistant message is
+ * learned.
+ */
 export const conversation: ExportForm = {
   columns: [messagesColumn("messages"), ...KEPT_COLUMNS],
   convert: (row) => ({ messages: [user(row), assistant(row)], ...kept(row) }),
 };
 
-/** Takes each problem once: for reinforcement learning the traces are of no use, and several may share a problem. */
+/** Takes each problem once: reinforcement learning needs no traces, and several may share a problem. */
 export function oncePerProblem(form: ExportForm): ExportForm {
   const seen = new Set<string>();
   return {
@@ -67,13 +70,16 @@ export function oncePerProblem(form: ExportForm): ExportForm {
   };
 }
 
-/** TRL's conversational prompt-only, with the answer beside it for a reward function. */
+/** TRL's conversational prompt-only form, with the answer for a reward function. */
 export const trlPrompts: ExportForm = {
   columns: [messagesColumn("prompt"), texts("answer"), texts("id", { long: true }), texts("source")],
   convert: (row) => ({ prompt: [user(row)], answer: row.answer, id: row.id, source: row.source }),
 };
 
-/** What SkyRL's reinforcement learning reads: the prompt, its environment, and what the environment's reward needs. Rows without an answer are left out. */
+/**
+ * The form of SkyRL's reinforcement learning: the prompt, its environment, and the fields of the environment's reward. Rows
+ * without an answer are left out.
+ */
 export const skyrlPrompts = (environment: string): ExportForm => ({
   columns: [
     texts("data_source"),

@@ -1,33 +1,35 @@
 /**
- * Trace rows rendered by a chat template, as text or as tokens. Many templates of reasoning models cut what stands before `</think>` out of an assistant's message: a
- * trainer that applies them to a conversation would train on the answer alone. Here the template renders the prompt only, and the turn follows it as it is.
+ * Trace rows rendered by a chat template, as text or as tokens. Many templates of reasoning models remove the thoughts before
+ * `</think>` from an assistant's message; a trainer that applied them would train on the answer alone. Here the template
+ * renders only the prompt, and the turn follows unchanged.
  */
+import { given } from "../../core/given.ts";
 import { ConfigError, DataError } from "../../core/errors.ts";
 import { controlPiece, type Piece } from "../../core/piece.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { OFFLOAD_TAGS, wrapSpans, wrapSpansAsPieces } from "../../tags/index.ts";
 import { ChatTemplate } from "../../tokenizer/chat-template.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
-import { integers, listOf, texts } from "../writers/index.ts";
+import { integers, listOf, texts } from "../writers/parquet-schema.ts";
 import { type ExportForm, kept, KEPT_COLUMNS } from "./formats.ts";
 
 export interface TurnTemplate {
-  /** The name of a built-in template or Jinja source. */
+  /** Name of a built-in template, or Jinja source. */
   readonly template: string;
   readonly beginOfText?: string;
-  /** Ends the assistant's turn. */
+  /** Text that ends the assistant's turn. */
   readonly endOfTurn: string;
 }
 
 export interface TokenFormOptions extends TurnTemplate {
   readonly tokenizer: Tokenizer;
-  /** Whether the tokens between the tags are learnt: the big model will write them. The tags themselves always are. */
+  /** Whether the tokens between the tags, which the big model will write, are learned. The tags always are. */
   readonly learnSpans: boolean;
-  /** What the mask is called: TRL has `completion_mask`, SkyRL `loss_mask`. */
+  /** Name of the mask: `completion_mask` for TRL, `loss_mask` for SkyRL. */
   readonly mask: string;
 }
 
-/** TRL's standard prompt-completion: two texts; joined, they are what the model sees. */
+/** TRL's standard prompt-completion form: two texts that, joined, are what the model sees. */
 export function renderedForm(turn: TurnTemplate): ExportForm {
   const prompt = promptOf(turn);
   return {
@@ -43,8 +45,8 @@ export function renderedForm(turn: TurnTemplate): ExportForm {
 }
 
 /**
- * Token ids and a mask of the same length: 1 where the loss counts. Exactly as `train sft` encodes a row: markers are control tokens where the template or the spans
- * put them, and never because a problem says so.
+ * Token ids and a mask of the same length, 1 where the loss counts. Rows are encoded exactly as in `train sft`: markers from
+ * the template and the spans are control tokens; markers in a problem's text are not.
  * @throws ConfigError when the vocabulary has no offload tags.
  */
 export function tokenForm({ tokenizer, learnSpans, mask, ...turn }: TokenFormOptions): ExportForm {
@@ -59,14 +61,14 @@ export function tokenForm({ tokenizer, learnSpans, mask, ...turn }: TokenFormOpt
   }
   const prompt = promptOf(turn);
   return {
-    columns: [listOf("input_ids", integers("id")), listOf(mask, integers("learnt")), ...KEPT_COLUMNS],
+    columns: [listOf("input_ids", integers("id")), listOf(mask, integers("learned")), ...KEPT_COLUMNS],
     convert: (row) => {
       const ids: number[] = [];
-      const learnt: number[] = [];
+      const learned: number[] = [];
       const add = (piece: Piece, weight: number): void => {
         for (const id of tokenizer.encode([piece])) {
           ids.push(id);
-          learnt.push(weight);
+          learned.push(weight);
         }
       };
       for (const piece of prompt(row)) add(piece, 0);
@@ -78,7 +80,7 @@ export function tokenForm({ tokenizer, learnSpans, mask, ...turn }: TokenFormOpt
         } else add(controlPiece(piece.text), inside && !learnSpans ? 0 : 1);
       }
       add(controlPiece(turn.endOfTurn), 1);
-      return { input_ids: ids, [mask]: learnt, ...kept(row) };
+      return { input_ids: ids, [mask]: learned, ...kept(row) };
     },
   };
 }
@@ -94,6 +96,6 @@ function promptOf({ template, beginOfText, endOfTurn }: TurnTemplate): (row: Tra
     chat.render([{ role: "user", content: problem }], {
       openThinking: true,
       endOfTurn,
-      ...(beginOfText === undefined ? {} : { beginOfText }),
+      ...given({ beginOfText }),
     });
 }

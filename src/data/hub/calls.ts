@@ -1,10 +1,10 @@
-/** What every call of the hub's library has in common: its parameters, and what its failures mean. */
+/** Shared by all calls of the hub's library: where the hub is and with which token, parameters, and the meaning of failures. */
 import { HubApiError } from "@huggingface/hub";
 
+import { given } from "../../core/given.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
-import type { HubAccess } from "./access.ts";
 
-/** What the calls of the hub's library take. @throws DataError on a token that is none. */
+/** Parameters for the calls of the hub's library. @throws DataError on a malformed token. */
 export function hubParameters(
   { url, token, fetch: customFetch }: HubAccess,
   signal?: AbortSignal,
@@ -13,19 +13,18 @@ export function hubParameters(
     throw new DataError("HF_TOKEN is not a token of the hub: one starts with hf_.", { code: "data-invalid" });
   }
   return {
-    ...(url === undefined ? {} : { hubUrl: url }),
-    ...(token === undefined ? {} : { accessToken: token }),
+    ...given({ hubUrl: url, accessToken: token }),
     fetch: withSignal(customFetch ?? fetch, signal),
   };
 }
 
 function withSignal(inner: typeof fetch, signal: AbortSignal | undefined): typeof fetch {
   if (signal === undefined) return inner;
-  return (input, init) =>
-    inner(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, signal]) : signal });
+  // The library sets none itself.
+  return (input, init) => inner(input, { ...init, signal });
 }
 
-/** A failed call as an error that says what was wanted and what to do; the token is never part of it. */
+/** Turns a failed call into an error that says what was attempted and what to do. It never contains the token. */
 export function hubError(what: string, error: unknown, { token }: HubAccess): DataError {
   const status = error instanceof HubApiError ? error.statusCode : undefined;
   const advice =
@@ -41,4 +40,19 @@ export function hubError(what: string, error: unknown, { token }: HubAccess): Da
     code: "file-unreadable",
     retryable: status === undefined || status === 429 || status >= 500,
   });
+}
+
+export interface HubAccess {
+  /** Address of the hub. Default: the public one. */
+  readonly url?: string;
+  /** Token for private and gated data sets, and for writing. Never printed. */
+  readonly token?: string;
+  readonly fetch?: typeof fetch;
+}
+
+/** Reads HF_ENDPOINT and HF_TOKEN, as the hub's own tools do. */
+export function hubAccessFrom(environment: Readonly<Record<string, string | undefined>>): HubAccess {
+  const url = environment["HF_ENDPOINT"]?.trim().replace(/\/+$/u, "") ?? "";
+  const token = environment["HF_TOKEN"]?.trim() ?? "";
+  return { ...(url === "" ? {} : { url }), ...(token === "" ? {} : { token }) };
 }

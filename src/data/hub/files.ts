@@ -1,24 +1,22 @@
-/** A data set on the hub as files: which files make a split, and their bytes by range, so that nothing is stored and memory stays flat. */
-import { setTimeout as sleep } from "node:timers/promises";
-
+/** Opens a data set on the hub as files, whose bytes are read by range: nothing is stored, and memory stays flat. */
 import { downloadFile, fileDownloadInfo, listFiles } from "@huggingface/hub";
 
+import { sleep } from "../../core/async.ts";
 import { DataError } from "../../core/errors.ts";
-import type { DataFile } from "../readers/data-file.ts";
-import { formatOf, type HubSource } from "../readers/source.ts";
-import type { HubAccess } from "./access.ts";
-import { hubError, hubParameters } from "./calls.ts";
+import type { DataFile } from "../files/data-file.ts";
+import { formatOf, type HubSource } from "../files/source.ts";
+import { type HubAccess, hubError, hubParameters } from "./calls.ts";
 import { splitFiles } from "./split-files.ts";
 
-/** A repository with more files than this is not listed to its end. */
+/** A repository with more files is refused. */
 const MAX_FILES = 50_000;
 const MAX_CARD_BYTES = 4 * 1024 ** 2;
 const ATTEMPTS = 4;
 const FIRST_WAIT_MS = 500;
 
 /**
- * The files of one split of a data set, in the order of their names. Ranges are read by plain HTTP (not by the Xet protocol); one that fails
- * in passing is asked for again, up to four times.
+ * Opens the files of one split of a data set, in the order of their names. Ranges are read by plain HTTP, not by the Xet
+ * protocol. A transient failure is retried; a range is asked for at most four times.
  * @throws DataError when there is no such data set, configuration or split, or it has no parquet or JSON Lines files.
  */
 export async function openHubFiles(
@@ -86,7 +84,7 @@ export async function openHubFiles(
   }
 }
 
-/** Runs a call of the hub again where the failure may pass. */
+/** Runs a call of the hub and retries transient failures. */
 async function attempt<Result>(
   what: string,
   access: HubAccess,
@@ -101,7 +99,7 @@ async function attempt<Result>(
       const failure = hubError(what, error, access);
       const passing = error instanceof DataError ? error.retryable : failure.retryable;
       if (!passing || tried === ATTEMPTS) throw failure;
-      await sleep(FIRST_WAIT_MS * 2 ** (tried - 1), undefined, signal === undefined ? {} : { signal });
+      await sleep(FIRST_WAIT_MS * 2 ** (tried - 1), signal);
     }
   }
 }

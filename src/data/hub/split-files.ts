@@ -1,9 +1,9 @@
-/** Which files of a data set make a split: what its card says, or, where the card says nothing, what the files' names say. */
+/** Finds the files of a split: by the data set's card or, where the card says nothing, by the names of the files. */
 import { parse } from "yaml";
 import { z } from "zod";
 
 import { DataError } from "../../core/errors.ts";
-import { formatOf } from "../readers/source.ts";
+import { formatOf } from "../files/source.ts";
 
 const patternsSchema = z.union([z.string(), z.array(z.string())]);
 const dataFilesSchema = z.union([
@@ -26,9 +26,9 @@ const headerSchema = z.object({
 type Config = NonNullable<z.output<typeof headerSchema>["configs"]>[number];
 
 /**
- * Paths of the wanted split, in order. Without a configuration it is the card's default one (the one marked so, the one called
- * `default`, or the only one), without a split `train` or the only one.
- * @throws DataError that names what there is when the wanted is not there, or when there are several and none was named.
+ * Paths of the wanted split, in order. The default configuration is the one that the card marks so, the one called `default`,
+ * or the only one. The default split is `train` or the only one.
+ * @throws DataError that lists the choices when the wanted one is missing, or there are several and none was named.
  */
 export function splitFiles(
   paths: readonly string[],
@@ -52,7 +52,7 @@ function configsOf(card: string): readonly Config[] {
   try {
     return headerSchema.parse(parse(header, { maxAliasCount: 100 })).configs ?? [];
   } catch {
-    // A card is prose first: one that cannot be read says nothing of files.
+    // A card is mostly prose: one that cannot be parsed names no files.
     return [];
   }
 }
@@ -97,7 +97,7 @@ function splitsOf({ data_files: files }: Config): { split: string; patterns: str
   return [{ split: "train", patterns: files.flatMap((file) => (typeof file === "string" ? [file] : [])) }];
 }
 
-/** Without a card: a configuration is a folder, and a file belongs to the split that its name, or its folder's, says. */
+/** Without a card, a configuration is a folder, and a file belongs to the split in its name or its folder's name. */
 function byNames(
   paths: readonly string[],
   { config, split }: { readonly config?: string; readonly split?: string },
@@ -145,7 +145,7 @@ function pick<Item>(
   );
 }
 
-/** `*` is anything within a folder, `**` anything, `?` one character; the rest is itself. */
+/** Compiles a glob: `*` matches anything within a folder, `**` anything, `?` one character. */
 function globTest(pattern: string): (path: string) => boolean {
   const source = pattern
     .replace(/^\.\//u, "")

@@ -1,4 +1,4 @@
-/** JSON Lines as a stream: memory holds one line and one chunk, however long the file is. */
+/** Reads JSON Lines as a stream: memory holds one line and one chunk, whatever the size of the file. */
 import { byteLines } from "../../core/byte-lines.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
 import { plainValue, type RawRecord } from "./raw-record.ts";
@@ -7,8 +7,8 @@ import { plainValue, type RawRecord } from "./raw-record.ts";
 const MAX_LINE_BYTES = 64 * 1024 ** 2;
 
 /**
- * One record a line; blank lines are skipped. A line that is no JSON is a record with a fault.
- * @throws DataError on a line above 64 MiB: nothing behind it could be found.
+ * Reads one record a line; blank lines are skipped. A line that is not JSON is a record with a fault.
+ * @throws DataError on a line above 64 MiB, which is no row of JSON Lines.
  */
 export async function* jsonLineRecords(
   chunks: AsyncIterable<Uint8Array>,

@@ -1,13 +1,15 @@
 /**
- * Rows of OpenR1-Math-220k: a problem with two to four traces of DeepSeek-R1, of which each was checked against the answer by
- * Math-Verify or, where that could not tell, judged by a model.
+ * Reads rows of OpenR1-Math-220k: a problem with two to four traces of DeepSeek-R1. Math-Verify checked each trace against the
+ * answer; where it could not tell, a model judged.
  */
 import { z } from "zod";
 
+import { given } from "../../core/given.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { THINK_TAGS } from "../../tags/index.ts";
+import { afterThinkTag } from "../../tags/chain-of-thought.ts";
 
-/** Which of a problem's traces are taken. */
+/** Choices of which traces of a problem to take. */
 export const GENERATION_CHOICES = ["first-correct", "all-correct", "first", "all"] as const;
 export type GenerationChoice = (typeof GENERATION_CHOICES)[number];
 
@@ -28,9 +30,8 @@ export const openR1Schema = z.object({
 export type OpenR1Row = z.output<typeof openR1Schema>;
 
 /**
- * The traces that the choice takes, in order. A trace is correct when either check says so, and only a complete one (it has
- * `</think>`, and the data set does not say otherwise) is ever correct. An id is `uuid:index`, the index counting generations
- * from 0 whatever the choice.
+ * The chosen traces, in order. A trace is correct when either check says so and it is complete: it has `</think>`, and the data
+ * set does not mark it incomplete. An id is `uuid:index`; the index counts all generations from 0.
  */
 export function openR1Traces(row: OpenR1Row, choice: GenerationChoice, fallbackId: () => string): TraceRow[] {
   const base = row.uuid ?? fallbackId();
@@ -44,19 +45,11 @@ export function openR1Traces(row: OpenR1Row, choice: GenerationChoice, fallbackI
       id: `${base}:${index}`,
       problem: row.problem,
       trace: afterThinkTag(generation),
-      ...(row.answer === undefined ? {} : { answer: row.answer }),
-      ...(row.source === undefined ? {} : { source: row.source }),
-      ...(row.solution === undefined ? {} : { solution: row.solution }),
+      ...given({ answer: row.answer, source: row.source, solution: row.solution }),
       ...(judged ? { correct } : {}),
     };
     return [{ trace, correct }];
   });
   const taken = choice.endsWith("correct") ? traces.filter(({ correct }) => correct) : traces;
   return (choice.startsWith("first") ? taken.slice(0, 1) : taken).map(({ trace }) => trace);
-}
-
-/** The text behind the `<think>` that opens it, and behind one newline after that; the text itself when nothing opens it. */
-export function afterThinkTag(text: string): string {
-  const opened = /^\s*<think>\n?/u.exec(text);
-  return opened === null ? text : text.slice(opened[0].length);
 }

@@ -1,6 +1,6 @@
 /**
- * Parquet as a stream: one row group at a time, and a large one in windows of rows, so that memory stays flat on files larger
- * than it. Only the columns that are asked for are read.
+ * Reads parquet as a stream: one row group at a time, a large one in windows of rows. Memory stays flat on files larger than
+ * it. Only the wanted columns are read.
  */
 import {
   type FileMetaData,
@@ -12,23 +12,23 @@ import {
 import { compressors } from "hyparquet-compressors";
 
 import { DataError, errorMessage } from "../../core/errors.ts";
-import type { DataFile } from "./data-file.ts";
+import type { DataFile } from "../files/data-file.ts";
 import { plainValue, type RawRecord } from "./raw-record.ts";
 
 /** A row group with more than this, uncompressed, is read in windows of rows. */
 const WINDOW_BYTES = 64 * 1024 ** 2;
-/** A page that says it is larger than this is refused: pages are about a megabyte. */
+/** A page with a larger stated size is refused: pages have about a megabyte. */
 const MAX_PAGE_BYTES = 512 * 1024 ** 2;
-/** Compressed bytes of the columns of one row group that have to be held at once. */
+/** Most compressed bytes of one row group's columns, which are held at once. */
 const MAX_GROUP_BYTES = 2 * 1024 ** 3 - 1;
 
 export interface ParquetOptions {
-  /** Those of these columns that the file has are read. */
+  /** Columns to read, as far as the file has them. */
   readonly columns: ReadonlySet<string>;
   readonly signal?: AbortSignal;
 }
 
-/** @throws DataError when the file is no parquet file, is broken, or has a row group too large to be held. */
+/** @throws DataError when the file is not parquet, is broken, or has a row group too large to hold. */
 export async function* parquetRecords(
   file: DataFile,
   { columns, signal }: ParquetOptions,
@@ -72,8 +72,8 @@ export async function* parquetRecords(
 }
 
 /**
- * The names of those of `columns` that the file has. Each row group must have each leaf of each of them exactly once: of a chunk that fits nothing, or of one too
- * many, the parser would drop the promise, and its failure would end the process.
+ * The names in `columns` that the file has. Each row group must have each leaf of them exactly once. For an unknown or surplus
+ * chunk the parser drops a promise, whose failure would end the process.
  */
 function wantedColumns(metadata: FileMetaData, columns: ReadonlySet<string>): string[] {
   const found = parquetSchema(metadata).children.filter(({ element }) => columns.has(element.name));
@@ -97,7 +97,7 @@ function leafPaths({ path, children }: SchemaTree): string[] {
   return children.length === 0 ? [path.join(".")] : children.flatMap(leafPaths);
 }
 
-/** Ranges of rows that are read at once, in order; none reaches over a row group. */
+/** Ranges of rows to read at once, in order; none crosses a row group. */
 function windows(
   file: DataFile,
   metadata: FileMetaData,
@@ -138,7 +138,7 @@ function content(row: unknown): RawRecord["content"] {
   }
 }
 
-/** Whatever the parser makes of a broken file, it is the file that is at fault. */
+/** Reports any error of the parser as a fault of the file. */
 async function guarded<Result>(
   file: DataFile,
   signal: AbortSignal | undefined,
@@ -156,18 +156,15 @@ async function guarded<Result>(
   }
 }
 
-/** The decompressors, none of which is asked for more than a page can have. */
+/** The decompressors, limited to the size of a page. */
 const BOUNDED: typeof compressors = Object.fromEntries(
   Object.entries(compressors).map(([codec, decompress]) => [
     codec,
     (input: Uint8Array, outputLength: number): Uint8Array => {
       if (outputLength > MAX_PAGE_BYTES) {
-        throw new DataError(
-          `a page says that it has ${outputLength} bytes; at most ${MAX_PAGE_BYTES} are read.`,
-          {
-            code: "file-invalid",
-          },
-        );
+        throw new DataError(`a page claims ${outputLength} bytes; at most ${MAX_PAGE_BYTES} are read.`, {
+          code: "file-invalid",
+        });
       }
       return decompress(input, outputLength);
     },

@@ -1,18 +1,18 @@
-/** A row as its file has it, before anyone asks what it means. */
+/** A row as its file has it, before it is interpreted. */
 import { DataError } from "../../core/errors.ts";
 
 export interface RawRecord {
-  /** File and line, or file and row, counted from 1. */
+  /** File and line, or file and row, both counted from 1. */
   readonly place: string;
-  /** How much of the file is behind it. */
+  /** Bytes of the file up to the end of this record. */
   readonly doneBytes: number;
-  /** What was read, or why it could not be. */
+  /** The value, or the reason why it could not be read. */
   readonly content: { readonly value: unknown } | { readonly fault: string };
 }
 
 /**
- * Missing values leave, 64-bit integers become numbers, typed arrays become arrays: what a parquet file says looks as the same
- * row would in JSON Lines.
+ * Makes a parquet row look like the same row in JSON Lines: missing values are removed, 64-bit integers become numbers, typed
+ * arrays become arrays.
  */
 export function plainValue(value: unknown): unknown {
   if (value === null) return undefined;

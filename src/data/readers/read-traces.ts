@@ -1,37 +1,28 @@
-/** Rows from a source, as a stream. */
-import { DataError } from "../../core/errors.ts";
+/**
+ * Reads rows from JSON Lines, parquet, folders of them and the Hugging Face hub, as streams with flat memory. Other folders judge the rows (`check`)
+ * and choose spans (`annotate`).
+ */
 import type { TraceRow } from "../../formats/trace-row.ts";
-import type { HubAccess } from "../hub/access.ts";
-import { bytesOf, type DataFile, listLocalFolder, openLocalFile } from "./data-file.ts";
-import { jsonLineRecords } from "./json-lines.ts";
 import type { GenerationChoice } from "./open-r1.ts";
-import { parquetRecords } from "./parquet.ts";
-import type { RawRecord } from "./raw-record.ts";
-import { KNOWN_COLUMNS, type ReadOutcome, rowsOf } from "./rows.ts";
-import { parseSource, type RowSource } from "./source.ts";
+import { readRecords, type ReadRecordsOptions } from "./records.ts";
+import { KNOWN_COLUMNS, type ReadOutcome, rowsOf, type SkippedRecord, skippedError } from "./rows.ts";
 
-export interface ReadOptions {
-  readonly signal?: AbortSignal;
-  /** At most this many rows. */
+export interface ReadOptions extends ReadRecordsOptions {
+  /** Most rows to read. */
   readonly limit?: number;
-  /** Which traces of a problem that has several; `first-correct` unless said otherwise. */
+  /** Traces to take of a problem with several. Default: `first-correct`. */
   readonly generation?: GenerationChoice;
-  /** How the hub is reached; `hf:` sources need it. */
-  readonly hub?: HubAccess;
-  /** Bytes read so far of the bytes of all files. */
-  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
 export interface ReadTracesOptions extends ReadOptions {
-  /** Told of every record that gives no row. Without it such a record is an error. */
-  readonly onSkip?: (skipped: Extract<ReadOutcome, { type: "skipped" }>) => void;
+  /** Called for every record that gives no row. Without it such a record is an error. */
+  readonly onSkip?: (skipped: SkippedRecord) => void;
 }
 
 /**
- * The rows of `FILE.jsonl`, `FILE.parquet`, a folder of such files (in the order of their names) or
- * `hf:OWNER/NAME[@REVISION][/CONFIG][:SPLIT]`, in order. Tags in a trace are read as its spans.
- * @throws DataError when a file cannot be read, and, without `onSkip`, on a record that gives no row; of a row whose tags do not pair
- *   `onSkip` is told as well.
+ * Reads the trace rows of a source (see {@link readRecords}), in order. Tags in a trace become its spans. A row whose tags do
+ * not pair is skipped.
+ * @throws DataError when a file cannot be read and, without `onSkip`, on a record that gives no row.
  */
 export async function* readTraces(spec: string, options: ReadTracesOptions = {}): AsyncGenerator<TraceRow> {
   const { onSkip, limit = Number.POSITIVE_INFINITY, ...rest } = options;
@@ -44,7 +35,7 @@ export async function* readTraces(spec: string, options: ReadTracesOptions = {})
       rows += 1;
       if (rows >= limit) return;
     } else if (onSkip === undefined) {
-      throw new DataError(`${usable.place} cannot be used: ${usable.message}.`, { code: "data-invalid" });
+      throw skippedError(usable);
     } else onSkip(usable);
   }
 }
@@ -55,54 +46,15 @@ function withoutRow({ faults, row, place }: Extract<ReadOutcome, { type: "row" }
   return { type: "skipped", reason: "invalid", message, place };
 }
 
-/** The same with every record accounted for: rows with the faults of their tags, and records that give no row. */
+/** Reads a source and accounts for every record: rows with the faults of their tags, and records that give no row. */
 export async function* readOutcomes(spec: string, options: ReadOptions = {}): AsyncGenerator<ReadOutcome> {
-  const { signal, limit = Number.POSITIVE_INFINITY, generation = "first-correct", onProgress } = options;
-  const files = await openFiles(parseSource(spec), options);
-  try {
-    const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-    let before = 0;
-    let rows = 0;
-    for (const file of files) {
-      for await (const record of recordsOf(file, signal)) {
-        for (const outcome of rowsOf(record, generation)) {
-          if (rows >= limit) return;
-          if (outcome.type === "row") rows += 1;
-          yield outcome;
-        }
-        onProgress?.(before + record.doneBytes, totalBytes);
-      }
-      before += file.sizeBytes;
+  const { limit = Number.POSITIVE_INFINITY, generation = "first-correct" } = options;
+  let rows = 0;
+  for await (const record of readRecords(spec, KNOWN_COLUMNS, options)) {
+    for (const outcome of rowsOf(record, generation)) {
+      if (rows >= limit) return;
+      if (outcome.type === "row") rows += 1;
+      yield outcome;
     }
-    onProgress?.(totalBytes, totalBytes);
-  } finally {
-    for (const file of files) await file.close();
-  }
-}
-
-function recordsOf(file: DataFile, signal: AbortSignal | undefined): AsyncIterable<RawRecord> {
-  return file.format === "jsonl"
-    ? jsonLineRecords(bytesOf(file, signal), file.name)
-    : parquetRecords(file, { columns: KNOWN_COLUMNS, ...(signal === undefined ? {} : { signal }) });
-}
-
-async function openFiles(source: RowSource, { hub, signal }: ReadOptions): Promise<DataFile[]> {
-  switch (source.kind) {
-    case "file":
-      return [await openLocalFile(source.path, source.format)];
-    case "folder": {
-      const files: DataFile[] = [];
-      for (const { path, format } of await listLocalFolder(source.path)) {
-        files.push(await openLocalFile(path, format));
-      }
-      return files;
-    }
-    case "hub": {
-      // The hub's library is loaded by those only who ask for it.
-      const { openHubFiles } = await import("../hub/files.ts");
-      return openHubFiles(source, hub ?? {}, signal);
-    }
-    default:
-      return source satisfies never;
   }
 }

@@ -6,7 +6,9 @@ import { parquetWriteFile } from "hyparquet-writer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { DataError } from "../../core/errors.ts";
-import { parseSource, type ReadOutcome, readOutcomes, readTraces, type ReadTracesOptions } from "./index.ts";
+import { parseSource } from "../files/source.ts";
+import { readOutcomes, readTraces, type ReadTracesOptions } from "./read-traces.ts";
+import type { ReadOutcome } from "./rows.ts";
 import { jsonLineRecords } from "./json-lines.ts";
 
 let folder: string;
@@ -90,7 +92,7 @@ describe("where rows are", () => {
 
   test("what is not there is named", async () => {
     await expect(traces(join(folder, "no.jsonl"))).rejects.toThrow(/no\.jsonl: no such file/u);
-    await expect(traces(join(folder, "nowhere"))).rejects.toThrow(/nowhere: no such file or folder/u);
+    await expect(traces(join(folder, "nowhere"))).rejects.toThrow(/nowhere: no such file/u);
     await mkdir(join(folder, "empty"));
     await expect(traces(join(folder, "empty"))).rejects.toThrow(/no \.parquet and no \.jsonl files/u);
     await expect(traces(await write("rows.csv", "a,b"))).rejects.toThrow(/neither/u);

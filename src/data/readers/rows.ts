@@ -1,16 +1,19 @@
-/** What a record means: trace rows from every form in which people keep reasoning traces. */
+/** Interprets records: makes trace rows of every form in which people keep reasoning traces. */
 import { createHash } from "node:crypto";
 
-import { z } from "zod";
-
+import { given } from "../../core/given.ts";
+import { DataError } from "../../core/errors.ts";
+import { firstFault } from "../../core/schema-faults.ts";
 import { type TraceRow, traceRowSchema } from "../../formats/trace-row.ts";
 import { OFFLOAD_TAGS, parseTagged, type TagFault } from "../../tags/index.ts";
-import { afterThinkTag, type GenerationChoice, openR1Schema, openR1Traces } from "./open-r1.ts";
+import { afterThinkTag } from "../../tags/chain-of-thought.ts";
+import { CONVERSATION_COLUMNS, conversationOf } from "./conversation.ts";
+import { type GenerationChoice, openR1Schema, openR1Traces } from "./open-r1.ts";
 import type { RawRecord } from "./raw-record.ts";
 
-/** Why a record gave no row. */
+/** The reason why a record gave no row. */
 type SkipReason =
-  /** It is in none of the forms that are read. */
+  /** The record has none of the known forms. */
   | "invalid"
   /** No trace of the problem is known to be correct. */
   | "no-correct-generation"
@@ -19,45 +22,40 @@ type SkipReason =
 /** A fault of the tags in a row's text. `tags-beside-spans`: the trace has tags, and the row has spans as well. */
 interface RowFault {
   readonly kind: TagFault["kind"] | "tags-beside-spans";
-  /** Offset in the text as it was read, tags included. */
+  /** Offset in the original text, tags included. */
   readonly position: number;
+}
+
+/** A record that gave no row. */
+export interface SkippedRecord {
+  readonly type: "skipped";
+  readonly reason: SkipReason;
+  readonly message: string;
+  readonly place: string;
 }
 
 export type ReadOutcome =
   | {
       readonly type: "row";
       readonly row: TraceRow;
-      /** Empty for a row that is fit to use. */
+      /** Faults of the tags; empty for a usable row. */
       readonly faults: readonly RowFault[];
       readonly place: string;
     }
-  | {
-      readonly type: "skipped";
-      readonly reason: SkipReason;
-      readonly message: string;
-      readonly place: string;
-    };
+  | SkippedRecord;
 
-/** The columns that mean something; of parquet files no others are read. */
+/** Turns a skipped record into an error, for readers that stop at it. */
+export const skippedError = ({ place, message }: SkippedRecord): DataError =>
+  new DataError(`${place} cannot be used: ${message}.`, { code: "data-invalid" });
+
+/** The known columns. No others are read from parquet files. */
 export const KNOWN_COLUMNS: ReadonlySet<string> = new Set([
   ...Object.keys(traceRowSchema.shape),
   ...Object.keys(openR1Schema.shape),
-  "messages",
-  "prompt",
-  "completion",
+  ...CONVERSATION_COLUMNS,
 ]);
 
-const messageSchema = z.object({ role: z.string(), content: z.string() });
-const messagesSchema = z.array(messageSchema).min(1);
-const textOrMessages = z.union([z.string(), messagesSchema]);
-
-/** What the forms of conversation may carry beside the conversation. */
-const besideSchema = traceRowSchema.partial().omit({ problem: true, trace: true, spans: true, scores: true });
-
-const chatSchema = besideSchema.extend({ messages: messagesSchema });
-const completionSchema = besideSchema.extend({ prompt: textOrMessages, completion: textOrMessages });
-
-/** The rows of one record: one, except where a problem comes with several traces. */
+/** Makes the rows of a record: one, or several where a problem has several traces. */
 export function rowsOf(record: RawRecord, choice: GenerationChoice): ReadOutcome[] {
   const { place, content } = record;
   const skipped = (reason: SkipReason, message: string): ReadOutcome[] => [
@@ -69,11 +67,13 @@ export function rowsOf(record: RawRecord, choice: GenerationChoice): ReadOutcome
 
   if ("trace" in value) {
     const parsed = traceRowSchema.safeParse(value);
-    return parsed.success ? [fromTraceRow(parsed.data, place)] : skipped("invalid", issueOf(parsed.error));
+    return parsed.success
+      ? [fromTraceRow(parsed.data, place)]
+      : skipped("invalid", firstFault(parsed.error, traceRowSchema, value));
   }
   if ("generations" in value) {
     const parsed = openR1Schema.safeParse(value);
-    if (!parsed.success) return skipped("invalid", issueOf(parsed.error));
+    if (!parsed.success) return skipped("invalid", firstFault(parsed.error, openR1Schema, value));
     const traces = openR1Traces(parsed.data, choice, () => digestId([parsed.data.problem]));
     if (traces.length > 0) return traces.map((row) => fromTraceRow(row, place));
     return choice.endsWith("correct")
@@ -88,25 +88,15 @@ function fromConversation(
   place: string,
   skipped: (reason: SkipReason, message: string) => ReadOutcome[],
 ): ReadOutcome[] {
-  const chat = chatSchema.safeParse(value);
-  const completion = completionSchema.safeParse(value);
-  let turns: z.output<typeof messagesSchema>;
-  let beside: z.output<typeof besideSchema>;
-  if (completion.success) {
-    const { prompt, completion: answer, ...rest } = completion.data;
-    turns = [...asMessages(prompt, "user"), ...asMessages(answer, "assistant")];
-    beside = rest;
-  } else if (chat.success) {
-    const { messages, ...rest } = chat.data;
-    turns = messages;
-    beside = rest;
-  } else {
+  const conversation = conversationOf(value);
+  if (conversation === undefined) {
     return skipped(
       "invalid",
       "a row has problem and trace, problem and generations, prompt and completion, or messages",
     );
   }
-  // A system prompt is how a model is asked, not what it is asked.
+  const { turns, beside } = conversation;
+  // A system prompt is no part of the problem.
   const [user, assistant, more] = turns.filter(({ role }) => role !== "system");
   if (user?.role !== "user" || assistant?.role !== "assistant" || more !== undefined) {
     const roles = turns.map(({ role }) => role).join(", ");
@@ -116,7 +106,7 @@ function fromConversation(
   const trace = afterThinkTag(assistant.content);
   const row = {
     ...kept,
-    ...(annotator === undefined ? {} : { annotator }),
+    ...given({ annotator }),
     id: kept.id ?? digestId([user.content, trace]),
     problem: user.content,
     trace,
@@ -142,20 +132,9 @@ function firstTag(text: string): number {
   return places.length === 0 ? -1 : Math.min(...places);
 }
 
-const asMessages = (
-  content: z.output<typeof textOrMessages>,
-  role: string,
-): z.output<typeof messagesSchema> => (typeof content === "string" ? [{ role, content }] : content);
-
-/** An id for a row that has none: the same text has the same one in every file. */
+/** Makes an id for a row without one: equal texts have equal ids in every file. */
 function digestId(parts: readonly string[]): string {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(`${part.length}:${part}`);
   return hash.digest("hex").slice(0, 16);
-}
-
-function issueOf(error: z.ZodError): string {
-  const issue = error.issues[0];
-  const field = issue === undefined || issue.path.length === 0 ? "" : `field ${issue.path.join(".")}: `;
-  return `${field}${issue?.message ?? "invalid"}`;
 }

@@ -1,4 +1,4 @@
-/** How far annotators agree on the same traces, token by token. Keeps the spans of every row, not its text. */
+/** Measures how far annotators agree on the same traces, token by token. It keeps the spans of every row, not its text. */
 import { createHash } from "node:crypto";
 
 import type { Agreement } from "./document.ts";
@@ -7,7 +7,7 @@ import type { CountedTrace } from "./group.ts";
 interface Kept {
   readonly annotation: number;
   readonly text: string;
-  /** First and end of each span, flat. */
+  /** First token and end of each span, in one flat list. */
   readonly spans: Int32Array;
 }
 
@@ -26,7 +26,7 @@ export class AgreementCounter {
   readonly #rows = new Map<string, Kept[]>();
   readonly #pairs = new Map<number, Counts>();
 
-  /** Of rows with the same id, annotator and file the first counts. */
+  /** Only the first row with the same id, annotator and file counts. */
   add(id: string, annotator: string, file: string, text: string, trace: CountedTrace): void {
     const annotation = this.#numberOf(annotator, file);
     const others = this.#rows.get(id);
@@ -62,7 +62,7 @@ export class AgreementCounter {
     return number;
   }
 
-  /** The annotator, and the file where the name alone would not tell. */
+  /** The annotator's name, with the file where the name alone is ambiguous. */
   #nameOf(number: number): string {
     const annotation = this.#annotations[number];
     if (annotation === undefined) return "";
@@ -97,7 +97,7 @@ export class AgreementCounter {
   }
 }
 
-/** More annotations than anyone compares. */
+/** Nobody compares more annotations. */
 const PAIR_WIDTH = 2 ** 20;
 
 function agreementOf(first: string, second: string, counts: Counts): Agreement {
@@ -127,7 +127,7 @@ function total(spans: Int32Array): number {
   return sum;
 }
 
-/** Tokens in both of two ordered lists of spans. */
+/** Counts the tokens that are in both of two ordered lists of spans. */
 function overlap(left: Int32Array, right: Int32Array): number {
   let sum = 0;
   for (let i = 0, j = 0; i < left.length && j < right.length;) {

@@ -1,21 +1,21 @@
 /** The statistics of a data set as one JSON document: what `data stats --json` prints and what the page shows. */
 import type { Histogram, Summary } from "../../core/distribution.ts";
 
-/** A text's tokens are those of its chain of thought: the trace up to `</think>`. */
+/** Statistics of a group of rows. Only tokens of the chain of thought count: the trace up to `</think>`. */
 export interface GroupStatistics {
   readonly rows: number;
   readonly rowsWithSpans: number;
   readonly spans: number;
-  /** Tokens of the chains of thought, and those of them in spans. */
+  /** Tokens of the chains of thought; `spanTokens` are those in spans. */
   readonly tokens: number;
   readonly spanTokens: number;
   /** Tokens in spans / tokens, of each trace. */
   readonly share: Summary & { readonly histogram: Histogram };
   readonly spansPerTrace: Summary & { readonly histogram: Histogram };
-  /** In tokens. */
+  /** Length of a span, in tokens. */
   readonly spanLength: Summary & { readonly histogram: Histogram };
   readonly traceTokens: Summary & { readonly histogram: Histogram };
-  /** Of the tokens in each twentieth of the chains of thought, the share that is in spans. */
+  /** Share of tokens in spans, for each twentieth of the chains of thought. */
   readonly position: readonly number[];
 }
 
@@ -46,10 +46,10 @@ export interface Agreement {
 
 export interface DataStatistics {
   readonly files: readonly string[];
-  /** What counts as a token. */
+  /** The tokens that are counted, in words. */
   readonly tokenizer: string;
   readonly skipped: number;
-  /** Rows whose tags did not pair, whose spans do not fit their text, or that carry an error: they are counted here only. */
+  /** Rows whose tags do not pair, whose spans do not fit the text, or that carry an error. They count nowhere else. */
   readonly faulty: number;
   readonly overall: GroupStatistics;
   readonly bySource: readonly NamedGroup[];

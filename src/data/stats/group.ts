@@ -1,6 +1,9 @@
-/** What is counted for one group of traces. */
+/** Counts one group of traces. */
 import { Distribution, LENGTH_EDGES } from "../../core/distribution.ts";
+import type { Span, TraceRow } from "../../formats/trace-row.ts";
+import { chainOfThought } from "../../tags/chain-of-thought.ts";
 import type { GroupStatistics } from "./document.ts";
+import { startsBefore, type TokenStarts } from "./tokens.ts";
 
 const POSITION_BINS = 20;
 
@@ -8,10 +11,10 @@ const SHARE_EDGES = Array.from({ length: 41 }, (_, bin) => bin / 40);
 const COUNT_EDGES = Array.from({ length: 42 }, (_, bin) => bin);
 const TRACE_EDGES = [0, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
 
-/** One trace, counted: tokens are numbered within the chain of thought. */
+/** The counts of one trace. Tokens are numbered within the chain of thought. */
 export interface CountedTrace {
   readonly tokens: number;
-  /** First token and token behind the last, of each span. */
+  /** First token and end (exclusive) of each span. */
   readonly spans: readonly { readonly first: number; readonly end: number }[];
 }
 
@@ -42,7 +45,7 @@ export class Group {
     this.#traceTokens.add(tokens);
   }
 
-  /** Token k of n lies at (k + .5) / n. */
+  /** Counts tokens by position; token k of n lies at (k + .5) / n. */
   #addPlace(bins: Float64Array, first: number, end: number, tokens: number): void {
     for (let bin = 0; bin < POSITION_BINS; bin++) {
       const from = Math.ceil((bin * tokens) / POSITION_BINS - 0.5);
@@ -72,4 +75,27 @@ export class Group {
       ),
     };
   }
+}
+
+/** Whether the spans are in order, apart, not empty and within the text. */
+export function spansFit(spans: readonly Span[], length: number): boolean {
+  let done = 0;
+  for (const { start, end } of spans) {
+    if (start < done || end <= start || end > length) return false;
+    done = end;
+  }
+  return true;
+}
+
+/** Counts tokens. A token belongs to the span in which it begins. Text after the chain of thought does not count. */
+export function countTrace({ trace, spans = [] }: TraceRow, tokenStarts: TokenStarts): CountedTrace {
+  const starts = tokenStarts(chainOfThought(trace));
+  return {
+    tokens: starts.length,
+    spans: spans.flatMap(({ start, end }) => {
+      const first = startsBefore(starts, start);
+      const last = startsBefore(starts, end);
+      return last > first ? [{ first, end: last }] : [];
+    }),
+  };
 }

@@ -1,4 +1,4 @@
-/** What the page of statistics holds beside its program. The page imports these types and nothing else of this folder. */
+/** The data in the page of statistics. The page imports these types and nothing else of this folder. */
 import type { DataStatistics } from "./document.ts";
 
 interface PageSpan {
@@ -18,7 +18,7 @@ export interface PageTrace {
   readonly source?: string;
   readonly answer?: string;
   readonly correct?: boolean;
-  /** Where each word begins, and its score in nats. */
+  /** Start of each word, and its score in nats. */
   readonly scores?: { readonly offsets: readonly number[]; readonly gap: readonly number[] };
 }
 
@@ -26,7 +26,7 @@ export interface PageData {
   readonly statistics: DataStatistics;
   readonly reader: {
     readonly traces: readonly PageTrace[];
-    /** Rows that the traces were drawn from, and rows that were too long for a page. */
+    /** Rows from which the traces were drawn; `tooLong` of them were too long for a page. */
     readonly rows: number;
     readonly tooLong: number;
   };

@@ -1,13 +1,14 @@
-/** The statistics as one self-contained page: the built program of `web/stats` with the data put into it. */
+/** Makes one self-contained page of the statistics: the built program of `web/stats` with the data in it. */
 import { fileURLToPath } from "node:url";
 
+import { given } from "../../core/given.ts";
 import { pageWithData } from "../../core/html-page.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import type { DataStatistics } from "./document.ts";
 import type { PageData, PageTrace } from "./page-data.ts";
 import type { Sample } from "./sample.ts";
 
-/** From `src/data/stats` and from `dist/data/stats` alike. */
+/** The same from `src/data/stats` and `dist/data/stats`. */
 const TEMPLATE = new URL("../../../dist/stats-page/page.html", import.meta.url);
 
 export function pageSample(sample: Sample): PageData["reader"] {
@@ -28,10 +29,7 @@ function pageTrace({ id, problem, trace, spans = [], ...more }: TraceRow): PageT
     problem,
     trace,
     spans,
-    ...(annotator === undefined ? {} : { annotator }),
-    ...(source === undefined ? {} : { source }),
-    ...(answer === undefined ? {} : { answer }),
-    ...(correct === undefined ? {} : { correct }),
+    ...given({ annotator, source, answer, correct }),
     ...(scores === undefined
       ? {}
       : { scores: { offsets: scores.offsets, gap: scores.gap.map((gap) => Math.round(gap * 100) / 100) } }),

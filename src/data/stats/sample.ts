@@ -1,13 +1,13 @@
-/** The traces that the page of statistics shows: drawn at random, all annotations of a trace together. */
+/** Draws the traces for the page of statistics at random, all annotations of a trace together. */
 import { HashSample } from "../../core/hash-sample.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 
 export interface SampleBounds {
-  /** Traces, each with all of its annotations. */
+  /** Most traces, each with all of its annotations. */
   readonly traces: number;
-  /** A longer trace (UTF-16 code units) is left out, and counted. */
+  /** Longest trace (UTF-16 code units). Longer ones are left out and counted. */
   readonly maxTraceUnits: number;
-  /** All rows together. */
+  /** Most code units of all rows together. */
   readonly maxUnits: number;
 }
 
@@ -25,7 +25,7 @@ export class Sample {
     this.#sample = new HashSample({ groups: traces, units: maxUnits }, seed, unitsOf);
   }
 
-  /** Rows offered, and those of them that are too long to be taken. */
+  /** Rows offered; `tooLong` of them were too long. */
   get seen(): number {
     return this.#seen;
   }
@@ -39,7 +39,7 @@ export class Sample {
     else this.#sample.add(row.id, row);
   }
 
-  /** In the order of the stream, annotations of a trace side by side. */
+  /** The rows in the order of the stream, annotations of a trace side by side. */
   rows(): TraceRow[] {
     return this.#sample.groups().flatMap(({ items }) => items);
   }

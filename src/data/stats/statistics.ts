@@ -1,12 +1,14 @@
-/** Statistics of annotated traces, row by row: memory grows by some bytes a row (for exact medians and for joining annotators), never by the texts. */
-import type { ReadOutcome } from "../readers/index.ts";
+/**
+ * Counts annotated traces: how much is marked, where, how long the spans are, and how far annotators agree. It judges nothing (`check` does). Memory
+ * grows by a few bytes a row, for exact medians and for joining annotators; no text is kept.
+ */
+import type { ReadOutcome } from "../readers/rows.ts";
 import { AgreementCounter } from "./agreement.ts";
-import { countTrace, spansFit } from "./count-trace.ts";
+import { countTrace, spansFit, Group } from "./group.ts";
 import type { DataStatistics, NamedGroup } from "./document.ts";
-import { Group } from "./group.ts";
 import { type TokenStarts, wordStarts } from "./tokens.ts";
 
-/** Groups beyond this many are counted together. */
+/** Most groups; further ones are counted together. */
 const MAX_GROUPS = 200;
 const OTHER = "(other)";
 const UNNAMED = "(none)";
@@ -14,7 +16,7 @@ export const WORD_TOKENS = "words, digits and signs";
 
 export interface StatisticsOptions {
   readonly tokenStarts?: TokenStarts;
-  /** What the document says of the tokens; needed with `tokenStarts`. */
+  /** Words for the tokens in the document; needed with `tokenStarts`. */
   readonly tokenizer?: string;
 }
 
@@ -34,7 +36,7 @@ export class StatisticsBuilder {
     this.#tokenizer = tokenizer;
   }
 
-  /** `file` is what the source is called in the document. Whether the row counts. */
+  /** Counts an outcome. Returns whether the row counts. @param file Name of the source in the document. */
   add(outcome: ReadOutcome, file: string): boolean {
     this.#files.add(file);
     if (outcome.type === "skipped") {

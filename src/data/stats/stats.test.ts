@@ -3,10 +3,12 @@ import { describe, expect, test } from "vitest";
 
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { loadTokenizer } from "../../tokenizer/index.ts";
-import type { ReadOutcome } from "../readers/index.ts";
+import type { ReadOutcome } from "../readers/rows.ts";
 import { Distribution } from "../../core/distribution.ts";
 import { scriptSafeJson } from "../../core/html-page.ts";
-import { Sample, startsBefore, StatisticsBuilder, tokenizerStarts, wordStarts } from "./index.ts";
+import { Sample } from "./sample.ts";
+import { StatisticsBuilder } from "./statistics.ts";
+import { startsBefore, tokenizerStarts, wordStarts } from "./tokens.ts";
 
 const outcome = (row: TraceRow): ReadOutcome => ({ type: "row", row, faults: [], place: "f:1" });
 const row = (

@@ -1,6 +1,6 @@
 /**
- * Tokens for counting, when no tokenizer is given: a run of letters is one, every digit and every sign is one, white space is none. Models with
- * single-digit vocabularies count mathematics about so; a model's own tokenizer can be put in its place.
+ * Tokens for counting when no tokenizer is given: a run of letters is one, every digit and every sign is one, white space is
+ * none. Models with single-digit vocabularies count mathematics similarly. A model's own tokenizer can take its place.
  */
 import { textPiece } from "../../core/piece.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
@@ -43,7 +43,7 @@ export const wordStarts: TokenStarts = (text) => {
   return starts.subarray(0, count);
 };
 
-/** Where a model's own tokens begin. A token that begins within a code point counts from that code point. */
+/** Starts of a model's own tokens. A token that begins within a code point counts from that code point. */
 export function tokenizerStarts(tokenizer: Tokenizer): TokenStarts {
   return (text) => {
     const ids = tokenizer.encode([textPiece(text)]);
@@ -52,7 +52,7 @@ export function tokenizerStarts(tokenizer: Tokenizer): TokenStarts {
     let unitByte = 0;
     let byte = 0;
     for (const [index, id] of ids.entries()) {
-      // Moves on to the code point that holds this byte.
+      // Advances to the code point that holds this byte.
       for (
         let width = widthAt(text, unit);
         unitByte + width.bytes <= byte && unit < text.length;
@@ -75,7 +75,7 @@ function widthAt(text: string, unit: number): { bytes: number; units: number } {
   return code < 0x1_0000 ? { bytes: 3, units: 1 } : { bytes: 4, units: 2 };
 }
 
-/** How many of `starts` lie before `offset`. */
+/** Counts the `starts` before `offset`. */
 export function startsBefore(starts: Int32Array, offset: number): number {
   let low = 0;
   let high = starts.length;

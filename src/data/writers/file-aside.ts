@@ -1,4 +1,4 @@
-/** A file that is written under another name and gets its own when it is whole. */
+/** A file that is written under a temporary name and renamed when it is complete. */
 import { randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -6,15 +6,15 @@ import { dirname } from "node:path";
 import { makeFolder } from "../../core/files.ts";
 
 export interface FileAside {
-  /** Where to write. */
+  /** The temporary path to write to. */
   readonly path: string;
-  /** Makes what was written durable and gives it the wanted name. */
+  /** Flushes the file to the disk and renames it. */
   keep(): Promise<void>;
-  /** Removes it; after `keep` it does nothing. */
+  /** Removes the file; after `keep` it does nothing. */
   discard(): Promise<void>;
 }
 
-/** Missing folders are made. */
+/** Opens a temporary name beside `wanted`. Missing folders are made. */
 export async function fileAside(wanted: string): Promise<FileAside> {
   await makeFolder(dirname(wanted));
   const path = `${wanted}.${process.pid}-${randomBytes(4).toString("hex")}.partial`;

@@ -1,4 +1,4 @@
-/** JSON Lines: one row a line, a megabyte at a time. */
+/** Writes JSON Lines: one row a line, a megabyte at a time. */
 import { open } from "node:fs/promises";
 
 import { fileAside } from "./file-aside.ts";

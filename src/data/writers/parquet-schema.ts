@@ -1,11 +1,13 @@
-/** Columns of a parquet file: texts, numbers, and lists and structs of them, every one of which may be missing. */
+/** Columns of a parquet file: texts, numbers, and lists and structs of them; and the columns of trace rows. Every value may be missing. */
 import type { SchemaElement } from "hyparquet";
+
+import type { TraceRow } from "../../formats/trace-row.ts";
 
 export interface ParquetColumn {
   readonly name: string;
-  /** The column's part of the schema, in depth-first order. */
+  /** The elements of the column in the schema, in depth-first order. */
   readonly elements: readonly SchemaElement[];
-  /** Long texts are kept as they are: no dictionary of them is tried. */
+  /** Whether to write without a dictionary, as suits long texts. */
   readonly plain: boolean;
 }
 
@@ -15,12 +17,12 @@ const leaf = (name: string, rest: Omit<SchemaElement, "name">, plain = false): P
   plain,
 });
 
-/** `long` for texts that hardly repeat. */
+/** A column of texts; `long` for texts that hardly repeat. */
 export const texts = (name: string, { long = false } = {}): ParquetColumn =>
   leaf(name, { type: "BYTE_ARRAY", converted_type: "UTF8", logical_type: { type: "STRING" } }, long);
-/** 32-bit. */
+/** A column of 32-bit integers. */
 export const integers = (name: string): ParquetColumn => leaf(name, { type: "INT32" });
-export const numbers = (name: string): ParquetColumn => leaf(name, { type: "DOUBLE" });
+const numbers = (name: string): ParquetColumn => leaf(name, { type: "DOUBLE" });
 export const booleans = (name: string): ParquetColumn => leaf(name, { type: "BOOLEAN" });
 
 export const structOf = (name: string, fields: readonly ParquetColumn[]): ParquetColumn => ({
@@ -32,7 +34,7 @@ export const structOf = (name: string, fields: readonly ParquetColumn[]): Parque
   plain: fields.some((field) => field.plain),
 });
 
-/** `item` is what the list is of; its name is of no matter. */
+/** A column of lists. The name of `item` is not used. */
 export const listOf = (name: string, item: ParquetColumn): ParquetColumn => {
   const [first, ...deeper] = item.elements;
   return {
@@ -58,3 +60,21 @@ export const schemaOf = (columns: readonly ParquetColumn[]): SchemaElement[] => 
   { name: "schema", num_children: columns.length },
   ...columns.flatMap((column) => column.elements),
 ];
+
+const SPAN = structOf("span", [integers("start"), integers("end"), numbers("score"), integers("edits")]);
+
+const BY_FIELD: { readonly [Field in keyof Required<TraceRow>]: ParquetColumn } = {
+  id: texts("id", { long: true }),
+  problem: texts("problem", { long: true }),
+  trace: texts("trace", { long: true }),
+  answer: texts("answer"),
+  spans: listOf("spans", SPAN),
+  annotator: texts("annotator"),
+  source: texts("source"),
+  solution: texts("solution", { long: true }),
+  correct: booleans("correct"),
+  scores: structOf("scores", [listOf("offsets", integers("offset")), listOf("gap", numbers("gap"))]),
+  error: texts("error"),
+};
+
+export const TRACE_COLUMNS: readonly ParquetColumn[] = Object.values(BY_FIELD);

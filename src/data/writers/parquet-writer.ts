@@ -1,4 +1,4 @@
-/** Parquet, one row group at a time. */
+/** Writes parquet, one row group at a time. */
 import { fileWriter, ParquetWriter } from "hyparquet-writer";
 
 import { DataError } from "../../core/errors.ts";
@@ -6,11 +6,11 @@ import { fileAside } from "./file-aside.ts";
 import { type ParquetColumn, schemaOf } from "./parquet-schema.ts";
 import type { RowWriter } from "./row-writer.ts";
 
-/** A row group ends at so many rows, or at so much text. */
+/** A row group ends at this many rows or this much text. */
 const GROUP_ROWS = 1000;
 const GROUP_UNITS = 32 * 1024 ** 2;
 
-/** Snappy-compressed, without dictionaries for long texts. */
+/** Opens a writer. Files are compressed with Snappy and have no dictionaries for long texts. */
 export async function openParquetWriter(path: string, columns: readonly ParquetColumn[]): Promise<RowWriter> {
   const aside = await fileAside(path);
   const writer = new ParquetWriter({
@@ -56,7 +56,7 @@ export async function openParquetWriter(path: string, columns: readonly ParquetC
   };
 }
 
-/** About how much a value weighs, in UTF-16 code units. */
+/** Estimates the size of a value, in UTF-16 code units. */
 function unitsOf(value: unknown): number {
   if (typeof value === "string") return value.length;
   if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + unitsOf(item), 0);

@@ -1,20 +1,24 @@
-/** The writer of rows, and the choice of its format by the name of the file. */
+/**
+ * Writes rows to JSON Lines or parquet, as streams with flat memory. A file gets its name when it is whole; until then, and after a
+ * failure, the old file stays.
+ */
 import { ConfigError } from "../../core/errors.ts";
-import { formatOf } from "../readers/source.ts";
+import { formatOf } from "../files/source.ts";
 import { openJsonLinesWriter } from "./json-lines-writer.ts";
 import type { ParquetColumn } from "./parquet-schema.ts";
 import { openParquetWriter } from "./parquet-writer.ts";
 
 export interface RowWriter {
   write(row: Readonly<Record<string, unknown>>): Promise<void>;
-  /** Writes what is left, makes it durable and gives the file its name. */
+  /** Writes the remaining rows, flushes the file to the disk and renames it. */
   close(): Promise<void>;
-  /** Leaves nothing behind; after `close` it does nothing. */
+  /** Removes the unfinished file; after `close` it does nothing. */
   abort(): Promise<void>;
 }
 
 /**
- * `.jsonl` or `.parquet`, the latter with the given columns (a field of a row that is no column is an error, so that nothing is lost).
+ * Opens a writer for a `.jsonl` or `.parquet` file. Parquet has the given columns; a row's field without a column is an error,
+ * so that nothing is lost.
  * @throws ConfigError on any other name.
  */
 export async function openRowWriter(path: string, columns: readonly ParquetColumn[]): Promise<RowWriter> {
@@ -33,7 +37,7 @@ export async function openRowWriter(path: string, columns: readonly ParquetColum
   }
 }
 
-/** Writes all of `rows`, or leaves no file; the number of rows. */
+/** Writes all of `rows`, or leaves no file. Returns the number of rows. */
 export async function writeRows(
   writer: RowWriter,
   rows: AsyncIterable<Readonly<Record<string, unknown>>>,

@@ -8,8 +8,9 @@ import { asyncBufferFromFile } from "hyparquet/src/node.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { TraceRow } from "../../formats/trace-row.ts";
-import { readTraces } from "../readers/index.ts";
-import { openRowWriter, TRACE_COLUMNS, writeRows } from "./index.ts";
+import { readTraces } from "../readers/read-traces.ts";
+import { openRowWriter, writeRows } from "./row-writer.ts";
+import { TRACE_COLUMNS } from "./parquet-schema.ts";
 
 let folder: string;
 beforeAll(async () => {

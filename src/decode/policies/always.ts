@@ -1,11 +1,15 @@
-import type { Policy } from "../policy.ts";
+import { definePolicy, noOptions } from "./policy-kind.ts";
 
 /** The big model writes everything; the small one does no work at all. */
-export function always(): Policy {
-  return {
-    name: "always",
-    uses: "big",
-    needsTags: false,
+export const always = definePolicy({
+  name: "always",
+  summary: "the big model alone",
+  uses: "big",
+  needsTags: false,
+  ignores: ["bias", "reject", "budget", "maxSegmentTokens", "maxSegments"],
+  arm: "big",
+  options: noOptions,
+  create: () => ({
     start: () => ({
       next: ({ segments }) => ({
         author: "big",
@@ -14,5 +18,5 @@ export function always(): Policy {
         onEndOfTurn: "finish",
       }),
     }),
-  };
-}
+  }),
+});

@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-import type { Policy } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
+import { resumeReason } from "./policy.ts";
+import { definePolicy } from "./policy-kind.ts";
 
-export const callNOptionsSchema = z
+const callNOptions = z
   .object({
     /** Tokens for a request that names no number: the open tag of a model tuned for this project. */
     tokens: z.number().int().positive().max(16_384).default(32),
@@ -12,23 +12,24 @@ export const callNOptionsSchema = z
   })
   .strict();
 
-export type CallNOptions = z.input<typeof callNOptionsSchema>;
-
 const CALL = { open: "<call>", close: "</call>" } as const;
 
 /**
- * RelayLLM (arXiv 2601.05167): the small model writes `<call>n</call>`, the big one writes n tokens. The command is the small model's to
- * read; the big model and the reader never see it. A small model that was not trained for it never writes it.
+ * RelayLLM (arXiv 2601.05167): the small model writes `<call>n</call>`, the big one writes n tokens. Only the small model reads the
+ * command; the big model and the reader never see it. A small model that was not trained for it never writes it.
  *
- * Deviation: the open tag of a model tuned for this project asks as well, for a fixed number of tokens; behind them the small model is
+ * Deviation: the open tag of a model tuned for this project asks as well, for a fixed number of tokens. After them the small model is
  * given the close tag, which it did not predict. So this is also the ablation of the learned close.
  */
-export function callN(options: CallNOptions = {}): Policy {
-  const { tokens, maxTokens } = callNOptionsSchema.parse(options);
-  return {
-    name: "call-n",
-    uses: "pair",
-    needsTags: false,
+export const callN = definePolicy({
+  name: "call-n",
+  summary: "the small model asks for a number of the big model's tokens (RelayLLM)",
+  uses: "pair",
+  needsTags: false,
+  ignores: [],
+  readsHint: true,
+  options: callNOptions,
+  create: ({ tokens, maxTokens }) => ({
     needs: { forbidding: true },
     start: ({ hasTags }) => {
       let called: number | undefined;
@@ -55,5 +56,5 @@ export function callN(options: CallNOptions = {}): Policy {
         },
       };
     },
-  };
-}
+  }),
+});

@@ -1,8 +1,8 @@
 import { z } from "zod";
 
-import type { Policy } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
-import { currentStep, TAIL_LENGTH } from "../steps/boundaries.ts";
+import { resumeReason } from "./policy.ts";
+import { definePolicy } from "./policy-kind.ts";
+import { currentStep, TAIL_LENGTH } from "./step-boundaries.ts";
 import { stepFields } from "./step-options.ts";
 
 /** Words of affirmation, reflection and verification, as reasoning models begin a step with. */
@@ -29,10 +29,10 @@ const DEFAULT_CUES: readonly string[] = [
   "ok",
 ];
 
-export const cueOptionsSchema = z
+const cueOptions = z
   .object({
     step: stepFields.step,
-    /** What a step has to begin with, in any case, as whole words; `*`: any step. */
+    /** The words that a step has to begin with, in upper or lower case; `*`: any step. */
     cues: z
       .array(z.string().trim().min(1).max(64).toLowerCase())
       .min(1)
@@ -44,52 +44,54 @@ export const cueOptionsSchema = z
   })
   .strict();
 
-export type CueOptions = z.input<typeof cueOptionsSchema>;
-
 /**
- * Speculative Thinking (arXiv 2504.12329): where a step, behind a structural delimiter, begins with a word of affirmation, reflection or
+ * Speculative Thinking (arXiv 2504.12329): where a step, after a structural delimiter, begins with a word of affirmation, reflection or
  * verification, the big model writes the next n tokens. No training.
  *
- * Deviations: one n for all kinds of cues; no counter of reflections after which the big model takes over for good; the cue itself stays
+ * Deviations: there is one n for all kinds of cues. No number of reflections makes the big model take over for good. The cue itself stays
  * as the small model wrote it.
  */
-export function cue(options: CueOptions = {}): Policy {
-  const { step, cues, tokens } = cueOptionsSchema.parse(options);
-  const cued = (text: string): boolean => {
-    const written = currentStep(step, text)?.trimStart().toLowerCase() ?? "";
-    return written !== "" && cues.some((word) => (word === "*" ? true : beginsWith(written, word)));
-  };
-  return {
-    name: "cue",
-    uses: "pair",
-    needsTags: false,
-    start: () => ({
-      next: ({ segments, tail }) => {
-        const last = segments.at(-1);
-        return last?.author === "small" && last.end === "scheduled" && cued(tail)
-          ? {
-              author: "big",
-              reason: "scheduled",
-              close: "never",
-              maxTokens: tokens,
-              onEndOfTurn: "finish",
-            }
-          : {
-              author: "small",
-              reason: resumeReason(last?.end),
-              tags: "banned",
-              until: ({ text }, segmentText) => {
-                const before = (tail + segmentText).slice(-TAIL_LENGTH);
-                const after = (before + text).slice(-TAIL_LENGTH);
-                return cued(after) && !cued(before) ? "after" : undefined;
-              },
-            };
-      },
-    }),
-  };
-}
+export const cue = definePolicy({
+  name: "cue",
+  summary: "the big model writes some tokens where a step begins with a cue (Speculative Thinking)",
+  uses: "pair",
+  needsTags: false,
+  ignores: ["bias", "reject"],
+  options: cueOptions,
+  create: ({ step, cues, tokens }) => {
+    const cued = (text: string): boolean => {
+      const written = currentStep(step, text)?.trimStart().toLowerCase() ?? "";
+      return written !== "" && cues.some((word) => (word === "*" ? true : beginsWith(written, word)));
+    };
+    return {
+      start: () => ({
+        next: ({ segments, tail }) => {
+          const last = segments.at(-1);
+          return last?.author === "small" && last.end === "scheduled" && cued(tail)
+            ? {
+                author: "big",
+                reason: "scheduled",
+                close: "never",
+                maxTokens: tokens,
+                onEndOfTurn: "finish",
+              }
+            : {
+                author: "small",
+                reason: resumeReason(last?.end),
+                tags: "banned",
+                until: ({ text }, segmentText) => {
+                  const before = (tail + segmentText).slice(-TAIL_LENGTH);
+                  const after = (before + text).slice(-TAIL_LENGTH);
+                  return cued(after) && !cued(before) ? "after" : undefined;
+                },
+              };
+        },
+      }),
+    };
+  },
+});
 
-/** As whole words: "but" does not begin "butter", and what is not followed by anything yet may go on. */
+/** Whether the text begins with these whole words: "but" does not begin "butter". Without a character after them, the last word may still grow. */
 function beginsWith(text: string, words: string): boolean {
   const next = text.charAt(words.length);
   return text.startsWith(words) && next !== "" && !/[\p{L}\p{N}'’-]/u.test(next);

@@ -1,63 +1,60 @@
-/** The offload policies by name. Each is one small file; the interface is `../policy.ts`. */
+/**
+ * The offload policies by name. A policy is one small file beside this one and its line in {@link POLICIES}; its file says all that is known
+ * about it (`policy-kind.ts`). Not here: how a plan is carried out (`../segments`, `../steps`). Anyone above the engines may ask.
+ */
 import { z } from "zod";
 
-import { configFaults } from "../../core/config-faults.ts";
 import { ConfigError } from "../../core/errors.ts";
-import type { Policy } from "../policy.ts";
+import { schemaFaults } from "../../core/schema-faults.ts";
 import { always } from "./always.ts";
-import { callN, callNOptionsSchema } from "./call-n.ts";
-import { cue, cueOptionsSchema } from "./cue.ts";
-import { entropy, entropyOptionsSchema } from "./entropy.ts";
+import { callN } from "./call-n.ts";
+import { cue } from "./cue.ts";
+import { entropy } from "./entropy.ts";
 import { learned } from "./learned.ts";
-import { logprobSelect, logprobSelectOptionsSchema } from "./logprob-select.ts";
+import { logprobSelect } from "./logprob-select.ts";
 import { never } from "./never.ts";
-import { parsePolicySpec } from "./policy-spec.ts";
-import { random, randomOptionsSchema } from "./random.ts";
-import { rewrite, rewriteOptionsSchema } from "./rewrite.ts";
+import type { Policy } from "./policy.ts";
+import { listOptions, type PolicyFacts, type PolicyKind } from "./policy-kind.ts";
+import { type PolicySpec, splitPolicySpec } from "./policy-spec.ts";
+import { random } from "./random.ts";
+import { rewrite } from "./rewrite.ts";
 import { self } from "./self.ts";
-import { stepScore, stepScoreOptionsSchema } from "./step-score.ts";
+import { stepScore } from "./step-score.ts";
 
-export { always } from "./always.ts";
-export { type CallNOptions, callN } from "./call-n.ts";
-export { type CueOptions, cue } from "./cue.ts";
-export { type EntropyOptions, entropy } from "./entropy.ts";
-export { learned } from "./learned.ts";
-export { type LogprobSelectOptions, logprobSelect } from "./logprob-select.ts";
-export { never } from "./never.ts";
-export { type PolicySpec, parsePolicySpec } from "./policy-spec.ts";
-export { type RandomOptions, random } from "./random.ts";
-export { type RewriteOptions, rewrite } from "./rewrite.ts";
-export { self } from "./self.ts";
-export { type StepScoreOptions, stepScore } from "./step-score.ts";
+/** In the order in which help texts and messages name them. Adding a policy is adding a line here. */
+const POLICIES: readonly PolicyKind[] = [
+  learned,
+  random,
+  entropy,
+  stepScore,
+  callN,
+  cue,
+  logprobSelect,
+  rewrite,
+  never,
+  self,
+  always,
+];
 
-const noOptions = z.object({}).strict();
+const BY_NAME: ReadonlyMap<string, PolicyKind> = new Map(POLICIES.map((kind) => [kind.facts.name, kind]));
 
-interface PolicyEntry {
-  readonly options: z.ZodType;
-  create(options: unknown): Policy;
-}
+export const POLICY_FACTS: readonly PolicyFacts[] = POLICIES.map(({ facts }) => facts);
 
-const entry = <Schema extends z.ZodType>(
-  options: Schema,
-  create: (options: z.output<Schema>) => Policy,
-): PolicyEntry => ({ options, create: (given) => create(options.parse(given)) });
+export const POLICY_NAMES: readonly string[] = POLICY_FACTS.map(({ name }) => name);
 
-/** Adding a policy is adding a line here. */
-const POLICIES: Readonly<Record<string, PolicyEntry>> = {
-  learned: entry(noOptions, learned),
-  random: entry(randomOptionsSchema, random),
-  entropy: entry(entropyOptionsSchema, entropy),
-  "step-score": entry(stepScoreOptionsSchema, stepScore),
-  "call-n": entry(callNOptionsSchema, callN),
-  cue: entry(cueOptionsSchema, cue),
-  "logprob-select": entry(logprobSelectOptionsSchema, logprobSelect),
-  rewrite: entry(rewriteOptionsSchema, rewrite),
-  never: entry(noOptions, never),
-  self: entry(noOptions, self),
-  always: entry(noOptions, always),
-};
+/** The facts of the policy of this name; undefined where there is none. */
+export const policyFacts = (name: string): PolicyFacts | undefined => BY_NAME.get(name)?.facts;
 
-export const POLICY_NAMES: readonly string[] = Object.keys(POLICIES);
+/** The names of a policy's options; none where there is no such policy. */
+export const policyOptionNames = (name: string): readonly string[] =>
+  Object.keys(BY_NAME.get(name)?.options.shape ?? {});
+
+/** @throws ConfigError on an option without a value, or given twice. An unknown name is not looked at. */
+export const parsePolicySpec = (spec: string): PolicySpec =>
+  splitPolicySpec(spec, (name) => {
+    const kind = BY_NAME.get(name);
+    return kind === undefined ? new Set() : listOptions(kind);
+  });
 
 /**
  * The policy that `spec` names (`entropy`, `entropy:threshold=1.2`); its options win over `options`. Throws a {@link ConfigError} that
@@ -65,20 +62,20 @@ export const POLICY_NAMES: readonly string[] = Object.keys(POLICIES);
  */
 export function parsePolicy(spec: string, options: Readonly<Record<string, unknown>> = {}): Policy {
   const { name, options: own } = parsePolicySpec(spec);
-  const policy = Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
-  if (policy === undefined) {
+  const kind = BY_NAME.get(name);
+  if (kind === undefined) {
     throw new ConfigError(`unknown policy "${name}"; known are ${POLICY_NAMES.join(", ")}.`, {
       code: "config-invalid",
     });
   }
   const given = { ...options, ...own };
   try {
-    return policy.create(given);
+    return kind.make(given);
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
-    const [fault = { path: "", text: "invalid options" }] = configFaults(
+    const [fault = { path: "", text: "invalid options" }] = schemaFaults(
       error,
-      policy.options,
+      kind.options,
       given,
       "option",
     );

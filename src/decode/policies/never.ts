@@ -1,11 +1,14 @@
-import type { Policy } from "../policy.ts";
+import { definePolicy, noOptions } from "./policy-kind.ts";
 
-/** The small model alone, with the tags forbidden: the same-checkpoint control. */
-export function never(): Policy {
-  return {
-    name: "never",
-    uses: "small",
-    needsTags: false,
+/** The small model alone, its tags forbidden: the same-checkpoint control. */
+export const never = definePolicy({
+  name: "never",
+  summary: "the small model alone, its tags forbidden",
+  uses: "small",
+  needsTags: false,
+  ignores: ["bias"],
+  options: noOptions,
+  create: () => ({
     start: () => ({
       next: ({ segments }) => ({
         author: "small",
@@ -13,5 +16,5 @@ export function never(): Policy {
         tags: "banned",
       }),
     }),
-  };
-}
+  }),
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { parsePolicySpec } from "./policy-spec.ts";
+import { parsePolicySpec } from "./index.ts";
 
 describe("parsePolicySpec", () => {
   it.each([

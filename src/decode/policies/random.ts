@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-import type { Policy } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
+import { resumeReason } from "./policy.ts";
+import { definePolicy } from "./policy-kind.ts";
 
-export const randomOptionsSchema = z
+const randomOptions = z
   .object({
     /** Expected share of the generated tokens that the big model writes. */
     share: z.number().min(0).max(1).default(0.05),
@@ -12,8 +12,6 @@ export const randomOptionsSchema = z
   })
   .strict();
 
-export type RandomOptions = z.input<typeof randomOptionsSchema>;
-
 /**
  * Random switching (Paper 4): each chunk of tokens is the big model's with probability `share`, independently. Tags are forbidden, so
  * that on a tuned checkpoint this is the token-matched control. Chunks in a row by one author are one segment. An end of turn by
@@ -21,12 +19,16 @@ export type RandomOptions = z.input<typeof randomOptionsSchema>;
  *
  * Deviation from the reference: seeded, counted in tokens and run on whichever checkpoint is given, not on the untuned one.
  */
-export function random(options: RandomOptions = {}): Policy {
-  const { share, chunk } = randomOptionsSchema.parse(options);
-  return {
-    name: "random",
-    uses: "pair",
-    needsTags: false,
+export const random = definePolicy({
+  name: "random",
+  summary: "the big model writes spans drawn at random, the tags forbidden",
+  uses: "pair",
+  needsTags: false,
+  ignores: ["bias", "reject"],
+  // An evaluation has arms of two forms for it: with a share, and matched to another arm.
+  arm: undefined,
+  options: randomOptions,
+  create: ({ share, chunk }) => ({
     start: ({ rng, maxTokens }) => {
       const bigHas = (index: number): boolean => rng.fork(index).next() < share;
       let index = 0;
@@ -50,5 +52,5 @@ export function random(options: RandomOptions = {}): Policy {
         },
       };
     },
-  };
-}
+  }),
+});

@@ -1,15 +1,19 @@
-import type { Policy } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
+import { resumeReason } from "./policy.ts";
+import { definePolicy, noOptions } from "./policy-kind.ts";
 
 /**
  * The small model writes its own spans between the tags: the control that keeps the tuned checkpoint's form and takes only the
  * big model away. The dial's `reject`, `maxSegments` and `maxSegmentTokens` apply as they do to `learned`; the budget does not.
  */
-export function self(): Policy {
-  return {
-    name: "self",
-    uses: "small",
-    needsTags: true,
+export const self = definePolicy({
+  name: "self",
+  summary: "the small model, which writes the spans between its tags by itself",
+  uses: "small",
+  needsTags: true,
+  ignores: [],
+  readsHint: true,
+  options: noOptions,
+  create: () => ({
     start: () => ({
       next: ({ segments }) => {
         const end = segments.at(-1)?.end;
@@ -18,5 +22,5 @@ export function self(): Policy {
           : { author: "small", reason: resumeReason(end), tags: "ask-self" };
       },
     }),
-  };
-}
+  }),
+});

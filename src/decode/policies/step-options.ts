@@ -1,9 +1,9 @@
-/** What policies that go step by step have in common. */
+/** Options and plans that policies which go step by step share. */
 import { z } from "zod";
 
-import type { BigPlan, DraftJudge, History, PolicyRun } from "../policy.ts";
-import { resumeReason } from "../policy.ts";
-import { STEP_KINDS, type StepKind, untilStepEnds } from "../steps/boundaries.ts";
+import type { BigPlan, DraftJudge, History, PolicyRun, StepKind } from "./policy.ts";
+import { resumeReason } from "./policy.ts";
+import { STEP_KINDS, untilStepEnds } from "./step-boundaries.ts";
 
 export const stepFields = {
   /** Where a step ends. */
@@ -17,7 +17,7 @@ interface StepOptions {
   readonly maxStepTokens: number;
 }
 
-/** The small model drafts, the judge says what of it stays; where that is not all, the big model writes on to the step's end. */
+/** The small model drafts a step, and the judge says how much of it stays. Where that is not all, the big model writes the rest of the step. */
 export function judgedSteps(steps: StepOptions, judge: DraftJudge): PolicyRun {
   let isDraft = false;
   return {
@@ -37,7 +37,7 @@ export function judgedSteps(steps: StepOptions, judge: DraftJudge): PolicyRun {
   };
 }
 
-/** The big model writes the step, or what is missing of it. */
+/** The big model writes the step, or the rest of it. */
 export function bigStep({ tail }: History, { step, maxStepTokens }: StepOptions): BigPlan {
   return {
     author: "big",

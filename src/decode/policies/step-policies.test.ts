@@ -37,7 +37,7 @@ function follows(
     const next = unsure[written];
     if (next !== undefined) return next;
     const rest = texts.find((whole) => whole.startsWith(written) && whole !== written)?.slice(written.length);
-    if (rest === undefined) throw new Error(`nothing is set behind ${JSON.stringify(written)}`);
+    if (rest === undefined) throw new Error(`nothing is set after ${JSON.stringify(written)}`);
     return rest.startsWith(END) ? END : rest.charAt(0);
   };
 }
@@ -73,7 +73,7 @@ describe("entropy", () => {
   });
   const big = follows(["Easy.\nBIG.\nmore"]);
 
-  it("hands a step over whose first token is uncertain, and throws that token away", async () => {
+  it("hands a step over whose first token is uncertain, and discards that token", async () => {
     const result = await run(entropy({ ...line, threshold: 0.6 }), { small, big });
     expect(result.who).toEqual(["small: Easy.\n", "big: BIG.\n", "small: Done."]);
     expect(result.usage).toMatchObject({ discardedTokens: 1, switches: 1 });
@@ -118,7 +118,7 @@ describe("step-score", () => {
     expect(["7", " 8.", "10", "good", ""].map(answeredScore)).toEqual([7, 8, 1, 0, 0]);
   });
 
-  it("has a step written anew that scores below the threshold, and keeps the others", async () => {
+  it("has a step rewritten that scores below the threshold, and keeps the others", async () => {
     // Six tokens, one of them with probability .01: 9 x .01^(1/6) = 4.18.
     const result = await run(stepScore({ ...line, threshold: 4.2 }), { small: wrongSum, big: knowsSum });
     expect(result.who).toEqual(["big: 2+2=4\n", "small: So 4."]);
@@ -145,7 +145,7 @@ describe("step-score", () => {
     if (kind === "score") throw new Error("it fails");
   };
 
-  it("goes on with the small model alone when the big one fails over a draft", async () => {
+  it("continues with the small model alone when the big one fails over a draft", async () => {
     const small = follows([`2+2=5\nSo 5.${END}`]);
     const result = await run(stepScore(line), { small, big: knowsSum, bigHook: failsToScore });
     expect(result.who).toEqual(["small: 2+2=5\nSo 5."]);
@@ -182,7 +182,7 @@ describe("logprob-select", () => {
     expect(result.work.big.scored).toBe(2 * 6 + 5);
   });
 
-  it("lets it write some tokens behind each step if wanted", async () => {
+  it("lets it write some tokens after each step if wanted", async () => {
     const policy = logprobSelect({ ...line, candidates: 8, tokens: 2 });
     const result = await run(policy, { small, big: knowsSum });
     expect(result.who).toEqual(["small: 2+2=4\n", "big: So", "small:  4."]);
@@ -190,7 +190,7 @@ describe("logprob-select", () => {
 });
 
 describe("cue", () => {
-  it("has the big model write n tokens behind a step's cue, once a step", async () => {
+  it("has the big model write n tokens after a step's cue, once a step", async () => {
     const small = follows([`Butter.\nWait, `, `Butter.\nWait, no: it is.${END}`]);
     const big = follows(["Butter.\nWait, no: never"]);
     const result = await run(cue({ ...line, tokens: 3 }), { small, big });
@@ -219,7 +219,7 @@ describe("call-n", () => {
     expect(less.who).toEqual(["small: x=", "big: 1", "small: ."]);
   });
 
-  it("forbids a command that is malformed, or refused, and goes on", async () => {
+  it("forbids a command that is malformed, or refused, and continues", async () => {
     const small = follows([`x=<call>many</call>`], {
       "x=": { "<": 0.9, "7": 0.1 },
       "x=7": END,
@@ -239,7 +239,7 @@ describe("call-n", () => {
     expect(refused.refusals).toBe(1);
   });
 
-  it("gives a tuned model's open tag a fixed number of tokens, and the close tag behind them", async () => {
+  it("gives a tuned model's open tag a fixed number of tokens, and the close tag after them", async () => {
     const small = follows(["x=<bigmodel>", `x=<bigmodel>12</bigmodel>.${END}`], { "x=": "<bigmodel>" });
     const result = await run(callN({ tokens: 2 }), { small, big: follows(["x=12345"]) });
     expect(result.taggedText).toBe("x=<bigmodel>12</bigmodel>.");

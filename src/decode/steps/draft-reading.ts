@@ -1,22 +1,22 @@
-/** The big model reads a draft on trial: what it thinks of it, and what of it stays in its context. */
+/** The big model reads a draft on trial: how good it is, and how much of it stays in the context. */
 import { controlPiece } from "../../core/piece.ts";
-import type { BigModel, Loss } from "../big-model.ts";
-import { mergeIds } from "../model-context.ts";
-import type { DraftJudge } from "../policy.ts";
-import type { Session } from "../session.ts";
-import type { UntaggedToken } from "../untagged-tokens.ts";
-import { withTimeout } from "../waiting.ts";
+import type { BigModel, Loss } from "../contexts/big-model.ts";
+import { mergeIds } from "../contexts/merge-ids.ts";
+import type { DraftJudge } from "../policies/policy.ts";
+import type { Session } from "../session/session.ts";
+import { withoutTags } from "../segments/big-segment-parts.ts";
+import type { UntaggedToken } from "../segments/untagged-tokens.ts";
 
 interface Reading {
   /** Tokens of the draft that stay, from its first one on. */
   readonly keep: number;
-  /** For the choice among candidates: the highest is the best. */
+  /** The figure by which a candidate is chosen: the highest is the best. */
   readonly value: number;
 }
 
 export type ReadingOutcome = { readonly reading: Reading } | { readonly loss: Loss };
 
-/** Reads one draft behind the big model's context, which must be up to date ({@link BigModel.prepare}). {@link keepRead} must follow. */
+/** Reads one draft after the big model's context, which must be up to date ({@link BigModel.prepare}). Call {@link keepRead} afterwards. */
 export async function readDraft(
   session: Session,
   big: BigModel,
@@ -26,7 +26,7 @@ export async function readDraft(
   try {
     const reading =
       judge.by === "likelihood"
-        ? await readByLikelihood(session, big, tokens, judge)
+        ? await readByLikelihood(big, tokens, judge)
         : await readByQuestion(session, big, tokens, judge);
     session.signal.throwIfAborted();
     return reading === "full" ? { loss: big.runFull() } : { reading };
@@ -37,8 +37,8 @@ export async function readDraft(
 }
 
 /**
- * What was read behind `start` stays as far as the first `keep` tokens go.
- * @returns whether the big model knows them now; if not they have to be told to it.
+ * Keeps the first `keep` tokens of what was read after `start`, and forgets the rest.
+ * @returns whether the big model has read them; if not, it must be given them again.
  */
 export async function keepRead(
   session: Session,
@@ -47,11 +47,11 @@ export async function keepRead(
 ): Promise<{ readonly inBig: boolean; readonly loss?: Loss }> {
   const pieces = big.piecesOf(tokens);
   const isAll = keep === tokens.length;
-  // Between vocabularies a token of one is none of the other's: a part of the draft is read anew.
+  // With different vocabularies a part of the draft may end within a token of the big model: it is read again.
   const position = isAll ? undefined : big.sharesTokens ? start + keep : start;
   try {
     const { sequence } = big.context;
-    if (position !== undefined) await timed(session, big, sequence.truncate(position), "forgetting a draft");
+    if (position !== undefined) await big.context.inTime(sequence.truncate(position), "forgetting a draft");
   } catch (error) {
     session.signal.throwIfAborted();
     return { inBig: false, loss: big.fail(error) };
@@ -62,7 +62,6 @@ export async function keepRead(
 }
 
 async function readByLikelihood(
-  session: Session,
   big: BigModel,
   tokens: readonly UntaggedToken[],
   judge: Extract<DraftJudge, { readonly by: "likelihood" }>,
@@ -70,7 +69,7 @@ async function readByLikelihood(
   const { sequence, signal } = big.context;
   const pieces = mergeIds(big.piecesOf(tokens));
   const options = { watch: [], tokenLogprobs: true };
-  const outcome = await timed(session, big, sequence.score(pieces, options, signal), "reading a draft");
+  const outcome = await big.context.inTime(sequence.score(pieces, options, signal), "reading a draft");
   if (outcome.status === "context-full") return "full";
   const { entries } = outcome;
   // Unknown for the first token of a sequence only, which no draft is.
@@ -89,32 +88,26 @@ async function readByQuestion(
   judge: Extract<DraftJudge, { readonly by: "question" }>,
 ): Promise<Reading | "full"> {
   const { sequence, signal } = big.context;
-  const read = await timed(
-    session,
-    big,
+  const read = await big.context.inTime(
     sequence.append(mergeIds(big.piecesOf(tokens)), signal),
     "reading a draft",
   );
   if (read.status === "context-full") return "full";
-  const behindDraft = sequence.position;
-  const asked = await timed(
-    session,
-    big,
+  const afterDraft = sequence.position;
+  const asked = await big.context.inTime(
     sequence.append([controlPiece(judge.question)], signal),
     "reading a question",
   );
   if (asked.status === "context-full") return "full";
-  const answer = await timed(session, big, readAnswer(session, big, judge.answerTokens), "an answer");
-  await timed(session, big, sequence.truncate(behindDraft), "forgetting a question");
+  const answer = await big.context.inTime(readAnswer(session, big, judge.answerTokens), "an answer");
+  await big.context.inTime(sequence.truncate(afterDraft), "forgetting a question");
   return { keep: judge.accepts(answer) ? tokens.length : 0, value: 0 };
 }
 
-/** Greedy. The answer is nobody's output: it is counted as thrown away. */
+/** Decodes the answer, greedily. It is not part of the output: its tokens count as discarded. */
 async function readAnswer(session: Session, big: BigModel, maxTokens: number): Promise<string> {
   const { sequence, signal, engine } = big.context;
-  const { tags } = session.settings.options;
-  const known = [tags.open, tags.close].filter((tag) => engine.capabilities.isControlToken(tag));
-  const bias = engine.capabilities.logitBias ? known.map((marker) => ({ marker, nats: -Infinity })) : [];
+  const bias = withoutTags(engine, session.settings.options.tags);
   const sampling = { temperature: 0, seed: session.settings.sampling.seed };
   let answer = "";
   for await (const event of sequence.generate({ maxTokens, sampling, bias }, signal)) {
@@ -125,11 +118,7 @@ async function readAnswer(session: Session, big: BigModel, maxTokens: number): P
   return answer;
 }
 
-function timed<T>(session: Session, big: BigModel, work: Promise<T>, what: string): Promise<T> {
-  return withTimeout(work, session.settings.options.bigTimeoutMs, `${big.context.engine.model}: ${what}`);
-}
-
-/** The most of the first `count` tokens that does not end within a code point. */
+/** How many of the first `count` tokens can be kept without ending within a code point. */
 function wholeUntil(tokens: readonly UntaggedToken[], count: number): number {
   let whole = count;
   while (whole > 0 && tokens[whole - 1]?.text === "") whole--;

@@ -1,22 +1,21 @@
-/** The small model drafts steps, the big one reads each: what it agrees with becomes output. */
-import type { BigModel, Loss } from "../big-model.ts";
-import type { ModelContext } from "../model-context.ts";
-import type { DraftPlan } from "../policy.ts";
-import { type SegmentRun, type Session, canHandOver } from "../session.ts";
-import { SmallOutput } from "../small-output.ts";
-import type { UntaggedToken } from "../untagged-tokens.ts";
+/** The small model drafts steps, and the big one reads each. What the big model accepts becomes output. */
+import type { BigModel, Loss } from "../contexts/big-model.ts";
+import type { ModelContext } from "../contexts/model-context.ts";
+import type { DraftPlan } from "../policies/policy.ts";
+import { type SegmentRun, type Session, canHandOver, prepareBig } from "../session/session.ts";
+import { endSegment, finishWith } from "../segments/segment-ends.ts";
+import { keepTokens, type UntaggedToken } from "../segments/untagged-tokens.ts";
 import { keepRead, readDraft } from "./draft-reading.ts";
 import { type Draft, StepDrafts } from "./step-drafts.ts";
 
 export async function writeDrafted(session: Session, small: ModelContext, plan: DraftPlan): SegmentRun {
   const { transcript, ledger } = session;
-  const output = new SmallOutput(session, plan.reason);
   const drafts = new StepDrafts(session, small, plan);
   let begun: UntaggedToken | undefined;
   try {
     for (;;) {
-      if (transcript.remaining <= 0) return await output.finish("length");
-      if ((await small.sync()).status === "context-full") return await output.finish("context-full");
+      if (transcript.remaining <= 0) return await finishWith(session, "length");
+      if ((await small.sync()).status === "context-full") return await finishWith(session, "context-full");
       const { draft, keep, inBig } = await judgedDraft(session, drafts, plan, begun);
       const { tokens, next, end } = draft;
       const isWhole = keep === tokens.length;
@@ -24,14 +23,14 @@ export async function writeDrafted(session: Session, small: ModelContext, plan: 
       begun = goesOn ? next : undefined;
       if (!goesOn) await drafts.drop(draft, keep);
       drafts.settle(keep);
-      await output.keep(tokens.slice(0, keep), inBig);
+      await keepTokens(session, tokens.slice(0, keep), { reason: plan.reason, inBig });
       if (goesOn) continue;
-      if (!isWhole) return await output.end("scheduled");
-      if (end === "step") return await output.end("scheduled");
-      if (end.reason === "context-full") return await output.finish("context-full");
+      if (!isWhole) return await endSegment(session, "scheduled");
+      if (end === "step") return await endSegment(session, "scheduled");
+      if (end.reason === "context-full") return await finishWith(session, "context-full");
       if (end.reason === "end-of-turn") {
         ledger?.endTurn({ ...end, mask: 1 });
-        return await output.finish("end-of-turn");
+        return await finishWith(session, "end-of-turn");
       }
     }
   } finally {
@@ -64,11 +63,7 @@ async function judgedDraft(
 
 /** Whether the big model could write now, with its context up to date. */
 async function isListening(session: Session, big: BigModel): Promise<boolean> {
-  if (!canHandOver(session)) return false;
-  const loss = await big.prepare();
-  session.signal.throwIfAborted();
-  if (loss !== undefined) await session.emit({ type: "degraded", ...loss });
-  return loss === undefined;
+  return canHandOver(session) && (await prepareBig(session, big)) === undefined;
 }
 
 async function judgeOne(
@@ -88,13 +83,13 @@ async function judgeOne(
   return { draft, keep, inBig };
 }
 
-/** The big model was lost over it: the draft stays. */
+/** The big model was lost while it read the draft: the draft stays. */
 async function unread(session: Session, draft: Draft, loss: Loss): Promise<JudgedDraft> {
   await session.emit({ type: "degraded", ...loss });
   return { draft, keep: draft.tokens.length, inBig: false };
 }
 
-/** Equal drafts are read once; of equally good ones the first is the best. Where the first one is the end of the turn, that is it. */
+/** Chooses the draft with the highest value, and the first among equals. Equal drafts are read once. If the first draft is the end of the turn, it is chosen. */
 async function chooseBest(
   session: Session,
   big: BigModel,
@@ -125,7 +120,7 @@ async function chooseBest(
   const chosen = best?.draft ?? written[0];
   if (chosen === undefined) throw new RangeError("no draft was asked for");
   await drafts.restore(chosen);
-  // What only told that the step was over was thrown away with the others. A choice among draws is no draw of the small model's.
+  // The first token of the next step was discarded with the other drafts. A choice among draws is no draw of the small model's: mask 0.
   const { next: _, ...rest } = chosen;
   const draft = { ...rest, tokens: chosen.tokens.map((token) => ({ ...token, mask: 0 as const })) };
   return { draft, keep: draft.tokens.length, inBig: false };

@@ -1,17 +1,18 @@
 /** The small model drafts a step: its tokens are in its sequence, and nobody has seen them yet. */
 import { textPiece, type Piece } from "../../core/piece.ts";
 import type { GenerateEnd, Sampling } from "../../engines/engine.ts";
-import { type ModelContext, mergeIds } from "../model-context.ts";
-import type { DraftPlan } from "../policy.ts";
-import { type Session, seedFor } from "../session.ts";
-import { type UntaggedToken, untaggedTokens } from "../untagged-tokens.ts";
-import { untilStepEnds } from "./boundaries.ts";
+import { mergeIds } from "../contexts/merge-ids.ts";
+import type { ModelContext } from "../contexts/model-context.ts";
+import type { DraftPlan } from "../policies/policy.ts";
+import { type Session, seedFor } from "../session/session.ts";
+import { type UntaggedToken, untaggedTokens } from "../segments/untagged-tokens.ts";
+import { untilStepEnds } from "../policies/step-boundaries.ts";
 
 export interface Draft {
   readonly tokens: readonly UntaggedToken[];
   /** Where the sequence was before the first of them. */
   readonly start: number;
-  /** The first token of the next step, where only that told that this one is over. It is in the sequence behind the draft. */
+  /** The first token of the next step, where only that told that this one is over. It is in the sequence after the draft. */
   readonly next?: UntaggedToken;
   readonly end: "step" | GenerateEnd;
 }
@@ -20,7 +21,7 @@ export class StepDrafts {
   readonly #session: Session;
   readonly #small: ModelContext;
   readonly #plan: DraftPlan;
-  /** Drafted, and neither part of the output nor counted as thrown away. */
+  /** Tokens that are drafted, and neither part of the output nor counted as discarded. */
   #unsettled = 0;
 
   constructor(session: Session, small: ModelContext, plan: DraftPlan) {
@@ -30,8 +31,8 @@ export class StepDrafts {
   }
 
   /**
-   * The next step, to its end or the longest that it may be.
-   * @param begun its first token, where that is in the sequence already.
+   * Writes the next step, to its end or the longest that it may be.
+   * @param begun Its first token, where that is in the sequence already.
    */
   async write(begun?: UntaggedToken, sampling?: Sampling): Promise<Draft> {
     const { transcript } = this.#session;
@@ -66,9 +67,9 @@ export class StepDrafts {
   }
 
   /**
-   * Several drafts of the next step, each written as if the others were not. None is in the sequence afterwards. They are written one after
-   * the other: a second sequence for each is more than an engine with a fixed number of them may have.
-   * @param begun is drawn anew.
+   * Writes several drafts of the next step, each independent of the others. None is in the sequence afterwards. They are written one after
+   * the other, because an engine may have no second sequence for each of them.
+   * @param begun The first token of the next step, where it is in the sequence already. It is drawn again.
    */
   async writeSeveral(count: number, begun?: UntaggedToken): Promise<readonly Draft[]> {
     if (begun !== undefined) {
@@ -84,7 +85,7 @@ export class StepDrafts {
     return drafts;
   }
 
-  /** Puts a dropped draft back into the sequence; what it was drawn as no longer counts as thrown away. */
+  /** Puts a dropped draft back into the sequence. Its tokens no longer count as discarded. */
   async restore(draft: Draft): Promise<void> {
     const { vocabulary, capabilities } = this.#small.engine;
     const pieces = draft.tokens.map(({ text, id }): Piece =>
@@ -97,7 +98,7 @@ export class StepDrafts {
     this.#unsettled += draft.tokens.length;
   }
 
-  /** Forgets what lies behind the first `kept` tokens of the draft that is in the sequence. */
+  /** Forgets what comes after the first `kept` tokens of the draft that is in the sequence. */
   async drop({ tokens, start, next }: Draft, kept: number): Promise<void> {
     const dropped = tokens.length - kept + (next === undefined ? 0 : 1);
     this.#small.countDiscarded(dropped);
@@ -105,12 +106,12 @@ export class StepDrafts {
     if (this.#small.sequence.position > start + kept) await this.#small.sequence.truncate(start + kept);
   }
 
-  /** So many tokens are part of the output now. */
+  /** Notes that so many tokens are part of the output now. */
   settle(tokens: number): void {
     this.#unsettled -= tokens;
   }
 
-  /** Nothing more will be kept: what was drafted and not settled is thrown away. */
+  /** Counts as discarded what was drafted and not settled. Nothing more will be kept. */
   end(): void {
     this.#small.countDiscarded(this.#unsettled);
     this.#unsettled = 0;

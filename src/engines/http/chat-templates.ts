@@ -1,14 +1,15 @@
-/** Which chat template a remote model gets: the one that the spec names, the tokenizer's, or the server's own. */
+/** The chat template of a remote model: the one that the spec names, else the tokenizer's, else the server's. */
 import { dirname, join } from "node:path";
 
 import { z } from "zod";
 
-import { ConfigError, errorMessage } from "../../core/errors.ts";
+import { readDocument } from "../../core/document.ts";
+import { ConfigError } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
 import { BUILT_IN_TEMPLATES, loadTokenizer, type LoadedTokenizer } from "../../tokenizer/index.ts";
 import type { HttpEngineSpec } from "./http-spec.ts";
 
-const MOST_TEMPLATE_BYTES = 4 * 1024 * 1024;
+const MAX_TEMPLATE_BYTES = 4 * 1024 * 1024;
 
 const configSchema = z.object({
   chat_template: z.union([
@@ -20,25 +21,20 @@ const configSchema = z.object({
   ]),
 });
 
-/** Jinja source of the template that a spec names. @throws ConfigError, DataError naming the file. */
+/** The Jinja source of the template that a spec names. @throws ConfigError or DataError that names the file. */
 export async function readTemplate(name: string): Promise<string> {
   const builtIn = Object.entries(BUILT_IN_TEMPLATES).find(([known]) => known === name)?.[1];
   if (builtIn !== undefined) return builtIn;
-  const content = await readTextFile(name, MOST_TEMPLATE_BYTES);
-  if (!name.endsWith(".json")) return content;
-  try {
-    const template = configSchema.parse(JSON.parse(content)).chat_template;
-    if (template !== undefined) return template;
-  } catch (error) {
-    throw new ConfigError(`${name} holds no chat_template: ${errorMessage(error)}`, {
-      code: "config-invalid",
-      cause: error,
-    });
-  }
+  if (!name.endsWith(".json")) return readTextFile(name, MAX_TEMPLATE_BYTES);
+  const { chat_template: template } = await readDocument(name, configSchema, {
+    source: "config",
+    maxBytes: MAX_TEMPLATE_BYTES,
+  });
+  if (template !== undefined) return template;
   throw new ConfigError(`${name} holds no chat_template.`, { code: "config-invalid" });
 }
 
-/** `path` is a tokenizer.json or its folder. */
+/** Loads a tokenizer. @param path A tokenizer.json or its folder. */
 export async function readTokenizer(path: string): Promise<LoadedTokenizer> {
   const folder = path.endsWith(".json") ? dirname(path) : path;
   if (path.endsWith(".json") && join(folder, "tokenizer.json") !== join(path)) {

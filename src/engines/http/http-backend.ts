@@ -1,14 +1,19 @@
-/** One sequence's place at a server: what was read is a list of ids here, and a prefix cache there. */
+/** The cache of one sequence on a server: a list of ids on this side, a prefix cache on the other. */
 import type { TokenId } from "../../core/ids.ts";
 import { tokenId } from "../../core/ids.ts";
 import type { Drawer, DrawRequest, ScoreRequest, TokenBackend, TokenScore } from "../token-backend.ts";
 import { Utf8Stream } from "../utf8-stream.ts";
-import type { Dialect, ProbeAnswer, ProbeRequest, StopToken } from "./dialect.ts";
+import type { Dialect, ProbeAnswer, ProbeRequest } from "./servers/dialect.ts";
 import { HttpDrawer } from "./http-drawer.ts";
-import { ContextOverflowError, HttpEngineError } from "./http-errors.ts";
-import { type HttpTokenizer, SOME_OTHER_TOKEN, stopTokenOf } from "./http-tokenizer.ts";
-import { linkSignals } from "./link-signals.ts";
-import type { Route } from "./pool.ts";
+import { linkSignals } from "../../core/async.ts";
+import { ContextOverflowError, HttpEngineError } from "./transport/http-errors.ts";
+import {
+  type StopToken,
+  type HttpTokenizer,
+  SOME_OTHER_TOKEN,
+  stopTokenOf,
+} from "./tokens/http-tokenizer.ts";
+import type { Route } from "./transport/pool.ts";
 import { batches, probePlaces } from "./probes.ts";
 import { WarmUps } from "./warm-up.ts";
 
@@ -16,17 +21,17 @@ export interface HttpModel {
   readonly dialect: Dialect;
   readonly probe: "boundaries" | "every";
   readonly probeTokens: number;
-  /** Cleared when the server turns out to take one prompt in a request only. */
+  /** Whether a request may hold several prompts. Cleared when the server refuses that. */
   batched: boolean;
-  /** Streams of ours that run in a place of a server, by its URL and its name of the place. */
+  /** Number of our streams in each slot of a server, by {@link HttpBackend.slotKey}. */
   readonly busySlots: Map<string, number>;
 }
 
-/** Fewer tokens than this are read by the request that needs them: a request of their own would cost as much. */
-const FEWEST_TO_WARM = 24;
-/** Of the prompts in one request: ids or code units. */
-const MOST_PROBE_SIZE = 1_000_000;
-/** Probes at a time where each is a request. */
+/** Fewest new tokens that are worth a request of their own. Fewer are read by the request that needs them. */
+const MIN_WARM_UP_TOKENS = 24;
+/** Largest size of the prompts in one request, in ids or code units. */
+const MAX_PROBE_SIZE = 1_000_000;
+/** Probe requests at a time, if each holds one prompt. */
 const CONCURRENT_PROBES = 4;
 
 export class HttpBackend implements TokenBackend {
@@ -37,7 +42,7 @@ export class HttpBackend implements TokenBackend {
   readonly warmUps: WarmUps;
   calls = 0;
   sent = 0;
-  /** The server's own name of the place where the cache lies, where it has names. */
+  /** The slot at the server that holds the cache, if the server numbers its slots. */
   slot: number | undefined;
   #ids: TokenId[];
 
@@ -47,7 +52,7 @@ export class HttpBackend implements TokenBackend {
     this.route = route;
     this.#ids = [...ids];
     this.warmUps = new WarmUps({
-      fewest: FEWEST_TO_WARM,
+      minTokens: MIN_WARM_UP_TOKENS,
       send: async (context, signal) => {
         this.noteRequest(context.length);
         this.noteSlot(await route.json(model.dialect.warmUp(tokenizer.promptOf(context)), signal));
@@ -68,7 +73,7 @@ export class HttpBackend implements TokenBackend {
     return new HttpDrawer(this, request, signal);
   }
 
-  /** Everything before `ids.length` counts as read from now on. */
+  /** Counts all of `ids` as read. */
   reach(ids: readonly TokenId[]): void {
     for (let index = this.#ids.length; index < ids.length; index++)
       this.#ids.push(ids[index] ?? SOME_OTHER_TOKEN);
@@ -107,7 +112,7 @@ export class HttpBackend implements TokenBackend {
     this.warmUps.cut(length);
   }
 
-  /** The copy begins at the same server, whose cache has the context. */
+  /** Copies the sequence to the same server, whose cache holds the context. */
   async fork(): Promise<HttpBackend> {
     return new HttpBackend(this.model, this.tokenizer, this.route.sibling(), this.#ids);
   }
@@ -117,7 +122,7 @@ export class HttpBackend implements TokenBackend {
     this.route.release();
   }
 
-  /** Counts a request whose prompts have so many tokens, whatever becomes of it. */
+  /** Counts a request and the tokens of its prompts, whether it succeeds or fails. */
   noteRequest(promptTokens: number): void {
     this.calls++;
     this.sent += promptTokens;
@@ -168,7 +173,7 @@ export class HttpBackend implements TokenBackend {
     return scores;
   }
 
-  /** One answer for each place. */
+  /** Asks at each place whether the marker comes next. Returns one answer for each place. */
   async #probe(
     ids: readonly TokenId[],
     places: readonly number[],
@@ -179,9 +184,9 @@ export class HttpBackend implements TokenBackend {
     const answers: ProbeAnswer[] = [];
     let rest = places;
     while (rest.length > 0) {
-      const most = this.model.batched ? dialect.mostProbes : 1;
-      const groups = batches(rest, most, MOST_PROBE_SIZE, (place) => place + 1);
-      const together = groups.slice(0, most === 1 ? CONCURRENT_PROBES : 1);
+      const maxPrompts = this.model.batched ? dialect.maxProbes : 1;
+      const groups = batches(rest, maxPrompts, MAX_PROBE_SIZE, (place) => place + 1);
+      const together = groups.slice(0, maxPrompts === 1 ? CONCURRENT_PROBES : 1);
       for (const group of together) this.noteRequest(group.reduce((sum, place) => sum + place + 1, 0));
       const requests = together.map((group): ProbeRequest => ({
         prompts: group.map((place) => this.tokenizer.promptOf(ids.slice(0, place + 1))),
@@ -200,7 +205,7 @@ export class HttpBackend implements TokenBackend {
     return answers;
   }
 
-  /** The place where the cache lies, unless another sequence writes there: waiting for that would take longer than reading anew. */
+  /** The slot that holds the cache, unless another sequence generates in it: waiting would take longer than reading again. */
   #freeSlot(): number | undefined {
     return this.slot !== undefined && (this.model.busySlots.get(this.slotKey(this.slot)) ?? 0) === 0
       ? this.slot
@@ -209,6 +214,14 @@ export class HttpBackend implements TokenBackend {
 
   slotKey(slot: number): string {
     return `${this.route.url} ${slot}`;
+  }
+
+  /** Counts our streams in a slot of a server. */
+  countSlot(key: string, change: 1 | -1): void {
+    const { busySlots } = this.model;
+    const count = (busySlots.get(key) ?? 0) + change;
+    if (count > 0) busySlots.set(key, count);
+    else busySlots.delete(key);
   }
 
   async #ask(request: ProbeRequest, signal: AbortSignal): Promise<readonly ProbeAnswer[]> {
@@ -226,7 +239,7 @@ export class HttpBackend implements TokenBackend {
 
 const UNASKED: TokenScore = { argmax: SOME_OTHER_TOKEN, watchLogprobs: [] };
 
-/** The request itself was not understood. */
+/** Whether the server did not understand the request. */
 const isRefusal = (error: unknown): boolean =>
   error instanceof HttpEngineError &&
   !(error instanceof ContextOverflowError) &&

@@ -1,10 +1,14 @@
-/** The spec of a model behind HTTP: `openai:URL[,URL...]#MODEL?parameter=value&...`. Parsing only: no server is asked. */
+/** Parses the spec of a model on a server: `openai:URL[,URL...]#MODEL?parameter=value&...`. No server is asked. */
 import { z } from "zod";
 
 import { ConfigError } from "../../core/errors.ts";
+import { specAddress, specParameters } from "../../core/spec.ts";
+import { ANY_SERVER, SERVER_KINDS } from "./servers/index.ts";
 
-const DIALECTS = ["vllm", "sglang", "llamacpp", "openai"] as const;
-type DialectName = (typeof DIALECTS)[number];
+/** The values of `dialect`, for help texts. */
+export const DIALECTS = SERVER_KINDS.map(({ name }) => name).join("|");
+const isKind = (name: string): boolean => SERVER_KINDS.some((kind) => kind.name === name);
+const KNOWN_KINDS = SERVER_KINDS.map(({ name, title }) => `${name} (${title})`).join(", ");
 
 const wholeNumber = z
   .string()
@@ -12,7 +16,12 @@ const wholeNumber = z
   .transform(Number);
 
 const parametersSchema = z.strictObject({
-  dialect: z.enum(DIALECTS).default("openai"),
+  dialect: z
+    .string()
+    .refine(isKind, {
+      error: ({ input }) => `${JSON.stringify(input)} is not known; there are ${KNOWN_KINDS}`,
+    })
+    .default(ANY_SERVER),
   template: z.string().min(1).optional(),
   tokenizer: z.string().min(1).optional(),
   "key-env": z
@@ -30,16 +39,15 @@ const parametersSchema = z.strictObject({
   timeout: wholeNumber.default(120_000),
 });
 
-const PARAMETERS = Object.keys(parametersSchema.shape).join(", ");
-
-/** The parameters are explained in docs/engines.md. */
+/** A parsed spec. docs/engines.md explains the parameters. */
 export interface HttpEngineSpec {
   readonly kind: "http";
   /** Base URLs without a slash at the end; several make a pool. */
   readonly urls: readonly string[];
-  /** Undefined: the only model that the server has. */
+  /** The server's name for the model. Undefined: the only model that it has. */
   readonly model: string | undefined;
-  readonly dialect: DialectName;
+  /** The name of the kind of server. `openai`: the server is asked. */
+  readonly dialect: string;
   /** A built-in template's name, or the path of a Jinja file or a tokenizer_config.json. */
   readonly template: string | undefined;
   /** Path of a tokenizer.json. */
@@ -48,28 +56,33 @@ export interface HttpEngineSpec {
   readonly keyFile: string | undefined;
   readonly contextSize: number | undefined;
   readonly probe: "boundaries" | "every";
-  /** Probes at boundaries are at most this many tokens apart. */
+  /** Largest distance between two probes in tokens, if `probe` is `boundaries`. */
   readonly probeTokens: number;
   /** Further texts that may be single control tokens, besides the usual ones. */
   readonly markers: readonly string[];
   readonly timeoutMs: number;
 }
 
-const MOST_URLS = 32;
+const MAX_URLS = 32;
 
-/** `text` is the whole spec, for messages; `rest` what follows `openai:`. @throws ConfigError that says what is wrong. */
+/** Parses `rest`, the part after `openai:`. @param text The whole spec, for messages. @throws ConfigError that says what is wrong. */
 export function parseHttpSpec(text: string, rest: string): HttpEngineSpec {
   const question = rest.indexOf("?");
   const place = question < 0 ? rest : rest.slice(0, question);
   const hash = place.indexOf("#");
   const addresses = (hash < 0 ? place : place.slice(0, hash)).split(",");
   const model = hash < 0 ? "" : place.slice(hash + 1);
-  if (addresses.length > MOST_URLS)
-    throw invalid(text, `it names ${addresses.length} URLs; at most ${MOST_URLS} make a pool`);
-  const parameters = parseParameters(text, question < 0 ? "" : rest.slice(question + 1));
+  const fail = (what: string): never => {
+    throw invalid(text, what);
+  };
+  if (addresses.length > MAX_URLS) fail(`it names ${addresses.length} URLs; at most ${MAX_URLS} make a pool`);
+  const parameters = specParameters(question < 0 ? "" : rest.slice(question + 1), parametersSchema, fail);
+  if (parameters["key-env"] !== undefined && parameters["key-file"] !== undefined) {
+    fail("give key-env or key-file, not both");
+  }
   return {
     kind: "http",
-    urls: addresses.map((address) => parseAddress(text, address)),
+    urls: addresses.map((address) => specAddress(address, fail)),
     model: model === "" ? undefined : model,
     dialect: parameters.dialect,
     template: parameters.template,
@@ -82,42 +95,6 @@ export function parseHttpSpec(text: string, rest: string): HttpEngineSpec {
     markers: parameters.markers,
     timeoutMs: parameters.timeout,
   };
-}
-
-function parseAddress(text: string, address: string): string {
-  let url: URL;
-  try {
-    url = new URL(address);
-  } catch {
-    throw invalid(text, `${JSON.stringify(address)} is no URL`);
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw invalid(text, `${JSON.stringify(address)} does not begin with http:// or https://`);
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw invalid(text, "a URL holds a user name or password: give keys with key-env or key-file");
-  }
-  return `${url.origin}${url.pathname.replace(/\/+$/u, "")}`;
-}
-
-function parseParameters(text: string, query: string): z.output<typeof parametersSchema> {
-  const given: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(query)) {
-    if (Object.hasOwn(given, name)) throw invalid(text, `the parameter ${name} is there twice`);
-    given[name] = value;
-  }
-  const parsed = parametersSchema.safeParse(given);
-  if (parsed.success) {
-    if (parsed.data["key-env"] !== undefined && parsed.data["key-file"] !== undefined) {
-      throw invalid(text, "give key-env or key-file, not both");
-    }
-    return parsed.data;
-  }
-  const [issue] = parsed.error.issues;
-  if (issue?.code === "unrecognized_keys") {
-    throw invalid(text, `${issue.keys.join(", ")} is no parameter; there are ${PARAMETERS}`);
-  }
-  throw invalid(text, `parameter ${issue?.path.join(".") ?? "?"}: ${issue?.message ?? "invalid"}`);
 }
 
 function invalid(text: string, what: string): ConfigError {

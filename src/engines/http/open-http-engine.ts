@@ -1,42 +1,39 @@
-/** From a spec to a running engine: asks the servers what they are, and chooses how contexts go out and tokens come back. */
+/**
+ * The entrance to models on servers. It asks the servers what they are, and decides how contexts are sent and tokens are received. One
+ * engine runs on all kinds of servers: `servers/` has a file for each kind, `tokens/` turns contexts into ids or texts, `transport/`
+ * sends and receives. Nothing here renders a chat template or knows a tag. `open-engine.ts` loads this when a spec names such a model.
+ */
+import { linkWithLimit } from "../../core/async.ts";
 import { EngineError } from "../../core/errors.ts";
 import type { LoadedTokenizer } from "../../tokenizer/index.ts";
 import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
 import type { Engine } from "../engine.ts";
 import { readTokenizer, templateFor } from "./chat-templates.ts";
-import { readKey } from "./credentials.ts";
-import type { Dialect } from "./dialect.ts";
-import { LlamaCppDialect } from "./dialects/llamacpp.ts";
-import { OllamaDialect } from "./dialects/ollama.ts";
-import { OpenAiDialect } from "./dialects/openai.ts";
-import { SglangDialect } from "./dialects/sglang.ts";
-import { VllmDialect } from "./dialects/vllm.ts";
+import { readKey } from "./transport/credentials.ts";
 import { HttpEngine } from "./http-engine.ts";
 import type { HttpEngineSpec } from "./http-spec.ts";
-import type { HttpTokenizer } from "./http-tokenizer.ts";
-import { LocalTokenizer } from "./local-tokenizer.ts";
-import { markersIn, USUAL_MARKERS } from "./markers.ts";
-import { EndpointPool, type Route } from "./pool.ts";
-import { RemoteTokenizer } from "./remote-tokenizer.ts";
+import type { HttpTokenizer } from "./tokens/http-tokenizer.ts";
+import { LocalTokenizer } from "./tokens/local-tokenizer.ts";
+import { markersIn, USUAL_MARKERS } from "./tokens/markers.ts";
+import { EndpointPool, type Route } from "./transport/pool.ts";
 import { askFacts, askTokenId, takesIds, type ServerFacts } from "./server-facts.ts";
-import { TextTokenizer, type TextVocabulary } from "./text-tokenizer.ts";
-import { Transport } from "./transport.ts";
+import { TextTokenizer, type TextVocabulary } from "./tokens/text-tokenizer.ts";
+import { Transport } from "./transport/transport.ts";
 
-/** Where neither the server nor the spec says. */
+/** Context size in tokens if neither the server nor the spec names one. */
 const DEFAULT_CONTEXT = 8192;
-/** Ollama's own; a longer one is the user's decision, since it costs memory. */
-const OLLAMA_CONTEXT = 4096;
-/** Contexts in text are counted in words, of which some are several tokens. */
+/** Words that fit for each token of context. Contexts in text are counted in words, and some words are several tokens. */
 const WORDS_FOR_TOKEN = 2 / 3;
 const OPEN_TIMEOUT_MS = 10_000;
 
 export interface OpenHttpOptions {
-  /** Tokens that one sequence holds, at most what the server has. */
+  /** Tokens that one sequence holds, at most the server's context. */
   readonly contextSize?: number;
 }
 
 /**
- * @throws ConfigError for a model that is not there, a key or a template that cannot be used; DataError for files; EngineError when no
+ * Opens the engine that a spec describes.
+ * @throws ConfigError for a missing model, and for a key or a template that cannot be used; DataError for files; EngineError if no
  * server answers.
  */
 export async function openHttpEngine(
@@ -48,15 +45,11 @@ export async function openHttpEngine(
   const tokenizer = spec.tokenizer === undefined ? undefined : await readTokenizer(spec.tokenizer);
   const pool = new EndpointPool(spec.urls, new Transport({ key, timeoutMs: spec.timeoutMs }));
   const route = pool.route();
+  const timeoutError = (): Error =>
+    new DOMException("The operation was aborted due to timeout", "TimeoutError");
+  const link = linkWithLimit(OPEN_TIMEOUT_MS, timeoutError, signal);
   try {
-    const within = AbortSignal.timeout(OPEN_TIMEOUT_MS);
-    const engine = await connect(
-      spec,
-      options,
-      { pool, route, tokenizer },
-      signal === undefined ? within : AbortSignal.any([signal, within]),
-    );
-    return engine;
+    return await connect(spec, options, { pool, route, tokenizer }, link.signal);
   } catch (error) {
     await pool.close();
     if (signal?.aborted === true) {
@@ -68,6 +61,7 @@ export async function openHttpEngine(
     throw error;
   } finally {
     route.release();
+    link.release();
   }
 }
 
@@ -89,7 +83,7 @@ async function connect(
   const vocabulary = await vocabularyFor(spec, facts, { pool, route, tokenizer, markers }, signal);
   const known = Math.min(
     facts.contextSize ?? Infinity,
-    spec.contextSize ?? (facts.flavour === "ollama" ? OLLAMA_CONTEXT : Infinity),
+    spec.contextSize ?? facts.kind.contextLimit ?? Infinity,
     options.contextSize ?? Infinity,
   );
   const tokens = known === Infinity ? DEFAULT_CONTEXT : known;
@@ -102,7 +96,12 @@ async function connect(
     knowsIds: vocabulary.knowsIds,
     contextSize: vocabulary.counted === "tokens" ? tokens : Math.max(1, Math.floor(tokens * WORDS_FOR_TOKEN)),
     model: {
-      dialect: dialectFor(spec, facts, vocabulary, tokens),
+      dialect: facts.protocol.dialect({
+        model: facts.model,
+        contextSize: tokens,
+        shown: vocabulary.markers,
+        knowsIds: vocabulary.knowsIds,
+      }),
       probe: spec.probe,
       probeTokens: spec.probeTokens,
       batched: true,
@@ -113,7 +112,7 @@ async function connect(
 
 interface Vocabulary {
   readonly make: () => HttpTokenizer;
-  /** Whether ids come back, so that those of the context are the model's own. */
+  /** Whether the server returns ids, so that the ids of the context are the model's own. */
   readonly exact: boolean;
   readonly counted: "tokens" | "words";
   /** Control tokens to show in texts. */
@@ -127,13 +126,13 @@ async function vocabularyFor(
   { pool, route, tokenizer, markers }: Connection & { readonly markers: readonly string[] },
   signal: AbortSignal,
 ): Promise<Vocabulary> {
-  const isNative = spec.dialect !== "openai";
-  if (isNative && tokenizer !== undefined) {
+  const { tokenIds, openTokenizer } = facts.protocol;
+  if (tokenIds === "both" && tokenizer !== undefined) {
     const local = new LocalTokenizer(tokenizer.tokenizer);
     return { make: () => local, exact: true, counted: "tokens", markers, knowsIds: true };
   }
-  if (spec.dialect === "llamacpp") {
-    const remote = await RemoteTokenizer.open(
+  if (openTokenizer !== undefined) {
+    const remote = await openTokenizer(
       `${spec.urls.join(",")}#${facts.model}`,
       (path, body, aborted) => pool.json({ at: "root", path, body }, aborted),
       { markers, endOfTurn: facts.endOfTurn },
@@ -157,18 +156,19 @@ async function textVocabulary(
   { pool, route, tokenizer, markers }: Connection & { readonly markers: readonly string[] },
   signal: AbortSignal,
 ): Promise<TextVocabulary> {
-  if (tokenizer !== undefined && facts.flavour !== "ollama") {
+  const { addsBegin } = facts.kind;
+  if (tokenizer !== undefined && facts.protocol.tokenIds !== "none") {
     return {
       controls: controlsOf(tokenizer.tokenizer),
       endOfTurn: tokenizer.endOfTurn,
       tokenizer: tokenizer.tokenizer,
       ask: undefined,
       sendsIds: await takesIds(route, facts.model, tokenizer.tokenizer, signal),
-      addsBegin: facts.flavour !== "vllm",
+      addsBegin,
     };
   }
   const controls = new Map<string, number | undefined>(spec.markers.map((marker) => [marker, undefined]));
-  const canAsk = facts.flavour !== "other" && facts.flavour !== "ollama";
+  const canAsk = facts.kind.tokenize !== undefined;
   const ask = (text: string, within: AbortSignal | undefined) => askTokenId(pool, facts, text, within);
   for (const marker of canAsk ? markers : []) {
     const id = await ask(marker, signal);
@@ -182,34 +182,11 @@ async function textVocabulary(
     tokenizer: undefined,
     sendsIds: false,
     ask: canAsk ? ask : undefined,
-    // vLLM is told not to, the others do where the model wants it.
-    addsBegin: facts.flavour !== "vllm",
+    addsBegin,
   };
 }
 
 function controlsOf(tokenizer: ByteLevelTokenizer): Map<string, number> {
   const { tokens, controls } = tokenizer.contents;
   return new Map(controls.map((id) => [tokens[id] ?? "", id]));
-}
-
-function dialectFor(
-  spec: HttpEngineSpec,
-  facts: ServerFacts,
-  { markers, knowsIds }: Vocabulary,
-  contextSize: number,
-): Dialect {
-  switch (spec.dialect) {
-    case "llamacpp":
-      return new LlamaCppDialect();
-    case "vllm":
-      return new VllmDialect(facts.model);
-    case "sglang":
-      return new SglangDialect();
-    case "openai":
-      return facts.flavour === "ollama"
-        ? new OllamaDialect(facts.model, contextSize)
-        : new OpenAiDialect({ model: facts.model, flavour: facts.flavour, shown: markers, knowsIds });
-    default:
-      return spec.dialect satisfies never;
-  }
 }

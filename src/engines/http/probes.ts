@@ -1,11 +1,11 @@
-/** Where a server without scores at every position is asked whether a marker comes next. */
+/** The places at which a server without scores at every position is asked whether a marker comes next. */
 
-/** Behind these (and closing quotes and brackets) a step may be over. */
+/** Punctuation after which a reasoning step may be over, with closing quotes and brackets. */
 const STEP_END = /(?:[.!?;:]["')\]]*\s*|\n\s*)$/u;
 
 /**
- * Indices of the tokens after which to ask, in order; the last one always.
- * @param texts What each token adds to the text: empty within a code point, where nobody is asked.
+ * Indices of the tokens after which to ask, in order. The last token is always among them.
+ * @param texts The text that each token adds. It is empty within a code point, where the server is not asked.
  * @param everyTokens Longest distance between two places.
  */
 export function probePlaces(
@@ -26,11 +26,11 @@ export function probePlaces(
   return places;
 }
 
-/** Groups of at most `most` elements, and of at most `mostSize` by `size`, one element at least. */
+/** Groups the items in order. A group has at most `maxItems` items of total size `maxSize`, but always one item. */
 export function batches<T>(
   items: readonly T[],
-  most: number,
-  mostSize: number,
+  maxItems: number,
+  maxSize: number,
   size: (item: T) => number,
 ): T[][] {
   const groups: T[][] = [];
@@ -38,7 +38,7 @@ export function batches<T>(
   let total = 0;
   for (const item of items) {
     const extent = size(item);
-    if (group.length > 0 && (group.length >= most || total + extent > mostSize)) {
+    if (group.length > 0 && (group.length >= maxItems || total + extent > maxSize)) {
       groups.push(group);
       group = [];
       total = 0;

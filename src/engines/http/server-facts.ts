@@ -1,66 +1,46 @@
-/** What a server says about itself when an engine opens: models, context, template. Asked once, with a short timeout. */
+/** Facts that a server tells when an engine opens: its kind, models, context size and chat template. */
 import { ConfigError, EngineError, errorMessage } from "../../core/errors.ts";
 import type { HttpEngineSpec } from "./http-spec.ts";
-import type { Route } from "./pool.ts";
-import type { Flavour } from "./dialects/openai.ts";
-import { HttpEngineError } from "./http-errors.ts";
+import type { Route } from "./transport/pool.ts";
+import type { WireRequest } from "./transport/transport.ts";
+import { recogniseServer, serverKind } from "./servers/index.ts";
+import type { ModelDescription, ServerProtocol, ServerKind } from "./servers/server-kind.ts";
+import { HttpEngineError } from "./transport/http-errors.ts";
 import { controlPiece } from "../../core/piece.ts";
 import type { Tokenizer } from "../../tokenizer/index.ts";
-import { isNumber, listAt, numberAt, objectAt, stringAt } from "./wire.ts";
+import { isNumber, listAt, numberAt, stringAt } from "./transport/json-fields.ts";
 
-export interface ServerFacts {
-  /** As the server calls it. */
+export interface ServerFacts extends ModelDescription {
+  /** The server's name for the model. */
   readonly model: string;
-  readonly flavour: Flavour;
-  /** Tokens that fit into one sequence, where the server says so. */
-  readonly contextSize: number | undefined;
-  /** Jinja source. */
-  readonly chatTemplate: string | undefined;
-  readonly endOfTurn: string | undefined;
+  readonly kind: ServerKind;
+  readonly protocol: ServerProtocol;
 }
 
-/** @throws EngineError when the server does not answer, ConfigError when it has no such model. */
+/** Asks the server. @throws EngineError if it does not answer, ConfigError if it has no such model. */
 export async function askFacts(
   spec: HttpEngineSpec,
   route: Route,
   signal: AbortSignal | undefined,
 ): Promise<ServerFacts> {
   const models = await askModels(route, spec, signal);
-  const flavour = flavourOf(models, spec);
-  const model = modelOf(models, spec, flavour, route.url);
+  const server = { models, ask: (path: string) => askOptional(route, { at: "root", path }, signal) };
+  const { kind, protocol } = await recogniseServer(spec.dialect, server);
+  const model = modelOf(models, spec, kind, route.url);
   const entry = models?.find((candidate) => stringAt(candidate, "id") === model) ?? models?.[0];
   const listed =
     numberAt(entry, "max_model_len") ??
     numberAt(entry, "context_length") ??
     numberAt(entry, "context_window");
-  switch (flavour) {
-    case "llamacpp": {
-      const props = await askOptional(route, "/props", signal);
-      return {
-        model,
-        flavour,
-        contextSize: numberAt(objectAt(props, "default_generation_settings"), "n_ctx") ?? listed,
-        chatTemplate: nonEmpty(stringAt(props, "chat_template")),
-        endOfTurn: nonEmpty(stringAt(props, "eos_token")),
-      };
-    }
-    case "sglang": {
-      const info = listed === undefined ? await askOptional(route, "/get_server_info", signal) : undefined;
-      return {
-        model,
-        flavour,
-        contextSize: listed ?? numberAt(info, "context_length"),
-        chatTemplate: undefined,
-        endOfTurn: undefined,
-      };
-    }
-    case "vllm":
-    case "ollama":
-    case "other":
-      return { model, flavour, contextSize: listed, chatTemplate: undefined, endOfTurn: undefined };
-    default:
-      return flavour satisfies never;
-  }
+  const described = await kind.describe?.(server, listed);
+  return {
+    model,
+    kind,
+    protocol,
+    contextSize: described?.contextSize ?? listed,
+    chatTemplate: nonEmpty(described?.chatTemplate),
+    endOfTurn: nonEmpty(described?.endOfTurn),
+  };
 }
 
 async function askModels(
@@ -72,7 +52,8 @@ async function askModels(
     return listAt(await route.json({ at: "api", path: "/models" }, signal), "data");
   } catch (error) {
     const hasNone = error instanceof HttpEngineError && (error.status === 404 || error.status === 405);
-    if (hasNone && (spec.model !== undefined || spec.dialect === "llamacpp")) return undefined;
+    if (hasNone && (spec.model !== undefined || serverKind(spec.dialect).anyModelName === true))
+      return undefined;
     if (error instanceof EngineError && error.code === "aborted") throw error;
     throw new EngineError(
       `${route.url}: the server cannot be asked for its models: ${withoutUrl(errorMessage(error), route.url)}`,
@@ -85,54 +66,44 @@ async function askModels(
   }
 }
 
-/** Messages of a route begin with its URL; here that stands before already. */
+/** Removes the URL from the beginning of a message, since the caller puts it there itself. */
 function withoutUrl(message: string, url: string): string {
   const rest = message.startsWith(url) ? message.slice(message.indexOf(": ", url.length) + 2) : message;
   return /[.!?]$/u.test(rest) ? rest : `${rest}.`;
 }
 
-/** A dialect says what the server is; with `openai` it is the server that says so. */
-function flavourOf(models: readonly unknown[] | undefined, { dialect }: HttpEngineSpec): Flavour {
-  if (dialect !== "openai") return dialect;
-  return OWNERS[stringAt(models?.[0], "owned_by") ?? ""] ?? "other";
-}
-
-/** Who owns a model, in the lists of the servers. */
-const OWNERS: Readonly<Record<string, Flavour>> = {
-  llamacpp: "llamacpp",
-  vllm: "vllm",
-  sglang: "sglang",
-  library: "ollama",
-};
-
 function modelOf(
   models: readonly unknown[] | undefined,
   spec: HttpEngineSpec,
-  flavour: Flavour,
+  kind: ServerKind,
   url: string,
 ): string {
   const names = (models ?? []).flatMap((entry) => stringAt(entry, "id") ?? []);
   const [first] = names;
-  // llama.cpp serves its one model whatever it is called.
-  if (flavour === "llamacpp" && names.length <= 1) return spec.model ?? first ?? "model";
+  if (kind.anyModelName === true && names.length <= 1) return spec.model ?? first ?? "model";
   const has = names.length === 0 ? "it names no models" : `it has ${names.slice(0, 10).join(", ")}`;
   if (spec.model === undefined) {
     if (first !== undefined && names.length === 1) return first;
-    throw new ConfigError(`${url}: name a model behind # in the engine spec: ${has}.`, {
+    throw new ConfigError(`${url}: name a model after # in the engine spec: ${has}.`, {
       code: "config-invalid",
     });
   }
   if (names.length === 0 || names.includes(spec.model)) return spec.model;
-  // Ollama leaves its default tag out.
+  // Some servers (Ollama) let people leave out the default tag.
   if (names.includes(`${spec.model}:latest`)) return spec.model;
   throw new ConfigError(`${url}: there is no model ${JSON.stringify(spec.model)}: ${has}.`, {
     code: "config-invalid",
   });
 }
 
-async function askOptional(route: Route, path: string, signal: AbortSignal | undefined): Promise<unknown> {
+/** The answer, or undefined if the server does not understand the request. */
+async function askOptional(
+  route: Pick<Route, "json">,
+  wire: WireRequest,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
   try {
-    return await route.json({ at: "root", path }, signal);
+    return await route.json(wire, signal);
   } catch (error) {
     if (error instanceof HttpEngineError && error.status !== undefined && error.status < 500)
       return undefined;
@@ -142,30 +113,20 @@ async function askOptional(route: Route, path: string, signal: AbortSignal | und
 
 const nonEmpty = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
 
-/** Asks a server's `/tokenize` for the id of a text that is one token there, its control tokens included; undefined where it has none. */
+/** The server's id of a text that is one token, which may be a control token. Undefined if it is none or the server cannot be asked. */
 export async function askTokenId(
   route: Pick<Route, "json">,
-  { model, flavour }: Pick<ServerFacts, "model" | "flavour">,
+  { model, kind }: Pick<ServerFacts, "model" | "kind">,
   text: string,
   signal: AbortSignal | undefined,
 ): Promise<number | undefined> {
-  const body =
-    flavour === "llamacpp"
-      ? { content: text, add_special: false, parse_special: true }
-      : { model, prompt: text, add_special_tokens: false };
-  try {
-    const ids = listAt(await route.json({ at: "root", path: "/tokenize", body }, signal), "tokens").filter(
-      isNumber,
-    );
-    return ids.length === 1 ? ids[0] : undefined;
-  } catch (error) {
-    if (error instanceof HttpEngineError && error.status !== undefined && error.status < 500)
-      return undefined;
-    throw error;
-  }
+  const wire = kind.tokenize?.(model, text);
+  if (wire === undefined) return undefined;
+  const ids = listAt(await askOptional(route, wire, signal), "tokens").filter(isNumber);
+  return ids.length === 1 ? ids[0] : undefined;
 }
 
-/** Whether a completions server takes a prompt of ids: one token is decoded to find out. */
+/** Whether `/v1/completions` accepts a prompt of ids. The server decodes one token to find out. */
 export async function takesIds(
   route: Route,
   model: string,

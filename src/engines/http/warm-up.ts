@@ -1,19 +1,19 @@
 /**
- * The streaming prefill over HTTP: the server reads along into its prefix cache. At most one request is in flight for a sequence; what
- * is appended meanwhile is read by the next one, and what is superseded is never asked for.
+ * The streaming prefill over HTTP: the server reads along into its prefix cache. A sequence has at most one such request at a time. The
+ * next one reads everything that was appended meanwhile.
  */
 import type { TokenId } from "../../core/ids.ts";
 
 export interface WarmUpOptions {
-  /** Reads the context into the cache. */
+  /** Makes the server read the context into its cache. */
   readonly send: (ids: readonly TokenId[], signal: AbortSignal) => Promise<void>;
-  /** Fewer new tokens than this are left to the request that needs them. */
-  readonly fewest: number;
+  /** Fewest new tokens that are worth a request. Fewer are left to the request that needs them. */
+  readonly minTokens: number;
 }
 
 export class WarmUps {
   readonly #options: WarmUpOptions;
-  /** Length of the context that the server has in its cache, as far as is known. */
+  /** Length of the context in the server's cache, as far as is known. */
   #warm = 0;
   #wanted: { readonly ids: readonly TokenId[]; readonly length: number } | undefined;
   #running:
@@ -25,26 +25,26 @@ export class WarmUps {
     this.#options = options;
   }
 
-  /** The context has grown to `ids`, of which the array may go on growing. */
+  /** Tells that the context has grown to `ids`. The caller may append to the array later. */
   want(ids: readonly TokenId[]): void {
-    if (ids.length - this.#warm < this.#options.fewest) return;
+    if (ids.length - this.#warm < this.#options.minTokens) return;
     this.#wanted = { ids, length: ids.length };
-    // A request that follows at once does the reading itself.
+    // A request that follows at once reads the context itself.
     if (this.#running === undefined) this.#timer ??= setImmediate(() => this.#start());
   }
 
-  /** A request is about to carry the whole context: waits for the one in flight, and drops what waits. */
+  /** Prepares for a request that carries the whole context: waits for the running warm-up and drops the waiting one. */
   async settle(): Promise<void> {
     this.#drop();
     await this.#running?.done;
   }
 
-  /** The server has read this much by another request. */
+  /** Tells that another request made the server read this much. */
   note(length: number): void {
     this.#warm = length;
   }
 
-  /** The context was cut: what is beyond is not read any more. */
+  /** Tells that the context was cut to `length`. A warm-up for more than that is aborted. */
   cut(length: number): void {
     this.#drop();
     this.#warm = Math.min(this.#warm, length);
@@ -73,13 +73,13 @@ export class WarmUps {
     this.#running = { length, controller, done: this.#run(wanted.ids.slice(0, length), controller.signal) };
   }
 
-  /** A hint that fails costs nothing but time: the request that needs the context says what is wrong. */
+  /** Sends one warm-up. A failure is ignored: the request that needs the context reports it. */
   async #run(ids: readonly TokenId[], signal: AbortSignal): Promise<void> {
     try {
       await this.#options.send(ids, signal);
       if (!signal.aborted) this.#warm = ids.length;
     } catch {
-      // As above.
+      // Ignored, as said above.
     } finally {
       this.#running = undefined;
       if (this.#wanted !== undefined) this.#start();

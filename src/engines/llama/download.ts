@@ -1,9 +1,9 @@
-/** Models from Hugging Face, through node-llama-cpp's own downloader. Not exercised by our tests, which run without a network. */
+/** Downloads models from Hugging Face by node-llama-cpp's own downloader. No test runs this, since tests have no network. */
 import { mkdir } from "node:fs/promises";
 
 import { resolveModelFile } from "node-llama-cpp";
 
-/** The path of the model file in `folder`, downloaded when it is not there. Partial downloads are taken up again. */
+/** The path of the model file in `folder`. Downloads the file if it is missing; a partial download continues. */
 export async function downloadModel(
   repository: string,
   quantization: string | undefined,

@@ -1,7 +1,7 @@
 /**
- * The few parts of node-llama-cpp 3.22.1 that its documentation does not promise. They are looked for when a sequence is opened; where
- * one is missing, the documented interface does the same, more slowly. With them a tiny model decodes a fifth faster than in the
- * library's own loop, since one sampler serves a whole generation.
+ * The few undocumented parts of node-llama-cpp 3.22.1 that are used. They are looked up when a sequence is opened. If one is missing, the
+ * documented interface does the same, but more slowly. With them a tiny model decodes a fifth faster than in the library's own loop,
+ * since one sampler serves a whole generation.
  */
 import type { LlamaContextSequence, Token } from "node-llama-cpp";
 
@@ -13,7 +13,7 @@ export interface SamplerConfig {
   tokenBiasValues?: Float32Array;
 }
 
-/** A chain of llama.cpp samplers; it keeps what did not change between two configurations. */
+/** A chain of llama.cpp samplers. A new configuration keeps the samplers that did not change. */
 export interface NativeSampler {
   applyConfig(config: SamplerConfig): void;
   dispose(): void;
@@ -48,7 +48,7 @@ interface NativeContext {
 export interface SequenceInternals {
   readonly native: NativeContext;
   createSampler(): NativeSampler;
-  /** Reads `tokens`; `sample` is called for the logits after the last of them, and its result returned. */
+  /** Reads `tokens`, calls `sample` for the logits after the last one, and returns its result. */
   decode<Result>(tokens: readonly number[], sample: (logitIndex: number) => Promise<Result>): Promise<Result>;
 }
 
@@ -73,7 +73,7 @@ interface InternalSequence {
 
 const DEFAULT_PRIORITY = 5;
 
-/** Undefined where the library is not as expected, or keeps checkpoints that only its own loop takes care of. */
+/** The undocumented parts, or undefined if the library differs or keeps checkpoints that only its own loop handles. */
 export function internalsOf(sequence: LlamaContextSequence): SequenceInternals | undefined {
   const inner = sequence as unknown as InternalSequence;
   const native = inner._context?._ctx;

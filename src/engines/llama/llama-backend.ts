@@ -1,4 +1,4 @@
-/** The {@link TokenBackend} of one llama.cpp sequence: draws, scores, and copies what it read. */
+/** The {@link TokenBackend} of one llama.cpp sequence: draws tokens, scores them, and copies its cache. */
 import type { ControlledEvaluateInputItem, Token } from "node-llama-cpp";
 
 import { tokenId, type TokenId } from "../../core/ids.ts";
@@ -7,7 +7,7 @@ import type { Drawer, DrawRequest, ScoreRequest, TokenBackend, TokenScore } from
 import { asTokens, LlamaCache } from "./llama-cache.ts";
 import { createDrawer } from "./llama-drawers.ts";
 
-/** Logits of one call to score: more positions at once would cost more memory than they save time. */
+/** Most bytes of logits in one call that scores. More positions at once cost memory and save little time. */
 const SCORED_LOGITS_BYTES = 32 * 1024 * 1024;
 
 export class LlamaBackend extends LlamaCache implements TokenBackend {
@@ -23,7 +23,7 @@ export class LlamaBackend extends LlamaCache implements TokenBackend {
   ): Promise<TokenScore[]> {
     const { vocabularySize, batchSize, model } = this.shared;
     const most = Math.max(1, Math.min(batchSize, Math.floor(SCORED_LOGITS_BYTES / (4 * vocabularySize))));
-    // The prediction for the first new token is made at the token before it.
+    // The token before the first new one gives the prediction for it.
     const first = request.tokenLogprobs && from > 0 ? from - 1 : from;
     await this.read(ids.slice(this.length, first), signal);
     const scores: TokenScore[] = [];
@@ -59,7 +59,7 @@ export class LlamaBackend extends LlamaCache implements TokenBackend {
 
   async fork(): Promise<LlamaBackend> {
     const copy = new LlamaBackend(this.shared);
-    // Without it the copy reads its text again when it has to.
+    // If that fails, the copy reads its text again when it has to.
     if (this.length > 0 && (await copy.copyFrom(this, this.length))) copy.beginning = this.beginning;
     return copy;
   }

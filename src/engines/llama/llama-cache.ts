@@ -1,4 +1,4 @@
-/** One sequence of a llama.cpp context, as far as reading and forgetting go. Sequences that run at once share batches. */
+/** The cache of one sequence in a llama.cpp context: reads and forgets tokens. Sequences that run at once share batches. */
 import type { LlamaContext, LlamaContextSequence, Token } from "node-llama-cpp";
 
 import type { ModelId, TokenId } from "../../core/ids.ts";
@@ -7,7 +7,7 @@ import { internalsOf, type SequenceInternals } from "./internals.ts";
 import { commonLength, type PrefixHolder, type SharedPrefixes } from "./shared-prefix.ts";
 import type { Waves } from "./waves.ts";
 
-/** What all sequences of one engine share. */
+/** The parts that all sequences of one engine share. */
 export interface LlamaShared {
   readonly model: ModelId;
   readonly context: LlamaContext;
@@ -19,10 +19,10 @@ export interface LlamaShared {
   readonly prefixes: SharedPrefixes<LlamaCache>;
 }
 
-/** As ids of this engine's vocabulary, tokens are the library's own. */
+/** Casts ids of this engine's vocabulary to the library's tokens. Both are the same numbers. */
 export const asTokens = (ids: readonly TokenId[]): Token[] => ids as readonly number[] as Token[];
 
-/** Not part of the library's documented interface. */
+/** A method outside the library's documented interface. */
 interface CopyableSequence {
   _copyStateFromOtherSequence?: (other: LlamaContextSequence, upToTokenIndex: number) => Promise<boolean>;
 }
@@ -35,7 +35,7 @@ export class LlamaCache implements PrefixHolder {
   readonly sequence: LlamaContextSequence;
   readonly internals: SequenceInternals | undefined;
 
-  /** @throws Error when the context has no sequence left: the caller counts them. */
+  /** @throws Error if the context has no sequence left. The caller counts them. */
   constructor(shared: LlamaShared) {
     this.shared = shared;
     this.sequence = shared.context.getSequence({
@@ -57,7 +57,7 @@ export class LlamaCache implements PrefixHolder {
   async read(ids: readonly TokenId[], signal?: AbortSignal): Promise<void> {
     if (this.length > 0) return this.#readOn(ids, signal);
     const read = this.#begin(ids, signal);
-    // Before anyone else looks: what begins at the same time waits for this one.
+    // This comes first, so that sequences that begin at the same time wait for this one.
     this.beginning = ids;
     this.reading = read
       .catch(() => {
@@ -84,17 +84,17 @@ export class LlamaCache implements PrefixHolder {
     }
   }
 
-  /** Returns how many tokens were copied. */
+  /** Copies the beginning from another sequence. Returns the number of tokens copied. */
   async #copyBeginning(ids: readonly TokenId[], signal: AbortSignal | undefined): Promise<number> {
     const found = await this.shared.prefixes.find(this, ids, signal);
     if (found === undefined || !(await this.copyFrom(found.holder, found.length))) return 0;
-    // The other one may have been cut, or closed and its place given to a third, before the copy was made.
+    // Before the copy was made, the other sequence may have been cut, or closed and its slot given to a third one.
     if (commonLength(found.holder.beginning, ids) >= found.length) return found.length;
     await this.sequence.clearHistory();
     return 0;
   }
 
-  /** Makes this sequence, which is empty, hold the first `length` tokens of another one of the context; false where that cannot be done. */
+  /** Copies the first `length` tokens of another sequence of the context to this empty one. Returns false if that is impossible. */
   async copyFrom(other: LlamaCache, length: number): Promise<boolean> {
     const target = this.sequence as LlamaContextSequence & CopyableSequence;
     if (target._copyStateFromOtherSequence === undefined || this.sequence.needsCheckpoints) return false;
@@ -115,7 +115,7 @@ export class LlamaCache implements PrefixHolder {
     await this.sequence.dispose();
   }
 
-  /** One call into llama.cpp. */
+  /** Makes one call into llama.cpp. */
   async call<T>(evaluate: () => Promise<T>): Promise<T> {
     this.calls++;
     return this.shared.waves.run(evaluate);

@@ -1,6 +1,6 @@
 /**
- * Ways to draw a token, by what is asked for: the native sampler; without access to it the library's own loop (greedy) or its
- * sampler with a seed for each position; and all logits brought here (entropy). All draw the same tokens.
+ * The ways to draw a token. All of them draw the same tokens. The fastest is the native sampler. Without access to it, greedy draws use the
+ * library's own loop, and others its sampler with a seed for each position. Entropies need all logits.
  */
 import { TokenBias, type SequenceEvaluateOptions, type Token } from "node-llama-cpp";
 
@@ -44,7 +44,7 @@ function tokenBiasOf(cache: LlamaCache, bias: ReadonlyMap<TokenId, number>): Tok
   return tokenBias;
 }
 
-/** `evaluate` goes on from token to token; it is begun anew when the sequence did not take the token it gave. */
+/** Greedy draws from the library's loop. The loop is started again if the sequence rejected the token that it gave. */
 class GreedyDrawer implements Drawer {
   readonly #cache: LlamaCache;
   readonly #request: DrawRequest;
@@ -90,7 +90,7 @@ class GreedyDrawer implements Drawer {
   }
 }
 
-/** One call for each token, with a seed of its own: how a generation is cut into calls makes no difference. */
+/** One call for each token, with a seed of its own. So the tokens do not depend on how a generation is cut into calls. */
 class SamplerDrawer implements Drawer {
   readonly #cache: LlamaCache;
   readonly #request: DrawRequest;
@@ -105,7 +105,7 @@ class SamplerDrawer implements Drawer {
   async draw(ids: readonly TokenId[], forbidden?: ReadonlySet<TokenId>): Promise<DrawnToken> {
     const cache = this.#cache;
     const { sampling, logprob } = this.#request;
-    // What was drawn before at this place is forbidden now: the logits are gone, so the last token is read once more.
+    // The token drawn here before is forbidden now. The logits are gone, so the last token is read again.
     if (cache.length === ids.length) await cache.truncate(ids.length - 1);
     if (cache.length < ids.length - 1) await cache.read(ids.slice(cache.length, -1));
     const tokenBias = forbidden === undefined ? this.#tokenBias : this.#alsoWithout(forbidden);
@@ -122,7 +122,7 @@ class SamplerDrawer implements Drawer {
                 temperature: sampling.temperature,
                 topP: sampling.topP ?? 1,
                 minP: 0,
-                // Left out entirely, which its type does not foresee: 0 would sort the whole vocabulary.
+                // Left out entirely, although the type demands a number: 0 would sort the whole vocabulary.
                 topK: null as unknown as number,
                 seed: isGreedy ? 0 : positionSeed(sampling.seed, ids.length),
                 ...(tokenBias === undefined ? {} : { tokenBias }),
@@ -135,7 +135,7 @@ class SamplerDrawer implements Drawer {
     const token = result?.next.token;
     if (token === undefined || token === null) throw new Error("llama.cpp drew no token");
     const weight = result?.next.totalLogitWeight;
-    // Greedy, so the token's logit is the highest one, to which the weight relates.
+    // The draw is greedy, so the token has the highest logit. The weight relates to that.
     return { id: tokenId(token), ...(logprob && weight !== undefined ? { logprob: -Math.log(weight) } : {}) };
   }
 
@@ -148,7 +148,7 @@ class SamplerDrawer implements Drawer {
   }
 }
 
-/** All logits, drawn from here. Costs about a microsecond for each token of the vocabulary. */
+/** Draws from all logits in this process. Costs about a microsecond for each token of the vocabulary. */
 class DistributionDrawer implements Drawer {
   readonly #cache: LlamaCache;
   readonly #request: DrawRequest;
@@ -183,7 +183,7 @@ class DistributionDrawer implements Drawer {
 
   async #read(ids: readonly TokenId[]): Promise<Float64Array> {
     const cache = this.#cache;
-    // Asked at a place where another drawer has drawn: the last token is read once more.
+    // Another drawer has drawn at this place, so the last token is read again.
     if (cache.length === ids.length) await cache.truncate(ids.length - 1);
     await cache.read(ids.slice(cache.length, -1));
     const [result] = await cache.call(() =>
@@ -198,5 +198,5 @@ class DistributionDrawer implements Drawer {
   }
 }
 
-/** Depends on the seed and the position only. */
+/** Seed of the draw at a position. It depends on the generation's seed and the position only. */
 const positionSeed = (seed: number, position: number): number => asLlamaSeed(hash32(String(position), seed));

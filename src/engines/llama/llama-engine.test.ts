@@ -18,7 +18,7 @@ import { controlPiece, textPiece } from "../../core/piece.ts";
 import { encodeGguf, ggufInt32s, ggufString, ggufStrings } from "../../formats/gguf/index.ts";
 import type { Engine, GenerateOptions, Sampling, TokenDelta } from "../engine.ts";
 import { testTokenizer } from "../scripted/index.ts";
-import { LlamaEngine } from "./index.ts";
+import { LlamaEngine } from "./llama-engine.ts";
 import { firstUniform } from "./mersenne.ts";
 
 const folder = temporaryFolder();

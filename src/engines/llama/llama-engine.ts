@@ -1,18 +1,16 @@
 /**
- * The embedded engine: a GGUF in llama.cpp, in this process (node-llama-cpp 3.22.1). Files are checked before they are loaded, since
- * llama.cpp ends the process on many broken ones.
+ * The embedded engine: a GGUF in llama.cpp, in this process (node-llama-cpp 3.22.1). A file is checked before it is loaded, since llama.cpp
+ * ends the process on many broken files. This is the folder's entrance; nothing outside the folder imports node-llama-cpp.
  */
 import { availableParallelism } from "node:os";
 
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
 
 import { EngineError, errorMessage, SplitReasonError } from "../../core/errors.ts";
-import { modelId, type ModelId, type VocabularyId } from "../../core/ids.ts";
-import type { Piece } from "../../core/piece.ts";
+import { modelId, type ModelId } from "../../core/ids.ts";
 import { checkGguf, type GgufSummary } from "../../formats/gguf/index.ts";
 import { throwIfAborted } from "../cancellation.ts";
-import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../engine.ts";
-import { OpenSequences } from "../open-sequences.ts";
+import { TokenEngine } from "../token-engine.ts";
 import { LlamaBackend } from "./llama-backend.ts";
 import type { LlamaShared } from "./llama-cache.ts";
 import { LlamaTokenizer } from "./llama-tokenizer.ts";
@@ -21,26 +19,26 @@ import { SharedPrefixes } from "./shared-prefix.ts";
 import { Waves } from "./waves.ts";
 
 export interface LlamaEngineOptions {
-  /** How the model is called in results. Default `gguf:PATH`. */
+  /** Name of the model in results. Default `gguf:PATH`. */
   readonly name?: string;
   /** Sequences that can be open at once. Each reserves memory for its whole context. Default 4, or 1 for a large model. */
   readonly sequences?: number;
-  /** Tokens that one sequence holds. Default: what the model was made for, at most 8192. */
+  /** Tokens that one sequence holds. Default: the context that the model was made for, at most 8192. */
   readonly contextSize?: number;
-  /** Without `contextSize`: no more than this, where the model has more. A cache is made for it in each sequence. */
+  /** Limit of the default `contextSize`. Each sequence reserves a cache of that size. */
   readonly longestContext?: number;
   /** Tokens read in one call. Default 512. */
   readonly batchSize?: number;
-  /** Default: all cores, or 1 for a tiny model, which more threads only slow down. */
+  /** Threads. Default: all cores, or 1 for a tiny model, which more threads would slow down. */
   readonly threads?: number;
-  /** Default false: the CPU. */
+  /** Whether to use a GPU. Default false: the CPU. */
   readonly gpu?: GpuOption;
   /**
-   * Keep the cache in F32 and compute attention plainly: log-probabilities then agree with a float32 forward pass to 1e-5 (F16: 2e-3).
-   * Costs twice the cache's memory. Default: for models of up to half a billion parameters.
+   * Whether to keep the cache in F32 and to compute attention plainly. Log-probabilities then agree with a float32 forward pass to 1e-5
+   * (F16: 2e-3). The cache takes twice the memory. Default: true for models of up to half a billion parameters.
    */
   readonly exact?: boolean;
-  /** Whether to use faster, undocumented parts of the library where it has them. Default true; the results are the same. */
+  /** Whether to use faster, undocumented parts of the library if it has them. Default true. The results are the same. */
   readonly native?: boolean;
 }
 
@@ -48,23 +46,15 @@ const LARGE_MODEL_PARAMETERS = 500_000_000;
 const TINY_MODEL_PARAMETERS = 30_000_000;
 const DEFAULT_CONTEXT = 8192;
 const DEFAULT_BATCH = 512;
-/** The library needs one free cell; the others are for text that shares a token with a stop text and is written anew. */
+/** Spare cells: one for the library, the others for text that shared a token with a stop text and is written again. */
 const SPARE_CELLS = 64;
-/** Files up to this size are read into memory and their weights checked: cheap, and the file may then be replaced at will. */
+/** Files up to this size are read into memory and their weights checked. That is cheap, and the file may be replaced afterwards. */
 const SMALL_FILE_BYTES = 64 * 1024 * 1024;
 
-export class LlamaEngine implements Engine {
-  readonly model: ModelId;
-  readonly vocabulary: VocabularyId;
-  readonly capabilities: EngineCapabilities;
-  readonly chatTemplate?: string;
-  readonly #tokenizer: LlamaTokenizer;
-  readonly #shared: LlamaShared;
-  readonly #sequences: OpenSequences<LlamaBackend>;
-
+export class LlamaEngine extends TokenEngine<LlamaBackend> {
   /**
    * Checks and loads a file.
-   * @throws DataError when the file is missing or unsound, EngineError when llama.cpp cannot load it or memory does not suffice.
+   * @throws DataError if the file is missing or broken, EngineError if llama.cpp cannot load it or memory is too small.
    */
   static async load(
     path: string,
@@ -106,47 +96,25 @@ export class LlamaEngine implements Engine {
     created: { readonly shared: LlamaShared; readonly contextSize: number },
     sequences: number,
   ) {
-    const tokenizer = new LlamaTokenizer(model, summary);
-    this.model = name;
-    this.vocabulary = tokenizer.vocabulary;
-    this.capabilities = {
-      scores: "every-position",
-      prefill: true,
-      tokenIds: true,
-      logitBias: true,
-      isControlToken: (marker) => tokenizer.controlId(marker) !== undefined,
-      contextSize: created.contextSize,
-    };
-    if (summary.tokenizer.chatTemplate !== undefined) this.chatTemplate = summary.tokenizer.chatTemplate;
-    this.#tokenizer = tokenizer;
-    this.#shared = created.shared;
-    this.#sequences = new OpenSequences({
+    const { shared, contextSize } = created;
+    super({
       model: name,
-      contextSize: created.contextSize,
+      tokenizer: new LlamaTokenizer(model, summary),
+      capabilities: {
+        scores: "every-position",
+        prefill: true,
+        tokenIds: true,
+        logitBias: true,
+        contextSize,
+      },
+      chatTemplate: summary.tokenizer.chatTemplate,
       slots: sequences,
-      describe: () => ({ tokenizer }),
+      createBackend: () => new LlamaBackend(shared),
       release: async () => {
-        await created.shared.context.dispose();
+        await shared.context.dispose();
         await model.dispose();
       },
     });
-  }
-
-  open(options: OpenOptions = {}, signal?: AbortSignal): Promise<Sequence> {
-    return this.#sequences.open(() => new LlamaBackend(this.#shared), options, signal);
-  }
-
-  async countTokens(pieces: readonly Piece[]): Promise<number> {
-    this.#sequences.requireOpen();
-    return this.#tokenizer.encode(pieces).length;
-  }
-
-  close(): Promise<void> {
-    return this.#sequences.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 }
 
@@ -177,7 +145,7 @@ async function createShared(
     sequences,
     batchSize,
     threads,
-    // Truncation is exact only while nothing was thrown away.
+    // Truncation is exact only if nothing was discarded.
     swaFullCache: true,
     failedCreationRemedy: false,
     batching: {
@@ -194,7 +162,7 @@ async function createShared(
   if (context.contextSize < contextSize + 1) {
     await context.dispose();
     throw new EngineError(
-      `${name}: a context of ${contextSize} tokens was asked for, ${context.contextSize} could be had.`,
+      `${name}: a context of ${contextSize} tokens was asked for, llama.cpp gave ${context.contextSize}.`,
       { code: "engine-failed" },
     );
   }

@@ -1,4 +1,4 @@
-/** llama.cpp's own tokenizer behind the {@link EngineTokenizer} contract: markers are trusted in control pieces only. */
+/** llama.cpp's own tokenizer as an {@link EngineTokenizer}: markers are trusted in control pieces only. */
 import { createHash } from "node:crypto";
 
 import type { LlamaModel, Token } from "node-llama-cpp";
@@ -6,11 +6,11 @@ import type { LlamaModel, Token } from "node-llama-cpp";
 import { tokenId, vocabularyId, type TokenId, type VocabularyId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
 import { GGUF_TOKEN_TYPES, type GgufSummary } from "../../formats/gguf/index.ts";
-import { fromByteCharacters } from "../../tokenizer/byte-alphabet.ts";
-import { digestVocabulary, ggufVocabulary, MarkerMatcher } from "../../tokenizer/index.ts";
+import { fromByteCharacters } from "../../formats/byte-alphabet.ts";
+import { cutWithinMarkers, digestVocabulary, ggufVocabulary, MarkerMatcher } from "../../tokenizer/index.ts";
 import type { EngineTokenizer } from "../token-backend.ts";
 
-/** User-defined tokens that are markers; the others are ordinary text (runs of spaces and the like). */
+/** User-defined tokens that are markers. The other ones are ordinary text, such as runs of spaces. */
 const MARKER = /^[<[].+[>\]]$/u;
 const BYTE_TOKEN = /^<0x([0-9A-F]{2})>$/u;
 const encoder = new TextEncoder();
@@ -25,11 +25,11 @@ export class LlamaTokenizer implements EngineTokenizer {
   readonly #types: readonly number[];
   readonly #markers: MarkerMatcher<TokenId>;
   /** Markers that llama.cpp would recognise in plain text as well. */
-  readonly #eagerMarkers: RegExp | undefined;
+  readonly #eagerMarkers: readonly string[];
   /** Characters that no token can write, see {@link unwritable}. */
   readonly #unwritable: RegExp | undefined;
   readonly #bytes: Uint8Array[] = [];
-  /** By id: 0 unknown yet, 1 no, 2 yes. */
+  /** Whether a token ends a turn, by id: 0 not known yet, 1 no, 2 yes. */
   readonly #ends: Uint8Array;
 
   constructor(model: LlamaModel, summary: GgufSummary) {
@@ -47,7 +47,7 @@ export class LlamaTokenizer implements EngineTokenizer {
     for (const [id, token] of tokens.entries()) {
       const isMarker = tokenTypes[id] === GGUF_TOKEN_TYPES.userDefined && MARKER.test(token);
       if (isMarker) eager.push(token);
-      // llama.cpp takes some names for ends of the turn whatever their type says.
+      // llama.cpp treats some names as ends of the turn, whatever their type is.
       if (
         isMarker ||
         tokenTypes[id] === GGUF_TOKEN_TYPES.control ||
@@ -57,7 +57,7 @@ export class LlamaTokenizer implements EngineTokenizer {
       }
     }
     this.#markers = new MarkerMatcher(controls);
-    this.#eagerMarkers = eager.length === 0 ? undefined : new RegExp(eager.map(escaped).join("|"), "gu");
+    this.#eagerMarkers = eager;
     this.#unwritable = unwritable(summary.tokenizer.missingBytes);
     const end = model.tokens.eot ?? model.tokens.eos;
     this.endOfTurn = end === null ? undefined : tokenId(end);
@@ -77,7 +77,8 @@ export class LlamaTokenizer implements EngineTokenizer {
     for (const fragment of this.#markers.fragments(pieces, this.vocabulary)) {
       if (fragment.kind === "control") ids.push(fragment.control);
       else if (fragment.kind === "tokens") for (const id of fragment.ids) ids.push(this.#known(id));
-      else for (const part of this.#withoutMarkers(fragment.text)) this.#encodeText(part, ids);
+      else
+        for (const part of cutWithinMarkers(fragment.text, this.#eagerMarkers)) this.#encodeText(part, ids);
     }
     return ids;
   }
@@ -112,28 +113,15 @@ export class LlamaTokenizer implements EngineTokenizer {
 
   #encodeText(written: string, ids: TokenId[]): void {
     const text = this.#unwritable === undefined ? written : written.replace(this.#unwritable, "\uFFFD");
-    // SentencePiece would begin every stretch of text with a space of its own.
+    // SentencePiece would put a space before every stretch of text.
     const tokens = this.#isByteLevel
       ? this.#model.tokenize(text, false)
       : this.#model.tokenize(text, false, "trimLeadingSpace");
     for (const token of tokens) ids.push(tokenId(token));
   }
-
-  /** A plain text cut within every marker that llama.cpp would take for a special token: what a user typed stays text. */
-  #withoutMarkers(text: string): readonly string[] {
-    if (this.#eagerMarkers === undefined) return [text];
-    const parts: string[] = [];
-    let start = 0;
-    for (const match of text.matchAll(this.#eagerMarkers)) {
-      parts.push(text.slice(start, match.index + 1));
-      start = match.index + 1;
-    }
-    parts.push(text.slice(start));
-    return parts.length > 2 || start > 0 ? parts.flatMap((part) => this.#withoutMarkers(part)) : parts;
-  }
 }
 
-/** llama.cpp drops what it has no token for; U+FFFD in its place shows that something was there. */
+/** Characters that llama.cpp drops silently, since no token writes them. They are replaced by U+FFFD. */
 function unwritable(missingBytes: readonly number[]): RegExp | undefined {
   const ranges = missingBytes.map((byte) => {
     if (byte === 0xf1) return "\\u{40000}-\\u{7FFFF}";
@@ -142,8 +130,6 @@ function unwritable(missingBytes: readonly number[]): RegExp | undefined {
   });
   return ranges.length === 0 ? undefined : new RegExp(`[${ranges.join("")}]`, "gu");
 }
-
-const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 
 function otherDigest({ tokenizer }: GgufSummary): VocabularyId {
   const hash = createHash("sha256");

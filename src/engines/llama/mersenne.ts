@@ -6,7 +6,7 @@
 const STATE_WORDS = 624;
 const SHIFT_WORDS = 397;
 
-/** In [0, 1). @param seed A 32-bit number. */
+/** The first uniform number in [0, 1). @param seed A 32-bit number. */
 export function firstUniform(seed: number): number {
   // The first two outputs depend on words 0 to 2, 397 and 398 of the initial state only.
   const state = new Uint32Array(SHIFT_WORDS + 2);
@@ -20,7 +20,7 @@ export function firstUniform(seed: number): number {
   return (low + high * 2 ** 32) / 2 ** 64;
 }
 
-/** A seed that llama.cpp takes as it is: its largest value means "take the time". */
+/** A seed of 31 bits. The largest seed of 32 bits makes llama.cpp use the time instead. */
 export const asLlamaSeed = (hash: number): number => hash >>> 1;
 
 function twist(state: Uint32Array, index: number): number {

@@ -1,4 +1,4 @@
-/** Draws with one native sampler for the whole generation: the fastest way, where the library lets it. */
+/** Draws with one native sampler for the whole generation. This is the fastest way, if the library allows it. */
 import { tokenId, type TokenId } from "../../core/ids.ts";
 import type { Drawer, DrawnToken, DrawRequest } from "../token-backend.ts";
 import type { NativeSampler, SamplerConfig, SequenceInternals } from "./internals.ts";
@@ -12,16 +12,16 @@ export class NativeDrawer implements Drawer {
   readonly #request: DrawRequest;
   readonly #sampler: NativeSampler;
   readonly #config: SamplerConfig;
-  /** Reads log-probabilities at temperature 1 and without bias, whatever the sampler above does to its copy of the logits. */
+  /** Reads log-probabilities at temperature 1 without bias, from a copy of the logits that the sampler does not change. */
   readonly #witness: NativeSampler | undefined;
-  /** At temperature 1, without bias or cut, the sampler's own probability is that of the model: one call less for each token. */
+  /** Whether the sampler's probability is the model's: temperature 1, no bias, no nucleus. That saves a call for each token. */
   readonly #isPlain: boolean;
   readonly #seedOf: (position: number) => number;
   readonly #careful: () => Drawer;
 
   /**
    * @param seedOf Seed of the draw at a position.
-   * @param careful Makes the drawer for draws that must not repeat one before.
+   * @param careful Makes the drawer for draws with forbidden tokens.
    */
   constructor(
     cache: LlamaCache,
@@ -74,7 +74,7 @@ export class NativeDrawer implements Drawer {
     if (this.#request.logprob && this.#isPlain) {
       const [id, , probability] = await native.sampleToken(logitIndex, this.#sampler, false, true);
       if (id < 0 || probability === undefined) throw new Error("llama.cpp drew no token");
-      // Of the least likely tokens single precision may say 0.
+      // Single precision may give 0 for the least likely tokens.
       return { id: tokenId(id), logprob: Math.log(Math.max(probability, SMALLEST_NORMAL)) };
     }
     const token = await native.sampleToken(logitIndex, this.#sampler);
@@ -92,7 +92,7 @@ export class NativeDrawer implements Drawer {
   }
 }
 
-/** @param logits Pairs of token and logit, for the token asked about and the most likely one. */
+/** Log-probability of a token. @param logits Pairs of token and logit, for that token and the most likely one. */
 function logprobOf(
   token: number,
   likeliest: number,

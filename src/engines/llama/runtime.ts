@@ -1,4 +1,4 @@
-/** The one llama.cpp of this process, shared by all engines: its threads are divided among the models that run at the same time. */
+/** The one llama.cpp of this process. All engines share it, and models that run at the same time share its threads. */
 import { availableParallelism } from "node:os";
 
 import { getLlama, LlamaLogLevel, type Llama } from "node-llama-cpp";
@@ -9,17 +9,16 @@ export type GpuOption = false | "auto";
 
 export interface Runtime {
   readonly llama: Llama;
-  /** Forgets old complaints of llama.cpp; the returned function gives those since then: why a load failed is said only there. */
+  /** Forgets the log lines of llama.cpp so far. The returned function gives those since then: only they say why a load failed. */
   listen(): () => string;
 }
 
-const MOST_COMPLAINTS = 6;
+const MAX_COMPLAINTS = 6;
 const runtimes = new Map<GpuOption, Promise<Runtime>>();
 
 /**
- * Starts llama.cpp when nobody did before, and keeps it for the life of the process: starting takes half a second and more, since the
- * library first tests its binary in a process of its own. It works offline: nothing is built or downloaded. It does not keep
- * the process alive.
+ * Starts llama.cpp at the first call and keeps it for the life of the process. A start takes half a second or more, since the library
+ * first tests its binary in another process. It works offline: nothing is built or downloaded. It does not keep the process alive.
  */
 export async function sharedRuntime(gpu: GpuOption): Promise<Runtime> {
   let runtime = runtimes.get(gpu);
@@ -45,14 +44,14 @@ async function start(gpu: GpuOption): Promise<Runtime> {
     build: "never",
     skipDownload: true,
     progressLogs: false,
-    // Not the library's default of 4, which crawls on machines with fewer cores.
+    // The library's default of 4 is very slow on machines with fewer cores.
     maxThreads: availableParallelism(),
     logLevel: LlamaLogLevel.error,
     logger: (_level, message) => {
       const line = message.trim();
       if (line === "") return;
       complaints.push(line);
-      if (complaints.length > MOST_COMPLAINTS) complaints.shift();
+      if (complaints.length > MAX_COMPLAINTS) complaints.shift();
     },
   });
   return {

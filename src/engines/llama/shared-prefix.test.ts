@@ -7,7 +7,7 @@ import { temporaryFolder, tinyModel, writeTinyModel } from "../../../test/suppor
 import { textPiece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";
 import type { Sequence } from "../engine.ts";
-import { LlamaEngine } from "./index.ts";
+import { LlamaEngine } from "./llama-engine.ts";
 
 const folder = temporaryFolder();
 const model = tinyModel({ seed: 4 });

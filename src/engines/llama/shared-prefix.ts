@@ -1,23 +1,24 @@
 /**
- * Sequences of one context that begin alike (the rollouts of a problem, requests with one system prompt) read the beginning once: a sequence that
- * is still empty copies it from one that has it, or waits for one that is reading it.
+ * Sequences of one context with the same beginning read it once. They are the rollouts of a problem, or requests with one system prompt. An
+ * empty sequence copies the beginning from a sequence that has it, or waits for one that is reading it.
  */
+import { unlessAborted } from "../../core/async.ts";
 import type { ModelId, TokenId } from "../../core/ids.ts";
 import { abortedError } from "../cancellation.ts";
 
-/** Copying a beginning takes as long as reading some tokens. */
-const SHORTEST = 32;
+/** Shortest beginning to copy. A copy takes as long as reading a few tokens. */
+const MIN_TOKENS = 32;
 
 export interface PrefixHolder {
-  /** What it read first, or reads now; of a sequence that is closed nothing, of one that was cut what is left. */
+  /** The tokens that it read first or is reading now: shorter after a cut, empty after the close. */
   readonly beginning: readonly TokenId[];
-  /** While it reads its beginning; never rejects. */
+  /** Present while the sequence reads its beginning. Never rejects. */
   readonly reading: Promise<void> | undefined;
 }
 
 interface Found<Holder> {
   readonly holder: Holder;
-  /** Tokens in common. */
+  /** Number of tokens in common. */
   readonly length: number;
 }
 
@@ -38,8 +39,8 @@ export class SharedPrefixes<Holder extends PrefixHolder> {
   }
 
   /**
-   * The sequence that has most of what `ids` begin with. When one that is reading it will have more, it is waited for. Looks around before it
-   * first waits: of sequences that begin at the same time, the later ones see those before them.
+   * Finds the sequence with the longest common beginning. Waits for a sequence that is reading a longer one. The search runs before the
+   * first wait, so a sequence sees those that began just before it.
    */
   async find(
     target: Holder,
@@ -48,8 +49,8 @@ export class SharedPrefixes<Holder extends PrefixHolder> {
   ): Promise<Found<Holder> | undefined> {
     const promising = this.#best(target, ids, false);
     if (promising?.holder.reading === undefined) return promising;
-    await this.#unlessAborted(promising.holder.reading, signal);
-    // That may have failed. To wait twice would be to wait for those that wait for this one.
+    await unlessAborted(promising.holder.reading, signal, (by) => abortedError(this.#model, by));
+    // The other read may have failed. A second wait could be for a sequence that waits for this one.
     return this.#best(target, ids, true);
   }
 
@@ -61,27 +62,13 @@ export class SharedPrefixes<Holder extends PrefixHolder> {
       const isMore = length > (best?.length ?? 0);
       const isThere =
         length === best?.length && best.holder.reading !== undefined && holder.reading === undefined;
-      if (length >= SHORTEST && (isMore || isThere)) best = { holder, length };
+      if (length >= MIN_TOKENS && (isMore || isThere)) best = { holder, length };
     }
     return best;
   }
-
-  async #unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-    if (signal === undefined) return work;
-    let stop = (): void => {};
-    const aborted = new Promise<never>((_, reject) => {
-      stop = () => reject(abortedError(this.#model, signal));
-    });
-    signal.addEventListener("abort", stop, { once: true });
-    try {
-      await Promise.race([work, aborted]);
-    } finally {
-      signal.removeEventListener("abort", stop);
-    }
-  }
 }
 
-/** Of two beginnings. */
+/** Length of the common beginning of two lists. */
 export function commonLength(a: readonly TokenId[], b: readonly TokenId[]): number {
   const most = Math.min(a.length, b.length);
   let length = 0;

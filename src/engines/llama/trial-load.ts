@@ -1,6 +1,6 @@
 /**
- * Loads a model once in a process of its own: whatever is wrong with the file that the header does not show ends that process, not
- * this one. Files that passed are remembered by path, size and time of change for the life of this process.
+ * Loads a model once in another process. A fault that the header does not show then ends that process, not this one. Files that passed are
+ * remembered by path, size and time of change for the life of this process.
  */
 import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
@@ -12,13 +12,13 @@ import { checkGguf } from "../../formats/gguf/index.ts";
 
 const passed = new Set<string>();
 const LONGEST_MS = 10 * 60_000;
-const MOST_OUTPUT = 16_384;
-/** From here bare imports find the package's dependencies. */
+const MAX_OUTPUT = 16_384;
+/** The folder from which bare imports find the dependencies of this package. */
 const packageFolder = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Reads one token: loading, the context and a forward pass. */
+/** A program that reads one token: it loads the file, makes a context and runs a forward pass. */
 const PROGRAM = `
-// The library starts a process of its own with these arguments, to test its binary.
+// The library starts another process with these arguments, to test its binary.
 process.execArgv = [];
 const { getLlama } = await import("node-llama-cpp");
 const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, maxThreads: 1, logLevel: "error", progressLogs: false });
@@ -32,7 +32,7 @@ process.stdout.write("sound");
 process.exit(0);
 `;
 
-/** @throws DataError `file-invalid` when the file fails the check or the trial. */
+/** Loads a file in another process. @throws DataError `file-invalid` if the file fails the check or the trial. */
 export async function trialLoad(path: string, signal?: AbortSignal): Promise<void> {
   const { size, mtimeMs } = statSync(path);
   const key = `${resolve(path)}:${size}:${mtimeMs}`;
@@ -64,7 +64,7 @@ function runTrial(
     });
     let output = "";
     const keep = (chunk: Buffer) => {
-      output = (output + chunk.toString("utf8")).slice(-MOST_OUTPUT);
+      output = (output + chunk.toString("utf8")).slice(-MAX_OUTPUT);
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);

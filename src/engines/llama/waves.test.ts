@@ -46,7 +46,7 @@ describe("waves", () => {
     expect(waves.active).toBe(0);
   });
 
-  it("goes on after a call that fails", async () => {
+  it("continues after a call that fails", async () => {
     const waves = new Waves();
     const { call, end } = makeCalls(waves);
     const first = call("a");

@@ -1,31 +1,31 @@
 /**
- * Calls of many sequences into one llama.cpp context, in waves: what was asked for while one runs starts together with the next, and all
- * of a wave is answered together. So sequences that decode at once share batches; answered one by one, they fall out of step, and 32 of
- * them end up in batches of 6.
+ * Calls of many sequences into one llama.cpp context, in waves. Calls that arrive while a wave runs start together as the next wave, and all
+ * calls of a wave are answered together. So sequences that decode at once share batches. Without waves they fall out of step, and 32
+ * sequences end up in batches of 6.
  */
 export class Waves {
   readonly #waiting: (() => void)[] = [];
-  /** Calls of the wave that runs, and those to answer with it. */
+  /** Calls of the running wave that have not ended. */
   #running = 0;
   #answers: (() => void)[] = [];
   #scheduled = false;
   #asked = 0;
 
-  /** Calls asked for and not answered. */
+  /** Number of calls that were not answered yet. */
   get active(): number {
     return this.#asked;
   }
 
-  /** Calls of the wave that runs. */
+  /** Number of calls in the running wave. */
   get size(): number {
     return this.#running;
   }
 
-  /** @param evaluate Must not call `run` itself: it would wait for its own wave. */
+  /** Runs a call in the next wave. @param evaluate The call. It must not call `run`: it would wait for its own wave. */
   async run<Result>(evaluate: () => Promise<Result>): Promise<Result> {
     this.#asked++;
     try {
-      // One that runs alone need not wait for company.
+      // A call that is alone does not wait for others.
       if (this.#asked > 1) await this.#nextWave();
       else this.#running++;
       try {
@@ -52,13 +52,13 @@ export class Waves {
     return undefined;
   }
 
-  /** Behind all that the answers of the last wave set off without waiting for anything else. */
+  /** Starts the next wave after the code that the last answers set off, so that its calls join the wave. */
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      // One that was alone began meanwhile.
+      // A call that was alone has begun meanwhile.
       if (this.#running > 0) return;
       const wave = this.#waiting.splice(0);
       this.#running = wave.length;

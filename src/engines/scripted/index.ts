@@ -1,4 +1,4 @@
-/** The scripted engine: for tests, ours and everybody's (`splitreason/testing`). It never runs in production. */
+/** The scripted engine, for tests: those of this project and, as `splitreason/testing`, those of its users. Never in production. */
 export {
   failAfter,
   hangAfter,

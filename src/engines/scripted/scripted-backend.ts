@@ -1,4 +1,5 @@
-/** The cache of a scripted sequence: nothing but a length. Calls, delays and failures are what a test looks at. */
+/** The cache of a scripted sequence: only a length. Tests look at its calls, delays and failures. */
+import { linkSignals } from "../../core/async.ts";
 import { tokenId, type TokenId } from "../../core/ids.ts";
 import { createRng, hash32 } from "../../core/rng.ts";
 import { argmax, drawToken, entropyOf, logSumExp } from "../sampling.ts";
@@ -14,7 +15,7 @@ import type {
 import type { ScriptedCall, ScriptedHook } from "./scripted-faults.ts";
 import { logitsOf, type ScriptedModel } from "./scripted-model.ts";
 
-/** What all sequences of one scripted engine share. */
+/** The parts that all sequences of one scripted engine share. */
 export interface ScriptedShared {
   readonly tokenizer: EngineTokenizer;
   readonly model: ScriptedModel;
@@ -118,34 +119,16 @@ export class ScriptedBackend implements TokenBackend {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { hook, log, drawn } = this.#shared;
-    const link = linked(this.closing.signal, signal);
+    const link = linkSignals(this.closing.signal, signal);
     const call: ScriptedCall = { kind, sequence: this.#number, position, tokens, drawn, signal: link.signal };
     log.push(call);
     this.calls++;
     try {
       await hook?.(call);
-      // Always after a turn of the event loop, as from a real engine: a test that relies on less would pass by luck.
+      // A real engine answers after a turn of the event loop at the earliest. A test that relies on less would pass by luck.
       if (hook === undefined) await new Promise((resolve) => setImmediate(resolve));
     } finally {
       link.release();
     }
   }
-}
-
-/** A signal that follows both, until released. */
-function linked(
-  first: AbortSignal,
-  second: AbortSignal | undefined,
-): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const sources = second === undefined ? [first] : [first, second];
-  const follow = () => controller.abort(sources.find((source) => source.aborted)?.reason);
-  for (const source of sources) source.addEventListener("abort", follow, { once: true });
-  if (sources.some((source) => source.aborted)) follow();
-  return {
-    signal: controller.signal,
-    release: () => {
-      for (const source of sources) source.removeEventListener("abort", follow);
-    },
-  };
 }

@@ -1,41 +1,32 @@
 /** Delays and failures to inject into a scripted engine: a hook that runs before each call into the model. */
+import { sleep, unlessAborted } from "../../core/async.ts";
 import { EngineError, type ErrorCode } from "../../core/errors.ts";
 
 export interface ScriptedCall {
   readonly kind: "read" | "draw" | "score";
-  /** Sequences are numbered from 0 in the order in which they were opened or forked. */
+  /** Number of the sequence, from 0, in the order of opening and forking. */
   readonly sequence: number;
-  /** Length of the context that the call reads or draws after. */
+  /** Length of the context before the call. */
   readonly position: number;
-  /** Tokens that the call reads (a draw: the one that it draws). */
+  /** Number of tokens that the call reads. A draw counts the token that it draws. */
   readonly tokens: number;
-  /** Draws made by the engine before this call. */
+  /** Number of draws of the engine before this call. */
   readonly drawn: number;
-  /** Aborted when the caller gives up or the sequence closes. */
+  /** A signal that aborts when the caller gives up or the sequence closes. */
   readonly signal: AbortSignal;
 }
 
-/** May wait, or throw: the call then fails. */
+/** Runs before a call into the model. It may wait. If it throws, the call fails. */
 export type ScriptedHook = (call: ScriptedCall) => void | Promise<void>;
 
-/** Every call takes `milliseconds`, or ends early when aborted. */
+/** Makes every call take `milliseconds`, unless it is aborted earlier. */
 export function slow(milliseconds: number): ScriptedHook {
-  return ({ signal }) =>
-    new Promise((resolve, reject) => {
-      const stop = () => {
-        clearTimeout(timer);
-        reject(abortReason(signal));
-      };
-      const timer = setTimeout(() => {
-        signal.removeEventListener("abort", stop);
-        resolve();
-      }, milliseconds);
-      if (signal.aborted) stop();
-      else signal.addEventListener("abort", stop, { once: true });
-    });
+  return async ({ signal }) => {
+    await unlessAborted(sleep(milliseconds, signal), signal, abortReason);
+  };
 }
 
-/** After `draws` tokens every further draw fails. */
+/** Makes every draw after the first `draws` fail. */
 export function failAfter(
   draws: number,
   options: { readonly code?: ErrorCode; readonly retryable?: boolean } = {},
@@ -49,19 +40,15 @@ export function failAfter(
   };
 }
 
-/** After `draws` tokens the next draw never ends, unless it is aborted. */
+/** Makes the draw after the first `draws` hang until it is aborted. */
 export function hangAfter(draws: number): ScriptedHook {
   return ({ kind, drawn, signal }) => {
     if (kind !== "draw" || drawn < draws) return undefined;
-    return new Promise((_, reject) => {
-      const stop = () => reject(abortReason(signal));
-      if (signal.aborted) stop();
-      else signal.addEventListener("abort", stop, { once: true });
-    });
+    return unlessAborted(new Promise<never>(() => {}), signal, abortReason);
   };
 }
 
-/** Several hooks, one after the other. */
+/** Runs several hooks, one after the other. */
 export function inOrder(...hooks: readonly ScriptedHook[]): ScriptedHook {
   return async (call) => {
     for (const hook of hooks) await hook(call);

@@ -1,4 +1,4 @@
-/** What a scripted engine answers: a pure function of the context, so that truncating, forking and cutting calls change nothing. */
+/** Models of the scripted engine: pure functions of the context, so that truncating, forking and cutting calls change nothing. */
 import type { TokenId } from "../../core/ids.ts";
 import { controlPiece } from "../../core/piece.ts";
 import { createRng, hash32 } from "../../core/rng.ts";
@@ -6,19 +6,19 @@ import type { EngineTokenizer } from "../token-backend.ts";
 
 export interface ScriptedContext {
   readonly ids: readonly TokenId[];
-  /** All of `ids` as text, control tokens as their markers. */
+  /** The whole context as text, with control tokens as their markers. */
   readonly text: string;
   readonly tokenizer: EngineTokenizer;
 }
 
 /**
- * The distribution of the next token: logits by id; or the text of one token, which then is certain; or probabilities by the text of
- * tokens (they are normalised; what is not named is impossible).
+ * The distribution of the next token: logits by id, or the text of one token that is certain, or probabilities by the text of tokens.
+ * Probabilities are normalised; a token that is not named is impossible.
  */
 export type ScriptedNext = Float64Array | string | Readonly<Record<string, number>>;
 export type ScriptedModel = (context: ScriptedContext) => ScriptedNext;
 
-/** Logits by id. Throws when a text is not exactly one token. */
+/** The logits by id. Throws if a text is not exactly one token. */
 export function logitsOf(next: ScriptedNext, tokenizer: EngineTokenizer): Float64Array {
   if (next instanceof Float64Array) {
     if (next.length === tokenizer.size) return next;
@@ -44,16 +44,16 @@ function singleToken(text: string, tokenizer: EngineTokenizer): TokenId {
   return id;
 }
 
-/** After the text `after` was seen last, the model writes `write`, token by token, with certainty. */
+/** After the text `after`, the model writes `write`, token by token, with certainty. */
 export interface ScriptLine {
   readonly after: string;
   readonly write: string;
 }
 
 /**
- * Writes by script: the line whose `after` occurs last in the context says what follows (of several at one place the longest). Where
- * no line fits, or a line has been written to its end, the model throws: what is not set is never made up. Markers in
- * `write` are control tokens; end it with the marker of the end of the turn to end the turn.
+ * Makes a model that follows a script. The line whose `after` occurs last in the context says what follows; of several at one place, the
+ * longest. If no line fits, or the line is at its end, the model throws. Markers in `write` are control tokens; end it with the marker
+ * of the end of the turn to end the turn.
  */
 export function scriptModel(lines: readonly ScriptLine[]): ScriptedModel {
   return ({ ids, text, tokenizer }) => {
@@ -87,13 +87,13 @@ export interface RandomModelOptions {
   readonly seed?: number;
   /** Standard deviation of the logits. Default 2.5. */
   readonly liveliness?: number;
-  /** How many of the last tokens the distribution depends on, besides the position. Default 8. */
+  /** Number of last tokens on which the distribution depends, besides the position. Default 8. */
   readonly memory?: number;
   /** Nats added to control tokens, by marker. */
   readonly boost?: Readonly<Record<string, number>>;
 }
 
-/** Random logits that depend on the context: lively, and the same for the same context. For property tests. */
+/** Makes a model with random logits that are the same for the same context. For property tests. */
 export function randomModel(options: RandomModelOptions = {}): ScriptedModel {
   const { seed = 1, liveliness = 2.5, memory = 8, boost = {} } = options;
   return ({ ids, tokenizer }) => {

@@ -1,20 +1,20 @@
-/** A tokenizer for tests: 256 bytes, control tokens, and words if wanted. Lossless, and readable in a failure message. */
+/** A tokenizer for tests: 256 bytes, control tokens, and words if wanted. It is lossless and readable in failure messages. */
 import { tokenId, type TokenId, type VocabularyId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
-import { byteCharacters, toByteCharacters } from "../../tokenizer/byte-alphabet.ts";
+import { byteCharacters, toByteCharacters } from "../../formats/byte-alphabet.ts";
 import { digestVocabulary, MarkerMatcher } from "../../tokenizer/index.ts";
 import type { EngineTokenizer } from "../token-backend.ts";
 
 export interface TestTokenizerOptions {
   /** Control tokens, ids 256 and up. Default: {@link TEST_CONTROLS}. */
   readonly controls?: readonly string[];
-  /** The control token that ends a turn. Default `<|im_end|>`, where it is one of the controls. */
+  /** The control token that ends a turn. Default `<|im_end|>`, if that is one of the controls. */
   readonly endOfTurn?: string;
-  /** Ordinary tokens behind the controls: a text is cut into the longest that fit, and into bytes where none does. */
+  /** Ordinary tokens after the controls. A text is cut into the longest words that fit, and elsewhere into bytes. */
   readonly words?: readonly string[];
 }
 
-/** Those of the shipped models' vocabulary. */
+/** The control tokens of the shipped models' vocabulary. */
 export const TEST_CONTROLS: readonly string[] = [
   "<|endoftext|>",
   "<|im_start|>",

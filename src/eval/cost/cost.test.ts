@@ -6,9 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { createRng } from "../../core/rng.ts";
 import type { EngineWorkCounts, RowFigures } from "../row.ts";
-import { computeOf } from "./compute.ts";
+import { computeOf, parseParameters, sizeFromFile } from "./compute.ts";
 import { billedTokens, costOf } from "./dollars.ts";
-import { parseParameters, sizeFromFile } from "./model-size.ts";
 import { loadRates, pricesFor } from "./prices.ts";
 
 const NONE: EngineWorkCounts = { prefilled: 0, scored: 0, decoded: 0, calls: 0, discarded: 0 };
@@ -123,7 +122,7 @@ describe("a price table", () => {
     expect(() => pricesFor(onlySmall, specs, "tuned")).toThrow("no price for big (micro:big)");
     expect(pricesFor(onlySmall, { small: "micro:small" }, "tuned")?.big).toBeUndefined();
     const typo = await load("models: {smal: {prompt: 1, completion: 2}}");
-    expect(() => pricesFor(typo, specs, "tuned")).toThrow('"smal", which is no model here');
+    expect(() => pricesFor(typo, specs, "tuned")).toThrow('"smal", which is no model of this evaluation');
     await expect(loadRates(join(folder, "none.yaml"))).rejects.toThrow("no such file");
   });
 });
@@ -155,7 +154,7 @@ describe("arithmetic", () => {
       big: { parameters: 32e9, perToken: 32e9, source: "given" },
     });
     for (const wrong of ["", "small", "small=", "small=x", "huge=1e9", "small=0", "big=1e30"]) {
-      expect(() => parseParameters(wrong)).toThrow("it is small=1.5e9,big=32e9 or one of both");
+      expect(() => parseParameters(wrong)).toThrow("give small=1.5e9,big=32e9, or one of the two");
     }
   });
 });

@@ -1,23 +1,24 @@
 /**
- * What samples cost by a price table. Charged is what was done, not what is in the output: each model reads the other's text, one
- * draws beyond the place where the other takes the pen back, and a server without memory is sent the whole context each time.
+ * The cost of samples by a price table. It is the cost of all work, not of the output alone. Each model reads the other's text, one draws
+ * tokens that the other discards, and a server without memory is sent the whole context each time.
  */
 import type { Rng } from "../../core/rng.ts";
+import { mean } from "../../core/statistics.ts";
 import type { EngineWorkCounts, RowFigures } from "../row.ts";
-import { bootstrapMean, mean } from "../statistics/accuracy.ts";
-import type { ArmCost } from "../summary-schema.ts";
-import type { ArmPrices, ModelPrice } from "./prices.ts";
+import { bootstrapMean } from "../statistics/accuracy.ts";
+import type { ArmCost, ModelPrice } from "../summary-schema.ts";
+import type { ArmPrices } from "./prices.ts";
 
 type Dollars = ArmCost["small"];
 
 /** Tokens of one model by how they are charged. */
 export function billedTokens({ prefilled, scored, decoded, sent = 0 }: EngineWorkCounts): Dollars {
   const prompt = prefilled + scored;
-  // A context sent again holds what the model drew as well: known to the server's cache as what it read.
+  // A context that is sent again also holds what the model drew; the server's cache knows it like what it read.
   return { prompt, cachedPrompt: Math.max(0, sent - prompt), completion: decoded };
 }
 
-/** Of one model, in dollars. */
+/** Dollars for the work of one model. */
 function dollarsFor(work: EngineWorkCounts, price: ModelPrice): Dollars {
   const tokens = billedTokens(work);
   return {
@@ -28,8 +29,7 @@ function dollarsFor(work: EngineWorkCounts, price: ModelPrice): Dollars {
 }
 
 /**
- * Over the samples of one arm, grouped by problem. Samples whose work is unknown are left out and counted; undefined where that is
- * all of them.
+ * Computes the cost of one arm's samples, grouped by problem. Samples whose work is unknown are left out and counted. Undefined if all are.
  */
 export function costOf(
   rowsPS: readonly (readonly RowFigures[])[],

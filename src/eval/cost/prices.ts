@@ -1,33 +1,8 @@
-/** Prices and energy, as the user states them: nothing here is a default, since no figure would be true for everybody. */
-import { z } from "zod";
-
+/** Prices and energy, as the user states them. Nothing here is a default, since no figure would be true for everybody. */
+import { checkDocument } from "../../core/document.ts";
 import { ConfigError, errorMessage } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
-
-const dollarsPerMillion = z.number().nonnegative().finite();
-
-const modelPriceSchema = z
-  .object({
-    /** Dollars for a million tokens that the model reads for the first time. */
-    prompt: dollarsPerMillion,
-    /** For a million tokens that a server has read already and is sent again. Default: the price of the prompt, no discount. */
-    cachedPrompt: dollarsPerMillion.optional(),
-    /** For a million tokens that it draws. */
-    completion: dollarsPerMillion,
-  })
-  .strict();
-
-export const ratesSchema = z
-  .object({
-    /** By author, `small` or `big`, or by the spec of a model, which counts first. */
-    models: z.record(z.string(), modelPriceSchema).optional(),
-    /** Of a floating-point operation on the user's machine. */
-    joulesPerFlop: z.number().positive().finite().optional(),
-  })
-  .strict();
-
-export type ModelPrice = z.infer<typeof modelPriceSchema>;
-export type Rates = z.infer<typeof ratesSchema>;
+import { type ModelPrice, type Rates, ratesSchema } from "../summary-schema.ts";
 
 /** The specs of the models of an evaluation; `big` is absent where no arm uses it. */
 export interface PricedModels {
@@ -42,7 +17,7 @@ export interface ArmPrices {
 }
 
 /**
- * A table in YAML or JSON.
+ * Reads a price table in YAML or JSON.
  * @throws DataError when the file cannot be read, ConfigError naming the field that is wrong.
  */
 export async function loadRates(path: string): Promise<Rates> {
@@ -57,20 +32,17 @@ export async function loadRates(path: string): Promise<Rates> {
       cause: error,
     });
   }
-  const parsed = ratesSchema.safeParse(document);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? "" : `, field ${issue.path.join(".")}`;
-  throw new ConfigError(
-    `price table ${path}${where}: ${issue?.message ?? "invalid"}. It has "models" with prompt, cachedPrompt and completion for small and ` +
-      `big, in dollars for a million tokens, and may have "joulesPerFlop".`,
-    { code: "config-invalid", cause: parsed.error },
-  );
+  return checkDocument(document, ratesSchema, {
+    name: `price table ${path}`,
+    source: "config",
+    advice:
+      'It has "models" with prompt, cachedPrompt and completion for small and big, in dollars for a million tokens, and may have "joulesPerFlop".',
+  });
 }
 
 /**
- * What an arm's models cost; undefined without prices.
- * @throws ConfigError when a model has none, or a price is for a model that is not there: the table would be read wrongly.
+ * Finds the prices of an arm's models; undefined without prices.
+ * @throws ConfigError when a model has no price, or the table has a price for a model that no arm uses.
  */
 export function pricesFor(
   { models }: Rates,
@@ -82,7 +54,7 @@ export function pricesFor(
   const unknown = Object.keys(models).find((name) => !known.has(name));
   if (unknown !== undefined) {
     throw new ConfigError(
-      `the price table has ${JSON.stringify(unknown)}, which is no model here; models: ${[...known].join(", ")}.`,
+      `the price table has ${JSON.stringify(unknown)}, which is no model of this evaluation; models: ${[...known].join(", ")}.`,
       { code: "config-invalid" },
     );
   }

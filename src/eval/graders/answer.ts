@@ -11,32 +11,32 @@ export type Answer =
       readonly percent: boolean;
       readonly text: string;
     }
-  /** Values in an order; with brackets of their own also an interval, a tuple or a vector. */
+  /** Ordered values. With brackets of their own they may be an interval, a tuple or a vector. */
   | {
       readonly kind: "group";
       readonly open: "(" | "[";
       readonly close: ")" | "]";
       readonly items: readonly Answer[];
     }
-  /** Values in no order; `braces` when they were written as a set. */
+  /** Unordered values; `braces` if they were written as a set. */
   | { readonly kind: "set"; readonly braces: boolean; readonly items: readonly Answer[] }
   | { readonly kind: "union"; readonly items: readonly Answer[] }
   | { readonly kind: "matrix"; readonly rows: readonly (readonly Answer[])[] }
   | { readonly kind: "relation"; readonly operator: Relation; readonly left: Answer; readonly right: Answer }
-  /** What is compared letter by letter. */
+  /** Text that is compared letter by letter. */
   | { readonly kind: "words"; readonly text: string };
 
 const MAX_NESTING = 5;
 const MAX_ITEMS = 60;
 
-/** Never throws; what cannot be read is words. */
+/** Reads the shape of an answer. Text that cannot be read is words. Never throws. */
 export function parseAnswer(latex: string): Answer {
   const text = cleanLatex(latex);
   if (text.length > MAX_ANSWER_LENGTH) return { kind: "words", text: plainWords(latex.slice(0, 4000)) };
   return parse(joinOutside(text), 0);
 }
 
-/** Within brackets a comma parts values: `(1,234)` is a pair. */
+/** Within brackets a comma separates values: `(1,234)` is a pair. */
 const joinOutside = (text: string): string => (/^(?:\(|\[|\\\{)/u.test(text) ? text : joinThousands(text));
 
 function parse(source: string, nesting: number): Answer {
@@ -113,7 +113,7 @@ function value(text: string): Answer | undefined {
   return expression && { kind: "value", expression, percent: percent !== undefined, text };
 }
 
-/** Parts at the top level of brackets, at what `separator` matches there. */
+/** Splits a text at matches of `separator` outside all brackets. */
 function splitTop(text: string, separator: RegExp): readonly string[] {
   const parts: string[] = [];
   let depth = 0;
@@ -148,7 +148,7 @@ interface Bracketed {
   readonly content: string;
 }
 
-/** When one pair of brackets holds all of the text. A half-open interval closes as it likes. */
+/** The pair of brackets that holds all of the text, if there is one. A half-open interval may close with either bracket. */
 function bracketed(text: string): Bracketed | undefined {
   const set = /^\\\{(.*)\\\}$/u.exec(text)?.[1];
   if (set !== undefined && balanced(set)) return { open: "\\{", close: ")", content: set };
@@ -204,7 +204,7 @@ const RELATIONS: ReadonlyMap<string, Relation> = new Map([
   [">=", ">="],
 ]);
 
-/** What names the value on the other side of `=`: `x`, `x_1`, `f(x)`, `\text{Area}`, `|AB|`. */
+/** A name for the value on the other side of `=`: `x`, `x_1`, `f(x)`, `\text{Area}`, `|AB|`. */
 const NAME =
   /^(?:\\(?:text|mathrm|mbox|angle|theta|alpha|beta|gamma|lambda|phi)\s*\{?[\w ]*\}?|[a-zA-Z]{1,3}(?:_\{?\w+\}?)?'?(?:\([a-z](?:,\s*[a-z])*\))?)$/u;
 
@@ -221,7 +221,7 @@ function relationAnswer({ parts, operators }: Chain, deeper: (part: string) => A
     return interval(after === ">", deeper(third), deeper(first), before === ">");
   }
   if (parts.length > 2) {
-    // `a = b = c`: its last value is the answer.
+    // The last value of `a = b = c` is the answer.
     const last = parts.at(-1) ?? "";
     if (operators.every((operator) => operator === "=")) {
       return { kind: "relation", operator: "=", left: deeper(first), right: deeper(last) };

@@ -1,8 +1,8 @@
-/** Which letter of a multiple-choice question a text chooses. */
+/** Finds the letter that a text chooses in a multiple-choice question. */
 import { boxedAnswer } from "./extract.ts";
 
 /**
- * The letter in the last box, or behind the last "answer is" or "answer:"; null when neither names one of `letters`.
+ * Returns the letter in the last box, or after the last "answer is" or "answer:"; null if neither names one of `letters`.
  * @param letters In upper case, e.g. "ABCD".
  */
 export function chosenLetter(text: string, letters: string): string | null {

@@ -1,10 +1,10 @@
-/** LaTeX as people write answers, made plain: layout, currency, thousands and units leave; what is said stays. */
+/** Cleans answers in LaTeX: removes layout, currency, separators of thousands and units, and keeps the meaning. */
 
-/** Longer ones are compared letter by letter only. */
+/** Longer answers are only compared letter by letter. */
 export const MAX_ANSWER_LENGTH = 600;
 
 const TEXT_COMMAND = String.raw`\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf|operatorname|rm)`;
-/** A word of units behind a value, with its exponent. */
+/** A unit in words after a value, with its exponent. */
 const UNIT = new RegExp(
   String.raw`(?<=[\d})!\]]|\\pi|[a-z])\s*${TEXT_COMMAND}\s*\{\s*[a-zA-Z][a-zA-Z .,/^0-9]*\}(?:\s*\^\s*(?:\{\s*\d\s*\}|\d))?\s*$`,
   "u",
@@ -63,7 +63,7 @@ export const joinThousands = (text: string): string =>
     )
     .replace(/(?<=\d) (?=\d{3}(?:\D|$))/gu, "");
 
-/** For comparing words: letters and digits, in lower case, without wrapping commands. */
+/** Reduces a text to what comparing words needs: letters and digits, in lower case, without wrapping commands. */
 export const plainWords = (text: string): string =>
   text
     .replace(new RegExp(TEXT_COMMAND, "gu"), "")

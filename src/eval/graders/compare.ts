@@ -1,4 +1,4 @@
-/** Whether two answers say the same. The work is bounded by their sizes, and nothing here looks at a clock. */
+/** Decides whether two answers mean the same. Their sizes bound the work, and nothing here looks at a clock. */
 import { hash32 } from "../../core/rng.ts";
 import { type Answer } from "./answer.ts";
 import { plainWords } from "./clean.ts";
@@ -7,9 +7,9 @@ import { exactValue, freeSymbols, hasDecimal, valueAt } from "./evaluate.ts";
 import type { Expression } from "./expression.ts";
 import { divide, equal, type Rational, terminates, toNumber } from "./rational.ts";
 
-/** Doubles that agree so far are the same number: rounding in an expression of this size stays far below. */
+/** Relative difference below which two doubles are the same number. Rounding in expressions of this size stays far below it. */
 const DOUBLE_TOLERANCE = 1e-9;
-/** A decimal stands for a value that no decimal writes when six digits agree: 0.333333 for 1/3. */
+/** Relative difference below which a decimal stands for a value that no decimal can write: 0.333333 for 1/3. */
 const DECIMAL_TOLERANCE = 2e-6;
 
 export function sameAnswer(gold: Answer, pred: Answer): boolean {
@@ -55,7 +55,7 @@ function sameAcrossShapes(a: Answer, b: Answer): boolean {
 
 type Group = Extract<Answer, { kind: "group" }>;
 
-/** At an infinite end it does not matter how an interval closes. */
+/** How an interval closes does not matter at an infinite end. */
 function sameBrackets(a: Group, b: Group): boolean {
   const infinite = (item: Answer | undefined): boolean => {
     if (item?.kind !== "value") return false;
@@ -127,7 +127,7 @@ const difference = ({ left, right }: RelationAnswer): Expression | undefined =>
     ? { kind: "call", operator: "Subtract", operands: [left.expression, right.expression] }
     : undefined;
 
-/** Whether one is the other times a number: not 0, and above 0 unless `anySign`. */
+/** Whether one side is the other times a number that is not 0, and above 0 unless `anySign`. */
 function proportional(a: Expression, b: Expression, anySign: boolean): boolean {
   const symbols = [...freeSymbols(b, freeSymbols(a))];
   if (symbols.length === 0) return false;
@@ -143,7 +143,7 @@ function proportional(a: Expression, b: Expression, anySign: boolean): boolean {
 
 type Value = Extract<Answer, { kind: "value" }>;
 
-/** 15% is 0.15; where only one side has the sign also 15. */
+/** 15% is 0.15, and also 15 if only one side has the sign. */
 function sameValue(gold: Value, pred: Value): boolean {
   if (gold.percent === pred.percent) return sameExpression(gold.expression, pred.expression);
   const [percent, plain] = gold.percent ? [gold, pred] : [pred, gold];
@@ -153,7 +153,7 @@ function sameValue(gold: Value, pred: Value): boolean {
   return sameExpression(share, plain.expression);
 }
 
-/** Equal as fractions where both are; else at every one of some points, in doubles. */
+/** Compares as exact fractions if both are; else in doubles, at several points. */
 function sameExpression(a: Expression, b: Expression): boolean {
   const symbols = [...freeSymbols(b, freeSymbols(a))];
   const [left, right] = [exactValue(a), exactValue(b)];
@@ -175,14 +175,14 @@ function sameExpression(a: Expression, b: Expression): boolean {
     if (!isFinite(x)) continue;
     compared += 1;
     if (modulus(minus(x, y)) > tolerance * Math.max(modulus(x), modulus(y))) {
-      // Both are 0 but for rounding.
+      // Both are 0, apart from rounding.
       if (modulus(x) > 1e-13 || modulus(y) > 1e-13) return false;
     }
   }
   return compared >= (symbols.length === 0 ? 1 : 2);
 }
 
-/** Two decimals, or one and what a decimal can write, are equal or not; only what no decimal writes may be rounded. */
+/** Values that decimals can write must be equal. Only a value that no decimal can write may be rounded. */
 function sameRounded(a: Rational, aDecimal: boolean, b: Rational, bDecimal: boolean): boolean {
   if (aDecimal === bDecimal || terminates(aDecimal ? b : a)) return false;
   const ratio = divide(a, b);

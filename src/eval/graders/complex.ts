@@ -1,4 +1,4 @@
-/** Complex arithmetic in doubles: what an expression is worth at one point. */
+/** Complex arithmetic in doubles, to evaluate an expression at one point. */
 
 export interface Complex {
   readonly re: number;

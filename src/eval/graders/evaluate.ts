@@ -1,4 +1,4 @@
-/** What an expression is worth: exactly where it is a fraction, else in doubles at given values of its symbols. */
+/** Evaluates expressions: exactly if the value is a fraction, else in doubles at given values of the symbols. */
 import {
   type Complex,
   complex,
@@ -36,13 +36,13 @@ export function freeSymbols(expression: Expression, found = new Set<string>()): 
   return found;
 }
 
-/** Whether somebody wrote a decimal number in it. */
+/** Whether the expression contains a decimal number. */
 export function hasDecimal(expression: Expression): boolean {
   if (expression.kind === "number") return expression.decimal;
   return expression.kind === "call" && expression.operands.some(hasDecimal);
 }
 
-/** Undefined where it is not a fraction, or not seen to be one, or too large. */
+/** The exact value; undefined if it is no fraction, is not recognised as one, or is too large. */
 export function exactValue(expression: Expression): Rational | undefined {
   if (expression.kind === "number") return expression.value;
   if (expression.kind === "symbol") return undefined;
@@ -111,7 +111,7 @@ function wholeRoot(value: bigint): bigint | undefined {
   return root * root === value ? root : undefined;
 }
 
-/** Not finite where it has no value. A symbol that is in neither map has none. */
+/** The value in doubles; not finite if there is none. A symbol in neither map has no value. */
 export function valueAt(expression: Expression, symbols: ReadonlyMap<string, Complex>): Complex {
   if (expression.kind === "number") return complex(toNumber(expression.value));
   if (expression.kind === "symbol") {

@@ -1,6 +1,6 @@
 /**
- * One expression: LaTeX read by Cortex' parser, then checked against the operations that can be evaluated here. Only its parser is
- * used: its simplification is not bounded in time, and an equality that a clock ends is not the same on every machine.
+ * One expression: Cortex' parser reads the LaTeX, then it is checked against the operations that can be evaluated here. Only the parser is used.
+ * Cortex' simplification is not bounded in time, and an equality that a clock ends is not the same on every machine.
  */
 import { LatexSyntax } from "@cortex-js/compute-engine/latex-syntax";
 
@@ -27,7 +27,7 @@ const OPERATORS: ReadonlySet<string> = new Set(
 
 const syntax = new LatexSyntax();
 
-/** Undefined where the text is none, holds what cannot be evaluated, or is beyond the bounds. Never throws. */
+/** Undefined if the text is no expression, cannot be evaluated, or is beyond the bounds. Never throws. */
 export function parseExpression(latex: string): Expression | undefined {
   const text = repairFractions(latex);
   if (text === "" || text.length > MAX_LENGTH || !withinBounds(text)) return undefined;

@@ -1,17 +1,17 @@
-/** Which words of a text are its answer. The text is what was generated: a prompt, and a box in it, is never looked at. */
-import { boxAt } from "../boxed.ts";
+/** Finds the answer in a text. The text is generated output: a prompt, and a box in it, is never looked at. */
+import { boxAt } from "./boxed.ts";
 
-/** Boxes, from the last one back, that are looked at. */
+/** Number of boxes that are looked at, from the last one back. */
 const MAX_BOXES = 50;
-/** Characters between two boxes that are one answer. */
+/** Most characters between two boxes of one answer. */
 const MAX_GAP = 40;
-/** What may stand between boxes that are one answer, as in `\boxed{1} and \boxed{2}`. */
+/** Text between the boxes of one answer, as in `\boxed{1} and \boxed{2}`. */
 const GAP = /^(?:[\s,;$]|\\[()[\]]|and|or)*$/u;
 const SAID_LENGTH = 300;
 
 /**
- * The last `\boxed{}` that is not empty, together with those directly before it ("\boxed{1} and \boxed{2}" is "1, 2"); without a box
- * what follows the last "answer is" or "answer:", or the last "####" (as GSM8K writes it). Null when there is none of these.
+ * Returns the last `\boxed{}` that is not empty, together with those directly before it ("\boxed{1} and \boxed{2}" is "1, 2"). Without a box it
+ * returns what follows the last "answer is", "answer:" or "####" (as GSM8K writes it). Null without any of these.
  */
 export function extractAnswer(text: string): string | null {
   return boxedAnswer(text) ?? saidAnswer(text);
@@ -33,7 +33,7 @@ export function boxedAnswer(text: string): string | null {
     }
     if (next !== undefined) {
       const gap = text.slice(box.end, Math.max(box.end, next));
-      // A box around a box is not a neighbour of it.
+      // A box around another box is not its neighbour.
       if (box.end > next || gap.length > MAX_GAP || !GAP.test(gap)) break;
     }
     run.unshift(box.content.trim());
@@ -58,9 +58,9 @@ function saidAnswer(text: string): string | null {
   return answer === "" ? null : answer;
 }
 
-/** The last number in a text as it is written, e.g. `-1,234.5`; null when there is none. */
+/** The last number in a text as it is written, e.g. `-1,234.5`; null without one. */
 export function lastNumber(text: string): string | null {
-  // The end of a text is enough: an answer that nothing marks stands in its last words.
+  // The end of the text is enough: an unmarked answer is in its last words.
   const numbers = text.slice(-2000).match(/-?\d[\d,]*(?:\.\d+)?|-?\.\d+/gu);
   return numbers?.at(-1)?.replace(/,+$/u, "") ?? null;
 }

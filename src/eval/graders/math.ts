@@ -1,4 +1,4 @@
-/** The mathematical grader: whether an answer is equivalent to the reference. */
+/** The mathematical grader: decides whether an answer is equivalent to the reference. */
 import { type Answer, parseAnswer } from "./answer.ts";
 import { MAX_ANSWER_LENGTH } from "./clean.ts";
 import { sameAnswer } from "./compare.ts";
@@ -8,14 +8,14 @@ import { showRational } from "./rational.ts";
 
 export interface MathGrade {
   readonly equivalent: boolean;
-  /** What was understood, for people; null when there was no answer. */
+  /** The parsed answer as text for people; null without an answer. */
   readonly goldParsed: string | null;
   readonly predParsed: string | null;
 }
 
 /**
- * Each side is an answer (`\frac{1}{2}`) or a text that gives one (see `extractAnswer`). Never throws, and always ends: sizes are bounded
- * before anything is parsed, and no step looks at a clock, so that the result is the same everywhere.
+ * Each side is an answer (`\frac{1}{2}`) or a text that gives one (see `extractAnswer`). Never throws, and always ends: sizes are bounded before
+ * anything is parsed. No step looks at a clock, so the result is the same on every machine.
  */
 export function gradeMath(gold: string, pred: string): MathGrade {
   const [goldAnswer, predAnswer] = [answerIn(gold), answerIn(pred)];
@@ -28,7 +28,7 @@ export function gradeMath(gold: string, pred: string): MathGrade {
   };
 }
 
-/** Text that is itself no longer than an answer may be one. */
+/** A text without a marked answer may itself be one, if it is no longer than this. */
 function answerIn(text: string): string | null {
   const boxed = boxedAnswer(text);
   if (boxed !== null) return boxed;
@@ -39,7 +39,7 @@ function answerIn(text: string): string | null {
   return extractAnswer(text) ?? (trimmed.length > 0 && trimmed.length <= 100 ? trimmed : null);
 }
 
-/** In one line: brackets as they are, fractions in lowest terms, words in quotation marks. */
+/** Writes an answer in one line: brackets as they are, fractions in lowest terms, words in quotation marks. */
 function showAnswer(answer: Answer): string {
   switch (answer.kind) {
     case "value": {

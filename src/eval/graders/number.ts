@@ -5,11 +5,11 @@ import { boxedAnswer, extractAnswer, lastNumber } from "./extract.ts";
 import { gradeMath } from "./math.ts";
 
 export interface NumberOptions {
-  /** Without a box and without "answer is": the last number in the text counts. */
+  /** Whether the last number of a text counts if there is neither a box nor "answer is". */
   readonly lastNumberCounts: boolean;
 }
 
-/** The answer a text gives, and whether it is the number `gold`. Never throws. */
+/** Finds the answer of a text, and decides whether it is the number `gold`. Never throws. */
 export function gradeNumber(
   text: string,
   gold: string,
@@ -21,7 +21,7 @@ export function gradeNumber(
   return { answer: said, correct: gradeMath(gold, said).equivalent };
 }
 
-/** In what is said to be the answer ("the answer is 18 dollars a day"), else in the text. */
+/** Looks in the marked answer ("the answer is 18 dollars a day"), else in the text. */
 function saidNumber(text: string): string | null {
   const said = extractAnswer(text);
   if (said === null) return lastNumber(text);

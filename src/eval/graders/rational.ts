@@ -1,6 +1,6 @@
 /** Exact fractions of bounded size. An operation whose result would be larger gives undefined. */
 
-/** In lowest terms, `denominator` above 0. */
+/** A fraction in lowest terms; `denominator` is above 0. */
 export interface Rational {
   readonly numerator: bigint;
   readonly denominator: bigint;
@@ -71,7 +71,7 @@ export function power(base: Rational, exponent: number): Rational | undefined {
   return exponent < 0 ? rational(bottom, top) : rational(top, bottom);
 }
 
-/** Whether finitely many decimals write it. */
+/** Whether a finite decimal can write the fraction. */
 export function terminates({ denominator }: Rational): boolean {
   let rest = denominator;
   for (const factor of [2n, 5n]) while (rest % factor === 0n) rest /= factor;
@@ -81,7 +81,7 @@ export function terminates({ denominator }: Rational): boolean {
 export function toNumber({ numerator, denominator }: Rational): number {
   const direct = Number(numerator) / Number(denominator);
   if (Number.isFinite(direct)) return direct;
-  // Both beyond what a double holds: their leading bits say the ratio.
+  // Both are too large for a double: their leading bits give the ratio.
   const shift = BigInt(Math.max(0, Math.min(bitLength(numerator), bitLength(denominator)) - 64));
   return Number(numerator >> shift) / Number(denominator >> shift);
 }

@@ -1,12 +1,12 @@
-/** What can be said about two answers when being wrong about it has a price: the same, different, or not known. */
+/** Compares two answers where a wrong verdict has a price: the same, different, or unknown. */
 import { type Answer, parseAnswer } from "./answer.ts";
 import { sameAnswer } from "./compare.ts";
 import { isFinite } from "./complex.ts";
 import { freeSymbols, valueAt } from "./evaluate.ts";
 
 /**
- * `same` and `different` are as `gradeMath` has it; where one of the two is not understood as mathematics (words, a formula beyond the
- * bounds, a division by 0) and they are not written alike, nothing is known. Both are answers, not texts that give one. Never throws.
+ * `same` and `different` are those of `gradeMath`. An answer may not be understood as mathematics: words, a formula beyond the bounds, a division
+ * by 0. Then the verdict is `unknown`, unless both are written alike. Both must be answers, not texts that give one. Never throws.
  */
 export function compareAnswers(gold: string, pred: string): "same" | "different" | "unknown" {
   const [left, right] = [parseAnswer(gold), parseAnswer(pred)];
@@ -17,7 +17,7 @@ export function compareAnswers(gold: string, pred: string): "same" | "different"
 function isUnderstood(answer: Answer): boolean {
   switch (answer.kind) {
     case "value":
-      // A name in words may be a function that is not known here.
+      // A name in words may be an unknown function.
       if (/\\(?:operatorname|text|mathrm|mbox)/u.test(answer.text)) return false;
       return freeSymbols(answer.expression).size > 0 || hasValue(answer.expression);
     case "group":

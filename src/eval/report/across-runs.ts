@@ -1,14 +1,15 @@
-/** The same arm in two runs of the same problems: their difference, paired by problem. */
+/** Compares the same arm in two runs of the same problems, paired by problem. */
+import { ConfigError } from "../../core/errors.ts";
 import { createRng } from "../../core/rng.ts";
-import { compareArms, holmAdjusted } from "../statistics/comparison.ts";
 import type { OutcomesPS } from "../statistics/accuracy.ts";
+import { compareArms, holmAdjusted } from "../statistics/comparison.ts";
 import type { ReportComparison } from "./document.ts";
 
-/** What a run's problems are: numbers by id, and what tells their texts apart. */
+/** The problems of a run: their numbers by id, and hashes of their texts. */
 export interface RunProblems {
   readonly task: string;
   readonly numbers: ReadonlyMap<string, number>;
-  /** By number: a hash of the problem and its answer. */
+  /** Hashes of problem and answer, by number. */
   readonly texts: readonly number[];
 }
 
@@ -16,21 +17,21 @@ export interface ComparedArm {
   readonly label: string;
   readonly name: string;
   readonly run: number;
-  /** Of each problem, by its number in the run. */
+  /** Samples by the number of the problem in the run. */
   readonly samplesP: readonly number[];
   readonly rightP: readonly number[];
 }
 
-/** A test that flips the signs of so many problems ten thousand times still ends within some seconds. */
+/** The sign-flip test on more problems would take more than some seconds. */
 const MAX_PROBLEMS = 20_000;
 
 export interface AcrossRuns {
   readonly comparisons: readonly ReportComparison[];
-  /** Why arms that have the same name were not compared. */
+  /** Reasons why arms with the same name were not compared. */
   readonly reasons: readonly string[];
 }
 
-/** Each run's arms against those of the same name in the first run that has one; p-values are adjusted over all of these. */
+/** Compares each run's arms with those of the same name in the first run that has one. p-values are adjusted over all comparisons. */
 export function compareAcrossRuns(
   runs: readonly RunProblems[],
   names: readonly string[],
@@ -88,10 +89,40 @@ function whyNot(base: RunProblems, other: RunProblems, arm: ComparedArm): string
   return undefined;
 }
 
-/** In the order of the base run's problems. */
+/** Outcomes in the order of the base run's problems. */
 const outcomes = (own: RunProblems, arm: ComparedArm, base: RunProblems): OutcomesPS =>
   [...base.numbers.keys()].map((id) => {
     const number = own.numbers.get(id) ?? -1;
     const right = arm.rightP[number] ?? 0;
     return Array.from({ length: arm.samplesP[number] ?? 0 }, (_, sample) => sample < right);
   });
+
+const MAX_NAME_UNITS = 60;
+
+/**
+ * Returns the given names, or else as many last parts of the folders' paths as make them different.
+ * @throws ConfigError when a folder is given twice, or the names do not fit the folders.
+ */
+export function runNames(folders: readonly string[], given?: readonly string[]): string[] {
+  if (given !== undefined) {
+    if (given.length !== folders.length || new Set(given).size !== given.length) {
+      throw new ConfigError(
+        `--names ${given.join(",")} must be one name for each of the ${folders.length} runs, all different.`,
+        { code: "usage" },
+      );
+    }
+    return given.map((name) => name.slice(0, MAX_NAME_UNITS));
+  }
+  const parts = folders.map((folder) =>
+    folder.split(/[\\/]+/u).filter((part) => part !== "" && part !== "."),
+  );
+  const longest = Math.max(...parts.map(({ length }) => length));
+  for (let last = 1; last <= longest; last++) {
+    const names = parts.map((path) => path.slice(-last).join("/").slice(-MAX_NAME_UNITS) || "run");
+    if (new Set(names).size === names.length) return names;
+  }
+  throw new ConfigError(
+    `the folders ${folders.join(", ")} have the same names: give each folder once, or name the runs with --names.`,
+    { code: "usage" },
+  );
+}

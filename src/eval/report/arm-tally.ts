@@ -1,11 +1,12 @@
-/** What is counted of one arm, row by row. Memory grows by some tens of bytes a problem and a span, never by the texts. */
+/** Counts one arm, row by row. Memory grows by some tens of bytes for each problem and span, never with the texts. */
+import { given } from "../../core/given.ts";
 import type { ArmSummary } from "../summary-schema.ts";
 import type { Measured, ReportArm } from "./document.ts";
 import { RatioTally } from "./ratio.ts";
-import type { ReportRow } from "./report-row.ts";
+import type { RecordedRow } from "../row.ts";
 import { SpanTally } from "./span-tally.ts";
 
-/** Where the big model writes at least this share of the tokens, there are no spans to speak of. */
+/** If the big model writes at least this share of the tokens, spans are not shown. */
 const NEARLY_ALL = 0.999;
 
 export class ArmTally {
@@ -13,7 +14,7 @@ export class ArmTally {
   right = 0;
   smallTokens = 0;
   bigTokens = 0;
-  /** Of each problem, by its number: samples, and those that are right. */
+  /** Samples, and right samples, by the number of the problem. */
   readonly samplesP: number[] = [];
   readonly rightP: number[] = [];
   readonly #share = new RatioTally();
@@ -23,7 +24,7 @@ export class ArmTally {
   readonly #spans = new SpanTally();
 
   /** `problem` is the number of the row's problem, from 0. */
-  add(row: ReportRow, problem: number): void {
+  add(row: RecordedRow, problem: number): void {
     const { usage, segments, wallMs, work, correct } = row;
     this.rows += 1;
     this.smallTokens += usage.smallTokens;
@@ -46,7 +47,7 @@ export class ArmTally {
     this.#spans.add(segments);
   }
 
-  /** Intervals of shares, times and operations come from the rows, all else from the summary, which was made of them. */
+  /** Takes intervals of shares, times and operations from the rows, and all else from the summary. */
   finish(summary: ArmSummary, place: Pick<ReportArm, "label" | "run">): ReportArm {
     const { samples, costUsd, compute, firstTokenMs, handoffMs, matched } = summary;
     const outputTokens = summary.smallTokens + summary.bigTokens;
@@ -76,12 +77,11 @@ export class ArmTally {
       ...(atK === undefined || atK < 2 ? {} : { atK: figuresAt(summary, atK) }),
       failed: summary.failed,
       degraded: summary.degraded,
-      ...(matched === undefined ? {} : { matched }),
-      ...(spans === undefined ? {} : { spans }),
+      ...given({ matched, spans }),
     };
   }
 
-  /** Operations for each token that a model read or drew are the summary's own: its operations over its tokens. */
+  /** Spreads the summary's operations over the tokens that each model read or drew. */
   #flops({ flopsPerSample, smallFlops, bigFlops }: NonNullable<ArmSummary["compute"]>): Measured {
     const small = this.#smallWork.total();
     const big = this.#bigWork.total();
@@ -96,8 +96,6 @@ function figuresAt({ passAt, covAt, majAt }: ArmSummary, k: number): NonNullable
   const [pass, cov, maj] = [passAt[k], covAt?.[k], majAt[k]];
   return {
     k,
-    ...(pass === undefined ? {} : { pass }),
-    ...(cov === undefined ? {} : { cov }),
-    ...(maj === undefined ? {} : { maj }),
+    ...given({ pass, cov, maj }),
   };
 }

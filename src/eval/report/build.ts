@@ -1,26 +1,31 @@
-/** From the folders of runs to a report. Rows are read once, as a stream. */
+/** Makes a report from the folders of runs. Rows are read once, as a stream. */
 import { hash32 } from "../../core/rng.ts";
 import type { EvaluationSummary } from "../summary-schema.ts";
-import { type AcrossRuns, compareAcrossRuns, type ComparedArm, type RunProblems } from "./across-runs.ts";
+import {
+  type AcrossRuns,
+  compareAcrossRuns,
+  type ComparedArm,
+  type RunProblems,
+  runNames,
+} from "./across-runs.ts";
 import { ArmTally } from "./arm-tally.ts";
 import type { PriceAxis, ReportArm, ReportComparison, ReportDocument, ReportRun } from "./document.ts";
 import { headline } from "./headline.ts";
 import { methodNotes, type NotedRun, runNotes } from "./notes.ts";
 import type { PageData } from "./page-data.ts";
-import { OutcomesDigest } from "./outcomes-digest.ts";
 import { paretoFront } from "./pareto.ts";
-import { openRows, type ReadRowsOptions } from "./read-rows.ts";
+import { recordedDigest, RowsDigest } from "../row.ts";
+import { openRows, type ReadRowsOptions } from "../rows.ts";
 import { readSummary } from "./read-summary.ts";
 import { modelsOf, rerunOf, temperatureOf } from "./rerun.ts";
-import { runNames } from "./run-names.ts";
 import { TraceSample, type TraceSampleLimits } from "./trace-sample.ts";
 
 export interface ReportOptions extends ReadRowsOptions {
-  /** One for each folder; default: from their paths. */
+  /** A name for each folder. Default: the last parts of the paths. */
   readonly names?: readonly string[];
-  /** Of the page's reader. */
+  /** Limits of the page's reader. */
   readonly traces?: Partial<TraceSampleLimits>;
-  /** Which problems the reader shows. */
+  /** Seed that draws the problems of the page's reader. */
   readonly seed?: number;
 }
 
@@ -37,7 +42,7 @@ export async function buildReport(
   const traces = new TraceSample(options.traces ?? {}, options.seed ?? 1);
   const runs: ReadRun[] = [];
   const arms: ReportArm[] = [];
-  // All summaries first: one that is missing should not cost the reading of the others' rows.
+  // All summaries first: if one is missing, no rows need to be read.
   const summaries: EvaluationSummary[] = [];
   for (const folder of folders) summaries.push(await readSummary(folder));
   for (const [index, summary] of summaries.entries()) {
@@ -69,7 +74,8 @@ async function readRun(
   const taskName = `${task.name} ${task.version}`;
   let [read, faults, strayRows] = [0, 0, 0];
   let firstFault: string | undefined;
-  const digest = summary.rowsDigest === undefined ? undefined : new OutcomesDigest();
+  const digest = new RowsDigest();
+  let isWhole = summary.rowsDigest !== undefined;
   const file = openRows(place.folder, options);
   for await (const line of file.rows) {
     if ("fault" in line) {
@@ -84,7 +90,9 @@ async function readRun(
       continue;
     }
     read += 1;
-    digest?.add(line.raw);
+    const rowDigest = isWhole ? recordedDigest(row) : undefined;
+    if (rowDigest === undefined) isWhole = false;
+    else digest.add(rowDigest);
     let number = numbers.get(row.problemId);
     if (number === undefined) {
       number = numbers.size;
@@ -126,9 +134,8 @@ async function readRun(
     rerun: rerunOf(summary),
     config: JSON.stringify(config, null, 2) ?? "",
   };
-  const outcomes = digest?.value();
   return {
-    ...(outcomes === undefined ? {} : { digest: outcomes }),
+    ...(isWhole ? { digest: digest.value() } : {}),
     run,
     summary,
     arms,

@@ -1,4 +1,4 @@
-/** The columns of the table of arms, and how their figures are written: the same in Markdown and on a terminal. */
+/** Columns of the table of arms, with their figures as text: the same in Markdown and on a terminal. */
 import { count, dollars, duration, finePercent, operations, percent } from "../../core/figures.ts";
 import type { Measured, ReportArm, ReportDocument } from "./document.ts";
 
@@ -59,7 +59,7 @@ function samplesColumns(
 }
 
 const interval = ({ ci95 }: Measured, write: (value: number) => string): string =>
-  // A share that is 0 or 1 by what the arm is has no interval to speak of.
+  // A share that the arm itself fixes at 0 or 1 has no interval.
   ci95 === undefined || ci95[0] === ci95[1] ? DASH : `${write(ci95[0])} to ${write(ci95[1])}`;
 
 const of = (measured: Measured | undefined, write: (value: number) => string): string =>

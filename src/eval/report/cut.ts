@@ -1,31 +1,31 @@
-/** Texts that are too long for a page: cut where it can be seen, with how much was left out. */
+/** Cuts texts that are too long for a page. The place of the cut says how much was left out. */
 import type { PageSegment } from "./page-data.ts";
 
-/** More pieces than this cannot be shown. */
+/** A page cannot show more segments. */
 const MAX_SEGMENTS = 4000;
-/** Of what is kept, what is kept of the beginning. */
+/** The part of the kept text that comes from the beginning. */
 const HEAD = 0.75;
 
-/** The text, or its beginning with a word on the rest. */
-export function cutText(text: string, most: number): string {
-  if (text.length <= most) return text;
-  return `${text.slice(0, most)} … (${(text.length - most).toLocaleString("en-US")} more characters)`;
+/** Returns the text, or its beginning and how much is missing. */
+export function cutText(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  return `${text.slice(0, limit)} … (${(text.length - limit).toLocaleString("en-US")} more characters)`;
 }
 
-/** At most `most` code units in at most 4,000 segments: the beginning and the end, and behind the beginning how much is missing. */
-export function cutSegments(segments: readonly PageSegment[], most: number): PageSegment[] {
+/** Keeps at most `limit` code units in at most 4,000 segments: the beginning, how much is missing after it, and the end. */
+export function cutSegments(segments: readonly PageSegment[], limit: number): PageSegment[] {
   const all = segments.reduce((sum, { text }) => sum + text.length, 0);
-  if (all <= most && segments.length <= MAX_SEGMENTS) return [...segments];
-  const head = take(segments, Math.floor(most * HEAD), MAX_SEGMENTS * HEAD, (text, room) =>
+  if (all <= limit && segments.length <= MAX_SEGMENTS) return [...segments];
+  const head = take(segments, Math.floor(limit * HEAD), MAX_SEGMENTS * HEAD, (text, room) =>
     text.slice(0, room),
   );
   const rest = segments.slice(head.whole);
   // The segment that the head ends in may end the tail as well.
   const [first, ...later] = rest;
-  const behind = first === undefined ? [] : [{ ...first, text: first.text.slice(head.partUnits) }, ...later];
+  const after = first === undefined ? [] : [{ ...first, text: first.text.slice(head.partUnits) }, ...later];
   const tail = take(
-    behind.toReversed(),
-    most - Math.floor(most * HEAD),
+    after.toReversed(),
+    limit - Math.floor(limit * HEAD),
     MAX_SEGMENTS * (1 - HEAD),
     (text, room) => (room === 0 ? "" : text.slice(-room)),
   );

@@ -1,11 +1,11 @@
-/** What a run says of the method, in one sentence that claims no more than its intervals do. */
+/** One sentence on what a run says about the method. It claims no more than the intervals do. */
 import { finePercent, percent, points } from "../../core/figures.ts";
 import type { ArmComparison, EvaluationSummary } from "../summary-schema.ts";
 
 const METHOD = "learned";
 const CEILING = "big";
 
-/** Undefined without the method or its control. */
+/** Undefined without the method's arm or a control. */
 export function headline({ arms, comparisons, control }: EvaluationSummary): string | undefined {
   const method = arms.find(({ name }) => name === METHOD);
   const against = (name: string | undefined): ArmComparison | undefined =>
@@ -24,10 +24,10 @@ export function headline({ arms, comparisons, control }: EvaluationSummary): str
   ].join("");
 }
 
-/** `88.5 points (86.2 to 90.3) above`, or that the two cannot be told apart. */
+/** `88.5 points (86.2 to 90.3) above`, or that the interval contains 0. */
 function differs({ difference, ci95: [low, high] }: ArmComparison): string {
   const magnitude = (value: number): string => (100 * Math.abs(value)).toFixed(1);
   if (low > 0) return `${magnitude(difference)} points (${magnitude(low)} to ${magnitude(high)}) above`;
   if (high < 0) return `${magnitude(difference)} points (${magnitude(high)} to ${magnitude(low)}) below`;
-  return `not told apart (${points(difference)} points, ${points(low)} to ${points(high)}) from`;
+  return `no clear difference (${points(difference)} points, ${points(low)} to ${points(high)}) from`;
 }

@@ -1,4 +1,4 @@
-/** A report in Markdown: tables that render wherever GitHub's do. Names and texts of unknown origin are escaped. */
+/** Writes a report in Markdown, with tables as GitHub renders them. Names and texts of unknown origin are escaped. */
 import { count, percent, points, pValueText } from "../../core/figures.ts";
 import { armColumns } from "./columns.ts";
 import type { ReportComparison, ReportDocument, ReportRun, ReportSpans } from "./document.ts";
@@ -17,13 +17,13 @@ export function reportMarkdown(document: ReportDocument): string {
     "## Arms",
     armTable(document),
     ...(comparisons.length === 0 ? [] : ["## Differences", comparisonTable(document)]),
-    "## What no other arm beats",
+    "## Arms that no other arm beats",
     frontLines(document),
     ...Object.values(absent).map((text) => escaped(text)),
     ...spanSection(document),
     "## Notes",
     others.map(({ text }) => `- ${escaped(text)}`).join("\n"),
-    "## To run it again",
+    "## Repeat the run",
     ...runs.map((run) => rerunSection(run, runs.length > 1)),
   ]
     .join("\n\n")
@@ -111,11 +111,11 @@ function spanSection({ arms }: ReportDocument): string[] {
         ...quarters(spans).map(percent),
       ]),
     ),
-    "Lengths are in tokens; the last columns say what share of the tokens in each quarter of the traces is in spans.",
+    "Lengths are in tokens. The last columns are the share of the tokens that is in spans, for each quarter of the traces.",
   ];
 }
 
-/** Twentieths are of the same number of tokens, so their mean is that of the quarter. */
+/** Shares by quarter. All twentieths have the same number of tokens, so the mean of five is that of the quarter. */
 const quarters = ({ position }: ReportSpans): number[] =>
   [0, 1, 2, 3].map((quarter) => {
     const part = position.slice(quarter * 5, quarter * 5 + 5);
@@ -126,7 +126,10 @@ function rerunSection(run: ReportRun, several: boolean): string {
   const { rerun, machine, models, rows, execution, folder, configHash, seed, git } = run;
   const facts = [
     ["folder", folder],
-    ["settings", `${configHash}${rerun.sameDigest ? ", which the command's own settings have too" : ""}`],
+    [
+      "settings",
+      `${configHash}${rerun.sameDigest ? ", and the command's settings have the same digest" : ""}`,
+    ],
     ["seed", `${seed}`],
     ["commit", git ?? "unknown"],
     ...models.map(({ role, spec, digest }) => [
@@ -165,14 +168,14 @@ function table(
   ].join("\n");
 }
 
-/** Indented: no fence that the text could end. */
+/** An indented block: the text cannot end it as it could end a fence. */
 const codeBlock = (text: string): string =>
   text
     .split("\n")
     .map((line) => `    ${plain(line)}`)
     .join("\n");
 
-/** One line of plain text: markup that could be in it is text. A single `~` or `_` within a word means nothing and stays. */
+/** Writes a text so that no part of it is markup. A single `~` or `_` within a word means nothing and stays. */
 export const escaped = (text: string): string =>
   plain(text)
     .replaceAll(/[\\`*[\]<>|#!]/gu, String.raw`\$&`)

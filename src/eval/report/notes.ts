@@ -1,4 +1,4 @@
-/** What a reader of a report has to know before believing a figure. */
+/** Notes that a reader needs before believing the figures of a report. */
 import { count, percent } from "../../core/figures.ts";
 import type { EvaluationSummary } from "../summary-schema.ts";
 import type { ArmTally } from "./arm-tally.ts";
@@ -11,7 +11,7 @@ export interface NotedRun {
   readonly tallies: ReadonlyMap<string, ArmTally>;
   /** Rows of arms that the summary does not have. */
   readonly strayRows: number;
-  /** Of what the rows' outcomes give; undefined where it cannot be told. */
+  /** Digest of the outcomes of the rows that were read; undefined if some row has no whole outcome. */
   readonly digest?: string;
 }
 
@@ -33,7 +33,7 @@ function fileNotes({ run, summary, tallies, strayRows, digest }: NotedRun): stri
   const { faults, firstFault } = run.rows;
   if (faults > 0) {
     words.push(
-      `${count(faults)} ${faults === 1 ? "line" : "lines"} of rows.jsonl cannot be used and ${faults === 1 ? "is" : "are"} left out of what is drawn from rows; the first: ${firstFault}.`,
+      `${count(faults)} ${faults === 1 ? "line" : "lines"} of rows.jsonl cannot be used and ${faults === 1 ? "is" : "are"} left out of all figures from rows. The first: ${firstFault}.`,
     );
   }
   if (strayRows > 0) {
@@ -53,10 +53,10 @@ function fileNotes({ run, summary, tallies, strayRows, digest }: NotedRun): stri
   if (first !== undefined) {
     const tally = tallies.get(first.name);
     words.push(
-      `rows.jsonl and summary.json do not agree on ${names(differing)}: of ${first.name} there are ${count(tally?.rows ?? 0)} rows with ${count(tally?.right ?? 0)} right, the summary has ${count(first.samples)} with ${percent(first.accuracy)}. Tables follow the summary; spans, intervals of shares and times, and traces follow the rows.`,
+      `rows.jsonl and summary.json do not agree on ${names(differing)}: of ${first.name} there are ${count(tally?.rows ?? 0)} rows with ${count(tally?.right ?? 0)} right, the summary has ${count(first.samples)} with ${percent(first.accuracy)}. Tables follow the summary. Spans, traces and the intervals of shares and times follow the rows.`,
     );
   } else if (digest !== undefined && summary.rowsDigest !== undefined && digest !== summary.rowsDigest) {
-    words.push("rows.jsonl was changed after summary.json was made of it: their digests differ.");
+    words.push("rows.jsonl was changed after summary.json was made from it: their digests differ.");
   }
   return words;
 }
@@ -72,7 +72,7 @@ function sampleNotes({ summary, arms }: NotedRun): string[] {
     }
     if (arm.degraded > 0) {
       words.push(
-        `${label}: in ${count(arm.degraded)} of ${count(arm.samples)} samples the big model was lost on the way, and the small one wrote on.`,
+        `${label}: in ${count(arm.degraded)} of ${count(arm.samples)} samples the big model was lost, and the small one continued.`,
       );
     }
     const long = (arm.finishReasons["length"] ?? 0) + (arm.finishReasons["context-full"] ?? 0);
@@ -83,7 +83,7 @@ function sampleNotes({ summary, arms }: NotedRun): string[] {
     }
     if ((arm.costUsd?.unpriced ?? 0) > 0) {
       words.push(
-        `${label}: ${count(arm.costUsd?.unpriced ?? 0)} samples are not in the cost: their work is not known.`,
+        `${label}: ${count(arm.costUsd?.unpriced ?? 0)} samples are not in the cost: their work is unknown.`,
       );
     }
   }
@@ -107,7 +107,7 @@ function settingNotes({ run, summary, arms }: NotedRun): string[] {
   return words;
 }
 
-/** How the figures were made, for what the report shows. */
+/** Notes on how the figures that the report shows were made. */
 export function methodNotes(
   runs: readonly NotedRun[],
   has: {
@@ -125,26 +125,26 @@ export function methodNotes(
   ].join(", ");
   return [
     note(
-      `Intervals are of 95%. Accuracy: ${accuracy}. Shares, times and operations: the ratio over problems, linearised, with Student's t. They say what other problems of the same kind would change, not what other seeds of training would.`,
+      `Intervals are 95%. Accuracy: ${accuracy}. Shares, times and operations: the linearised ratio over problems, with Student's t. They show how much other problems of the same kind would change a figure. They do not cover other seeds of training.`,
     ),
     ...(has.comparisons
       ? [
           note(
-            `Differences are paired by problem (Newcombe's interval and McNemar's exact test for one sample a problem; bootstrap and sign flips over problems for several). ${has.adjusted ? "p-values are also given adjusted by Holm, over the comparisons of a run and over those between runs." : "p-values are of one comparison each, not adjusted for their number."}`,
+            `Differences are paired by problem (Newcombe's interval and McNemar's exact test for one sample a problem; bootstrap and sign flips over problems for several). ${has.adjusted ? "p-values are also adjusted by Holm, over the comparisons of a run and over those between runs." : "Each p-value is for one comparison; none is adjusted for their number."}`,
           ),
         ]
       : []),
     ...(has.times
       ? [
           note(
-            "Wall-clock is of a sample from its start to its end. Samples that run at the same time share the machine, so compare arms of one run, not runs of different machines.",
+            "Wall-clock is the time of a sample from its start to its end. Samples that run at the same time share the machine. So compare arms of one run, not runs of different machines.",
           ),
         ]
       : []),
     ...(has.flops
       ? [
           note(
-            "Operations are an estimate: 2 for each weight that a token is multiplied with, attention left out.",
+            "Operations are an estimate: 2 for each weight that a token is multiplied with, without attention.",
           ),
         ]
       : []),

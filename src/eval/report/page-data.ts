@@ -1,4 +1,4 @@
-/** What the page of a report holds beside its program. The page imports these types and those of the document, and nothing else of this folder. */
+/** The data of a report's page. The page imports these types and those of the document, and nothing else of this folder. */
 import type { ReportDocument } from "./document.ts";
 
 export interface PageTrace {
@@ -21,13 +21,13 @@ export interface PageSegment {
   /** Whether the small model wrote it between its own tags. */
   readonly own?: true;
   readonly text: string;
-  /** UTF-16 code units that were left out behind the text. */
+  /** Number of UTF-16 code units left out after the text. */
   readonly cut?: number;
 }
 
 export interface PageProblem {
   readonly id: string;
-  /** Name of the task. */
+  /** The task's name. */
   readonly task: string;
   readonly problem: string;
   readonly gold: string;
@@ -36,9 +36,9 @@ export interface PageProblem {
 
 export interface PageReader {
   readonly problems: readonly PageProblem[];
-  /** What was left out, in words; empty when nothing was. */
+  /** Sentences on what was left out; empty if nothing was. */
   readonly leftOut: readonly string[];
-  /** Of all runs. */
+  /** Number of problems in all runs. */
   readonly problemsInAll: number;
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { pageWithData } from "../../core/html-page.ts";
 import type { PageData } from "./page-data.ts";
 
-/** From `src/eval/report` and from `dist/eval/report` alike. */
+/** The path is the same from `src/eval/report` and from `dist/eval/report`. */
 const TEMPLATE = new URL("../../../dist/report-page/page.html", import.meta.url);
 
 /** @throws DataError when the page's program is not built. */

@@ -1,8 +1,6 @@
-/** The Pareto front: what no other point beats at no more of the price. */
-
 /**
- * Places of the points that are on the front, by rising price. A point is off it when another one is at least as accurate for at most its price, and better in
- * one of the two. Points without a price are not on it.
+ * Indices of the points on the Pareto front, by rising price. A point is not on it if another one is at least as accurate for at most its price, and
+ * better in one of the two. Points without a price are not on it.
  */
 export function paretoFront(
   points: readonly { readonly accuracy: number; readonly price: number | undefined }[],

@@ -1,9 +1,9 @@
-/** The ratio of two sums over samples with its interval, from running sums of each problem: memory does not grow with samples. */
+/** Estimates the ratio of two sums over samples, with an interval. It keeps sums for each problem, so memory does not grow with samples. */
+import { NORMAL_975 as Z } from "../../core/statistics.ts";
 import type { Measured } from "./document.ts";
 
-/** Student's t, 97.5% quantile, for 1 to 10 degrees of freedom; beyond, the expansion in powers of 1 / freedom is right to three decimals. */
+/** Student's t, 97.5% quantile, for 1 to 10 degrees of freedom. Above 10, an expansion in powers of 1 / freedom is right to three decimals. */
 const T_TABLE = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
-const Z = 1.959963984540054;
 
 export function studentT975(freedom: number): number {
   const tabled = T_TABLE[freedom - 1];
@@ -15,8 +15,8 @@ export function studentT975(freedom: number): number {
 }
 
 /**
- * Samples of one problem are not independent, so problems are the units. The interval is that of the linearised ratio (Cochran, Sampling Techniques, 6.4)
- * with Student's t; it is absent for fewer than two problems.
+ * Sums by problem: the samples of one problem are not independent. The interval is that of the linearised ratio (Cochran, Sampling Techniques,
+ * 6.4) with Student's t. It is absent for fewer than two problems.
  */
 export class RatioTally {
   #above: number[] = [];
@@ -32,7 +32,7 @@ export class RatioTally {
     this.#below[problem] = (this.#below[problem] ?? 0) + below;
   }
 
-  /** Of what is above the line. */
+  /** The sum of the numerators. */
   total(): number {
     return this.#above.reduce((sum, part) => sum + part, 0);
   }
@@ -47,7 +47,7 @@ export class RatioTally {
     return sum;
   }
 
-  /** Undefined where nothing is below the line. `bounds` are what the figure cannot exceed. */
+  /** Undefined if the denominators are 0. The interval stays within `bounds`. */
   estimate(bounds: readonly [number, number] = [0, Number.POSITIVE_INFINITY]): Measured | undefined {
     let [above, below, problems] = [0, 0, 0];
     for (const [problem, part] of this.#below.entries()) {

@@ -1,56 +1,44 @@
-/** summary.json of a run's folder, within bounds. */
+/** Reads summary.json of a run's folder, within bounds. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { DataError, errorMessage } from "../../core/errors.ts";
-import { readTextFile } from "../../core/files.ts";
+import { readDocument } from "../../core/document.ts";
+import { DataError } from "../../core/errors.ts";
+import { SUMMARY_FILE } from "../rows.ts";
 import { type EvaluationSummary, summarySchema } from "../summary-schema.ts";
 
 const MAX_BYTES = 64 * 1024 ** 2;
-/** More cannot be told apart in a plot, or read in a table. */
+/** Nobody could tell more apart in a plot, or read them in a table. */
 const MAX_ARMS = 100;
 const MAX_NAME_UNITS = 200;
 
 /** @throws DataError when the folder holds no finished run, or its summary is something else. */
 export async function readSummary(folder: string): Promise<EvaluationSummary> {
-  const path = join(folder, "summary.json");
+  const path = join(folder, SUMMARY_FILE);
   if (!existsSync(path) && existsSync(join(folder, "run.json"))) {
     throw new DataError(
-      `${folder} holds a run that has not ended: the command that began it, with the same --out, ends it.`,
+      `${folder} holds a run that has not ended: the same command with the same --out continues it.`,
       { code: "file-missing" },
     );
   }
   if (!existsSync(path)) {
     throw new DataError(
-      `${folder} is not the folder of a run: it has no summary.json; \`splitreason eval TASK --out ${folder}\` makes one.`,
+      `${folder} is not the folder of a run: it has no summary.json. \`splitreason eval TASK --out ${folder}\` makes one.`,
       { code: "file-missing" },
     );
   }
-  const parsed = summarySchema.safeParse(parseJson(await readTextFile(path, MAX_BYTES), path));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw invalid(path, `field ${issue?.path.join(".")}: ${issue?.message}`, parsed.error);
-  }
-  const { arms } = parsed.data;
+  const name = `evaluation summary ${path}`;
+  const summary = await readDocument(path, summarySchema, { name, source: "file", maxBytes: MAX_BYTES });
+  const invalid = (what: string): DataError => new DataError(`${name}: ${what}.`, { code: "file-invalid" });
+  const { arms } = summary;
   if (arms.length === 0 || arms.length > MAX_ARMS) {
-    throw invalid(path, `it has ${arms.length} arms; a report can show 1 to ${MAX_ARMS}`);
+    throw invalid(`it has ${arms.length} arms; a report can show 1 to ${MAX_ARMS}`);
   }
   for (const [index, { name }] of arms.entries()) {
-    if (name.length > MAX_NAME_UNITS) throw invalid(path, `the name of an arm has ${name.length} characters`);
+    if (name.length > MAX_NAME_UNITS) throw invalid(`the name of an arm has ${name.length} characters`);
     if (arms.findIndex((arm) => arm.name === name) !== index) {
-      throw invalid(path, `arm ${JSON.stringify(name)} is in it twice`);
+      throw invalid(`arm ${JSON.stringify(name)} is in it twice`);
     }
   }
-  return parsed.data;
+  return summary;
 }
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw invalid(path, `not valid JSON: ${errorMessage(error)}`, error);
-  }
-}
-
-const invalid = (path: string, what: string, cause?: unknown): DataError =>
-  new DataError(`${path} is not the summary of an evaluation: ${what}.`, { code: "file-invalid", cause });

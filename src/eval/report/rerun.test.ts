@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 
 import { digestOf } from "../../core/digest.ts";
-import { MICRO_PAIR, type PairConfig } from "../../decode/pair-config.ts";
-import { parseArms } from "../arms.ts";
-import { describeSettings } from "../evaluate.ts";
+import { MICRO_PAIR, type PairConfig } from "../../decode/pair/pair-config.ts";
+import { parseArms } from "../arms/arms.ts";
+import { describeSettings } from "../run/evaluate.ts";
 import { microTask } from "../tasks/micro.ts";
 import type { EvaluationSummary } from "../summary-schema.ts";
 import { quoted, rerunOf } from "./rerun.ts";

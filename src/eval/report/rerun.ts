@@ -1,6 +1,6 @@
 /**
- * The command that makes a run again, from what the run recorded. Its settings must have the digest of the run's own: where they do not, or cannot be
- * compared, the report says so.
+ * Makes the command that repeats a run, from what the run recorded. The command's settings should have the digest of the run's own. If they do
+ * not, or cannot be compared, the report says so.
  */
 import { z } from "zod";
 
@@ -11,13 +11,14 @@ import {
   pairConfigSchema,
   pairPolicyOptions,
   type PairConfig,
-} from "../../decode/pair-config.ts";
+} from "../../decode/pair/pair-config.ts";
+import { DEFAULT_RANDOM_CHUNK } from "../arms/arms.ts";
 import type { EvaluationSummary } from "../summary-schema.ts";
 import type { ReportModel, ReportRun } from "./document.ts";
 
 const modelSchema = z.object({ spec: z.string(), digest: z.unknown() });
 
-/** What `describeSettings` writes. */
+/** The settings that `describeSettings` writes. */
 const configSchema = z.object({
   task: z.object({ name: z.string(), version: z.string() }),
   problems: z.number(),
@@ -33,7 +34,7 @@ const configSchema = z.object({
   options: z.unknown(),
   sampling: z.looseObject({ temperature: z.number() }),
   maxTokens: z.number(),
-  /** Of arms that are policies, by the arm's name: what the pair says of their options. */
+  /** The pair's options of policies, by the name of their arm. */
   policies: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   randomChunk: z.number().optional(),
 });
@@ -41,7 +42,6 @@ const configSchema = z.object({
 type Config = z.output<typeof configSchema>;
 
 const KNOWN = new Set(Object.keys(configSchema.shape));
-const DEFAULT_RANDOM_CHUNK = 32;
 
 export function rerunOf(summary: EvaluationSummary): ReportRun["rerun"] {
   const parsed = configSchema.safeParse(summary.config);
@@ -112,7 +112,7 @@ export function temperatureOf({ config }: EvaluationSummary): number | null {
   return parsed.success ? parsed.data.sampling.temperature : null;
 }
 
-/** What the shipped pair would be run with, the flags folded in. */
+/** The settings of the shipped pair with the run's flags. */
 function settingsOfMicro({ dial, sampling, maxTokens, policies }: Config): Record<string, unknown> {
   return {
     template: undefined,
@@ -125,7 +125,7 @@ function settingsOfMicro({ dial, sampling, maxTokens, policies }: Config): Recor
   };
 }
 
-/** What a pair says of the options of these arms. */
+/** The pair's options for the policies of these arms. */
 const policiesUnder = (pair: PairConfig, policies: Config["policies"]): Config["policies"] =>
   policies === undefined
     ? undefined
@@ -142,7 +142,7 @@ function microFlags({ small, big, smallBase, dial, sampling, maxTokens }: Config
   return [
     ...ownSmall,
     ...spec("big", big, MICRO_PAIR.big),
-    // Another small model has no "before tuning" unless it is named.
+    // Another small model has no checkpoint before tuning unless one is named.
     ...(ownSmall.length > 0 && smallBase !== undefined
       ? [`--small-base ${quoted(smallBase.spec)}`]
       : spec("small-base", smallBase, MICRO_PAIR.smallBase)),
@@ -158,7 +158,7 @@ function pairOf(config: Config): Record<string, unknown> {
     config;
   return {
     small: small?.spec,
-    // A pair has a big model, also where no arm needs it.
+    // A pair file names a big model even if no arm needs it.
     big: big?.spec ?? small?.spec,
     smallBase: smallBase?.spec,
     template,
@@ -220,6 +220,6 @@ function remarksOf(
   };
 }
 
-/** For a POSIX shell. */
+/** Quotes a text for a POSIX shell. */
 export const quoted = (text: string): string =>
   /^[\w@%+=:,./~^-]+$/u.test(text) && !text.startsWith("~") ? text : `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,13 +1,13 @@
-/** Where spans fall in traces, and how long they are, in tokens. */
+/** Counts spans: their places in the traces, and their lengths in tokens. */
 import { Distribution, LENGTH_EDGES } from "../../core/distribution.ts";
 import type { ReportSpans } from "./document.ts";
-import type { ReportRow } from "./report-row.ts";
+import type { RecordedRow } from "../row.ts";
 
 const POSITION_BINS = 20;
 
-type Segment = ReportRow["segments"][number];
+type Segment = RecordedRow["segments"][number];
 
-/** Whether the small model wrote it between its own tags, as in the arm `self`. */
+/** Whether the small model wrote the segment between its own tags, as in the arm `self`. */
 export const isOwnSpan = ({ author, reason }: Segment): boolean =>
   author === "small" && reason === "open-tag";
 
@@ -38,7 +38,7 @@ export class SpanTally {
     if (spans > 0) this.#tracesWith += 1;
   }
 
-  /** Undefined where there is no span. */
+  /** Undefined without spans. */
   finish(): ReportSpans | undefined {
     if (this.#lengths.count === 0) return undefined;
     return {
@@ -50,7 +50,7 @@ export class SpanTally {
     };
   }
 
-  /** Tokens `start` to `end` over the twentieths that they lie in. */
+  /** Adds tokens `start` to `end` to the twentieths that they lie in. */
   #spread(start: number, end: number, width: number): void {
     for (let bin = Math.floor(start / width); bin < POSITION_BINS && bin * width < end; bin++) {
       const inside = Math.min(end, (bin + 1) * width) - Math.max(start, bin * width);

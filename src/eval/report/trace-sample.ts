@@ -1,17 +1,17 @@
-/** The traces that the page's reader holds: problems drawn at random, each with its traces in all arms of all runs side by side. */
+/** Draws the traces that the page's reader holds: random problems, each with its traces in all arms of all runs. */
 import { HashSample } from "../../core/hash-sample.ts";
 import { cutSegments, cutText } from "./cut.ts";
 import type { PageProblem, PageReader, PageTrace } from "./page-data.ts";
-import type { ReportRow } from "./report-row.ts";
+import type { RecordedRow } from "../row.ts";
 import { isOwnSpan } from "./span-tally.ts";
 
 export interface TraceSampleLimits {
   readonly problems: number;
-  /** Of each problem in each arm: the first ones. */
+  /** How many samples of each problem in each arm, from the first. */
   readonly samples: number;
-  /** UTF-16 code units of one trace; a longer one is cut in its middle, and says so. */
+  /** UTF-16 code units of one trace. A longer one is cut in the middle, and says so. */
   readonly traceUnits: number;
-  /** Of all traces together. */
+  /** UTF-16 code units of all traces together. */
   readonly units: number;
 }
 
@@ -22,15 +22,15 @@ const TRACE_SAMPLE_LIMITS: TraceSampleLimits = {
   units: 8_000_000,
 };
 
-/** Of a problem and of an answer. */
+/** UTF-16 code units of a problem and of an answer. */
 const MAX_PROBLEM_UNITS = 20_000;
 const MAX_ANSWER_UNITS = 500;
-/** What a trace takes beside its texts. */
+/** Size of a trace besides its texts. */
 const TRACE_UNITS = 200;
 
 interface Held {
   readonly task: string;
-  readonly row: Pick<ReportRow, "problemId" | "problem" | "gold">;
+  readonly row: Pick<RecordedRow, "problemId" | "problem" | "gold">;
   readonly trace: PageTrace;
 }
 
@@ -46,8 +46,8 @@ export class TraceSample {
     this.#sample = new HashSample({ groups: problems, units }, seed, unitsOf);
   }
 
-  /** `key` says which problem it is, over all runs. */
-  add(key: string, task: string, row: ReportRow, arm: number): void {
+  /** `key` identifies the problem over all runs. */
+  add(key: string, task: string, row: RecordedRow, arm: number): void {
     this.#problems.add(key);
     if (row.sample >= this.#limits.samples) this.#laterSamples += 1;
     else if (this.#sample.takes(key)) this.#sample.add(key, held(task, row, arm, this.#limits.traceUnits));
@@ -59,12 +59,12 @@ export class TraceSample {
   }
 
   #leftOut(problems: readonly PageProblem[]): string[] {
-    const { units, samples, traceUnits, problems: most } = this.#limits;
+    const { units, samples, traceUnits, problems: limit } = this.#limits;
     const [all, held] = [this.#problems.size, problems.length];
     const words: string[] = [];
     if (held < all) {
       const why =
-        held === Math.min(most, all)
+        held === Math.min(limit, all)
           ? ""
           : ` (a page holds at most ${units.toLocaleString("en-US")} characters)`;
       words.push(`${held} of ${all.toLocaleString("en-US")} problems are here, drawn at random${why}.`);
@@ -84,9 +84,9 @@ export class TraceSample {
   }
 }
 
-function held(task: string, row: ReportRow, arm: number, traceUnits: number): Held {
+function held(task: string, row: RecordedRow, arm: number, traceUnits: number): Held {
   const { problemId, problem, gold, sample, correct, answer, finishReason, error, degraded, usage } = row;
-  // Rows of other makers may have a text and no segments.
+  // Rows of other programs may have a text and no segments.
   const segments: readonly PageTrace["segments"][number][] =
     row.segments.length === 0 && row.text !== ""
       ? [{ author: "small", text: row.text }]

@@ -1,22 +1,17 @@
 /**
- * Accuracy with a 95% interval. `P` is the axis of problems, `S` that of samples of one problem. Samples of one problem are
- * not independent, so problems are what is resampled.
+ * Accuracy with a 95% interval. `P` is the axis of problems, `S` that of the samples of one problem. The samples of one problem are not
+ * independent, so the bootstrap resamples problems.
  */
 import type { Rng } from "../../core/rng.ts";
+import { type Interval, mean, NORMAL_975, quantile } from "../../core/statistics.ts";
 
-/** Lower and upper end. */
-export type Interval = readonly [low: number, high: number];
-
-/** Whether each sample is right: one row a problem, one column a sample. */
+/** Whether each sample is right, by problem and sample. */
 export type OutcomesPS = readonly (readonly boolean[])[];
 
 export interface Estimate {
   readonly value: number;
   readonly ci95: Interval;
 }
-
-/** The standard normal's 97.5% quantile. */
-const Z95 = 1.959963984540054;
 
 const RESAMPLES = 2000;
 
@@ -26,9 +21,9 @@ export function accuracyOf(correctPS: OutcomesPS, rng: Rng): Estimate {
 }
 
 /**
- * The mean of one value from 0 to 1 for each problem. All of them 0 or 1: Wilson's score interval. Else: percentile bootstrap over
- * problems; where all have the same value there is nothing to resample, and Wilson's interval over the number of problems stands in.
- * Throws a RangeError when there is no problem.
+ * Estimates the mean of one value from 0 to 1 for each problem. If all values are 0 or 1, the interval is Wilson's score interval. If all values
+ * are the same, resampling says nothing, and Wilson's interval over the number of problems is used. Else it is a percentile bootstrap over
+ * problems. Throws a RangeError without problems.
  */
 export function meanOverProblems(valuesP: readonly number[], rng: Rng): Estimate {
   const value = mean(valuesP);
@@ -41,15 +36,15 @@ export function meanOverProblems(valuesP: readonly number[], rng: Rng): Estimate
 /** Wilson's score interval for `successes` of `trials`; sound near 0 and 1, where the normal interval is not. */
 export function wilsonInterval(successes: number, trials: number): Interval {
   const share = successes / trials;
-  const z2 = Z95 * Z95;
+  const z2 = NORMAL_975 * NORMAL_975;
   const centre = (share + z2 / (2 * trials)) / (1 + z2 / trials);
   const half =
-    (Z95 / (1 + z2 / trials)) * Math.sqrt((share * (1 - share)) / trials + z2 / (4 * trials * trials));
-  // At 0 and at 1 an end is the share itself, but for rounding.
+    (NORMAL_975 / (1 + z2 / trials)) * Math.sqrt((share * (1 - share)) / trials + z2 / (4 * trials * trials));
+  // At 0 and at 1 one end is the share itself; rounding must not exceed it.
   return [Math.max(0, Math.min(share, centre - half)), Math.min(1, Math.max(share, centre + half))];
 }
 
-/** Percentile interval of the mean, resampling the given values (one a problem) with replacement. */
+/** Percentile interval of the mean. The given values, one for each problem, are resampled with replacement. */
 export function bootstrapMean(valuesP: readonly number[], rng: Rng): Interval {
   const means = new Float64Array(RESAMPLES);
   for (let resample = 0; resample < RESAMPLES; resample++) {
@@ -62,8 +57,8 @@ export function bootstrapMean(valuesP: readonly number[], rng: Rng): Interval {
 }
 
 /**
- * The ratio of two sums over problems with a percentile interval, resampling problems with replacement; 0 where nothing is below the line.
- * @param partsP Of each problem: above and below the line.
+ * Estimates the ratio of two sums over problems, with a percentile interval from problems resampled with replacement. 0 if the denominator is.
+ * @param partsP Numerator and denominator of each problem.
  */
 export function bootstrapRatio(partsP: readonly (readonly [number, number])[], rng: Rng): Estimate {
   const ratio = (above: number, below: number): number => (below === 0 ? 0 : above / below);
@@ -82,26 +77,12 @@ export function bootstrapRatio(partsP: readonly (readonly [number, number])[], r
   return { value: ratio(sum(0), sum(1)), ci95: [quantile(ratios, 0.025), quantile(ratios, 0.975)] };
 }
 
-/** Linear interpolation between order statistics (type 7). `sorted` ascends and is not empty. */
-export function quantile(sorted: ArrayLike<number>, probability: number): number {
-  const position = (sorted.length - 1) * probability;
-  const below = Math.floor(position);
-  const low = sorted[below] ?? Number.NaN;
-  const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? Number.NaN;
-  return low + (high - low) * (position - below);
-}
-
-export function mean(values: readonly number[]): number {
-  if (values.length === 0) throw new RangeError("mean: no values");
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
 export function shareRight(samples: readonly boolean[]): number {
   if (samples.length === 0) throw new RangeError("shareRight: a problem without samples");
   return samples.filter(Boolean).length / samples.length;
 }
 
-/** Of figures over samples. Throws a RangeError when there are none. */
+/** Spread of figures over samples. Throws a RangeError without any. */
 export function spreadOf(values: readonly number[]): Record<"mean" | "p50" | "p95" | "max", number> {
   const sorted = values.toSorted((a, b) => a - b);
   return {

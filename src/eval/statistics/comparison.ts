@@ -1,13 +1,7 @@
 /** The difference between two arms on the same problems, paired by problem. */
 import type { Rng } from "../../core/rng.ts";
-import {
-  bootstrapMean,
-  type Interval,
-  mean,
-  type OutcomesPS,
-  shareRight,
-  wilsonInterval,
-} from "./accuracy.ts";
+import { type Interval, mean } from "../../core/statistics.ts";
+import { bootstrapMean, type OutcomesPS, shareRight, wilsonInterval } from "./accuracy.ts";
 
 export interface Comparison {
   /** Accuracy of the first arm minus that of the second. */
@@ -100,7 +94,7 @@ export function mcnemarExact(onlyFirst: number, onlySecond: number): number {
   return Math.min(1, 2 * tail);
 }
 
-/** How often random signs give a mean at least as far from 0 as the one seen; the seen one counts as one of the draws. */
+/** The share of random signs that give a mean at least as far from 0 as the observed one, which counts as one of the draws. */
 function signFlipTest(differencesP: readonly number[], rng: Rng): number {
   // Sums of shares differ in their last bits by the order of adding: allow for that in "at least as far".
   const seen = Math.abs(differencesP.reduce((sum, value) => sum + value, 0)) - 1e-9;
@@ -114,8 +108,8 @@ function signFlipTest(differencesP: readonly number[], rng: Rng): number {
 }
 
 /**
- * Holm's step-down adjustment (Scandinavian Journal of Statistics 6:65): reported as found wherever an adjusted value is below
- * alpha, the chance of even one false finding among all of them is at most alpha. In the order given.
+ * Holm's step-down adjustment (Scandinavian Journal of Statistics 6:65). Call every adjusted value below alpha a finding: the chance of even one
+ * false finding is then at most alpha. The order is that of `pValues`.
  */
 export function holmAdjusted(pValues: readonly number[]): number[] {
   const order = pValues.map((value, index) => ({ value, index })).sort((a, b) => a.value - b.value);

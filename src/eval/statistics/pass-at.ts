@@ -1,4 +1,4 @@
-/** What several samples a problem are worth: pass@k, cov@k and maj@k. Each gives one value for each problem, to be averaged. */
+/** Figures for several samples of a problem: pass@k, cov@k and maj@k. Each has one value for each problem; the caller averages them. */
 import type { OutcomesPS } from "./accuracy.ts";
 
 /** Powers of two up to `samples`, and `samples` itself. */
@@ -10,8 +10,8 @@ export function sampleCounts(samples: number): number[] {
 }
 
 /**
- * pass@k: the chance that at least one of k samples drawn without replacement from the n there are is right
- * (1 - C(n-c, k) / C(n, k), the unbiased estimator of Chen et al. 2021). Needs k <= the samples of each problem.
+ * pass@k: the chance that at least one of k samples, drawn from the n samples without replacement, is right. The unbiased estimator is
+ * 1 - C(n-c, k) / C(n, k) (Chen et al. 2021). Needs k <= the samples of each problem.
  */
 export function passAt(correctPS: OutcomesPS, k: number): number[] {
   return correctPS.map((samples) => {

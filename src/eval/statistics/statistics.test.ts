@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { createRng } from "../../core/rng.ts";
-import { accuracyOf, mean, type OutcomesPS, quantile, spreadOf, wilsonInterval } from "./accuracy.ts";
+import { mean, quantile } from "../../core/statistics.ts";
+import { accuracyOf, type OutcomesPS, spreadOf, wilsonInterval } from "./accuracy.ts";
 import { compareArms, holmAdjusted, mcnemarExact, newcombeInterval } from "./comparison.ts";
 import { coverageAt, majorityAt, passAt, sampleCounts } from "./pass-at.ts";
 

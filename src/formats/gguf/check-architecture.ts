@@ -1,6 +1,6 @@
 /**
- * What llama.cpp demands of a model's shape. It ends the process, instead of reporting an error, when a count is out of range,
- * when head sizes do not fit, or when a weight has an encoding that it cannot compute with: here each is an error that says so.
+ * Checks a model's shape as llama.cpp demands it. Three faults make it end the process: a count is out of range, head sizes do not
+ * fit, or it cannot compute with the encoding of a weight. Here each of these is an error that says so.
  */
 import type { MetadataView } from "./metadata-view.ts";
 import { quoted } from "./reader.ts";
@@ -14,10 +14,10 @@ export interface ArchitectureSummary {
 }
 
 /** llama.cpp's LLAMA_MAX_LAYERS and LLAMA_MAX_EXPERTS. */
-const MOST_LAYERS = 512;
-const MOST_EXPERTS = 1024;
-/** Far above any model; keeps products of two lengths exact. */
-const LONGEST_DIMENSION = 1 << 24;
+const MAX_LAYERS = 512;
+const MAX_EXPERTS = 1024;
+/** A length far above any model's. It keeps products of two lengths exact. */
+const MAX_DIMENSION = 1 << 24;
 const UNSPECIFIED_POOLING = 0xffffffff;
 
 /** Architectures of llama.cpp that do not write text from left to right, or only together with another model. */
@@ -60,9 +60,9 @@ export function checkArchitecture(view: MetadataView, vocabularySize: number): A
     contextLength: view.uint32(`${architecture}.context_length`, { minimum: 1 }),
     embeddingLength: view.uint32(`${architecture}.embedding_length`, {
       minimum: 1,
-      maximum: LONGEST_DIMENSION,
+      maximum: MAX_DIMENSION,
     }),
-    layers: view.uint32(`${architecture}.block_count`, { minimum: 1, maximum: MOST_LAYERS }),
+    layers: view.uint32(`${architecture}.block_count`, { minimum: 1, maximum: MAX_LAYERS }),
   };
   checkCommonKeys(view, summary);
   checkEncodings(view, summary.layers);
@@ -73,12 +73,12 @@ export function checkArchitecture(view: MetadataView, vocabularySize: number): A
   return summary;
 }
 
-/** Keys that all architectures share, and the relations that llama.cpp asserts between them. */
+/** Checks the keys that all architectures share, and the relations that llama.cpp asserts between them. */
 function checkCommonKeys(view: MetadataView, { architecture, layers }: ArchitectureSummary): void {
   const key = (name: string) => `${architecture}.${name}`;
-  const heads = view.optionalPerLayer(key("attention.head_count"), layers, { maximum: LONGEST_DIMENSION });
+  const heads = view.optionalPerLayer(key("attention.head_count"), layers, { maximum: MAX_DIMENSION });
   const headsOfKeys = view.optionalPerLayer(key("attention.head_count_kv"), layers, {
-    maximum: LONGEST_DIMENSION,
+    maximum: MAX_DIMENSION,
   });
   for (const [layer, count] of (heads ?? []).entries()) {
     const shared = headsOfKeys?.[layer] ?? count;
@@ -86,7 +86,7 @@ function checkCommonKeys(view: MetadataView, { architecture, layers }: Architect
       throw view.invalid(`${count} attention heads cannot share ${shared} key-value heads (layer ${layer}).`);
     }
   }
-  view.optionalPerLayer(key("feed_forward_length"), layers, { maximum: LONGEST_DIMENSION });
+  view.optionalPerLayer(key("feed_forward_length"), layers, { maximum: MAX_DIMENSION });
   view.optionalUint32(key("nextn_predict_layers"), { maximum: layers - 1 });
 
   if (view.optionalBool(key("attention.causal")) === false) {
@@ -97,7 +97,7 @@ function checkCommonKeys(view: MetadataView, { architecture, layers }: Architect
     throw view.invalid(`its pooling type is ${pooling}: it makes embeddings, not text.`);
   }
 
-  const experts = view.optionalUint32(key("expert_count"), { maximum: MOST_EXPERTS }) ?? 0;
+  const experts = view.optionalUint32(key("expert_count"), { maximum: MAX_EXPERTS }) ?? 0;
   const used = Math.max(0, ...(view.optionalPerLayer(key("expert_used_count"), layers) ?? []));
   const groups = view.optionalUint32(key("expert_group_count")) ?? 0;
   const groupsUsed = view.optionalUint32(key("expert_group_used_count")) ?? 0;
@@ -131,7 +131,7 @@ function checkCommonKeys(view: MetadataView, { architecture, layers }: Architect
   }
 }
 
-/** Vectors (norms, biases) are added or multiplied in F32; matrices need an encoding with a dot product. */
+/** Checks encodings. Vectors (norms, biases) are added or multiplied in F32; matrices need an encoding with a dot product. */
 function checkEncodings(view: MetadataView, layers: number): void {
   for (const tensor of view.file.tensors.values()) {
     const layer = /^blk\.(\d+)\./.exec(tensor.name)?.[1];
@@ -158,7 +158,7 @@ function expectF32(view: MetadataView, tensor: GgufTensorInfo): void {
   }
 }
 
-/** The Llama family, exactly: every tensor that llama.cpp asks for, with its shape. */
+/** Checks the Llama family exactly: every tensor that llama.cpp asks for, with its shape. */
 function checkDenseDecoder(
   view: MetadataView,
   { embeddingLength, layers }: ArchitectureSummary,

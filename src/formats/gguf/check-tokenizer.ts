@@ -1,22 +1,23 @@
 /**
- * What llama.cpp demands of a tokenizer. It ends the process for tokens that occur twice and for byte-fallback tokenizers without
- * byte tokens, and silently drops text that a reduced alphabet cannot write.
+ * Checks a tokenizer as llama.cpp demands it. llama.cpp ends the process if a token occurs twice or a byte-fallback tokenizer lacks byte
+ * tokens. It silently drops text that a reduced alphabet cannot write.
  */
+import { byteCharacters } from "../byte-alphabet.ts";
 import type { MetadataView } from "./metadata-view.ts";
 import { quoted } from "./reader.ts";
 import { GGUF_TOKEN_TYPES } from "./types.ts";
 
 export interface TokenizerSummary {
-  /** `gpt2` (byte-level BPE), `llama` (SentencePiece), ... */
+  /** Kind of tokenizer: `gpt2` (byte-level BPE), `llama` (SentencePiece), ... */
   readonly model: string;
-  /** Which regular expression cuts the text into words. */
+  /** Name of the regular expression that cuts the text into words. */
   readonly pretokenizer: string | undefined;
-  /** By id, as written in the file. */
+  /** Texts of the tokens by id, as written in the file. */
   readonly tokens: readonly string[];
-  /** By id, see {@link GGUF_TOKEN_TYPES}; all normal when the file has none. */
+  /** Types of the tokens by id, see {@link GGUF_TOKEN_TYPES}. All are normal if the file has none. */
   readonly tokenTypes: readonly number[];
   readonly merges: readonly string[];
-  /** Bytes that no token writes; only such as no ordinary text has are tolerated. llama.cpp drops them silently. */
+  /** Bytes that no token writes. Only bytes that no ordinary text has may be missing. llama.cpp drops them silently. */
   readonly missingBytes: readonly number[];
   readonly chatTemplate: string | undefined;
 }
@@ -42,9 +43,9 @@ export function checkTokenizer(view: MetadataView): TokenizerSummary {
   if (BYTE_LEVEL.has(model)) {
     if (merges === undefined) throw view.invalid('"tokenizer.ggml.merges" is missing (it may be empty).');
     checkMerges(view, merges);
-    missingBytes = missingFrom(view, tokens, byteLevelAlphabet(), isRareByte);
+    missingBytes = missingFrom(view, tokens, byteCharacters(), isRareByte);
   } else if (model === "llama") {
-    // llama.cpp ends the process where it falls back to a byte that is not there.
+    // llama.cpp ends the process when it falls back to a missing byte.
     missingBytes = missingFrom(view, tokens, fallbackAlphabet(), () => false);
   }
   checkSpecialIds(view, model, tokens.length);
@@ -81,8 +82,8 @@ function checkMerges(view: MetadataView, merges: readonly string[]): void {
 
 /**
  * The bytes of UTF-8 text that the vocabulary cannot write.
- * @param alphabet By byte, in the form in which the tokenizer's vocabulary spells it.
- * @param tolerated Which may be missing.
+ * @param alphabet The spelling of each byte in the vocabulary.
+ * @param tolerated Whether a byte may be missing.
  */
 function missingFrom(
   view: MetadataView,
@@ -105,26 +106,18 @@ function missingFrom(
   return missing;
 }
 
-/** Control characters, and first bytes of planes without characters: vocabularies learnt from clean text lack some (SmolLM2). */
+/** Control characters, and first bytes of planes without characters. Vocabularies learned from clean text lack some (SmolLM2). */
 const isRareByte = (byte: number): boolean =>
   (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) ||
   byte === 0x7f ||
   byte === 0xf1 ||
   byte === 0xf2;
 
-/** GPT-2's printable characters for bytes: Latin-1 where printable, U+0100 and up for the other 68. */
-function byteLevelAlphabet(): string[] {
-  const isPrintable = (byte: number) =>
-    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-  let next = 0x100;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(isPrintable(byte) ? byte : next++));
-}
-
 function fallbackAlphabet(): string[] {
   return Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
 }
 
-/** The id that llama.cpp assumes for the beginning of a text when the file names none. */
+/** The id that llama.cpp assumes for the beginning of a text if the file names none. */
 const DEFAULT_BEGIN: Readonly<Record<string, number>> = { gpt2: 11, llama: 1, plamo2: 1 };
 
 function checkSpecialIds(view: MetadataView, model: string, size: number): void {

@@ -1,9 +1,9 @@
 /**
- * Checks a GGUF file before llama.cpp sees it: whatever llama.cpp would abort on or crash for is an error here, with the file, the
- * place and the value seen. Only the header is read, so that a file of many gigabytes costs milliseconds.
+ * Checks a GGUF file before llama.cpp sees it. A fault on which llama.cpp would abort or crash is an error here, with the file, the place
+ * and the value seen. Only the header is read, so a file of many gigabytes costs milliseconds.
  *
- * Complete for `qwen3`, `qwen2` and `llama`; for other architectures what they share is checked. What the header cannot show
- * (weights that are not numbers) is left to a trial load in a process of its own: `src/engines/llama/trial-load.ts`.
+ * The check is complete for `qwen3`, `qwen2` and `llama`. For other architectures it covers the keys that all share. Faults that the header
+ * does not show, such as weights that are not numbers, need a trial load: `src/engines/llama/trial-load.ts`.
  */
 import { basename, dirname, join } from "node:path";
 
@@ -15,17 +15,17 @@ import type { GgufFile, GgufTensorInfo } from "./types.ts";
 
 export interface GgufSummary extends ArchitectureSummary {
   readonly path: string;
-  /** All parts of a split model together. */
+  /** Size of all parts of a split model together. */
   readonly fileBytes: number;
   readonly parameters: number;
-  /** Those that a token is multiplied with: without a table that is only looked up, and with the experts that it visits only. */
+  /** Parameters that a token is multiplied with. A table that is only looked up does not count, nor do experts that it does not visit. */
   readonly parametersPerToken: number;
   readonly name: string | undefined;
   readonly tokenizer: TokenizerSummary;
   readonly metadata: GgufFile["metadata"];
 }
 
-/** Throws a {@link DataError}: `file-missing`, `file-unreadable` or `file-invalid`. */
+/** Checks a file. @throws DataError `file-missing`, `file-unreadable` or `file-invalid`. */
 export function checkGguf(path: string): GgufSummary {
   const file = joinParts(readGguf(path));
   const view = new MetadataView(file);
@@ -50,7 +50,7 @@ function countParameters(
 ): Pick<GgufSummary, "parameters" | "parametersPerToken"> {
   const experts = numberOf(file, `${architecture}.expert_count`) ?? 0;
   const visited = numberOf(file, `${architecture}.expert_used_count`) ?? experts;
-  // Where there is no other output, the table of tokens is multiplied with at the end.
+  // If there is no other output, the table of tokens is multiplied with at the end.
   const isLookedUpOnly = file.tensors.has("output.weight");
   let parameters = 0;
   let parametersPerToken = 0;
@@ -70,16 +70,16 @@ function numberOf(file: GgufFile, key: string): number | undefined {
     : undefined;
 }
 
-const MOST_PARTS = 999;
+const MAX_PARTS = 999;
 
-/** A model of several files, `NAME-00001-of-00003.gguf` and so on: llama.cpp opens the others by itself, so they are read too. */
+/** Joins a model of several files, `NAME-00001-of-00003.gguf` and so on. llama.cpp opens all of them, so all are read. */
 function joinParts(first: GgufFile): GgufFile {
   const count = partNumber(first, "split.count") ?? 1;
   if (count <= 1) return first;
   const view = new MetadataView(first);
   const suffix = (part: number) =>
     `-${String(part).padStart(5, "0")}-of-${String(count).padStart(5, "0")}.gguf`;
-  if (count > MOST_PARTS || partNumber(first, "split.no") !== 0 || !first.path.endsWith(suffix(1))) {
+  if (count > MAX_PARTS || partNumber(first, "split.no") !== 0 || !first.path.endsWith(suffix(1))) {
     throw view.invalid(
       `it is a part of a model of ${count} files; give the first of them, whose name must end in ${suffix(1)}.`,
     );

@@ -1,13 +1,14 @@
-/** Reads a file forwards through a small window: the header of a file of many gigabytes costs only itself. */
+/** Reads a file forwards through a small window, so that the header of a large file costs only itself. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { isUtf8 } from "node:buffer";
 
-import { DataError, errorMessage } from "../../core/errors.ts";
+import { DataError } from "../../core/errors.ts";
+import { unreadable } from "../../core/files.ts";
 import { NUMBER_BYTES, type GgufNumberType } from "./types.ts";
 
 const WINDOW_BYTES = 1 << 18;
-/** No string of a real file comes near it (the longest are chat templates). */
-const LONGEST_STRING_BYTES = 1 << 24;
+/** Longest string. The longest ones of real files, chat templates, are far shorter. */
+const MAX_STRING_BYTES = 1 << 24;
 
 export class FileCursor implements Disposable {
   readonly path: string;
@@ -15,20 +16,16 @@ export class FileCursor implements Disposable {
   readonly #descriptor: number;
   #window: Buffer = Buffer.alloc(0);
   #windowStart = 0;
-  /** Where the next value is read, from the start of the file. */
+  /** Offset of the next value from the start of the file. */
   position = 0;
 
-  /** Throws a {@link DataError}: `file-missing`, `file-unreadable`, or `file-invalid` for what is no regular file. */
+  /** @throws DataError `file-missing`, `file-unreadable`, or `file-invalid` if it is not a regular file. */
   constructor(path: string) {
     this.path = path;
     try {
       this.#descriptor = openSync(path, "r");
     } catch (error) {
-      const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-      throw new DataError(`cannot read ${path}: ${missing ? "no such file" : errorMessage(error)}`, {
-        code: missing ? "file-missing" : "file-unreadable",
-        cause: error,
-      });
+      throw unreadable(path, error);
     }
     const status = fstatSync(this.#descriptor);
     if (!status.isFile()) {
@@ -95,7 +92,7 @@ export class FileCursor implements Disposable {
     return type === "uint64" ? bytes.readBigUInt64LE(0) : bytes.readBigInt64LE(0);
   }
 
-  /** A 64-bit count or size, at most `maximum`: compared before it becomes a number, so that nothing overflows. */
+  /** A 64-bit count or size, at most `maximum`. It is compared before it becomes a number, so nothing overflows. */
   count(maximum: number, what: string): number {
     const value = this.bigint("uint64", what);
     if (value > BigInt(maximum)) throw this.invalid(`${what} is ${value}; at most ${maximum} can be right.`);
@@ -103,7 +100,7 @@ export class FileCursor implements Disposable {
   }
 
   string(what: string): string {
-    const length = this.count(Math.min(LONGEST_STRING_BYTES, this.fileBytes), `the length of ${what}`);
+    const length = this.count(Math.min(MAX_STRING_BYTES, this.fileBytes), `the length of ${what}`);
     const bytes = this.take(length, what);
     if (!isUtf8(bytes)) throw this.invalid(`${what} is not UTF-8.`);
     return bytes.toString("utf8");

@@ -116,8 +116,8 @@ describe("encodeGguf and readGguf", () => {
   it("refuses values and tensors that do not fit", () => {
     const write = (metadata: Record<string, GgufValue>, tensors: readonly GgufTensor[] = []) =>
       encodeGguf({ metadata, tensors });
-    expect(() => write({ a: ggufUint32(-1) })).toThrow('"a": -1 is no uint32');
-    expect(() => write({ a: ggufUint32(1.5) })).toThrow("1.5 is no uint32");
+    expect(() => write({ a: ggufUint32(-1) })).toThrow('"a": -1 is not of type uint32');
+    expect(() => write({ a: ggufUint32(1.5) })).toThrow("1.5 is not of type uint32");
     expect(() => write({ "": ggufUint32(1) })).toThrow("empty");
     expect(() => write({}, [{ name: "x".repeat(64), dimensions: [1], data: new Float32Array(1) }])).toThrow(
       "64 bytes",

@@ -1,6 +1,6 @@
 /**
- * The GGUF file format: reading its header, writing F32 models, and checking a file before llama.cpp loads it.
- * Pure (imports core only), and no loader: engines and the trainer use it.
+ * The GGUF file format: reads headers, writes F32 models, and checks a file before llama.cpp loads it. It loads no model. Engines and the
+ * trainer call it.
  */
 export { checkGguf, type GgufSummary } from "./check.ts";
 export { readGguf } from "./reader.ts";

@@ -59,7 +59,7 @@ export class MetadataView {
     return this.optionalUint32(key, bounds) ?? this.#missing(key);
   }
 
-  /** One number for all layers, or an array with one for each. */
+  /** Numbers for all layers: the file has one number for all, or an array with one for each. */
   optionalPerLayer(key: string, layers: number, bounds: NumberBounds = {}): readonly number[] | undefined {
     const value = this.get(key);
     if (value === undefined) return undefined;
@@ -79,7 +79,7 @@ export class MetadataView {
     return this.optionalPerLayer(key, layers, bounds) ?? this.#missing(key);
   }
 
-  /** Not negative, never NaN or infinite. */
+  /** A number that is finite and not negative. */
   optionalFloat32(key: string): number | undefined {
     const value = this.get(key);
     if (value === undefined) return undefined;

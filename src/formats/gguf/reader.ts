@@ -13,15 +13,15 @@ import {
 } from "./types.ts";
 
 /** Limits that keep a hostile header from costing memory or (llama.cpp compares all pairs of names) time. */
-const MOST_METADATA_KEYS = 4096;
-const MOST_TENSORS = 32768;
-const MOST_ARRAY_ITEMS = 4_000_000;
+const MAX_METADATA_KEYS = 4096;
+const MAX_TENSORS = 32768;
+const MAX_ARRAY_ITEMS = 4_000_000;
 const LONGEST_TENSOR_NAME_BYTES = 63;
 const DEFAULT_ALIGNMENT = 32;
 const LARGEST_ALIGNMENT = 1 << 16;
 const ARRAY_TYPE = "array";
 
-/** Throws a {@link DataError} with the file, the place and the value seen. */
+/** Reads a file. @throws DataError with the file, the place and the value seen. */
 export function readGguf(path: string): GgufFile {
   using cursor = new FileCursor(path);
   const magic = cursor.take(Math.min(4, cursor.remainingBytes), "its first four bytes");
@@ -32,8 +32,8 @@ export function readGguf(path: string): GgufFile {
   if (version !== 2 && version !== 3) {
     throw cursor.invalid(`its version is ${version}; versions 2 and 3, little endian, are supported.`);
   }
-  const tensorCount = cursor.count(MOST_TENSORS, "the number of tensors");
-  const metadataCount = cursor.count(MOST_METADATA_KEYS, "the number of metadata keys");
+  const tensorCount = cursor.count(MAX_TENSORS, "the number of tensors");
+  const metadataCount = cursor.count(MAX_METADATA_KEYS, "the number of metadata keys");
   const metadata = readMetadata(cursor, metadataCount);
   const alignment = readAlignment(cursor, metadata);
   const tensors = readTensors(cursor, tensorCount, alignment);
@@ -56,7 +56,7 @@ function readValue(cursor: FileCursor, what: string): GgufValue {
   if (type !== ARRAY_TYPE) return readScalar(cursor, type, what);
   const of = readType(cursor, `the items of ${what}`);
   if (of === ARRAY_TYPE) throw cursor.invalid(`${what} is an array of arrays.`);
-  const length = cursor.count(MOST_ARRAY_ITEMS, `the length of ${what}`);
+  const length = cursor.count(MAX_ARRAY_ITEMS, `the length of ${what}`);
   const smallestBytes = of === "string" || of === "uint64" || of === "int64" ? 8 : of === "bool" ? 1 : 0;
   if (length * smallestBytes > cursor.remainingBytes) {
     throw cursor.invalid(`${what} has ${length} items, more than the rest of the file can hold.`);

@@ -68,7 +68,7 @@ export const ggufStrings = (values: readonly string[]): GgufValue => ({
 });
 export const ggufInt32s = (values: readonly number[]): GgufValue => ({ type: "array", of: "int32", values });
 
-/** `tokenizer.ggml.token_type`: what a token is for. Only control tokens are kept out of plain text. */
+/** The values of `tokenizer.ggml.token_type`. Only control tokens are kept out of plain text. */
 export const GGUF_TOKEN_TYPES = {
   normal: 1,
   unknown: 2,
@@ -142,10 +142,10 @@ export const TENSOR_ENCODINGS: ReadonlyMap<number, TensorEncoding> = new Map([
 
 export interface GgufTensorInfo {
   readonly name: string;
-  /** Innermost first, as in the file: a PyTorch `[rows, columns]` matrix is `[columns, rows]` here. One to four, each at least 1. */
+  /** One to four lengths, innermost first as in the file. A PyTorch `[rows, columns]` matrix is `[columns, rows]` here. */
   readonly dimensions: readonly number[];
   readonly encoding: TensorEncoding;
-  /** From the start of the file. */
+  /** Offset of the data from the start of the file. */
   readonly offsetBytes: number;
   readonly sizeBytes: number;
 }
@@ -155,7 +155,7 @@ export interface GgufFile {
   readonly fileBytes: number;
   readonly version: number;
   readonly alignment: number;
-  /** In the order of the file. */
+  /** Keys and values in the order of the file. */
   readonly metadata: ReadonlyMap<string, GgufValue>;
   readonly tensors: ReadonlyMap<string, GgufTensorInfo>;
 }

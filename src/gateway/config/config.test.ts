@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
-import { MICRO_PAIR } from "../../decode/pair-config.ts";
+import { MICRO_PAIR } from "../../decode/pair/pair-config.ts";
 import { loadGatewayConfig, pairOf, parseGatewayConfig, readApiKey } from "./config.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "splitreason-config-"));
@@ -51,7 +51,7 @@ describe("the configuration", () => {
     [{ pair: 7 }, /field pair: /u],
   ])("refuses %j and says where", (value, message) => {
     expect(() => parseGatewayConfig(value, "x.json")).toThrow(message);
-    expect(() => parseGatewayConfig(value, "x.json")).toThrow(/^x\.json: /u);
+    expect(() => parseGatewayConfig(value, "x.json")).toThrow(/^x\.json[:,] /u);
   });
 
   it("takes presets, without filling in what they leave out", () => {

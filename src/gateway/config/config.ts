@@ -1,23 +1,23 @@
 /**
- * What `splitreason serve` is configured with, as data: one JSON file, usually `splitreason.config.json`. Flags override it.
- * Every field has a default; docs/serving.md explains each one.
+ * The configuration of `splitreason serve`, as data: one JSON file, usually `splitreason.config.json`. Flags override it.
+ * Every field has a default. docs/serving.md explains each one.
  */
 import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
 
-import { configFaults } from "../../core/config-faults.ts";
-import { ConfigError, DataError, errorMessage } from "../../core/errors.ts";
+import { checkDocument, readDocument } from "../../core/document.ts";
+import { ConfigError, DataError } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
-import { type PairConfig, loadPairConfig, pairConfigSchema } from "../../decode/pair-config.ts";
-import { requireHonoured } from "../../decode/policy-dial.ts";
+import { type PairConfig, loadPairConfig, pairConfigSchema } from "../../decode/pair/pair-config.ts";
+import { requireHonoured } from "../../decode/policies/honoured-dial.ts";
 import { dialPresetSchema, presetNameSchema } from "./model-presets.ts";
 
-/** Node's timers hold no more than this; longer waits would end at once. */
-const LONGEST_MS = 2 ** 31 - 1;
+/** The longest wait of Node's timers. A longer one would end at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const count = z.number().int().positive();
-const durationMs = z.number().int().positive().max(LONGEST_MS);
+const durationMs = z.number().int().positive().max(MAX_TIMER_MS);
 
 const limitsSchema = z
   .object({
@@ -25,15 +25,15 @@ const limitsSchema = z
     bodyBytes: count.default(1024 * 1024),
     /** Tokens of a prompt, as the small model counts them. Default: whatever fits into its context. */
     promptTokens: count.optional(),
-    /** The most that a request may ask for; also what it gets when it does not say, unless the pair's own default is lower. */
+    /** Most tokens that a request may ask for. A request that does not say gets this, or the pair's own default if that is lower. */
     maxTokens: count.default(32_768),
-    /** Generations that run at the same time; a request with `n` choices takes n of them. */
+    /** Generations that run at the same time. A request with `n` choices takes n of these places. */
     concurrent: count.default(16),
     /** Requests that wait for a place. The next one is refused at once with 429. */
     queue: z.number().int().nonnegative().default(64),
-    /** Longest wait for a place; then 503. */
+    /** Longest wait for a place. A request that waits longer is refused with 503. */
     queueTimeoutMs: durationMs.default(30_000),
-    /** Longest life of a request, waiting included. */
+    /** Longest time for a request, its wait included. */
     requestTimeoutMs: durationMs.default(600_000),
     /** The largest `n`. */
     choices: count.default(8),
@@ -46,7 +46,7 @@ const limitsSchema = z
 
 const breakerSchema = z
   .object({
-    /** Failures of a model, one after the other, after which it is left alone. */
+    /** Failures of a model in a row after which no request is sent to it. */
     failures: count.default(3),
     /** Time between two attempts to bring it back. */
     resetMs: durationMs.default(10_000),
@@ -59,7 +59,7 @@ export const gatewayConfigSchema = z
     host: z.string().min(1).default("127.0.0.1"),
     /** 0: any free port; `serve` prints which. */
     port: z.number().int().min(0).max(65_535).default(8080),
-    /** `micro`, a pair file (relative to this file), or what would be in such a file. */
+    /** `micro`, the path of a pair file (relative to this file), or the content of such a file. */
     pair: z.union([z.string().min(1), pairConfigSchema]).default("micro"),
     /** Name of the environment variable that holds the API key which clients must send. */
     apiKeyEnv: z
@@ -69,22 +69,22 @@ export const gatewayConfigSchema = z
     /** A file whose only content is that key. */
     apiKeyFile: z.string().min(1).optional(),
     limits: limitsSchema.default(limitsSchema.parse({})),
-    /** The small model away: refuse with 502, or let the big one write alone. */
+    /** When the small model is away: refuse with 502, or let the big one write alone. */
     whenSmallIsDown: z.enum(["fail", "big"]).default("fail"),
     breaker: breakerSchema.default(breakerSchema.parse({})),
-    /** Time that running requests get to end after SIGTERM. */
-    drainMs: z.number().int().nonnegative().max(LONGEST_MS).default(30_000),
+    /** Time that running requests have to end after SIGTERM. */
+    drainMs: z.number().int().nonnegative().max(MAX_TIMER_MS).default(30_000),
     /** Put prompts and outputs into the log. They may hold anything that users type. */
     logPrompts: z.boolean().default(false),
     /** `separate`: `reasoning_content` and `content`; `inline`: everything in `content`. */
     reasoning: z.enum(["separate", "inline"]).default("separate"),
     /** Further model names, each a preset of the dial. */
     models: z.record(presetNameSchema, dialPresetSchema).default({}),
-    /** For models in this process (`micro:`, `gguf:`). */
+    /** Settings of the models in this process (`micro:`, `gguf:`). */
     embedded: z
       .object({
         threads: z.number().int().positive().max(256).optional(),
-        /** Tokens of context for each generation; each one reserves memory for all of it. */
+        /** Tokens of context for each generation. Each place reserves memory for all of them. */
         contextTokens: count.optional(),
       })
       .strict()
@@ -101,37 +101,20 @@ export type GatewayConfig = z.output<typeof gatewayConfigSchema>;
 
 /**
  * Checks values from anywhere.
- * @param where what the message calls them, e.g. the path of a file.
+ * @param where The name of the values in the message, e.g. the path of a file.
  * @throws ConfigError that names every field that is wrong (at most 5).
  */
-export function parseGatewayConfig(value: unknown, where: string): GatewayConfig {
-  const parsed = gatewayConfigSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const faults = configFaults(parsed.error, gatewayConfigSchema, value);
-  const issues = faults.slice(0, 5).map(({ path, text }) => (path === "" ? text : `field ${path}: ${text}`));
-  const more = faults.length - issues.length;
-  throw new ConfigError(`${where}: ${issues.join("; ")}${more > 0 ? `; and ${more} more` : ""}.`, {
-    code: "config-invalid",
-    cause: parsed.error,
-  });
-}
+export const parseGatewayConfig = (value: unknown, where: string): GatewayConfig =>
+  checkDocument(value, gatewayConfigSchema, { name: where, source: "config", maxFaults: MAX_FAULTS });
+
+const MAX_FAULTS = 5;
 
 /**
- * Reads a configuration file; paths in it are made relative to its folder.
+ * Reads a configuration file. Its relative paths are relative to its folder.
  * @throws ConfigError for what is wrong in it; DataError when it cannot be read.
  */
 export async function loadGatewayConfig(path: string): Promise<GatewayConfig> {
-  const text = await readTextFile(path, 1024 * 1024);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new ConfigError(`${path} is not valid JSON: ${errorMessage(error)}.`, {
-      code: "config-invalid",
-      cause: error,
-    });
-  }
-  const config = parseGatewayConfig(value, path);
+  const config = await readDocument(path, gatewayConfigSchema, { source: "config", maxFaults: MAX_FAULTS });
   if (typeof config.pair !== "string") {
     requireHonoured(config.pair.policy, config.pair.dial, `${path}, field pair.dial`);
   }
@@ -154,8 +137,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Presets that name no policy turn the dial of the pair's own.
- * @throws ConfigError on one that this policy cannot honour.
+ * Checks the presets of the dial. A preset without a policy belongs to the pair's own.
+ * @throws ConfigError for a setting that its policy cannot honour.
  */
 export function requireHonouredPresets({ models }: Pick<GatewayConfig, "models">, policySpec: string): void {
   for (const [name, { policy, ...dial }] of Object.entries(models)) {
@@ -164,8 +147,8 @@ export function requireHonouredPresets({ models }: Pick<GatewayConfig, "models">
 }
 
 /**
- * The API key that clients must send; undefined when none is configured.
- * @throws ConfigError when it is configured and not there: a gateway that should have a key never runs without one.
+ * The API key that clients must send. Undefined when none is configured.
+ * @throws ConfigError when a key is configured but missing: a gateway that should have a key never runs without one.
  */
 export async function readApiKey(
   config: Pick<GatewayConfig, "apiKeyEnv" | "apiKeyFile">,
@@ -183,7 +166,7 @@ export async function readApiKey(
   }
 }
 
-/** A key that is empty, or that no HTTP header could carry, would lock everyone out or let everyone in. */
+/** Refuses an empty key, which lets everyone in, and one that no HTTP header can carry, which locks everyone out. */
 function checkedKey(text: string | undefined, where: string): string {
   const key = text?.trim() ?? "";
   if (/^[\x21-\x7e]{8,}$/u.test(key)) return key;

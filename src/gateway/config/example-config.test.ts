@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 
 import { parsePolicy } from "../../decode/index.ts";
-import { parseEngineSpec } from "../../engines/spec.ts";
+import { parseEngineSpec } from "../../engines/open/spec.ts";
 import { gatewayConfigSchema, loadGatewayConfig, pairOf } from "./config.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");

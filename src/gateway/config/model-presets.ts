@@ -1,23 +1,16 @@
-/** Model names of the operator's own: each stands for a policy and a setting of the dial. */
+/** The model names that an operator adds. Each stands for a policy and settings of the dial. */
 import { z } from "zod";
 
-import { dialSchema } from "../../decode/dial.ts";
+import { askedDialSchema } from "../../decode/dial/dial.ts";
 import { parsePolicy } from "../../decode/policies/index.ts";
-import { unhonoured, unhonouredText } from "../../decode/policy-dial.ts";
+import { unhonoured, unhonouredText } from "../../decode/policies/honoured-dial.ts";
 
-/** Without defaults: what a preset leaves out is the pair's. */
-export const dialPresetSchema = z
-  .object({
+/** A preset has no defaults: what it leaves out comes from the pair. */
+export const dialPresetSchema = askedDialSchema
+  .extend({
     policy: z.string().min(1).optional(),
     policyOptions: z.record(z.string(), z.unknown()).optional(),
-    bias: dialSchema.shape.bias.unwrap().optional(),
-    budget: dialSchema.shape.budget.unwrap().optional(),
-    budgetGrace: dialSchema.shape.budgetGrace.unwrap().optional(),
-    maxSegmentTokens: dialSchema.shape.maxSegmentTokens,
-    maxSegments: dialSchema.shape.maxSegments,
-    reject: dialSchema.shape.reject.unwrap().optional(),
   })
-  .strict()
   .superRefine(({ policy, policyOptions, ...dial }, context) => {
     if (policy === undefined) {
       if (policyOptions === undefined) return;
@@ -37,7 +30,7 @@ export const dialPresetSchema = z
 
 export type DialPreset = z.output<typeof dialPresetSchema>;
 
-/** The names that the gateway makes by itself (`splitreason`, `splitreason@0.05`, `splitreason:big`) cannot be taken. */
+/** The names of the gateway's own (`splitreason`, `splitreason@0.05`, `splitreason:big`) cannot be used. */
 export const presetNameSchema = z
   .string()
   .regex(

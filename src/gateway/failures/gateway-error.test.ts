@@ -1,7 +1,12 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { describe, expect, test } from "vitest";
 
 import { ConfigError, EngineError } from "../../core/errors.ts";
-import { errorBody, GatewayError, invalidRequest, toErrorResponse, toGatewayError } from "./gateway-error.ts";
+import { errorResponse, GatewayError, invalidRequest, toGatewayError } from "./gateway-error.ts";
+import { errorBody } from "../protocols/openai/chunk-text.ts";
+import { FAILURES } from "./failure-codes.ts";
 
 describe("errors as answers", () => {
   test("have OpenAI's shape, with null for what does not apply", () => {
@@ -22,7 +27,7 @@ describe("errors as answers", () => {
     [new TypeError("x"), 500],
     ["x", 500],
   ])("%s -> %d", (error, status) => {
-    expect(toGatewayError(error).status).toBe(status);
+    expect(toGatewayError(error).facts.status).toBe(status);
   });
 
   test("what nobody foresaw is told in general words, and kept for the log", () => {
@@ -41,18 +46,21 @@ describe("errors as answers", () => {
   });
 
   test("say when to come back, and how to log in", () => {
-    const busy = toErrorResponse(
-      new GatewayError("busy", {
-        code: "engine-unavailable",
-        status: 429,
-        type: "rate_limit_error",
-        retryAfterSeconds: 1.2,
-      }),
-    );
+    const busy = errorResponse(new GatewayError("queue-full", "busy", { retryAfterSeconds: 1.2 }), errorBody);
     expect([busy.status, busy.headers.get("retry-after")]).toEqual([429, "2"]);
-    const locked = toErrorResponse(
-      new GatewayError("no key", { code: "usage", status: 401, type: "authentication_error" }),
-    );
+    const locked = errorResponse(new GatewayError("wrong-key", "no key"), errorBody);
     expect(locked.headers.get("www-authenticate")).toBe("Bearer");
   });
+});
+
+test("docs/api.md lists every status and code that a client can see", () => {
+  const page = readFileSync(join(import.meta.dirname, "..", "..", "..", "docs", "api.md"), "utf8");
+  const [, table = ""] = page.split("\n## Errors\n");
+  for (const [name, { status, type, wireCode }] of Object.entries(FAILURES)) {
+    if (status === 499) continue;
+    const rows = table.split("\n").filter((row) => row.startsWith(`| ${status} | \`${type}\``));
+    const says = (row: string): boolean =>
+      wireCode === null ? row.includes("| null") : row.includes(`\`${wireCode}\``);
+    expect(status === 502 ? rows.length > 0 : rows.some(says), name).toBe(true);
+  }
 });

@@ -28,7 +28,7 @@ describe("admission", () => {
     });
     expect([admission.running, admission.waiting]).toEqual([2, 2]);
     const refused = await refusal(admission.enter());
-    expect(refused).toMatchObject({ status: 429, type: "rate_limit_error" });
+    expect(refused).toMatchObject({ facts: { status: 429, type: "rate_limit_error" } });
     expect(refused.retryAfterSeconds).toBeGreaterThanOrEqual(1);
     first.release();
     first.release();
@@ -47,7 +47,7 @@ describe("admission", () => {
     const large = refusal(admission.enter(undefined, 2));
     const small = admission.enter();
     nowMs = 20;
-    expect(await large).toMatchObject({ status: 503, type: "server_error" });
+    expect(await large).toMatchObject({ facts: { status: 503, type: "server_error" } });
     const ticket = await small;
     expect(ticket.waitedMs).toBe(20);
     ticket.release();
@@ -72,8 +72,8 @@ describe("admission", () => {
     const running = await admission.enter(undefined, 2);
     const waiting = refusal(admission.enter());
     admission.close();
-    expect(await waiting).toMatchObject({ status: 503 });
-    expect(await refusal(admission.enter())).toMatchObject({ status: 503, retryAfterSeconds: 1 });
+    expect(await waiting).toMatchObject({ facts: { status: 503 } });
+    expect(await refusal(admission.enter())).toMatchObject({ facts: { status: 503 }, retryAfterSeconds: 1 });
     expect(admission.running).toBe(1);
     running.release();
     expect(admission.running).toBe(0);
@@ -81,7 +81,7 @@ describe("admission", () => {
 
   it("refuses what could never start", async () => {
     expect(await refusal(new Admission(limits).enter(undefined, 3))).toMatchObject({
-      status: 400,
+      facts: { status: 400 },
       param: "n",
     });
   });

@@ -1,24 +1,25 @@
 /**
- * Who may start now, who waits, who is refused. A fixed number of places; a queue in the order of arrival, bounded in length and in
- * time. The refusal says when to come back.
+ * Decides which requests start now, which wait, and which are refused. There is a fixed number of places, and a queue in the order of
+ * arrival. The queue is bounded in length and in time. A refusal says when to try again.
  */
+import { onAbort } from "../../core/async.ts";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { EngineError } from "../../core/errors.ts";
-import { GatewayError } from "../failures/gateway-error.ts";
+import { GatewayError, invalidRequest } from "../failures/gateway-error.ts";
 
 export interface AdmissionLimits {
-  /** Places. */
+  /** Number of places. */
   readonly concurrent: number;
   /** Requests that may wait. */
   readonly queue: number;
   readonly queueTimeoutMs: number;
 }
 
-/** Held while a request runs. */
+/** The places of a request while it runs. */
 export interface Ticket {
-  /** How long it waited. */
+  /** How long the request waited. */
   readonly waitedMs: number;
-  /** Gives the places back; calling it again does nothing. */
+  /** Gives the places back. A second call does nothing. */
   release(): void;
 }
 
@@ -29,9 +30,9 @@ interface Waiter {
   readonly refuse: (error: Error) => void;
 }
 
-/** A client is never told to wait longer than this: it is a guess. */
-const LONGEST_RETRY_SECONDS = 60;
-/** Weight of the newest request in the mean time that a place is held. */
+/** The longest `Retry-After`: the time is only an estimate. */
+const MAX_RETRY_SECONDS = 60;
+/** Weight of the newest request in the running mean of the time that a place is held. */
 const NEWEST = 0.2;
 
 export class Admission {
@@ -58,33 +59,33 @@ export class Admission {
     return this.#waiters.size;
   }
 
-  /** Whether everything has been turned away since {@link close}. */
+  /** Whether {@link close} was called, so that every request is refused. */
   get closed(): boolean {
     return this.#closed;
   }
 
   /**
    * Waits for `places` (the choices of a request; default 1).
-   * @throws GatewayError 429 when the queue is full, 503 when the wait was too long or the gateway shuts down, both with
-   * `retryAfterSeconds`; EngineError `aborted` when the signal is.
+   * @throws GatewayError 429 when the queue is full, and 503 after too long a wait or when the gateway shuts down.
+   * Both have `retryAfterSeconds`. EngineError `aborted` when the signal is aborted.
    */
   async enter(signal?: AbortSignal, places = 1): Promise<Ticket> {
     if (signal?.aborted === true) throw abortedError(signal);
     if (this.#closed) throw closedError();
     if (places > this.#limits.concurrent) {
-      throw new GatewayError(
+      throw invalidRequest(
         `the request needs ${places} places and the gateway has ${this.#limits.concurrent}; ask for fewer choices.`,
-        { code: "usage", status: 400, type: "invalid_request_error", param: "n" },
+        { param: "n" },
       );
     }
-    // Nobody overtakes the queue, however few places are asked for.
+    // No request overtakes the queue, however few places it needs.
     if (this.#waiters.size === 0 && this.#taken + places <= this.#limits.concurrent)
       return this.#admit(places, 0);
     if (this.#waiters.size >= this.#limits.queue) throw this.#fullError();
     return this.#wait(places, signal);
   }
 
-  /** Turns away all who wait, and all who come from now on. Those who run are not touched. */
+  /** Refuses all requests that wait, and all later ones. Running requests continue. */
   close(): void {
     this.#closed = true;
     for (const waiter of this.#waiters) waiter.refuse(closedError());
@@ -95,7 +96,7 @@ export class Admission {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
+        release();
         this.#waiters.delete(waiter);
       };
       const waiter: Waiter = {
@@ -108,13 +109,12 @@ export class Admission {
         refuse: (error) => {
           leave();
           reject(error);
-          // A large request at the head may have been what kept the others.
+          // A large request at the head may have blocked the others.
           this.#next();
         },
       };
-      const onAbort = (): void => waiter.refuse(abortedError(signal));
       const timer = setTimeout(() => waiter.refuse(this.#tooLongError()), queueTimeoutMs);
-      signal?.addEventListener("abort", onAbort, { once: true });
+      const release = onAbort(signal, () => waiter.refuse(abortedError(signal)));
       this.#waiters.add(waiter);
     });
   }
@@ -145,43 +145,32 @@ export class Admission {
     }
   }
 
-  /** About the time until those ahead have been served. */
+  /** Estimates the time until the requests ahead have been served. */
   #retryAfterSeconds(): number {
     const roundsAhead = (this.#waiters.size + 1) / this.#limits.concurrent;
     const seconds = Math.ceil((roundsAhead * this.#meanHeldMs) / 1_000);
-    return Math.min(LONGEST_RETRY_SECONDS, Math.max(1, seconds));
+    return Math.min(MAX_RETRY_SECONDS, Math.max(1, seconds));
   }
 
   #fullError(): GatewayError {
     return new GatewayError(
+      "queue-full",
       `the gateway is busy: ${this.#running} requests run and ${this.#waiters.size} wait, as many as it takes; try again later.`,
-      {
-        code: "engine-unavailable",
-        status: 429,
-        type: "rate_limit_error",
-        retryAfterSeconds: this.#retryAfterSeconds(),
-      },
+      { retryAfterSeconds: this.#retryAfterSeconds() },
     );
   }
 
   #tooLongError(): GatewayError {
     return new GatewayError(
+      "queue-timeout",
       `the request waited ${this.#limits.queueTimeoutMs} ms for a place and got none; try again later.`,
-      {
-        code: "engine-unavailable",
-        status: 503,
-        type: "server_error",
-        retryAfterSeconds: this.#retryAfterSeconds(),
-      },
+      { retryAfterSeconds: this.#retryAfterSeconds() },
     );
   }
 }
 
 function closedError(): GatewayError {
-  return new GatewayError("the gateway is shutting down; try again in a moment.", {
-    code: "engine-unavailable",
-    status: 503,
-    type: "server_error",
+  return new GatewayError("shutting-down", "the gateway is shutting down; try again in a moment.", {
     retryAfterSeconds: 1,
   });
 }

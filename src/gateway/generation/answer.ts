@@ -1,29 +1,21 @@
-/** From a {@link GenerationRequest} to a Response: admitted, started, and written at once or as a stream. */
+/** Turns a {@link GenerationRequest} into a Response: admits it, starts it, and writes the answer at once or as a stream. */
 import type { Clock } from "../../core/clock.ts";
 import type { Piece } from "../../core/piece.ts";
-import { linkController } from "../../decode/waiting.ts";
-import type { Pair } from "../../decode/pair.ts";
+import type { Usage } from "../../decode/index.ts";
+import { type LinkedSignal, linkSignals, onAbort } from "../../core/async.ts";
+import type { Pair } from "../../decode/pair/pair.ts";
 import { THINK_TAGS } from "../../tags/grammar.ts";
 import type { Admission, Ticket } from "./admission.ts";
 import type { GatewayConfig } from "../config/config.ts";
-import { errorBody } from "../failures/gateway-error.ts";
 import type { GatewayMetrics } from "../observability/metrics.ts";
-import { wireUsage } from "../protocols/openai/report.ts";
-import {
-  type AnswerHead,
-  DONE,
-  event,
-  type ResponseFormat,
-  type WrittenChoice,
-} from "../protocols/openai/chunk-text.ts";
 import type { GenerationRequest } from "../request/generation-request.ts";
 import type { RequestScope } from "../request/request-scope.ts";
 import { type ChoiceResult, runChoice, type StartedChoice } from "./choice.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
 import { EventStream } from "./event-stream.ts";
-import { checkPromptLength } from "./prompt-length.ts";
+import { checkPromptLength, type ChoiceContext, startChoice } from "./start-choice.ts";
 import { type Emit, ReasoningSplitter } from "./reasoning-splitter.ts";
-import { type ChoiceContext, startChoice } from "./start-choice.ts";
+import type { AnswerHead, AnswerUsage, ResponseFormat, WrittenChoice } from "./response-format.ts";
 
 export interface AnswerContext {
   readonly pair: Pair;
@@ -33,12 +25,11 @@ export interface AnswerContext {
   readonly clock: Clock;
 }
 
-/** @throws what keeps the answer from beginning; from then on failures are part of a stream. */
+/** @throws GatewayError or an engine's error before the answer begins. Later failures are written into the stream. */
 export async function answer(
   request: GenerationRequest,
   format: ResponseFormat,
   scope: RequestScope,
-  route: string,
   context: AnswerContext,
 ): Promise<Response> {
   const { facts } = scope;
@@ -53,10 +44,10 @@ export async function answer(
   facts.queuedMs = ticket.waitedMs;
   context.metrics.observeQueueWait(ticket.waitedMs);
   const generation = new Generation(request, format, scope, context, ticket);
-  return request.stream === undefined ? generation.complete() : generation.stream(route, request.stream);
+  return request.stream === undefined ? generation.complete() : generation.stream(request.stream);
 }
 
-/** The choices of one request, which live and die together. */
+/** The choices of one request. They run together, and the first failure stops them all. */
 class Generation {
   readonly #request: GenerationRequest;
   readonly #format: ResponseFormat;
@@ -64,7 +55,7 @@ class Generation {
   readonly #context: AnswerContext;
   readonly #ticket: Ticket;
   readonly #head: AnswerHead;
-  readonly #link: ReturnType<typeof linkController>;
+  readonly #link: LinkedSignal;
   readonly #results: ChoiceResult[] = [];
   #reasoningTokens = 0;
 
@@ -80,7 +71,7 @@ class Generation {
     this.#scope = scope;
     this.#context = context;
     this.#ticket = ticket;
-    this.#link = linkController(scope.signal);
+    this.#link = linkSignals(scope.signal);
     this.#head = {
       id: `${format.idPrefix}${scope.id}`,
       created: Math.floor(Date.parse(context.clock.isoNow()) / 1000),
@@ -99,8 +90,8 @@ class Generation {
     }
   }
 
-  /** Answers when the first choice has read its prompt: until then a failure has a status of its own. */
-  async stream(route: string, { includeUsage }: { readonly includeUsage: boolean }): Promise<Response> {
+  /** Answers when the first choice has read its prompt. Until then a failure has an HTTP status of its own. */
+  async stream(options: { readonly includeUsage: boolean }): Promise<Response> {
     let first: StartedChoice;
     try {
       first = await this.#start(0);
@@ -111,7 +102,7 @@ class Generation {
     const scope = this.#scope;
     scope.isStream = true;
     const stream = new EventStream(() => scope.leave());
-    void this.#feed(stream, first, { includeUsage, route });
+    void this.#feed(stream, first, options);
     return new Response(stream.body, {
       headers: {
         "content-type": "text/event-stream",
@@ -125,14 +116,13 @@ class Generation {
   async #feed(
     stream: EventStream,
     first: StartedChoice,
-    { includeUsage, route }: { readonly includeUsage: boolean; readonly route: string },
+    options: { readonly includeUsage: boolean },
   ): Promise<void> {
     let status = 200;
-    const format = this.#format.stream(this.#head, { includeUsage });
+    const format = this.#format.stream(this.#head, options);
     const chunks = new ChunkWriter(stream, format);
-    const { signal } = this.#link.controller;
-    signal.addEventListener("abort", () => stream.release(), { once: true });
-    if (signal.aborted) stream.release();
+    const { signal } = this.#link;
+    onAbort(signal, () => stream.release());
     try {
       await this.#all(async (index) => {
         const choice = index === 0 ? first : await this.#start(index);
@@ -144,15 +134,15 @@ class Generation {
         );
         chunks.write(format.finish(result));
       });
-      chunks.write(`${includeUsage ? format.usage(this.#usage()) : ""}${DONE}`);
+      chunks.write(format.end(this.#usage()));
     } catch (error) {
       const known = this.#scope.fail(error);
-      chunks.write(event(errorBody(known)));
-      status = known.status;
+      chunks.write(format.fail(known));
+      status = known.facts.status;
     }
     stream.end();
     this.#over();
-    this.#scope.end(route, status);
+    this.#scope.end(status);
   }
 
   async #write(index: number): Promise<WrittenChoice> {
@@ -175,7 +165,7 @@ class Generation {
       pair,
       clock,
       whenSmallIsDown: config.whenSmallIsDown,
-      signal: this.#link.controller.signal,
+      signal: this.#link.signal,
     };
     return startChoice(request, prompt, index, context);
   }
@@ -201,11 +191,11 @@ class Generation {
       onFinish: (finished) => this.#note(finished),
     });
     if (isLogged) facts.output = `${facts.output ?? ""}${output}`;
-    if (result.finish.reason === "aborted") throw this.#link.controller.signal.reason;
+    if (result.finish.reason === "aborted") throw this.#link.signal.reason;
     return result;
   }
 
-  /** Every choice at the same time; the first that fails stops the others, and is thrown when they have stopped. */
+  /** Runs all choices at the same time. The first failure stops the others, and is thrown when they have stopped. */
   async #all<T>(work: (index: number) => Promise<T>): Promise<T[]> {
     const { prompts, n } = this.#request;
     let failed: { readonly error: unknown } | undefined;
@@ -215,7 +205,7 @@ class Generation {
           return { value: await work(index) };
         } catch (error) {
           failed ??= { error };
-          this.#link.controller.abort(error);
+          this.#link.abort(error);
           return undefined;
         }
       }),
@@ -240,17 +230,23 @@ class Generation {
     facts.finish ??= finish.reason;
     facts.degraded ??= degraded;
     facts.firstTokenMs ??= timing.firstTokenMs;
-    facts.promptTokens =
-      (facts.promptTokens ?? 0) + (result.index % this.#request.n === 0 ? usage.promptTokens : 0);
-    facts.smallTokens = (facts.smallTokens ?? 0) + usage.smallTokens;
-    facts.bigTokens = (facts.bigTokens ?? 0) + usage.bigTokens;
-    facts.discardedTokens = (facts.discardedTokens ?? 0) + usage.discardedTokens;
-    facts.switches = (facts.switches ?? 0) + usage.switches;
+    const { reasoningTokens: _, ...tokens } = this.#usage();
+    Object.assign(facts, tokens);
   }
 
-  #usage(): ReturnType<typeof wireUsage> {
+  #usage(): AnswerUsage {
     const { n, reasoning } = this.#request;
-    return wireUsage(this.#results, n, reasoning === "separate" ? this.#reasoningTokens : undefined);
+    const sum = (value: (usage: Usage) => number): number =>
+      this.#results.reduce((total, { finish }) => total + value(finish.usage), 0);
+    const firsts = this.#results.filter(({ index }) => index % n === 0);
+    return {
+      promptTokens: firsts.reduce((total, { finish }) => total + finish.usage.promptTokens, 0),
+      smallTokens: sum(({ smallTokens }) => smallTokens),
+      bigTokens: sum(({ bigTokens }) => bigTokens),
+      discardedTokens: sum(({ discardedTokens }) => discardedTokens),
+      switches: sum(({ switches }) => switches),
+      reasoningTokens: reasoning === "separate" ? this.#reasoningTokens : undefined,
+    };
   }
 
   #over(): void {
@@ -259,7 +255,7 @@ class Generation {
   }
 }
 
-/** Whether the template left the assistant's turn within a thought. */
+/** Whether the template opened the assistant's thought (`reasoning`) or left that to the model (`opening`). */
 function thinkingState(prompt: readonly Piece[]): "opening" | "reasoning" {
   const last = prompt.at(-1);
   return last?.control === true && last.text.trimEnd().endsWith(THINK_TAGS.open) ? "reasoning" : "opening";

@@ -1,18 +1,23 @@
-/** One choice of a request: its events are folded into what the answer reports, while its text goes to whoever shows it. */
+/** Runs one choice of a request: collects what the answer reports, and passes its text on as it comes. */
 import { type ErrorCode, redactCredentials, SplitReasonError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
-import type { FinishEvent, SplitEvent, WrittenSegment } from "../../decode/index.ts";
+import {
+  type FinishEvent,
+  type SplitEvent,
+  type WrittenSegment,
+  WrittenSegments,
+} from "../../decode/index.ts";
 import type { ReasoningSplitter } from "./reasoning-splitter.ts";
 
 export interface ChoiceResult {
   readonly index: number;
-  /** Who decided: another than the request's when one model had to stand in for both. */
+  /** The policy that decided. It differs from the request's when the big model stood in for the small one. */
   readonly policy: string;
   readonly seed: number;
   readonly finish: FinishEvent;
-  /** The first thing that took a model away. */
+  /** The first reason for which a model could not take part. */
   readonly degraded: string | undefined;
-  /** In order, without empty ones; only when they are asked for. */
+  /** The segments in order, without empty ones. Empty unless the request asks for them. */
   readonly segments: readonly WrittenSegment[];
 }
 
@@ -20,16 +25,16 @@ export interface StartedChoice {
   readonly index: number;
   readonly policy: string;
   readonly seed: number;
-  /** What whoever writes first has read. */
+  /** The prompt, as the first author has read it. */
   readonly prompt: readonly Piece[];
   readonly events: AsyncIterable<SplitEvent>;
-  /** Known before it began. */
+  /** The reason for a stand-in, if it was known before the choice began. */
   readonly degraded: string | undefined;
 }
 
 /**
- * Consumes the events of a choice. `afterText` is awaited after each stretch of text: this is how a slow reader slows the models.
- * @throws what the stream throws, and the failure of a generation that had begun.
+ * Consumes the events of a choice. It awaits `afterText` after each stretch of text, so that a slow reader slows the models.
+ * @throws the stream's error, or the error of a generation that failed after it had begun.
  */
 export async function runChoice(
   choice: StartedChoice,
@@ -37,43 +42,32 @@ export async function runChoice(
   options: {
     readonly withSegments: boolean;
     readonly afterText?: () => Promise<void> | undefined;
-    /** Told before an error is thrown as well. */
+    /** Called at the end, also before an error is thrown. */
     readonly onFinish?: (result: ChoiceResult) => void;
   },
 ): Promise<ChoiceResult> {
   let { degraded } = choice;
-  const segments: WrittenSegment[] = [];
-  let open:
-    | { author: WrittenSegment["author"]; reason: WrittenSegment["reason"]; tokens: number; text: string }
-    | undefined;
+  const written = options.withSegments ? new WrittenSegments() : undefined;
   for await (const event of choice.events) {
+    written?.push(event);
     switch (event.type) {
       case "segment-delta": {
-        if (open !== undefined) {
-          open.text += event.text;
-          open.tokens += event.tokens.length;
-        }
         splitter.push(event.author, event.text, event.tokens);
         const room = options.afterText?.();
         if (room !== undefined) await room;
         break;
       }
       case "segment-start":
-        if (options.withSegments) open = { author: event.author, reason: event.reason, tokens: 0, text: "" };
-        break;
       case "segment-end":
-        if (open !== undefined && open.tokens > 0) segments.push({ ...open, end: event.reason });
-        open = undefined;
+      case "tag":
         break;
       case "degraded":
         degraded ??= redactCredentials(event.message);
         break;
-      case "tag":
-        break;
       case "finish": {
         splitter.end();
         const { index, policy, seed } = choice;
-        const result = { index, policy, seed, finish: event, degraded, segments };
+        const result = { index, policy, seed, finish: event, degraded, segments: written?.segments ?? [] };
         options.onFinish?.(result);
         if (event.reason === "error") throw failure(event.message, event.code);
         return result;
@@ -85,7 +79,7 @@ export async function runChoice(
   throw new TypeError("a split decode ended without a finish event");
 }
 
-/** Without a code it is nothing that the decoder knows, and its message is not for clients. */
+/** A failure without a code is unknown to the decoder, so its message is not for clients. */
 function failure(message = "the small model failed", code?: ErrorCode): Error {
   return code === undefined ? new Error(message) : new SplitReasonError(message, { code });
 }

@@ -1,11 +1,11 @@
 /**
- * Puts stretches of text together until they go out: what one author writes for one choice and channel before the next piece is sent
- * is one event of the stream. It costs no time, since nothing is held back for it, and saves most of the work where tokens come fast.
+ * Joins stretches of text until they are sent. What one author writes for one choice and channel before the next piece goes out
+ * becomes one event of the stream. Nothing waits for this, and it saves most of the work where tokens come fast.
  */
 import type { Author } from "../../decode/index.ts";
-import type { StreamFormat } from "../protocols/openai/chunk-text.ts";
 import type { EventStream } from "./event-stream.ts";
 import type { Channel } from "./reasoning-splitter.ts";
+import type { StreamFormat } from "./response-format.ts";
 
 export class ChunkWriter {
   readonly #stream: EventStream;
@@ -34,7 +34,7 @@ export class ChunkWriter {
     this.#stream.wake();
   }
 
-  /** Any other whole event. */
+  /** Writes any other whole event. */
   write(event: string): void {
     this.#close();
     this.#stream.write(event);

@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 
 import { expect, test, vi } from "vitest";
 
-import type { StreamFormat } from "../protocols/openai/chunk-text.ts";
+import type { StreamFormat } from "./response-format.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
 import { EventStream, KEEP_ALIVE_MS } from "./event-stream.ts";
 
@@ -100,7 +100,8 @@ test("text of one author that waits together is one event, and other events keep
     open: () => "",
     text: (choice, channel, author, text, tokens) => `${choice} ${channel} ${author} ${text} ${tokens}\n\n`,
     finish: () => "",
-    usage: () => "",
+    end: () => "",
+    fail: () => "",
   };
   const chunks = new ChunkWriter(stream, format);
   const reader = stream.body.getReader();

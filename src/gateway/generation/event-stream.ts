@@ -1,9 +1,9 @@
 /**
- * The body of a stream of server-sent events. What is written in one turn of the event loop goes out together; a reader that does
- * not keep up holds back whoever writes, so that memory stays bounded.
+ * The body of a stream of server-sent events. Everything written in one turn of the event loop goes out together. A slow reader makes
+ * the writers wait, so that memory stays bounded.
  */
 
-/** Text that may wait for a slow reader before writers have to wait. */
+/** Text that may wait for a slow reader. With more than this, writers have to wait. */
 const HIGH_WATER_CHARACTERS = 16 * 1024;
 export const KEEP_ALIVE_MS = 15_000;
 const KEEP_ALIVE = ": keep-alive\n\n";
@@ -17,7 +17,7 @@ interface Pull {
 
 export class EventStream {
   readonly body: ReadableStream<Uint8Array>;
-  /** Called when text is about to go out: what is still being put together is written now. */
+  /** Called when text is about to go out, so that unfinished events can be written now. */
   onFlush: () => void = () => {};
   #pending = "";
   #pull: Pull | undefined;
@@ -29,7 +29,7 @@ export class EventStream {
   #wroteSinceTick = false;
   readonly #timer: NodeJS.Timeout;
 
-  /** @param onLeave the reader went away before the end. */
+  /** @param onLeave Called when the reader leaves before the end. */
   constructor(onLeave: () => void, keepAliveMs = KEEP_ALIVE_MS) {
     this.body = new ReadableStream<Uint8Array>(
       {
@@ -49,7 +49,7 @@ export class EventStream {
     this.#timer = setInterval(() => this.#tick(), keepAliveMs);
   }
 
-  /** Text that waits for the reader, in UTF-16 code units. */
+  /** Length of the text that waits for the reader, in UTF-16 code units. */
   get waiting(): number {
     return this.#pending.length;
   }
@@ -61,14 +61,14 @@ export class EventStream {
     if (this.#pull !== undefined) this.#schedule();
   }
 
-  /** Something is there for {@link onFlush} to write. */
+  /** Says that {@link onFlush} has something to write. */
   wake(): void {
     if (this.#pull !== undefined && !this.#left) this.#schedule();
   }
 
   /**
-   * Undefined while there is room; else resolves when there is again, or when no one reads any more.
-   * @param more characters that wait besides those written.
+   * Undefined while there is room. Otherwise resolves when there is room again, or when nobody reads any more.
+   * @param more Characters that wait, besides those written.
    */
   room(more = 0): Promise<void> | undefined {
     if (this.#pending.length + more < HIGH_WATER_CHARACTERS || this.#left || this.#isReleased)
@@ -77,14 +77,14 @@ export class EventStream {
     return this.#room.promise;
   }
 
-  /** No one has to wait any more, however slow the reader: the writers are to stop. */
+  /** Lets all writers continue, however slow the reader: they are about to stop. */
   release(): void {
     this.#isReleased = true;
     this.#room?.resolve();
     this.#room = undefined;
   }
 
-  /** Closes the stream behind what was written. */
+  /** Closes the stream after what was written. */
   end(): void {
     if (this.#ended || this.#left) return;
     this.#ended = true;
@@ -117,7 +117,7 @@ export class EventStream {
     pull.resolve();
   }
 
-  /** A comment when nothing was sent for a while: proxies end connections that are silent. */
+  /** Sends a comment after a silent interval, because proxies end silent connections. */
   #tick(): void {
     if (!this.#wroteSinceTick && this.#pending === "") this.write(KEEP_ALIVE);
     this.#wroteSinceTick = false;

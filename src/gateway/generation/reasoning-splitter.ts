@@ -1,6 +1,6 @@
 /**
- * Separates the chain of thought from the answer while both are being written: everything up to the first `</think>` is
- * reasoning, the rest is content. Nothing but the two marks is left out, nothing is trimmed. Text is held back only while it may
+ * Separates the chain of thought from the answer while both are being written. Everything up to the first `</think>` is
+ * reasoning, the rest is content. Only the two marks are left out, and nothing is trimmed. Text is held back only while it may
  * still become a mark.
  */
 import type { Author, SegmentToken } from "../../decode/index.ts";
@@ -9,19 +9,19 @@ import { partialMarkerLength } from "../../tags/partial.ts";
 
 export type Channel = "reasoning" | "content";
 
-/** A stretch of output of one author for one channel. A mark has no text, but its tokens are the author's. */
+/** Receives a stretch of one author's output for one channel. A mark has no text, but its tokens count for its author. */
 export type Emit = (channel: Channel, author: Author, text: string, tokens: number) => void;
 
 interface Held {
   readonly author: Author;
   readonly text: string;
-  /** 0 for the rest of a token that was cut: it counts with its beginning. */
+  /** 0 for the second part of a token that was cut: the token counts with its first part. */
   readonly tokens: 0 | 1;
 }
 
 export class ReasoningSplitter {
   readonly #emit: Emit;
-  /** `opening`: the template did not open the thinking, so the model may. */
+  /** `opening`: the template did not open a thought, so the model may. */
   #state: "opening" | "reasoning" | "content";
   #held: Held[] = [];
   #heldText = "";
@@ -42,7 +42,7 @@ export class ReasoningSplitter {
     if (this.#state === "reasoning") this.#readReasoning();
   }
 
-  /** The output has ended: what was held back is text after all. */
+  /** Ends the output. Text that was held back is not a mark, so it is released. */
   end(): void {
     this.#release(this.#heldText.length, this.#state === "reasoning" ? "reasoning" : "content");
   }
@@ -72,7 +72,7 @@ export class ReasoningSplitter {
     this.#release(this.#heldText.length, "content");
   }
 
-  /** Gives the first `length` code units of what is held; neighbours by one author together. */
+  /** Emits the first `length` code units that are held. Neighbours by one author are emitted together. */
   #release(length: number, channel: Channel): void {
     let author: Author | undefined;
     let text = "";
@@ -90,13 +90,13 @@ export class ReasoningSplitter {
     if (author !== undefined) this.#emit(channel, author, text, tokens);
   }
 
-  /** Leaves a mark out. Its tokens were written all the same. */
+  /** Leaves a mark out, but counts its tokens. */
   #drop(length: number): void {
     for (const { author, tokens } of this.#take(length))
       if (tokens > 0) this.#emit("reasoning", author, "", tokens);
   }
 
-  /** Empty tokens go with those before them. */
+  /** Takes the first `length` code units. Empty tokens belong to the token before them. */
   #take(length: number): Held[] {
     const taken: Held[] = [];
     let left = length;

@@ -1,8 +1,9 @@
-/** Starts one choice, with the model that is there: when the small one is down, the big one may stand in for both. */
+/** Starts one choice. When the small model is down, the big one may stand in for both. */
 import type { Clock } from "../../core/clock.ts";
-import { SplitReasonError } from "../../core/errors.ts";
 import { always, type Policy, SplitDecoder, type SplitEvent } from "../../decode/index.ts";
-import type { Pair, PairPrompt } from "../../decode/pair.ts";
+import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
+import type { GatewayConfig } from "../config/config.ts";
+import { isModelFailure, GatewayError } from "../failures/gateway-error.ts";
 import { healthOf } from "../guard/guarded-engine.ts";
 import type { GenerationRequest } from "../request/generation-request.ts";
 import { choiceSeed } from "../request/plan.ts";
@@ -17,7 +18,7 @@ export interface ChoiceContext {
 
 /**
  * Resolves when the prompt has been read.
- * @throws what keeps the generation from beginning: EngineError, ConfigError.
+ * @throws EngineError or ConfigError when the generation cannot begin.
  */
 export async function startChoice(
   request: GenerationRequest,
@@ -76,12 +77,6 @@ async function start(
   };
 }
 
-/** Whether the model is what failed: the prompt and the caller are not to blame. */
-function isModelFailure(error: unknown): boolean {
-  if (!(error instanceof SplitReasonError)) return false;
-  return ["engine-unavailable", "engine-failed", "engine-closed", "wire-invalid"].includes(error.code);
-}
-
 /** The rest of a stream whose first event has been taken. */
 function resumed(
   first: IteratorResult<SplitEvent>,
@@ -98,4 +93,25 @@ function resumed(
     return: async () => (await rest.return?.()) ?? { value: undefined, done: true },
   };
   return { [Symbol.asyncIterator]: () => iterator };
+}
+
+/** @throws GatewayError 400 `context_length_exceeded`. */
+export async function checkPromptLength(
+  { prompts, policy, promptField }: GenerationRequest,
+  { pair, config }: { readonly pair: Pair; readonly config: GatewayConfig },
+): Promise<void> {
+  const limit = config.limits.promptTokens;
+  if (limit === undefined) return;
+  const isBigs =
+    policy.uses === "big" || (config.whenSmallIsDown === "big" && healthOf(pair.small) === "down");
+  const engine = isBigs ? (pair.big ?? pair.small) : pair.small;
+  for (const { prompt, promptForBig } of prompts) {
+    const tokens = await engine.countTokens(engine === pair.small ? prompt : (promptForBig ?? prompt));
+    if (tokens <= limit) continue;
+    throw new GatewayError(
+      "prompt-too-long",
+      `${promptField}: the prompt has ${tokens} tokens; this gateway reads at most ${limit} (limits.promptTokens).`,
+      { param: promptField },
+    );
+  }
 }

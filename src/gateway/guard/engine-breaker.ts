@@ -1,6 +1,6 @@
 /**
- * The circuit breaker of one engine: it counts what its calls report, and while it is open it makes attempts of its own to bring the
- * engine back. Counting and states are cockatiel's; when to try again, and with what, is decided here.
+ * The circuit breaker of one engine. It counts the failures of its calls. While it is open, it makes its own attempts to bring the
+ * engine back. Counting and states are cockatiel's. This file decides when to try again, and how.
  */
 import {
   BrokenCircuitError,
@@ -11,44 +11,45 @@ import {
   handleAll,
 } from "cockatiel";
 
-import { EngineError, type ErrorCode, errorMessage, SplitReasonError, WireError } from "../../core/errors.ts";
+import { EngineError, errorMessage, SplitReasonError } from "../../core/errors.ts";
+import { isModelFailure } from "../failures/gateway-error.ts";
 
 export interface EngineBreakerOptions {
-  /** How the engine's own errors begin, by convention with its name. */
+  /** The name with which the engine's own errors begin, by convention. */
   readonly model: () => string;
   /** Failures in a row that open it. */
   readonly failures: number;
-  /** From opening, or from an attempt that failed, to the next attempt. */
+  /** Time from opening, or from a failed attempt, to the next attempt. */
   readonly resetMs: number;
   /** Rejects when the engine is still away. Never called twice at the same time. */
   readonly attempt: () => Promise<void>;
   readonly onChange: () => void;
 }
 
-/** `open`: nothing is asked of the engine. `trying`: an attempt is under way. */
+/** `open`: no call reaches the engine. `trying`: an attempt is under way. */
 export type BreakerState = "closed" | "open" | "trying";
 
-/** What is wrong with an engine. */
+/** The last problem of an engine. */
 export interface Trouble {
   readonly code: string;
-  /** What the engine said. A server may quote what it was sent: seen by a request, this may be somebody's prompt. */
+  /** The engine's words. A server may quote what it was sent, so after a request they may hold somebody's prompt. */
   readonly message: string;
   readonly seenBy: "request" | "attempt";
 }
 
-/** What may be told to anyone: other clients, and the log. */
+/** The words that other clients and the log may see. */
 export function publicTrouble({ code, message, seenBy }: Trouble): string {
   return seenBy === "attempt" ? message : code;
 }
 
-/** When a timer came a moment too early for cockatiel's own clock. */
+/** Delay of the next attempt when a timer was a moment too early for cockatiel's clock. */
 const SOON_MS = 5;
 
 export class EngineBreaker {
   readonly #options: EngineBreakerOptions;
   readonly #count: ConsecutiveBreaker;
   readonly #policy: CircuitBreakerPolicy;
-  /** The same failure is often seen by several calls. */
+  /** Errors that were counted: several calls often see the same one. */
   readonly #counted = new WeakSet<object>();
   #trouble: Trouble | undefined;
   #unclean = false;
@@ -86,16 +87,16 @@ export class EngineBreaker {
     return this.#trouble;
   }
 
-  /** The engine did what was asked. */
+  /** Reports that the engine did what was asked. */
   succeed(): void {
-    // Nearly always there is nothing to make good, and this is called once for each sequence.
+    // This runs once for each sequence, and there is hardly ever a failure to clear.
     if (!this.#unclean || this.state !== "closed") return;
     this.#unclean = false;
     this.#trouble = undefined;
     void this.#policy.execute(() => {});
   }
 
-  /** Counts an error, once, if it speaks against the engine ({@link isFailure}); says whether it does. */
+  /** Counts an error, once, if the engine is at fault ({@link isFailure}). Returns whether it is. */
   fail(error: unknown): boolean {
     if (!isFailure(error)) return false;
     if (typeof error === "object" && error !== null) {
@@ -103,14 +104,14 @@ export class EngineBreaker {
       this.#counted.add(error);
     }
     this.#trouble = troubleOf(error, "request");
-    // Calls that began before it opened do not disturb the attempts.
+    // Calls that began before the breaker opened do not disturb the attempts.
     if (this.state === "closed") this.#record(error);
     return true;
   }
 
   /**
-   * A call was given up on. Counts if that was for a failure of this engine, such as a token that did not come in time; not if nobody
-   * wants the answer any more, nor if the other engine failed.
+   * Reports a call that was aborted. It counts if this engine was the reason, for example a token that did not come in time. It does
+   * not count if the client left, or if the other engine failed.
    */
   failByAbort(reason: unknown): boolean {
     const isOwn = reason instanceof EngineError && reason.message.startsWith(this.#options.model());
@@ -139,7 +140,7 @@ export class EngineBreaker {
     if (this.#closed) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#tryAgain(), delayMs);
-    // What keeps the process alive is the server, not the hope for an engine.
+    // The server keeps the process alive. This timer must not.
     this.#timer.unref();
   }
 
@@ -154,7 +155,7 @@ export class EngineBreaker {
         }
       });
     } catch (error) {
-      // Any other failure has opened it anew, which sets the next attempt.
+      // Any other failure has opened the breaker again, which schedules the next attempt.
       if (error instanceof BrokenCircuitError) this.#attemptIn(SOON_MS);
     }
   }
@@ -165,23 +166,9 @@ function troubleOf(error: unknown, seenBy: Trouble["seenBy"]): Trouble {
   return { code, message: errorMessage(error), seenBy };
 }
 
-/** Whether an error says that the engine is away or broken, not that it was called wrongly or told to stop. */
+/** Whether an error means that the engine is away or broken, and not that it was called wrongly or stopped. */
 function isFailure(error: unknown): boolean {
-  if (error instanceof WireError) return true;
-  if (error instanceof EngineError) return FAILURES.has(error.code);
-  // What an engine throws without being an error of ours: nobody expected it. An abort's reason is passed on as it is.
-  return (
-    error instanceof Error &&
-    !(error instanceof SplitReasonError) &&
-    error.name !== "AbortError" &&
-    error.name !== "TimeoutError"
-  );
+  if (error instanceof SplitReasonError) return isModelFailure(error);
+  // Errors that are not ours are unexpected, so they count. Reasons of aborts pass through unchanged, and do not.
+  return error instanceof Error && error.name !== "AbortError" && error.name !== "TimeoutError";
 }
-
-const FAILURES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "engine-unavailable",
-  "engine-failed",
-  "engine-closed",
-  "wire-invalid",
-  "internal",
-]);

@@ -1,12 +1,13 @@
-/** The smallest proof that an engine works: it opens a sequence, reads a few words and writes one token. */
+/** The smallest proof that an engine works: open a sequence, read a few words, write one token. */
+import { linkWithLimit, unlessAborted } from "../../core/async.ts";
 import { EngineError } from "../../core/errors.ts";
 import { textPiece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
 
-/** What it reads. A scripted engine that is to recover has to have an answer to it. */
+/** The prompt of the trial. A scripted engine needs an answer to it in order to recover. */
 export const TRIAL_PROMPT = "1 + 1 =";
 
-/** @throws what the engine throws; EngineError when it ends without an event. */
+/** @throws the engine's error, or EngineError when it ends without an event. */
 export async function tryOneToken(engine: Engine, signal: AbortSignal): Promise<void> {
   await using sequence = await engine.open(undefined, signal);
   await sequence.append([textPiece(TRIAL_PROMPT)], signal);
@@ -16,8 +17,8 @@ export async function tryOneToken(engine: Engine, signal: AbortSignal): Promise<
 }
 
 /**
- * `work`, or a retryable EngineError `engine-unavailable` after `limitMs`. The signal that it gets is aborted then, and when `parent`
- * is; an engine that ignores it is not waited for.
+ * The result of `work`, or a retryable EngineError `engine-unavailable` after `limitMs`. The signal that `work` gets is aborted at
+ * the limit, or with `parent`. An engine that ignores it is not waited for.
  */
 export async function withinLimit<T>(
   work: (signal: AbortSignal) => Promise<T>,
@@ -25,32 +26,15 @@ export async function withinLimit<T>(
   parent: AbortSignal,
   what: string,
 ): Promise<T> {
-  const controller = new AbortController();
-  let onParent: (() => void) | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  const given = new Promise<never>((_, reject) => {
-    const give = (error: unknown): void => {
-      controller.abort(error);
-      reject(error);
-    };
-    onParent = () => give(parent.reason);
-    if (parent.aborted) onParent();
-    parent.addEventListener("abort", onParent, { once: true });
-    timer = setTimeout(
-      () =>
-        give(
-          new EngineError(`${what} took longer than ${limitMs} ms.`, {
-            code: "engine-unavailable",
-            retryable: true,
-          }),
-        ),
-      limitMs,
-    );
-  });
+  const timeoutError = (): EngineError =>
+    new EngineError(`${what} took longer than ${limitMs} ms.`, {
+      code: "engine-unavailable",
+      retryable: true,
+    });
+  const link = linkWithLimit(limitMs, timeoutError, parent);
   try {
-    return await Promise.race([work(controller.signal), given]);
+    return await unlessAborted(work(link.signal), link.signal);
   } finally {
-    clearTimeout(timer);
-    if (onParent !== undefined) parent.removeEventListener("abort", onParent);
+    link.release();
   }
 }

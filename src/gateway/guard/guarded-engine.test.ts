@@ -159,7 +159,7 @@ describe("a guarded engine", () => {
     // What the server said to one request is not told to another.
     await expect(refused).rejects.toThrow(/it is away \(engine-failed\)/u);
     expect(state.opened.map(({ log }) => log.length)).toEqual(calls);
-    // An attempt fails as well; it goes on.
+    // An attempt fails as well; the attempts continue.
     await until(() => state.opened.length > 1);
     expect(guarded.health()).not.toBe("up");
     state.fault = undefined;

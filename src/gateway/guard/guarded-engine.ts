@@ -1,39 +1,39 @@
 /**
- * An engine that may be away: it is opened in the background and again when it must be, and a circuit breaker (cockatiel) stops
- * asking it after several failures in a row. While it is away, opening a sequence fails at once, so that a split decode goes on
- * without waiting. It is brought back by attempts of the guard's own, of one token each, never at the cost of a request.
+ * An engine that may be away. It is opened in the background, and opened again when it has to be. After several failures in a row a
+ * circuit breaker (cockatiel) stops all calls. While the engine is away, opening a sequence fails at once, so that a split decode
+ * continues without waiting. The guard brings it back with its own attempts of one token each, never at the cost of a request.
  */
+import { onAbort, settle } from "../../core/async.ts";
 import { ConfigError, EngineError, SplitReasonError } from "../../core/errors.ts";
 import { modelId, type ModelId, type VocabularyId, vocabularyId } from "../../core/ids.ts";
 import type { Piece } from "../../core/piece.ts";
-import { settle } from "../../decode/waiting.ts";
 import { closedError } from "../../engines/cancellation.ts";
 import type { Engine, EngineCapabilities, OpenOptions, Sequence } from "../../engines/engine.ts";
 import { EngineBreaker, publicTrouble, type Trouble } from "./engine-breaker.ts";
 import { tryOneToken, withinLimit } from "./engine-trial.ts";
 import { GuardedSequence, watchCall } from "./guarded-sequence.ts";
 
-/** `recovering`: it is being opened or tried. */
+/** `recovering`: the engine is being opened or tried. */
 export type EngineHealth = "up" | "down" | "recovering";
 
 export interface GuardOptions {
-  /** What it is called until it has been opened: its spec. */
+  /** The name until the engine has been opened: its spec. */
   readonly name: string;
-  /** Failures in a row after which it is left alone. Default 3. */
+  /** Failures in a row that open the circuit breaker. Default 3. */
   readonly failures?: number;
-  /** Time between two attempts to bring it back. Default 10 s. */
+  /** Time between two attempts to bring the engine back. Default 10 s. */
   readonly resetMs?: number;
   /** Longest time for one attempt, and for the first opening of one that is away. Default 30 s. */
   readonly trialMs?: number;
-  /** The chat template to report until it has been opened; nothing is decoded with it. */
+  /** The chat template to report until the engine has been opened. Nothing is decoded with it. */
   readonly templateUntilOpen?: string;
   /** Throws when a newly opened engine cannot be used, e.g. because it has no chat template. */
   readonly accept?: (engine: Engine) => void;
-  /** Told about every change. */
+  /** Called at every change. */
   readonly onHealth?: (health: EngineHealth, trouble: Trouble | undefined) => void;
 }
 
-/** Opens the engine; called anew whenever it has to be opened again. */
+/** Opens the engine. Called again whenever the engine has to be opened again. */
 export type OpenGuarded = (signal: AbortSignal) => Promise<Engine>;
 
 /** Guards the engine that `open` opens. Nothing is opened before {@link GuardedEngine.start}. */
@@ -41,7 +41,7 @@ export function guardEngine(open: OpenGuarded, options: GuardOptions): GuardedEn
   return new GuardedEngine(open, options);
 }
 
-/** The health of any engine: one without a guard is always `up`. */
+/** The health of any engine. An engine without a guard is always `up`. */
 export function healthOf(engine: Engine): EngineHealth {
   return engine instanceof GuardedEngine ? engine.health() : "up";
 }
@@ -52,7 +52,7 @@ export function troubleOf(engine: Engine): string | undefined {
   return trouble === undefined ? undefined : publicTrouble(trouble);
 }
 
-/** Until it is open nothing is known; no sequence can be opened either, so nothing of this is relied on. */
+/** Stand-in until the engine is open. No sequence can be opened until then, so nothing relies on it. */
 const UNKNOWN: EngineCapabilities = {
   scores: "every-position",
   prefill: true,
@@ -75,7 +75,7 @@ export class GuardedEngine implements Engine {
   readonly #breaker: EngineBreaker;
   readonly #closing = new AbortController();
   readonly #sequences = new Set<Sequence>();
-  /** Of the engine that was opened first: what requests under way rely on does not change under them. */
+  /** The facts of the engine that was opened first. They never change, because running requests rely on them. */
   #known: Known;
   #engine: Engine | undefined;
   #everOpen = false;
@@ -123,7 +123,7 @@ export class GuardedEngine implements Engine {
     return this.#breaker.state === "closed" && this.#engine !== undefined ? "up" : "recovering";
   }
 
-  /** What went wrong last, while it is not up. */
+  /** The last problem, while the engine is not up. */
   get trouble(): Trouble | undefined {
     return this.health() === "up" ? undefined : this.#breaker.trouble;
   }
@@ -134,12 +134,11 @@ export class GuardedEngine implements Engine {
   }
 
   /**
-   * Opens it for the first time. Resolves when it is up, and also when it is away: then it is tried again and again.
-   * @throws what waiting does not cure: a wrong spec, a missing file, an engine that `accept` refuses.
+   * Opens the engine for the first time. Resolves when it is up. Resolves also when it is away; the guard then keeps trying.
+   * @throws errors that waiting does not cure: a wrong spec, a missing file, an engine that `accept` refuses.
    */
   async start(signal?: AbortSignal): Promise<void> {
-    const stop = (): void => this.#closing.abort(signal?.reason);
-    signal?.addEventListener("abort", stop, { once: true });
+    const release = onAbort(signal, () => this.#closing.abort(signal?.reason));
     try {
       const opening = this.#reopen(this.#closing.signal);
       this.#working = opening.catch(() => {});
@@ -149,7 +148,7 @@ export class GuardedEngine implements Engine {
       if (!isAway(error)) throw error;
       this.#breaker.trip(error);
     } finally {
-      signal?.removeEventListener("abort", stop);
+      release();
     }
   }
 
@@ -169,7 +168,7 @@ export class GuardedEngine implements Engine {
   async close(): Promise<void> {
     this.#breaker.close();
     this.#closing.abort(closedError(this.model, "engine"));
-    // An engine that does not let go cannot hold the process.
+    // An engine that never closes must not hold the process.
     await settle(this.#working, CLOSE_LIMIT_MS);
     await settle(this.#engine?.close() ?? Promise.resolve(), CLOSE_LIMIT_MS);
     this.#engine = undefined;
@@ -188,7 +187,7 @@ export class GuardedEngine implements Engine {
     return guarded;
   }
 
-  /** One attempt to bring it back: with the engine that is open, and if that does not work, with a new one. */
+  /** Makes one attempt: with the engine that is open, and if that does not work, with a new one. */
   async #try(): Promise<void> {
     const attempt = async (signal: AbortSignal): Promise<void> => {
       const engine = this.#engine;
@@ -212,7 +211,7 @@ export class GuardedEngine implements Engine {
   async #reopen(signal: AbortSignal): Promise<void> {
     const engine = await this.#openEngine(signal);
     try {
-      // It came too late, after the attempt was given up.
+      // The engine came too late: the attempt was given up.
       signal.throwIfAborted();
       this.#options.accept?.(engine);
       if (this.#everOpen && engine.vocabulary !== this.#known.vocabulary) {
@@ -240,7 +239,7 @@ export class GuardedEngine implements Engine {
     this.#options.onHealth?.(health, this.trouble);
   }
 
-  /** Retryable once its template is known: a prompt that was rendered without it must not reach the engine later. */
+  /** Retryable once the template is known: a prompt that was rendered without it must not reach the engine later. */
   #awayError(): EngineError {
     const { trouble } = this.#breaker;
     const why = trouble === undefined ? "it is being opened" : `it is away (${publicTrouble(trouble)})`;
@@ -251,7 +250,7 @@ export class GuardedEngine implements Engine {
   }
 }
 
-/** Whether waiting may cure it. */
+/** Whether waiting may cure the error. */
 function isAway(error: unknown): boolean {
   return error instanceof SplitReasonError && (error.retryable || error.code === "engine-unavailable");
 }

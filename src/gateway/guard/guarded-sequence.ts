@@ -1,7 +1,8 @@
 /**
- * A sequence whose calls tell the breaker how they went, as one verdict: a failure at once, a success when it is closed. So an engine
- * that dies on its way at every request never counts as sound, however well each of them began. Answers are passed on as they are.
+ * A sequence whose calls report to the circuit breaker, with one verdict: a failure at once, a success when the sequence is closed.
+ * An engine that dies in the middle of every request therefore never counts as sound. Results pass through unchanged.
  */
+import { onAbort } from "../../core/async.ts";
 import type { Piece } from "../../core/piece.ts";
 import type {
   AppendOutcome,
@@ -14,13 +15,13 @@ import type {
 } from "../../engines/engine.ts";
 import type { EngineBreaker } from "./engine-breaker.ts";
 
-/** Who is told how a call went. */
+/** Receives the failures of calls. */
 interface Judge {
   fail(error: unknown): void;
   failByAbort(reason: unknown): void;
 }
 
-/** What one sequence says about its engine. */
+/** The verdict of one sequence about its engine. */
 class Verdict implements Judge {
   readonly #breaker: EngineBreaker;
   #worked = false;
@@ -30,7 +31,7 @@ class Verdict implements Judge {
     this.#breaker = breaker;
   }
 
-  /** The engine did what was asked. */
+  /** Notes that the engine did what was asked. */
   worked(): void {
     this.#worked = true;
   }
@@ -77,7 +78,7 @@ export class GuardedSequence implements Sequence {
     return this.#sequence.work;
   }
 
-  /** No proof that the engine works: a remote one may only have noted the text. */
+  /** Reads pieces. This proves nothing about the engine: a remote one may only have noted the text. */
   append(pieces: readonly Piece[], signal?: AbortSignal): Promise<AppendOutcome> {
     return watchCall(this.#verdict, () => this.#sequence.append(pieces, signal), signal);
   }
@@ -120,39 +121,40 @@ export class GuardedSequence implements Sequence {
 }
 
 /**
- * Runs a call and reports its failure. A call that is given up on is reported as well, if it was given up for a failure: the
- * decoder aborts with the error that says which limit of time was passed.
+ * Runs a call and reports its failure. A call that was aborted because of a failure is reported as well: the decoder aborts with
+ * the error that names the time limit.
  */
 export async function watchCall<T>(judge: Judge, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  const onAbort = (): void => judge.failByAbort(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const release = onLaterAbort(signal, () => judge.failByAbort(signal?.reason));
   try {
     return await call();
   } catch (error) {
     if (signal?.aborted !== true) judge.fail(error);
     throw error;
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    release();
   }
 }
 
-/** One generation: it worked when it ends, or is left, after at least one event. */
+/** A call that was aborted before it reached the engine says nothing about the engine. */
+const onLaterAbort = (signal: AbortSignal | undefined, listener: () => void): (() => void) =>
+  onAbort(signal?.aborted === true ? undefined : signal, listener);
+
+/** One generation. It worked if there was at least one event when it ended or was left. */
 class WatchedGeneration implements AsyncIterator<GenerateEvent, undefined> {
   readonly #events: AsyncIterator<GenerateEvent>;
   readonly #verdict: Verdict;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = (): void => {
-    this.#over = true;
-    this.#verdict.failByAbort(this.#signal?.reason);
-  };
+  readonly #unlisten: () => void;
   #received = false;
   #over = false;
 
   constructor(events: AsyncIterator<GenerateEvent>, verdict: Verdict, signal: AbortSignal | undefined) {
     this.#events = events;
     this.#verdict = verdict;
-    this.#signal = signal;
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#unlisten = onLaterAbort(signal, () => {
+      this.#over = true;
+      verdict.failByAbort(signal?.reason);
+    });
   }
 
   async next(): Promise<IteratorResult<GenerateEvent, undefined>> {
@@ -185,6 +187,6 @@ class WatchedGeneration implements AsyncIterator<GenerateEvent, undefined> {
 
   #release(): void {
     this.#over = true;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#unlisten();
   }
 }

@@ -2,11 +2,12 @@ import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 
 import { keyComparison, requireApiKey } from "./auth.ts";
-import { toErrorResponse } from "../failures/gateway-error.ts";
+import { toGatewayError, errorResponse } from "../failures/gateway-error.ts";
+import { openai } from "../protocols/openai/routes.ts";
 
 function gateway(key: string | undefined): Hono {
   const app = new Hono();
-  app.onError((error) => toErrorResponse(error));
+  app.onError((error) => errorResponse(toGatewayError(error), openai.errorBody));
   app.use("*", requireApiKey(key));
   app.get("*", (context) => context.text("in"));
   return app;

@@ -5,12 +5,12 @@ import type { MiddlewareHandler } from "hono";
 
 import { GatewayError } from "../failures/gateway-error.ts";
 
-/** Requests that need no key: whether the process is alive is no secret, and a supervisor has none. */
+/** Paths that need no key. Whether the process is alive is not a secret, and a supervisor has no key. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz"]);
 
 /**
- * Throws a GatewayError 401 where the key is missing or wrong. Without a configured key everything passes. Mount it after the
- * playground's static files, which hold nothing secret.
+ * Makes the middleware that checks the key. Without a configured key everything passes. Mount it after the playground's static
+ * files, which hold nothing secret. The middleware throws a GatewayError 401 where the key is missing or wrong.
  */
 export function requireApiKey(key: string | undefined): MiddlewareHandler {
   if (key === undefined) return (_, next) => next();
@@ -21,15 +21,11 @@ export function requireApiKey(key: string | undefined): MiddlewareHandler {
     const given = /^Bearer +(\S+) *$/iu.exec(header ?? "")?.[1];
     if (given !== undefined && isRight(given)) return next();
     const fault = header === undefined ? "the request has no API key" : "the API key is wrong";
-    throw new GatewayError(`${fault}: send the gateway's key as "Authorization: Bearer KEY".`, {
-      code: "usage",
-      status: 401,
-      type: "authentication_error",
-    });
+    throw new GatewayError("wrong-key", `${fault}: send the gateway's key as "Authorization: Bearer KEY".`);
   };
 }
 
-/** Compares digests of equal length, so that the time taken says nothing about the key, its length included. */
+/** Compares digests of equal length, so that the time taken reveals nothing about the key, not even its length. */
 export function keyComparison(key: string): (given: string) => boolean {
   const expected = digest(key);
   return (given) => timingSafeEqual(digest(given), expected);

@@ -1,7 +1,6 @@
 /**
- * Serves the built playground. The folder is read once, at start: what is in it then is all that can be asked for, so no path from
- * outside ever reaches the file system. Answers carry a content security policy under which the page can load and reach
- * nothing but this server.
+ * Serves the built playground. The folder is read once, at start. Only the files in it at that time can be requested, so no path from
+ * outside reaches the file system. Answers carry a content security policy: the page can load from and talk to this server only.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -12,12 +11,12 @@ import { type Context, Hono } from "hono";
 
 import { ConfigError } from "../../core/errors.ts";
 
-/** More than this is not the playground (which has well under 2 MB), but a wrong folder. */
+/** Most bytes of a site. The playground has well under 2 MB, so a folder with more is the wrong one. */
 const MAX_SITE_BYTES = 32 * 1024 * 1024;
 
 /**
- * No inline script or style, no other host, no frames. `data:` images are those in style sheets. With `trusted-types 'none'` a
- * browser that knows it also refuses every way of turning a string into markup, should one ever creep into the page.
+ * Forbids inline scripts and styles, other hosts and frames. Style sheets hold `data:` images. With `trusted-types 'none'` a
+ * browser also refuses every way of turning a string into markup.
  */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -42,22 +41,21 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/** Formats that are compressed already. */
+/** Formats that are already compressed. */
 const INCOMPRESSIBLE = new Set([".woff2"]);
 
 interface SiteFile {
   readonly body: Uint8Array<ArrayBuffer>;
-  /** Compressed when it is first asked for; undefined where that gains nothing. */
+  /** The compressed body, made at the first request. Undefined where compression gains nothing. */
   readonly zipped: () => Uint8Array<ArrayBuffer> | undefined;
   readonly contentType: string;
   readonly etag: string;
-  /** Whether the name holds a hash of the content, so that it may be kept for ever. */
+  /** Whether the name holds a hash of the content, so that clients may keep the file for ever. */
   readonly immutable: boolean;
 }
 
 /**
- * The routes of one folder: `/` is its index.html, every other file has its own path. Other paths fall through to the routes
- * around it.
+ * Makes the routes of one folder: `/` is its index.html, and every other file has its own path. Other paths fall through.
  * @throws ConfigError when the folder has no index.html, or is too large to be the playground.
  */
 export function staticSite(folder: string): Hono {
@@ -69,7 +67,7 @@ export function staticSite(folder: string): Hono {
   return app;
 }
 
-/** Where `npm run build:web` puts the playground, seen from the sources and from dist/; undefined when it has not been built. */
+/** Finds the folder that `npm run build:web` writes, from the sources and from dist/. Undefined when it has not been built. */
 export function findBuiltSite(): string | undefined {
   const candidates = [
     join(import.meta.dirname, "..", "..", "web"),

@@ -1,6 +1,6 @@
-/** What is there and how it is: models, health, readiness, metrics, and what the playground needs to know. */
+/** The documents of the routes that only report: models, readiness, and the facts that the playground needs. */
 import type { Engine } from "../../engines/engine.ts";
-import type { Pair } from "../../decode/pair.ts";
+import type { Pair } from "../../decode/pair/pair.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { type EngineHealth, healthOf, troubleOf } from "../guard/guarded-engine.ts";
 import { MODEL_NAMES, resolveModel } from "../request/model-names.ts";
@@ -20,7 +20,7 @@ export function listModels(
   return { object: "list", data: names.map((id) => wireModel(id, created)) };
 }
 
-/** @throws GatewayError 404. */
+/** @throws GatewayError 404 for a name that no model has. */
 export function findModel(name: string, config: GatewayConfig, created: number): WireModel {
   resolveModel(name, config.models);
   return wireModel(name, created);
@@ -44,7 +44,7 @@ export interface Readiness {
   readonly models: { readonly small: EngineState; readonly big: EngineState | null };
 }
 
-/** Ready when a request can be answered: by the small model, or by the big one where it may stand in. */
+/** Ready means that a request can be answered: by the small model, or by the big one where it may stand in. */
 export function readiness(pair: Pair, config: GatewayConfig): Readiness {
   const small = engineState(pair.small);
   const big = pair.big === undefined ? null : engineState(pair.big);

@@ -1,7 +1,6 @@
 /**
- * The log: one line of JSON for each request and each change of an engine, on standard error. It has no prompt, no output and no key,
- * unless the operator asks for prompts. Messages of errors come from servers that may quote what they were sent, so they count as
- * prompts; codes do not.
+ * The access log: one line of JSON for each request and each change of an engine, on standard error. It never has keys. It has prompts
+ * and outputs only if the operator asks for them. Servers may quote prompts in their error messages, so messages count as prompts.
  */
 import { pino } from "pino";
 
@@ -10,14 +9,14 @@ import type { Author } from "../../decode/index.ts";
 import { publicTrouble, type Trouble } from "../guard/engine-breaker.ts";
 import type { EngineHealth } from "../guard/guarded-engine.ts";
 
-/** One request, when it is over. */
+/** A request that is over. */
 export interface AccessRecord {
-  /** Also given to the client, as the completion's id. */
+  /** The client gets it too, as part of the completion's id. */
   readonly requestId: string;
   readonly method: string;
   /** The route's pattern. */
   readonly route: string;
-  /** 499: the client left before the answer was complete. */
+  /** HTTP status; 499 when the client left before the answer was complete. */
   readonly status: number;
   readonly durationMs: number;
   readonly queuedMs?: number | undefined;
@@ -32,7 +31,7 @@ export interface AccessRecord {
   readonly switches?: number | undefined;
   readonly firstTokenMs?: number | undefined;
   readonly finish?: string | undefined;
-  /** Why the big model could not go on. */
+  /** The reason for which a model could not take part. */
   readonly degraded?: string | undefined;
   readonly error?: { readonly code: string; readonly message: string } | undefined;
   /** Written only with `logPrompts`. */
@@ -43,18 +42,18 @@ export interface AccessRecord {
 
 export interface AccessLogOptions {
   readonly logPrompts?: boolean;
-  /** Where lines go; default standard error. */
+  /** Writes a line. Default: to standard error. */
   readonly write?: (line: string) => void;
 }
 
-/** Of one field, so that a line stays a line. */
-const LONGEST_TEXT = 100_000;
-const LONGEST_FIELD = 500;
+/** Longest prompt or output, and longest other field, in characters. */
+const MAX_TEXT_CHARACTERS = 100_000;
+const MAX_FIELD_CHARACTERS = 500;
 
 export class AccessLog {
   readonly #logPrompts: boolean;
   readonly #pino: pino.Logger;
-  /** What was logged last of each. */
+  /** The last state of each engine that was logged. */
   readonly #engines = new Map<Author, string>();
 
   constructor(options: AccessLogOptions = {}) {
@@ -65,7 +64,7 @@ export class AccessLog {
     this.#pino = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, destination);
   }
 
-  /** One line for a request: `error` from status 500 on, `warn` when it was degraded, else `info`. */
+  /** Writes one line for a request: `error` from status 500 on, `warn` when it was degraded, otherwise `info`. */
   request(record: AccessRecord): void {
     const { prompt, output, degraded, error, durationMs, queuedMs, firstTokenMs, ...plain } = record;
     const line = {
@@ -84,7 +83,8 @@ export class AccessLog {
   }
 
   /**
-   * An engine came or went; attempts that change nothing are left out. So is what it said to a request, like the request itself.
+   * Writes one line when an engine goes down or comes back. Attempts that change nothing are left out, and so are words that an engine
+   * said to a request.
    */
   engine(engine: Author, health: EngineHealth, trouble: Trouble | undefined): void {
     if (health === "recovering") return;
@@ -96,7 +96,7 @@ export class AccessLog {
     this.#pino[health === "down" ? "warn" : "info"](line, "engine");
   }
 
-  /** What happens to the gateway as a whole. */
+  /** Writes one line about the gateway as a whole. */
   event(
     level: "info" | "warn" | "error",
     message: string,
@@ -108,13 +108,13 @@ export class AccessLog {
 
 const rounded = (ms: number | undefined): number | undefined =>
   ms === undefined ? undefined : Math.round(ms * 10) / 10;
-const clipped = (value: string, longest: number): string =>
-  value.length <= longest ? value : `${value.slice(0, longest)}… (${value.length} characters)`;
+const clipped = (value: string, max: number): string =>
+  value.length <= max ? value : `${value.slice(0, max)}… (${value.length} characters)`;
 const text = (value: string | undefined): string | undefined =>
-  value === undefined ? undefined : redactCredentials(clipped(value, LONGEST_TEXT));
-const field = (value: string): string => redactCredentials(clipped(value, LONGEST_FIELD));
+  value === undefined ? undefined : redactCredentials(clipped(value, MAX_TEXT_CHARACTERS));
+const field = (value: string): string => redactCredentials(clipped(value, MAX_FIELD_CHARACTERS));
 
-/** Clients choose some of these (a model's name, say): bounded, and without what looks like a key. */
+/** Shortens the fields and removes what looks like a key: clients choose some of them, for example a model's name. */
 function shortened(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, typeof value === "string" ? field(value) : value]),

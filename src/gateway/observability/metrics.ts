@@ -1,23 +1,22 @@
-/** What the gateway tells Prometheus. Each gateway has a registry of its own; docs/serving.md lists the metrics. */
+/** The metrics for Prometheus. Each gateway has a registry of its own. docs/serving.md lists the metrics. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 import type { Author, Usage } from "../../decode/index.ts";
-import type { Admission } from "../generation/admission.ts";
 import type { EngineHealth } from "../guard/guarded-engine.ts";
 
-/** One request, when it is over. */
+/** A request that is over. */
 export interface RequestMeasurement {
-  /** The route's pattern, never the path that was asked for: labels have to stay few. */
+  /** The route's pattern, never the path of the request: there must be few labels. */
   readonly route: string;
   /** HTTP status; 499 when the client left before the answer was complete. */
   readonly status: number;
   readonly durationMs: number;
 }
 
-/** One generation (a request with `n` choices has n of them), when it is over. */
+/** A generation that is over. A request with `n` choices has n of them. */
 export interface GenerationMeasurement {
   readonly policy: string;
-  /** Why it ended, e.g. `stop`. */
+  /** The reason for the end, e.g. `stop`. */
   readonly finish: string;
   readonly usage: Pick<Usage, "promptTokens" | "smallTokens" | "bigTokens" | "discardedTokens" | "switches">;
   readonly firstTokenMs?: number | undefined;
@@ -43,7 +42,7 @@ export class GatewayMetrics {
   readonly #queueWait: Histogram;
   readonly #health: Gauge<"engine" | "state">;
 
-  /** @param options.process also report memory, CPU and event loop of this process. */
+  /** @param options.process Also report memory, CPU and event loop of this process. */
   constructor(options: { readonly process?: boolean } = {}) {
     const registers = [this.#registry];
     if (options.process === true) collectDefaultMetrics({ register: this.#registry });
@@ -79,7 +78,7 @@ export class GatewayMetrics {
     });
     this.#discarded = new Counter({
       name: "splitreason_discarded_tokens_total",
-      help: "Tokens that were produced and thrown away.",
+      help: "Tokens that were produced and discarded.",
       registers,
     });
     this.#switches = new Counter({
@@ -89,7 +88,7 @@ export class GatewayMetrics {
     });
     this.#degraded = new Counter({
       name: "splitreason_degraded_total",
-      help: "Generations in which the big model could not go on, or not begin.",
+      help: "Generations in which the big model could not begin or continue.",
       registers,
     });
     this.#firstToken = new Histogram({
@@ -106,7 +105,7 @@ export class GatewayMetrics {
     });
     this.#queueWait = new Histogram({
       name: "splitreason_queue_seconds",
-      help: "Time that admitted requests waited for a place.",
+      help: "Time that admitted requests had waited for a place.",
       buckets: SECONDS,
       registers,
     });
@@ -119,8 +118,8 @@ export class GatewayMetrics {
     for (const author of ["small", "big"] as const) this.#tokens.inc({ author }, 0);
   }
 
-  /** Reads the number of requests that run and wait whenever metrics are asked for. */
-  watchAdmission(admission: Pick<Admission, "running" | "waiting">): void {
+  /** Reports how many requests run and wait, read whenever metrics are collected. */
+  watchAdmission(admission: { readonly running: number; readonly waiting: number }): void {
     const registers = [this.#registry];
     const gauge = (name: string, help: string, value: () => number): void => {
       const created: Gauge = new Gauge({ name, help, registers, collect: () => created.set(value()) });

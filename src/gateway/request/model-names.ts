@@ -1,8 +1,8 @@
-/** The dial in a model's name, for clients that can send nothing else. */
+/** Model names that stand for settings of the dial, for clients that can send nothing else. */
 import type { DialPreset } from "../config/model-presets.ts";
-import { type GatewayError, invalidRequest } from "../failures/gateway-error.ts";
+import { GatewayError } from "../failures/gateway-error.ts";
 
-/** The names that every gateway has; `splitreason@SHARE` stands for any budget from 0 to 1. */
+/** The names that every gateway has. In addition, `splitreason@SHARE` stands for any budget from 0 to 1. */
 export const MODEL_NAMES = {
   split: "splitreason",
   small: "splitreason:small",
@@ -11,7 +11,7 @@ export const MODEL_NAMES = {
 
 export interface NamedModel {
   readonly preset: DialPreset;
-  /** Whether a request that says otherwise contradicts the name. An operator's alias is a default only. */
+  /** Whether the request may not contradict the name. An operator's preset is only a default. */
   readonly isFixed: boolean;
 }
 
@@ -41,8 +41,9 @@ function notFound(name: string, aliases: Readonly<Record<string, DialPreset>>): 
     `${MODEL_NAMES.split}@0.05 (any budget from 0 to 1)`,
     ...Object.keys(aliases),
   ];
-  return invalidRequest(
+  return new GatewayError(
+    "model-not-found",
     `there is no model ${JSON.stringify(name.slice(0, 100))} here; known are ${known.slice(0, 30).join(", ")}.`,
-    { status: 404, param: "model", wireCode: "model_not_found" },
+    { param: "model" },
   );
 }

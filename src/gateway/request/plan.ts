@@ -1,74 +1,73 @@
 /**
- * From checked fields to a {@link GenerationRequest}: the request's own dial first, then that of the model's name, then the pair's. What the
- * request asks for and the policy cannot honour is refused.
+ * Turns checked fields into a {@link GenerationRequest}. The request's own dial comes first, then that of the model's name, then the
+ * pair's. A setting that the policy cannot honour is refused.
  */
 import { SplitReasonError } from "../../core/errors.ts";
 import { hash32 } from "../../core/rng.ts";
 import {
-  type Dial,
   type Policy,
   parsePolicySpec,
   POLICY_NAMES,
   type PolicySpec,
   requireFit,
 } from "../../decode/index.ts";
-import type { Pair, PairPrompt } from "../../decode/pair.ts";
-import { type PairConfig, pairPolicy } from "../../decode/pair-config.ts";
-import { unhonoured, unhonouredText } from "../../decode/policy-dial.ts";
+import { askedDial, DIAL_LIMITS, dialSchema } from "../../decode/dial/dial.ts";
+import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
+import { type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
+import { unhonoured, unhonouredText } from "../../decode/policies/honoured-dial.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { invalidRequest } from "../failures/gateway-error.ts";
 import type { DialPreset } from "../config/model-presets.ts";
-import type { ChatRequest } from "../protocols/openai/chat-request.ts";
-import type { CompletionRequest } from "../protocols/openai/completion-request.ts";
-import type { ExtensionFields } from "../protocols/openai/fields.ts";
+import type { ExtensionFields } from "./extension.ts";
 import type { GenerationRequest } from "./generation-request.ts";
 import { resolveModel } from "./model-names.ts";
 
 export interface PlanContext {
   readonly pair: Pair;
   readonly config: GatewayConfig;
-  /** A seed for a request that brings none. */
+  /** Draws a seed for a request that brings none. */
   readonly drawSeed: () => number;
 }
 
-type CommonRequest = Pick<ChatRequest, keyof ChatRequest & keyof CompletionRequest>;
+/** The fields that a protocol has read from a body. A field is undefined if the client did not send it. */
+export interface AskedGeneration {
+  readonly model: string;
+  readonly temperature: number | undefined;
+  readonly topP: number | undefined;
+  readonly seed: number | undefined;
+  readonly stop: readonly string[] | undefined;
+  readonly n: number | undefined;
+  /** The limit, and the name of its field in this protocol. */
+  readonly maxTokens: { readonly value: number | undefined; readonly field: string };
+  readonly prompts: readonly PairPrompt[];
+  readonly promptField: GenerationRequest["promptField"];
+  readonly reasoning: GenerationRequest["reasoning"];
+  readonly stream: GenerationRequest["stream"];
+  readonly extension: Partial<ExtensionFields> | undefined;
+}
 
-/** @throws GatewayError 400 or 404 naming the field. */
-export function planGeneration(
-  request: CommonRequest,
-  more: {
-    readonly prompts: readonly PairPrompt[];
-    readonly promptField: GenerationRequest["promptField"];
-    readonly maxTokens: { readonly value: number | undefined; readonly field: string };
-    readonly reasoning: GenerationRequest["reasoning"];
-  },
-  context: PlanContext,
-): GenerationRequest {
+/** @throws GatewayError 400 or 404 that names the field. */
+export function planGeneration(request: AskedGeneration, context: PlanContext): GenerationRequest {
   const { pair, config } = context;
   const { limits } = config;
-  const extension = request.splitreason ?? NO_EXTENSION;
+  const { prompts, promptField, reasoning, stream, extension = {} } = request;
   const { policy, dial, capsBig, smallOnly } = planDial(request.model, extension, context);
   const n = request.n ?? 1;
-  const choices = n * more.prompts.length;
+  const choices = n * prompts.length;
   if (choices > limits.choices) {
     throw invalidRequest(
       `n: ${choices} choices are more than this gateway gives at once, which is ${limits.choices} (limits.choices).`,
-      { param: more.prompts.length > 1 ? more.promptField : "n" },
+      { param: prompts.length > 1 ? promptField : "n" },
     );
   }
-  const { value: asked, field } = more.maxTokens;
+  const { value: asked, field } = request.maxTokens;
   if (asked !== undefined && asked > limits.maxTokens) {
     throw invalidRequest(
       `${field}: ${asked} tokens are more than this gateway writes, which is ${limits.maxTokens} (limits.maxTokens).`,
       { param: field },
     );
   }
-  if (request.stream_options !== undefined && request.stream !== true) {
-    throw invalidRequest("stream_options: it is for streams only; leave it out or set stream to true.", {
-      param: "stream_options",
-    });
-  }
-  const topP = request.top_p ?? pair.config.sampling.topP;
+  const topP = request.topP ?? pair.config.sampling.topP;
   return {
     model: request.model,
     policy,
@@ -78,26 +77,22 @@ export function planGeneration(
     seed: request.seed ?? context.drawSeed(),
     maxTokens: asked ?? Math.min(pair.config.maxTokens, limits.maxTokens),
     stop: request.stop ?? [],
-    prompts: more.prompts,
-    promptField: more.promptField,
+    prompts,
+    promptField,
     n,
-    stream:
-      request.stream === true ? { includeUsage: request.stream_options?.include_usage === true } : undefined,
+    stream,
     authors: extension.authors === true,
-    reasoning: more.reasoning,
+    reasoning,
     capsBig,
     smallOnly,
   };
 }
 
-/** The first choice has the request's own seed; those after it have seeds derived from it. All are 32-bit numbers for the engines. */
+/** The seed of a choice: the request's own for the first, derived ones for the others. Engines get 32-bit numbers. */
 export function choiceSeed(seed: number, choice: number): number {
   if (choice > 0) return hash32(`choice ${choice} of ${seed}`);
   return seed >= 0 && seed < 2 ** 32 ? seed : hash32(`seed ${seed}`);
 }
-
-const NO_EXTENSION: Partial<ExtensionFields> = {};
-const LIMITS = ["budget", "maxSegmentTokens", "maxSegments"] as const;
 
 function planDial(
   model: string,
@@ -108,31 +103,18 @@ function planDial(
   if (isFixed) refuseContradiction(model, preset, extension);
   const policy = choosePolicy(preset, extension, pair);
   refuseWithout(policy, extension, preset);
-  const dial: Dial = { ...pair.config.dial, ...dialOf(preset), ...dialOf(extension) };
-  const capsBig = LIMITS.some((name) => (extension[name] ?? preset[name]) !== undefined);
+  const asked = { ...askedDial(preset), ...askedDial(extension) };
+  const dial = dialSchema.parse({ ...pair.config.dial, ...asked });
+  const capsBig = DIAL_LIMITS.some((field) => asked[field] !== undefined);
   const smallOnly = (extension.policy ?? preset.policy) !== undefined && policy.uses === "small";
   return { policy, dial, capsBig, smallOnly };
-}
-
-function dialOf(source: Partial<ExtensionFields> | DialPreset): Partial<Dial> {
-  const { bias, budget, maxSegmentTokens, maxSegments, reject } = source;
-  return {
-    ...(bias === undefined ? {} : { bias }),
-    ...(budget === undefined ? {} : { budget }),
-    ...("budgetGrace" in source && source.budgetGrace !== undefined
-      ? { budgetGrace: source.budgetGrace }
-      : {}),
-    ...(maxSegmentTokens === undefined ? {} : { maxSegmentTokens }),
-    ...(maxSegments === undefined ? {} : { maxSegments }),
-    ...(reject === undefined ? {} : { reject }),
-  };
 }
 
 function refuseContradiction(model: string, preset: DialPreset, extension: Partial<ExtensionFields>): void {
   for (const field of ["policy", "budget"] as const) {
     const named = preset[field];
     const asked = extension[field];
-    // A policy is what its name says, whatever its options.
+    // Options do not make it another policy.
     const isSame = field === "policy" && typeof asked === "string" && asked.split(":", 1)[0] === named;
     if (named === undefined || asked === undefined || named === asked || isSame) continue;
     throw invalidRequest(
@@ -157,7 +139,7 @@ function choosePolicy(preset: DialPreset, extension: Partial<ExtensionFields>, p
   try {
     requireFit(pair, policy, config.options.tags);
   } catch (error) {
-    // The pair's own policy is the operator's to mend.
+    // The operator has to repair the pair's own policy.
     if (!(error instanceof SplitReasonError) || (param === "model" && preset.policy === undefined))
       throw error;
     throw invalidRequest(`${param}: ${error.message}`, { param, cause: error });
@@ -165,7 +147,7 @@ function choosePolicy(preset: DialPreset, extension: Partial<ExtensionFields>, p
   return policy;
 }
 
-/** The request's own options win over the preset's, and those over the pair's. */
+/** Makes the policy. The request's own options win over the preset's, and those win over the pair's. */
 function optionedPolicy(
   spec: string,
   preset: DialPreset,
@@ -185,7 +167,7 @@ function optionedPolicy(
   }
 }
 
-/** A policy's name with its options; what cannot be read as such is a name that no policy has. */
+/** Reads a policy's name with its options. @throws GatewayError 400 when it cannot be read. */
 function specOf(spec: string): PolicySpec {
   try {
     return parsePolicySpec(spec);
@@ -199,9 +181,9 @@ function specOf(spec: string): PolicySpec {
 }
 
 function refuseWithout({ name }: Policy, extension: Partial<ExtensionFields>, preset: DialPreset): void {
-  const fault = unhonoured(name, { ...dialOf(preset), ...dialOf(extension) });
+  const fault = unhonoured(name, { ...askedDial(preset), ...askedDial(extension) });
   if (fault === undefined) return;
-  const isAsked = dialOf(extension)[fault.field] !== undefined;
+  const isAsked = askedDial(extension)[fault.field] !== undefined;
   const param = isAsked ? `splitreason.${fault.field}` : "model";
   throw invalidRequest(`${param}: ${unhonouredText(name, fault)}.`, { param });
 }

@@ -1,5 +1,5 @@
-/** Chats are rendered with the templates that the engines have now: one that was away may bring its own when it comes. */
-import { Pair } from "../../decode/pair.ts";
+/** Renders chats with the templates that the engines have now. An engine that was away may bring its own template. */
+import { Pair } from "../../decode/pair/pair.ts";
 
 export class PromptRenderer {
   #pair: Pair;
@@ -12,7 +12,7 @@ export class PromptRenderer {
     this.#big = pair.big?.chatTemplate;
   }
 
-  /** The pair with its templates of now. @throws ConfigError for a template that cannot be used. */
+  /** The pair with its current templates. @throws ConfigError for a template that cannot be used. */
   current(): Pair {
     const { config, small, big } = this.#pair;
     if (small.chatTemplate !== this.#small || big?.chatTemplate !== this.#big) {

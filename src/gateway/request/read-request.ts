@@ -1,21 +1,22 @@
-/** From bytes to a checked request: bounded in size, and each fault is told with the field that has it. */
+/** Reads a request from bytes and checks it. Its size is bounded, and each error names the field. */
 import type { z } from "zod";
 
+import { unlessAborted } from "../../core/async.ts";
 import { errorMessage } from "../../core/errors.ts";
 import { BodyTooLargeError, readBody } from "../../core/http-body.ts";
-import { type GatewayError, invalidRequest } from "../failures/gateway-error.ts";
+import { GatewayError, invalidRequest } from "../failures/gateway-error.ts";
 
 /**
- * The JSON value of a body.
+ * Reads a body as JSON.
  * @throws GatewayError 413 when it is too large, 415 when it is not declared as JSON, 400 when it is not JSON in UTF-8.
  */
 export async function readJson(request: Request, maxBytes: number, signal: AbortSignal): Promise<unknown> {
   const type = request.headers.get("content-type") ?? "";
-  // A page of another site can send a request of any other type without asking the browser's leave: this refuses it.
+  // A page of another site can send any other type without a preflight request, so only this type is accepted.
   if (!/^application\/(?:[\w.+-]+\+)?json\b/iu.test(type.trim())) {
-    throw invalidRequest(
+    throw new GatewayError(
+      "not-json",
       `the body must be sent as content-type application/json, not ${JSON.stringify(type.slice(0, 100))}.`,
-      { status: 415 },
     );
   }
   const bytes = await readBytes(request, maxBytes, signal);
@@ -32,6 +33,10 @@ export async function readJson(request: Request, maxBytes: number, signal: Abort
   }
 }
 
+/** A field that may be missing. Clients also write `null` for what is not given. */
+export const optional = <T extends z.ZodType>(schema: T) =>
+  schema.nullish().transform((value) => value ?? undefined);
+
 /** @throws GatewayError 400 whose `param` names the first field that is wrong. */
 export function checkFields<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
   const parsed = schema.safeParse(value);
@@ -40,11 +45,11 @@ export function checkFields<T extends z.ZodType>(schema: T, value: unknown): z.o
   if (issue === undefined) throw invalidRequest("the request is not valid.");
   if (issue.code === "unrecognized_keys") {
     const param = fieldName([...issue.path, issue.keys[0] ?? ""]);
-    throw invalidRequest(`${param}: this field is not known here, so it cannot be honoured; leave it out.`, {
-      param,
-      wireCode: "unknown_parameter",
-      cause: parsed.error,
-    });
+    throw new GatewayError(
+      "unknown-parameter",
+      `${param}: this field is not known here, so it cannot be honoured; leave it out.`,
+      { param, cause: parsed.error },
+    );
   }
   const param = fieldName(issue.path);
   const missing = issue.code === "invalid_type" && valueAt(value, issue.path) === undefined;
@@ -57,23 +62,24 @@ export function checkFields<T extends z.ZodType>(schema: T, value: unknown): z.o
 
 async function readBytes(request: Request, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
   const declared = request.headers.get("content-length");
+  if (declared !== null) {
+    if (!(Number(declared) <= maxBytes)) throw tooLarge(maxBytes);
+    // Node's parser passes no more bytes than were declared.
+    return new Uint8Array(await unlessAborted(request.arrayBuffer(), signal));
+  }
   try {
-    if (declared === null) return await readBody(chunksOf(request, signal), maxBytes, "the client");
+    return await readBody(chunksOf(request, signal), maxBytes, "the client");
   } catch (error) {
     throw error instanceof BodyTooLargeError ? tooLarge(maxBytes) : error;
   }
-  if (!(Number(declared) <= maxBytes)) throw tooLarge(maxBytes);
-  // Node's parser lets no more bytes through than were declared.
-  return new Uint8Array(await untilAborted(request.arrayBuffer(), signal));
 }
 
-/** The body's chunks until the signal aborts. Leaving the loop stops the sender. */
 async function* chunksOf(request: Request, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = request.body?.getReader();
   if (reader === undefined) return;
   try {
     for (;;) {
-      const { done, value } = await untilAborted(reader.read(), signal);
+      const { done, value } = await unlessAborted(reader.read(), signal);
       if (done) return;
       yield value;
     }
@@ -82,32 +88,14 @@ async function* chunksOf(request: Request, signal: AbortSignal): AsyncGenerator<
   }
 }
 
-/** @throws the signal's reason when it comes first. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-}
-
 function tooLarge(maxBytes: number): GatewayError {
-  return invalidRequest(
+  return new GatewayError(
+    "body-too-large",
     `the body is larger than ${maxBytes} bytes, the limit of this gateway (limits.bodyBytes).`,
-    {
-      status: 413,
-      wireCode: "body_too_large",
-    },
   );
 }
 
-/** The issue that says most: within a union, the one of the alternative that came furthest. */
+/** The most useful issue. Within a union it is that of the alternative that matched furthest. */
 function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
   const [issue] = issues;
   if (issue?.code !== "invalid_union") return issue;

@@ -1,9 +1,10 @@
 /**
- * One request from its arrival to its last byte: its signal, and what metrics and the log get to know about it when it is over. An answer
- * that is a stream ends later than its handler returns, so the end is told, once.
+ * One request from its arrival to its last byte: its signal, and the facts for metrics and the log. A stream ends after its handler
+ * has returned, so the end is reported explicitly, once.
  */
 import { randomBytes } from "node:crypto";
 
+import { type LinkedSignal, linkWithLimit, onAbort } from "../../core/async.ts";
 import type { Clock } from "../../core/clock.ts";
 import { EngineError } from "../../core/errors.ts";
 import type { AccessLog, AccessRecord } from "../observability/access-log.ts";
@@ -12,6 +13,8 @@ import type { GatewayMetrics } from "../observability/metrics.ts";
 
 export interface ScopeOptions {
   readonly request: Request;
+  /** The route's pattern. */
+  readonly route: string;
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly metrics: GatewayMetrics;
@@ -27,59 +30,53 @@ type Facts = {
 export class RequestScope {
   readonly id = randomBytes(12).toString("hex");
   readonly arrivedMs: number;
-  /** For the log; filled in as they become known. */
+  /** The facts for the log, filled in as they become known. */
   readonly facts: Facts = {};
-  /** Whether the end will be told by a stream. */
+  /** Whether a stream will report the end. */
   isStream = false;
   readonly #options: ScopeOptions;
-  readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
-  readonly #onLeave = (): void => this.leave();
+  readonly #link: LinkedSignal;
+  readonly #unlisten: () => void;
   #ended = false;
 
   constructor(options: ScopeOptions) {
     this.#options = options;
     this.arrivedMs = options.clock.nowMs();
-    this.#timer = setTimeout(
-      () => this.#controller.abort(timeoutError(options.timeoutMs)),
-      options.timeoutMs,
-    );
-    const { signal } = options.request;
-    if (signal.aborted) this.leave();
-    else signal.addEventListener("abort", this.#onLeave, { once: true });
+    this.#link = linkWithLimit(options.timeoutMs, () => timeoutError(options.timeoutMs));
+    this.#unlisten = onAbort(options.request.signal, () => this.leave());
   }
 
-  /** Aborted when the client leaves and when the request took too long; the reason is an error that says which. */
+  /** Aborted when the client leaves, or when the request takes too long. The reason is an error that says which. */
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    return this.#link.signal;
   }
 
-  /** The client has left: whatever works for it stops. */
+  /** Reports that the client has left. All work for it stops. */
   leave(): void {
     this.abort(new EngineError("the client left before its answer was complete.", { code: "aborted" }));
   }
 
   abort(reason: Error): void {
-    if (!this.#ended) this.#controller.abort(reason);
+    if (!this.#ended) this.#link.abort(reason);
   }
 
-  /** Notes an error for the log. What made a signal abort is the cause, not what the abort led to. */
+  /** Notes an error for the log. After an abort the error is its reason, not what the abort led to. */
   fail(error: unknown): GatewayError {
     const known = toGatewayError(this.signal.aborted ? this.signal.reason : error);
     const { cause } = known;
-    // What a client is not told, the log is.
-    const told = known.code === "internal" && cause instanceof Error ? cause : known;
-    this.facts.error = { code: known.wireCode ?? known.code, message: told.message };
+    // The log gets what the client must not see.
+    const told = known.failure === "internal" && cause instanceof Error ? cause : known;
+    this.facts.error = { code: known.facts.label, message: told.message };
     return known;
   }
 
-  /** Only the first call counts. */
-  end(route: string, status: number): void {
+  /** Reports the end. Only the first call counts. */
+  end(status: number): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#timer);
-    const { request, clock, metrics, log } = this.#options;
-    request.signal.removeEventListener("abort", this.#onLeave);
+    this.#link.release();
+    this.#unlisten();
+    const { request, route, clock, metrics, log } = this.#options;
     const durationMs = clock.nowMs() - this.arrivedMs;
     metrics.observeRequest({ route, status, durationMs });
     log.request({ requestId: this.id, method: request.method, route, status, durationMs, ...this.facts });
@@ -88,7 +85,7 @@ export class RequestScope {
 
 function timeoutError(timeoutMs: number): GatewayError {
   return new GatewayError(
+    "request-timeout",
     `the request took longer than ${timeoutMs} ms, the limit of this gateway (limits.requestTimeoutMs); ask for fewer tokens.`,
-    { code: "engine-unavailable", status: 504, type: "server_error", wireCode: "request_timeout" },
   );
 }

@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { z } from "zod";
 
 import { digestOf, digestOfBytes } from "../../core/digest.ts";
+import { readDocument } from "../../core/document.ts";
 import { DataError } from "../../core/errors.ts";
-import { readTextFile, writeFileAtomic } from "../../core/files.ts";
+import { ifExists, writeFileAtomic } from "../../core/files.ts";
 import { readJsonLines } from "../../core/json-lines.ts";
 import { failedPath, journalPath } from "../../data/annotate/run.ts";
-import { annotate, ScoringAnnotator } from "../../data/index.ts";
-import { openEngine } from "../../engines/open-engine.ts";
+import { annotate } from "../../data/annotate/run.ts";
+import { ScoringAnnotator } from "../../data/annotate/scoring-annotator.ts";
+import { openEngine } from "../../engines/open/open-engine.ts";
 import { type TraceRow, traceRowSchema } from "../../formats/trace-row.ts";
 import { microExample, type Split } from "../../micro/index.ts";
 import type { MicroLearnConfig } from "./config.ts";
@@ -18,10 +20,10 @@ import { promptPieces } from "./corpus.ts";
 import type { TrainedModel } from "./pretrain.ts";
 
 export const ANNOTATED_FILE = "annotated.jsonl";
-/** Other problems than those that pre-training saw. */
+/** Seed of the annotated problems, which pre-training did not see. */
 const ANNOTATION_SEED = 1_000_003;
 
-/** Plain rows: what a trace file of this domain looks like before annotation. */
+/** Rows as a trace file of this domain has them before annotation. */
 function microRows(split: Split, seed: number, count: number): TraceRow[] {
   return Array.from({ length: count }, (_, index) => {
     const { problem, text, trace } = microExample(split, seed, index);
@@ -37,7 +39,8 @@ export interface Annotated {
 }
 
 /**
- * The rows of the work folder, or new ones. Scores are kept as they come: what was stopped or killed goes on where it was, to the same bytes.
+ * Annotates, or reads the rows that the work folder has. Scores are kept as they come, so a run that was stopped or killed continues to the
+ * same bytes.
  * @throws SplitReasonError with code `aborted` when the signal stops it; ConfigError when another process annotates here.
  */
 export async function annotateMicro(
@@ -62,7 +65,7 @@ export async function annotateMicro(
   if (known !== undefined) return { rows: await readJsonLines(path, traceRowSchema), ...known };
   const { traces, ...gap } = annotation;
   const plain = microRows("train", seed + ANNOTATION_SEED, traces);
-  // Under a name of its own: what other settings left half done is not in its way.
+  // Each configuration has its own name, so half-done work of other settings is not in the way.
   const out = join(folder, `annotating-${identity}.jsonl`);
   await using pair = await openScoring(models, signal);
   await using others = await openCopies((options.threads ?? 1) - 1, () => openScoring(models, signal));
@@ -77,7 +80,7 @@ export async function annotateMicro(
     annotator,
     rows: () => each(plain),
     out,
-    // Those of earlier runs say nothing about the time that is left.
+    // Rows of earlier runs say nothing about the remaining time.
     onProgress: ({ done, before, total }) => {
       if (done > before) onProgress?.(done, total);
     },
@@ -118,7 +121,7 @@ async function openScoring(
   }
 }
 
-/** Several of the same, disposed of together. */
+/** Several resources of one kind, disposed of together. */
 async function openCopies<T extends AsyncDisposable>(count: number, open: () => Promise<T>) {
   const copies: T[] = [];
   const dispose = async (): Promise<void> => {
@@ -151,12 +154,12 @@ const weightsDigest = ({ weights }: TrainedModel): string =>
     [...weights.values()].map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
   );
 
-/** Undefined when there is none, or one of other models or another configuration. */
+/** Undefined when there are no rows, or they are of other models or another configuration. */
 async function readSummary(folder: string, identity: string): Promise<Omit<Summary, "identity"> | undefined> {
-  const text = await readTextFile(join(folder, SUMMARY_FILE)).catch(() => undefined);
-  if (text === undefined) return undefined;
-  const parsed = summarySchema.safeParse(JSON.parse(text));
-  if (!parsed.success || parsed.data.identity !== identity) return undefined;
-  const { share, threshold, spans } = parsed.data;
+  const summary = await ifExists(
+    readDocument(join(folder, SUMMARY_FILE), summarySchema, { source: "file" }),
+  ).catch(() => undefined);
+  if (summary?.identity !== identity) return undefined;
+  const { share, threshold, spans } = summary;
   return { share, threshold, spans };
 }

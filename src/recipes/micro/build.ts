@@ -1,14 +1,14 @@
 /**
- * The shipped pair, from nothing: `splitreason micro build`. Two models learn the domain from the same kind of data; then the small one learns
- * to offload (`learn.ts`). Every stage leaves its result in the work folder: a run that was stopped
- * goes on where it was. The same configuration and thread count give the same bytes.
+ * Builds the shipped pair from nothing: `splitreason micro build`. Two models learn the domain from the same kind of data; then the small
+ * one learns to offload (`learn.ts`). Every stage leaves its result in the work folder, so a run that was stopped continues. The same
+ * configuration and thread count give the same bytes.
  */
 import { join } from "node:path";
 
 import { digestOf } from "../../core/digest.ts";
 import { writeFileAtomic } from "../../core/files.ts";
 import type { Provenance } from "../../core/provenance.ts";
-import { openEngine } from "../../engines/open-engine.ts";
+import { openEngine } from "../../engines/open/open-engine.ts";
 import { microExample, type MicroExample } from "../../micro/index.ts";
 import type { Evaluation } from "../../train/supervised/loop.ts";
 import { modelCard } from "./card.ts";
@@ -17,29 +17,29 @@ import { microTokenizer } from "./corpus.ts";
 import { type LearnHooks, learnToOffload } from "./learn.ts";
 import { type MeasuredSkills, measureSkills } from "./measure.ts";
 import { pretrain, type StageOptions, type TrainedModel } from "./pretrain.ts";
-import { publishLearnt, publishModels } from "./publish.ts";
+import { publishLearned, publishModels } from "./publish.ts";
 
 export interface MicroBuildOptions extends LearnHooks {
   readonly config: MicroBuildConfig;
-  /** Gets `small`, `small-base` and `big`; each is replaced when all is done. */
+  /** Folder for `small`, `small-base` and `big`. They are replaced when all is done. */
   readonly out: string;
   /** Checkpoints, metrics and annotated traces. */
   readonly work: string;
-  /** Of each training. */
+  /** Threads of each training. */
   readonly threads: number;
   readonly provenance: Provenance;
   readonly onEvaluation?: (model: string, evaluation: Evaluation) => void;
 }
 
-/** What `build.json` says, beside configuration and provenance. */
+/** The results in `build.json`, beside configuration and provenance. */
 export interface MicroBuildResult {
   readonly skills: Readonly<Record<"small-base" | "big", MeasuredSkills>>;
   readonly parameters: { readonly small: number; readonly big: number };
-  /** Of this call: a build that was continued took longer in all. */
+  /** Seconds of this call; a continued build took longer in all. */
   readonly seconds: Readonly<Record<"pretraining" | "annotation" | "tuning" | "reinforcement", number>>;
 }
 
-/** Undefined when the signal stopped it: call again with the same options to go on. */
+/** Builds the pair. Undefined when the signal stopped it: call it again with the same options to continue. */
 export async function buildMicroPair(options: MicroBuildOptions): Promise<MicroBuildResult | undefined> {
   const { config, onMessage, work } = options;
   const startedMs = performance.now();
@@ -68,13 +68,13 @@ export async function buildMicroPair(options: MicroBuildOptions): Promise<MicroB
   };
   const pretrainingSeconds = Math.round((performance.now() - startedMs) / 1000);
 
-  const learnt = await learnToOffload({ ...options, config: config.learning, base, big });
-  if (learnt === undefined) return undefined;
+  const learned = await learnToOffload({ ...options, config: config.learning, base, big });
+  if (learned === undefined) return undefined;
 
   const result: MicroBuildResult = {
     skills,
     parameters: { small: base.parameters, big: big.parameters },
-    seconds: { pretraining: pretrainingSeconds, ...learnt.seconds },
+    seconds: { pretraining: pretrainingSeconds, ...learned.seconds },
   };
   const record = { configHash: digestOf(config), config, threads: options.threads, ...options.provenance };
   await publishModels(options.out, [
@@ -85,7 +85,7 @@ export async function buildMicroPair(options: MicroBuildOptions): Promise<MicroB
     join(options.out, "build.json"),
     `${JSON.stringify({ ...record, ...result }, undefined, 2)}\n`,
   );
-  await publishLearnt(options.out, learnt, { ...options, config: config.learning });
+  await publishLearned(options.out, learned, { ...options, config: config.learning });
   return result;
 }
 

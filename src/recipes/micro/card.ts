@@ -3,7 +3,7 @@ import { digestOf } from "../../core/digest.ts";
 import type { Provenance } from "../../core/provenance.ts";
 import type { MicroBuildResult } from "./build.ts";
 import type { MicroBuildConfig, MicroLearnConfig, MicroModelConfig } from "./config.ts";
-import type { Learnt } from "./learn.ts";
+import type { Learned } from "./learn.ts";
 import { easyShare, type MeasuredSkills, shareRight } from "./measure.ts";
 import type { TrainedModel } from "./pretrain.ts";
 
@@ -74,10 +74,10 @@ function trainingLine({ training, mix }: MicroModelConfig): string {
   return `Trained from random weights for ${training.steps} steps of ${mix.rows} rows of ${mix.rowLength} tokens (about ${millions(training.steps * mix.rows * mix.rowLength)} million tokens): AdamW, rate ${training.learningRate}, ${training.schedule}; rows with drills only: ${percent(mix.drillRows[0])}, then ${percent(mix.drillRows[1])} in the last ${percent(1 - mix.turn)} of the steps; ${percent(mix.productDrills)} of the drills are products.`;
 }
 
-/** The card of the small model that learnt to offload. */
+/** The card of the small model that learned to offload. */
 export function learntCard(
   model: TrainedModel,
-  figures: Pick<Learnt, "annotation" | "best">,
+  figures: Pick<Learned, "annotation" | "best">,
   {
     config,
     provenance,

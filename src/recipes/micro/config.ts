@@ -1,4 +1,4 @@
-/** Everything that decides what `micro build` makes: hashed into every file that it writes. */
+/** The configuration of `micro build`. Its hash is in every file that the build writes. */
 import { z } from "zod";
 
 import { parseQwen3Config, type Qwen3Config } from "../../train/model/config.ts";
@@ -15,7 +15,7 @@ const mixSchema = z.strictObject({
   rows: z.int().positive().default(8),
   /** Share of rows with drills only, in the first part of the training and in the rest of it. */
   drillRows: z.tuple([share, share]),
-  /** Where the first part ends, as a share of the steps. */
+  /** End of the first part, as a share of the steps. */
   turn: share.default(0.75),
   /** Share of the drills that are products. */
   productDrills: share,
@@ -30,7 +30,7 @@ const modelSchema = z.strictObject({
   mix: mixSchema,
 });
 
-/** From the pair before tuning to a small model that offloads: annotation, fine-tuning, reinforcement learning. */
+/** The way from the pair before tuning to a small model that offloads: annotation, fine-tuning, reinforcement learning. */
 const microLearnSchema = z.strictObject({
   seed: z.int().nonnegative().default(1),
   annotation: z.strictObject({
@@ -45,7 +45,7 @@ const microLearnSchema = z.strictObject({
     rows: z.int().positive().default(8),
     /** Loss weight of the tokens that the big model will write. */
     spanWeight: share.default(1),
-    /** Spans as other annotators might have drawn them, so that reinforcement learning has something to explore. */
+    /** Moves of the spans, so that reinforcement learning has something to explore. */
     jitter: spanJitterSchema.default(spanJitterSchema.parse({})),
   }),
   reinforcement: z.strictObject({

@@ -1,4 +1,4 @@
-/** What the micro models learn from: whole problems with their traces, and drills in the same wording, mixed by the row. */
+/** The data that the micro models learn from: whole problems with their traces, and drills in the same wording, mixed by the row. */
 import { createRng, type Rng } from "../../core/rng.ts";
 import { controlPiece, textPiece, type Piece } from "../../core/piece.ts";
 import {
@@ -9,11 +9,11 @@ import {
   writeDrill,
 } from "../../micro/index.ts";
 import { ByteLevelTokenizer, ChatTemplate, trainBytePairs } from "../../tokenizer/index.ts";
-import { encodeDatum, type WeightedPiece } from "../../train/datum.ts";
+import { encodeDatum, type WeightedPiece } from "../../train/supervised/trace-datum.ts";
 import type { Datum } from "../../train/trainer.ts";
 
 export const END_OF_TURN = "<|im_end|>";
-export const PADDING = "<|endoftext|>";
+const PADDING = "<|endoftext|>";
 const CONTROL_TOKENS = [
   PADDING,
   "<|im_start|>",
@@ -42,7 +42,7 @@ export function microTokenizer(): ByteLevelTokenizer {
   return new ByteLevelTokenizer(vocabulary, { endOfTurn: END_OF_TURN });
 }
 
-/** A whole example: the prompt is context, the trace and the end of the turn are learnt. */
+/** A whole example. The prompt is context; the trace and the end of the turn are learned. */
 export function traceDatum(
   tokenizer: ByteLevelTokenizer,
   { text, trace }: Pick<MicroExample, "text" | "trace">,
@@ -64,7 +64,7 @@ export interface MixOptions {
   readonly productDrills: number;
 }
 
-/** The batch of one step: a pure function of its arguments, so that a resumed run sees the same data. */
+/** The batch of a training step. It is a pure function of its arguments, so a resumed run sees the same data. */
 export function mixedBatch(tokenizer: ByteLevelTokenizer, step: number, options: MixOptions): Datum[] {
   const rng = createRng(options.seed).fork(`micro batch ${step}`);
   return Array.from({ length: options.rows }, (_, row) => {
@@ -94,7 +94,7 @@ const SMALLEST_DRILL_DOCUMENT = 36;
 /** About as long as a trace, so that facts are met at the positions where traces have them. */
 const LARGEST_DRILL_DOCUMENT = 256;
 
-/** As many facts as fit. Only results are learnt: operands are drawn by chance and teach nothing. */
+/** Fills a document with as many facts as fit. Only results are learned: operands are drawn by chance and teach nothing. */
 function drillDocument(tokenizer: ByteLevelTokenizer, length: number, productShare: number, rng: Rng): Datum {
   const parts: WeightedPiece[] = [];
   let used = 0;

@@ -1,5 +1,6 @@
 /**
- * The micro pair from nothing to a result. Only the command line calls this; it calls everything below.
+ * Builds the micro pair and teaches its small model to offload. Only the command line and benchmarks call this. Problems and traces of the
+ * domain are not here but in `src/micro`.
  */
 export { buildMicroPair, type MicroBuildOptions } from "./build.ts";
 export {
@@ -12,4 +13,4 @@ export {
 } from "./config.ts";
 export { type LearnHooks, learnToOffload, type LearnOptions } from "./learn.ts";
 export { published } from "./pretrain.ts";
-export { publishLearnt } from "./publish.ts";
+export { publishLearned } from "./publish.ts";

@@ -1,7 +1,7 @@
 /**
- * How the small model of the micro pair learns to offload: `splitreason micro learn`. The pair before tuning marks the hard spans of
- * traces (Paper 3.2), the small one learns to put tags around them (Paper 3.3, SFT), and reinforcement learning with the big model in the
- * rollouts finds out where a tag is worth its price. Every stage leaves its result in the work folder: a run that was stopped goes on.
+ * Teaches the small model of the micro pair to offload: `splitreason micro learn`. The pair before tuning marks the hard spans of traces
+ * (Paper 3.2). The small model learns to put tags around them (Paper 3.3, SFT). Reinforcement learning with the big model in the rollouts
+ * then finds out where a tag is worth its price. Every stage leaves its result in the work folder, so a run that was stopped continues.
  */
 import { join } from "node:path";
 
@@ -32,27 +32,27 @@ export interface LearnOptions extends LearnHooks {
   readonly big: TrainedModel;
   /** Annotated traces, checkpoints, metrics, rollouts. */
   readonly work: string;
-  /** Where the annotated traces are instead, for runs that share them. */
+  /** Folder of the annotated traces, for runs that share them. */
   readonly annotated?: string;
   readonly threads: number;
   readonly provenance: Provenance;
-  /** What is learnt from instead of the annotation of the pair: for experiments. */
+  /** Replaces the annotated traces, for experiments. */
   readonly annotate?: (annotated: readonly TraceRow[]) => readonly TraceRow[];
 }
 
-export interface Learnt {
-  /** The best policy by held-out score. */
+export interface Learned {
+  /** The best policy model by held-out score. */
   readonly small: TrainedModel;
-  /** The start of the reinforcement learning. */
+  /** The model that reinforcement learning started from. */
   readonly tuned: TrainedModel;
   readonly annotation: { readonly share: number; readonly threshold: number; readonly spans: number };
   readonly best: GrpoEvaluation;
-  /** Of this call: a run that was continued took longer in all. */
+  /** Seconds of this call; a continued run took longer in all. */
   readonly seconds: { readonly annotation: number; readonly tuning: number; readonly reinforcement: number };
 }
 
-/** Undefined when the signal stopped it: call again with the same options to go on. */
-export async function learnToOffload(options: LearnOptions): Promise<Learnt | undefined> {
+/** Runs all stages. Undefined when the signal stopped it: call it again with the same options to continue. */
+export async function learnToOffload(options: LearnOptions): Promise<Learned | undefined> {
   const { config, base, big, work, threads, onMessage } = options;
   const stopwatch = startStopwatch();
 
@@ -106,7 +106,7 @@ export async function learnToOffload(options: LearnOptions): Promise<Learnt | un
   };
 }
 
-/** Whole seconds since it was last asked. */
+/** Returns a function that tells the whole seconds since its last call. */
 function startStopwatch(): () => number {
   let lastMs = performance.now();
   return () => {

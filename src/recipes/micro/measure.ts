@@ -1,4 +1,4 @@
-/** Which steps a model gets right when it writes them itself after a right beginning: the figures of the model cards. */
+/** Measures which reasoning steps a model gets right after a correct beginning: the figures of the model cards. */
 import { controlPiece, textPiece } from "../../core/piece.ts";
 import type { Engine, Sequence } from "../../engines/engine.ts";
 import type { MicroExample, Skill } from "../../micro/index.ts";
@@ -34,7 +34,7 @@ export async function measureSkills(
         await sequence.append([controlPiece(part)], signal);
         continue;
       }
-      // That a number comes next, and not another phrase, is a choice of words: the space before it is given.
+      // Whether a number comes next is a choice of words, so the space before it is given.
       const digits = part.trimStart();
       await sequence.append([textPiece(part.slice(0, part.length - digits.length))], signal);
       counts[skill].asked++;
@@ -58,7 +58,7 @@ async function writes(sequence: Sequence, expected: string, signal?: AbortSignal
   return written.startsWith(expected) && !/^\d/.test(written.slice(expected.length));
 }
 
-/** Of the easy steps together. */
+/** Accuracy of the easy steps together. */
 export function easyShare(skills: MeasuredSkills): number {
   const easy = [skills.copy, skills.plus, skills.minus, skills.keep];
   const asked = easy.reduce((sum, count) => sum + count.asked, 0);

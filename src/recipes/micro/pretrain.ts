@@ -4,13 +4,22 @@ import { join } from "node:path";
 import type { Provenance } from "../../core/provenance.ts";
 import { microExample } from "../../micro/index.ts";
 import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
-import { GGUF_FILE, importHuggingFace, modelExporter } from "../../train/export/index.ts";
-import { type Evaluation, runSupervised, type StepMetrics } from "../../train/supervised/loop.ts";
+import { GGUF_FILE, importHuggingFace } from "../../train/export/index.ts";
+import {
+  type Evaluation,
+  type LoopOutcome,
+  runSupervised,
+  type StepMetrics,
+} from "../../train/supervised/loop.ts";
 import type { Qwen3Config } from "../../train/model/config.ts";
 import type { Weights } from "../../train/model/parameters.ts";
-import { EmbeddedTrainer } from "../../train/trainers/embedded/embedded-trainer.ts";
+import type { StartingModel } from "../../train/starting-model.ts";
+import type { Trainer } from "../../train/trainer.ts";
+import type { TrainerOptions } from "../../train/trainer-kind.ts";
+import { chooseTrainer } from "../../train/trainers/registry.ts";
+import { withTrainer } from "../trainer/with-trainer.ts";
 import { type MicroModelConfig, qwen3Shape } from "./config.ts";
-import { CHAT_TEMPLATE, END_OF_TURN, mixedBatch, PADDING } from "./corpus.ts";
+import { CHAT_TEMPLATE, END_OF_TURN, mixedBatch } from "./corpus.ts";
 import { skillScores } from "./skills.ts";
 
 export interface StageOptions {
@@ -34,7 +43,7 @@ export interface TrainedModel {
   readonly parameters: number;
 }
 
-/** Validation problems looked at while a model trains. */
+/** Validation problems that are evaluated while a model trains. */
 const WATCHED_PROBLEMS = 48;
 
 export async function pretrain(
@@ -48,15 +57,8 @@ export async function pretrain(
   const watched = Array.from({ length: WATCHED_PROBLEMS }, (_, index) =>
     microExample("validation", seed, index),
   );
-  const trainer = await EmbeddedTrainer.create({
-    config: shape,
-    seed: training.seed,
-    threads: stage.threads,
-    rowLength: mix.rowLength,
-    exporter: modelExporter(microModelTokenizer(tokenizer), `splitreason micro ${stage.name}`),
-  });
-  try {
-    const outcome = await runSupervised({
+  return trainModel({ config: shape }, stage, { seed: training.seed, rowLength: mix.rowLength }, (trainer) =>
+    runSupervised({
       config: training,
       trainer,
       folder: stage.folder,
@@ -76,36 +78,44 @@ export async function pretrain(
       onStep: (metrics) => stage.onStep?.(stage.name, metrics),
       onEvaluation: (evaluation) => stage.onEvaluation?.(stage.name, evaluation),
       ...(stage.signal === undefined ? {} : { signal: stage.signal }),
-    });
-    return outcome.status === "done" ? await exported(trainer, stage) : undefined;
-  } finally {
-    await trainer.close();
-  }
+    }),
+  );
 }
 
-export function microModelTokenizer(tokenizer: ByteLevelTokenizer) {
-  return {
-    vocabulary: tokenizer.contents,
+/** Trains a model of the pair on the embedded trainer and exports it into its run folder. Undefined when the signal stopped it. */
+export function trainModel(
+  { config, weights }: Pick<TrainedModel, "config"> & Partial<Pick<TrainedModel, "weights">>,
+  stage: StageOptions,
+  { seed, rowLength }: Pick<TrainerOptions, "seed" | "rowLength">,
+  run: (trainer: Trainer) => Promise<LoopOutcome>,
+): Promise<TrainedModel | undefined> {
+  const start: StartingModel = {
+    tokenizer: stage.tokenizer,
     endOfTurn: END_OF_TURN,
-    padding: PADDING,
+    chatTemplate: CHAT_TEMPLATE,
+    maxPositions: config.maxPositions,
+    config,
+    ...(weights === undefined ? {} : { weights }),
+    identity: undefined,
+  };
+  const { name, threads } = stage;
+  const options = {
+    name: `splitreason micro ${name}`,
+    seed,
+    threads,
+    rowLength,
     chatTemplate: CHAT_TEMPLATE,
   };
+  return withTrainer(chooseTrainer("embedded"), start, options, async (trainer) => {
+    const outcome = await run(trainer);
+    if (outcome.status !== "done") return undefined;
+    const folder = join(stage.folder, "export");
+    await trainer.export(folder);
+    return published(name, folder);
+  });
 }
 
-/** Writes the model into its run folder and says where. */
-export async function exported(
-  trainer: EmbeddedTrainer,
-  stage: Pick<StageOptions, "name" | "folder">,
-): Promise<TrainedModel> {
-  const folder = join(stage.folder, "export");
-  await trainer.export(folder);
-  const weights = trainer.weights();
-  const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0);
-  const gguf = join(folder, GGUF_FILE);
-  return { name: stage.name, folder, gguf, config: trainer.config, weights, parameters };
-}
-
-/** A model of the pair that was published before. */
+/** Reads a model of the pair that was published before. */
 export async function published(name: string, folder: string): Promise<TrainedModel> {
   const { config, weights } = await importHuggingFace(folder);
   const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0);

@@ -1,4 +1,4 @@
-/** Models with their cards, copied aside and then put in place: what is there is whole. */
+/** Publishes models with their cards. They are written aside and then moved into place, so that what is there is whole. */
 import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -7,13 +7,13 @@ import { writeFileAtomic } from "../../core/files.ts";
 import type { Provenance } from "../../core/provenance.ts";
 import { learntCard } from "./card.ts";
 import type { MicroLearnConfig } from "./config.ts";
-import type { Learnt } from "./learn.ts";
+import type { Learned } from "./learn.ts";
 import type { TrainedModel } from "./pretrain.ts";
 
 export interface PublishedModel {
   readonly model: TrainedModel;
   readonly card: string;
-  /** What made it, beside the weights. */
+  /** Files that say what made the model, beside the weights. */
   readonly record?: unknown;
 }
 
@@ -37,10 +37,10 @@ export async function publishModels(out: string, models: readonly PublishedModel
   await rm(aside, { recursive: true, force: true });
 }
 
-/** The small model with its card and `learn.json`, as `small` in `out`. */
-export async function publishLearnt(
+/** Publishes the small model with its card and `learn.json`, as `small` in `out`. */
+export async function publishLearned(
   out: string,
-  { small, tuned: _tuned, ...figures }: Learnt,
+  { small, tuned: _tuned, ...figures }: Learned,
   context: {
     readonly config: MicroLearnConfig;
     readonly threads: number;

@@ -1,14 +1,14 @@
-/** How well a model does each kind of step, under teacher forcing: what to look at while a model of this domain trains. */
+/** Measures how well a model does each kind of reasoning step under teacher forcing, while it trains. */
 import { type MicroExample, type Skill } from "../../micro/index.ts";
 import type { ByteLevelTokenizer } from "../../tokenizer/index.ts";
 import type { Trainer } from "../../train/trainer.ts";
 import { promptPieces, traceDatum } from "./corpus.ts";
 
 type NumberSkill = Exclude<Skill, "words">;
-/** Mean probability of a whole result, given a right trace so far, by skill; and of all results of an example together. */
+/** Mean probability of a whole result after a correct trace, by skill; and of all results of an example together. */
 export type SkillScores = Readonly<Record<NumberSkill | "problem", number>>;
 
-/** The parts of a trace that are results, as token ranges into {@link traceDatum}'s targets. */
+/** Token ranges of the results in a trace, within {@link traceDatum}'s targets. */
 function resultRanges(
   tokenizer: ByteLevelTokenizer,
   { text, trace }: MicroExample,
@@ -16,7 +16,7 @@ function resultRanges(
   // Targets are shifted by one: the token at index i of the document is target i - 1.
   let position = tokenizer.encode(promptPieces(text)).length - 1;
   return trace.parts.flatMap(({ text: part, skill }) => {
-    // That a number comes next is a choice of words: the space before it, one token, does not count.
+    // Whether a number comes next is a choice of words, so the space before it, one token, does not count.
     const start = position + 1;
     position += tokenizer.encode([{ text: part, control: skill === "words" }]).length;
     return skill === "words" ? [] : [{ skill, start, end: position }];

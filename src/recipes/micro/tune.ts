@@ -1,4 +1,4 @@
-/** The small model learns where to ask: supervised fine-tuning on annotated traces (Paper 3.3). */
+/** Teaches the small model where to ask: supervised fine-tuning on annotated traces (Paper 3.3). */
 import { digestOf } from "../../core/digest.ts";
 import { createRng } from "../../core/rng.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
@@ -6,11 +6,9 @@ import { runSupervised } from "../../train/supervised/loop.ts";
 import { jitterSpans } from "../../train/supervised/span-jitter.ts";
 import { epochBatch, traceRowDatum } from "../../train/supervised/trace-datum.ts";
 import type { Datum } from "../../train/trainer.ts";
-import { modelExporter } from "../../train/export/index.ts";
-import { EmbeddedTrainer } from "../../train/trainers/embedded/embedded-trainer.ts";
 import type { MicroLearnConfig } from "./config.ts";
 import { END_OF_TURN, promptPieces } from "./corpus.ts";
-import { exported, microModelTokenizer, type StageOptions, type TrainedModel } from "./pretrain.ts";
+import { type StageOptions, type TrainedModel, trainModel } from "./pretrain.ts";
 
 export async function tune(
   { tuning }: Pick<MicroLearnConfig, "tuning">,
@@ -23,7 +21,7 @@ export async function tune(
   const toDatum = (row: TraceRow): Datum =>
     traceRowDatum(tokenizer, row, { prompt: promptPieces, endOfTurn: END_OF_TURN, spanWeight });
   const rng = createRng(training.seed);
-  /** Spans anew each time that a row is seen. */
+  /** Spans are drawn again each time that a row is seen. */
   const seen = (row: TraceRow, label: string): TraceRow => ({
     ...row,
     spans: jitterSpans(row.trace, row.spans ?? [], jitter, rng.fork(label)),
@@ -32,18 +30,11 @@ export async function tune(
     epochBatch(annotated, step, batchRows, training.seed).map((row, index) =>
       toDatum(seen(row, `jitter ${step} ${index}`)),
     );
-  // Jitter may add a span, with two tags, and tags split words: what will be read is measured.
+  // Jitter may add a span with two tags, and tags split words. So the longest datum of all batches is measured.
   let rowLength = 2 + longestOf(annotated.map(toDatum));
   for (let step = 0; step < training.steps; step++) rowLength = Math.max(rowLength, longestOf(batch(step)));
-  const trainer = await EmbeddedTrainer.create({
-    config: base.config,
-    weights: base.weights,
-    threads: stage.threads,
-    rowLength,
-    exporter: modelExporter(microModelTokenizer(tokenizer), `splitreason micro ${stage.name}`),
-  });
-  try {
-    const outcome = await runSupervised({
+  return trainModel(base, stage, { seed: training.seed, rowLength }, (trainer) =>
+    runSupervised({
       config: training,
       trainer,
       folder: stage.folder,
@@ -59,11 +50,8 @@ export async function tune(
       batch,
       onStep: (metrics) => stage.onStep?.(stage.name, metrics),
       ...(stage.signal === undefined ? {} : { signal: stage.signal }),
-    });
-    return outcome.status === "done" ? await exported(trainer, stage) : undefined;
-  } finally {
-    await trainer.close();
-  }
+    }),
+  );
 }
 
 const longestOf = (data: readonly Datum[]): number =>

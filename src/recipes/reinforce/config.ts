@@ -1,32 +1,32 @@
-/** What a run of `train grpo` is, as data: one JSON file, over which flags have the last word. */
+/** Configuration of a run of `train grpo`: one JSON file. Flags override it. */
 import { dirname, isAbsolute, join } from "node:path";
 
 import { z } from "zod";
 
 import { ConfigError } from "../../core/errors.ts";
-import { TASK_HELP } from "../../eval/tasks/help.ts";
+import { TASKS } from "../../eval/tasks/index.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
 import { REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
-import { loadTrainingConfig } from "../supervised/config.ts";
+import { loadTrainingConfig } from "../trainer/config-file.ts";
 
 export const reinforceConfigSchema = z.strictObject({
-  /** A Hugging Face folder with the tuned small model that the run starts from. */
+  /** Hugging Face folder with the tuned small model that the run starts from. */
   model: z.string().min(1),
   /** Engine spec of the big model. */
   big: z.string().min(1),
-  /** `micro`: problems of the micro domain, without end. Or a task as `eval` takes it: NAME:FILE.jsonl, FILE.jsonl, NAME. */
+  /** Problems: `micro` (the micro domain, unlimited), or a task as `eval` takes it: NAME:FILE.jsonl, FILE.jsonl, NAME. */
   data: z.string().min(1).default("micro"),
-  /** Another one whose problems the policy is judged on. Default: a part of `data`, the same for all seeds, that is not trained on. */
+  /** Held-out problems, in the same form. Default: a part of `data`, the same for all seeds, that is not trained on. */
   heldOutData: z.string().min(1).optional(),
-  /** Problems of a file with a longer prompt are left out, and counted. Default: 1,024. */
+  /** Longest prompt of a file's problems. Longer ones are left out, and counted. Default: 1,024. */
   maxPromptTokens: z.int().positive().optional(),
   /** A name, a reward's configuration, or a list of `{reward, weight}`. */
   reward: z.unknown().default("cost"),
-  /** Held-out problems on which the policy is judged, at temperature 0; of a part of `data`, at most half of it. */
+  /** Number of held-out problems, attempted at temperature 0. Without `heldOutData`, at most half of `data`. */
   heldOut: z.int().positive().default(200),
-  /** Price of a share of 1 in the held-out score, which the best export is chosen by. */
+  /** Price of a share of 1 in the held-out score. The export with the best score is kept. */
   heldOutSharePrice: z.number().nonnegative().default(1),
-  /** Share that the best export may have on held-out problems; what is above costs ten times its size. */
+  /** Free share on held-out problems. A share above it costs ten times the excess. */
   heldOutBudget: z.number().min(0).max(1).default(1),
   /** `embedded`, or `tinker:URL?...` (docs/scale.md). */
   trainer: z.string().min(1).default("embedded"),
@@ -36,7 +36,7 @@ export const reinforceConfigSchema = z.strictObject({
 
 export type ReinforceConfig = z.output<typeof reinforceConfigSchema>;
 
-/** What flags set of the reward. The configuration file sets the rest. */
+/** The part of the reward that flags set. The configuration file sets the rest. */
 export interface RewardFlags {
   readonly reward?: string | undefined;
   /** The option `budget` of a reward that has it. */
@@ -60,7 +60,7 @@ export async function loadReinforceConfig(
   return { ...config, reward: withRewardFlags(config.reward, flags) };
 }
 
-/** A flag changes what it names; it does not bring other options back to their defaults. */
+/** Applies the flags. Options that no flag names keep their values. */
 export function withRewardFlags(reward: unknown, { reward: name, budget }: RewardFlags): unknown {
   const named = name === undefined || nameOf(reward) === name ? reward : name;
   if (budget === undefined) return named;
@@ -77,9 +77,9 @@ export function withRewardFlags(reward: unknown, { reward: name, budget }: Rewar
 const nameOf = (reward: unknown): unknown =>
   typeof reward === "object" && reward !== null && "name" in reward ? reward.name : reward;
 
-const TASK_NAMES: ReadonlySet<string> = new Set(TASK_HELP.map(([name]) => name));
+const TASK_NAMES: ReadonlySet<string> = new Set(TASKS.map(({ name }) => name));
 
-/** The file in a task's spec, as seen from the configuration. */
+/** A task's spec whose file is relative to the configuration, as one relative to where the program was started. */
 function relocateTask(spec: string, configPath: string): string {
   const colon = spec.indexOf(":");
   const name = colon < 0 ? "" : spec.slice(0, colon);

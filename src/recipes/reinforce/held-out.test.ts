@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { heldOutScore } from "./index.ts";
+import { heldOutScore } from "./held-out.ts";
 
 describe("heldOutScore", () => {
   const config = { heldOutSharePrice: 1, heldOutBudget: 0.05 };

@@ -1,18 +1,13 @@
-/** What a supervised run is, as data: one JSON file, over which flags have the last word. */
-import { dirname, isAbsolute, join } from "node:path";
-
+/** Configuration of a supervised run: one JSON file. Flags override it. */
 import { z } from "zod";
 
-import { configFaults, faultText } from "../../core/config-faults.ts";
-import { ConfigError, errorMessage } from "../../core/errors.ts";
-import { readTextFile } from "../../core/files.ts";
 import { loopConfigSchema } from "../../train/supervised/loop.ts";
 import { qwen3ConfigSchema } from "../../train/model/config.ts";
 
 const positive = z.int().positive();
 
 const common = {
-  /** JSON Lines (see `data/training-rows.ts`), or `micro` or `micro:ROWS`: traces of the micro domain. */
+  /** JSON Lines, parquet, a folder of files, or `hf:OWNER/NAME` (see `data/training-rows.ts`); or `micro`, `micro:ROWS`: traces of the micro domain. */
   data: z.string().min(1),
   /** A built-in chat template's name or Jinja source. Default: the tokenizer's own, or else chatml. */
   template: z.string().min(1).optional(),
@@ -36,9 +31,9 @@ export const pretrainConfigSchema = z.strictObject({
   ...common,
   /** Shape of the model; the vocabulary's size follows from the tokenizer. */
   model: z.strictObject(qwen3ConfigSchema.shape).omit({ vocabularySize: true }),
-  /** A folder with tokenizer.json. Default: a vocabulary is learnt from the data. */
+  /** A folder with tokenizer.json. Default: a vocabulary is learned from the data. */
   tokenizer: z.string().min(1).optional(),
-  /** Most tokens of a vocabulary that is learnt. */
+  /** Most tokens of a vocabulary that is learned. */
   vocabularySize: positive.default(4096),
 });
 
@@ -52,91 +47,3 @@ export const sftConfigSchema = z.strictObject({
 
 export type PretrainConfig = z.output<typeof pretrainConfigSchema>;
 export type SftConfig = z.output<typeof sftConfigSchema>;
-
-/** How a path in the file is seen from where the program was started; `configPath` is the file's. */
-export type Relocate = (value: string, configPath: string) => string;
-
-const relocatePath: Relocate = (value, configPath) =>
-  /^micro(:|$)/u.test(value) || isAbsolute(value) ? value : join(dirname(configPath), value);
-
-/** Paths in the file start at its folder, those in flags where the program was started. */
-const PATH_FIELDS: Readonly<Record<string, Relocate>> = {
-  data: relocatePath,
-  tokenizer: relocatePath,
-  model: relocatePath,
-};
-
-/**
- * Reads a configuration, `overrides` (undefined ones count as absent) going over what the file says.
- * @throws ConfigError naming the field that is wrong; DataError when the file cannot be read.
- */
-export async function loadTrainingConfig<Schema extends z.ZodType>(
-  schema: Schema,
-  path: string | undefined,
-  overrides: Readonly<Record<string, unknown>>,
-  pathFields: Readonly<Record<string, Relocate>> = PATH_FIELDS,
-): Promise<z.output<Schema>> {
-  const file =
-    path === undefined
-      ? {}
-      : relocated(parseObject(await readTextFile(path, 1024 * 1024), path), path, pathFields);
-  const value = merge(file, overrides);
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [fault = { path: "", text: "invalid", isMissing: false }] = configFaults(parsed.error, schema, value);
-  const { text, isMissing } = fault;
-  // What a flag may say is among the overrides, given or not.
-  const hasFlag = isMissing && Object.hasOwn(overrides, fault.path);
-  const advice = hasFlag
-    ? `: give --${fault.path} ${FLAG_VALUES[fault.path] ?? "VALUE"}, or set it in --config FILE`
-    : "";
-  throw new ConfigError(
-    `training configuration${path === undefined ? "" : ` ${path}`}${faultText({ ...fault, text: `${text}${advice}` })}.`,
-    {
-      code: "config-invalid",
-      cause: parsed.error,
-    },
-  );
-}
-
-/** What help calls the values of the flags that give required fields. */
-const FLAG_VALUES: Readonly<Record<string, string>> = { model: "FOLDER", data: "FILE", big: "SPEC" };
-
-type Json = Readonly<Record<string, unknown>>;
-
-function merge(file: Json, overrides: Json): Json {
-  const merged: Record<string, unknown> = { ...file };
-  for (const [key, value] of Object.entries(overrides)) {
-    if (value === undefined) continue;
-    const below = merged[key];
-    merged[key] = isObject(value) && isObject(below) ? merge(below, value) : value;
-  }
-  return merged;
-}
-
-function relocated(config: Json, path: string, fields: Readonly<Record<string, Relocate>>): Json {
-  const moved = Object.entries(config).map(([key, value]) => {
-    const relocate = Object.hasOwn(fields, key) ? fields[key] : undefined;
-    return [
-      key,
-      relocate === undefined || typeof value !== "string" ? value : relocate(value, path),
-    ] as const;
-  });
-  return Object.fromEntries(moved);
-}
-
-function parseObject(text: string, path: string): Json {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (isObject(parsed)) return parsed;
-  } catch (error) {
-    throw new ConfigError(`training configuration ${path} is not valid JSON: ${errorMessage(error)}.`, {
-      code: "config-invalid",
-      cause: error,
-    });
-  }
-  throw new ConfigError(`training configuration ${path} must be a JSON object.`, { code: "config-invalid" });
-}
-
-const isObject = (value: unknown): value is Json =>
-  value !== null && typeof value === "object" && !Array.isArray(value);

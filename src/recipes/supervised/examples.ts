@@ -1,5 +1,6 @@
-/** From a data source to what a supervised run learns and is watched on. */
+/** The examples of a supervised run, to train on and held out, from the rows of a data source. */
 import { ConfigError, DataError } from "../../core/errors.ts";
+import type { HubAccess } from "../../data/hub/calls.ts";
 import { fromTraceRow, type TrainingRow, trainingRows } from "../../data/training-rows.ts";
 import { microExample, type Split } from "../../micro/index.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
@@ -11,20 +12,34 @@ import type { Datum } from "../../train/trainer.ts";
 
 const DEFAULT_MICRO_ROWS = 10_000;
 
-/** Rows one after the other: all of a large data set at once would not fit into memory. */
+/** Rows of a data source, one at a time: a large data set would not fit into memory. */
 export interface SourceRows {
-  rows(): AsyncIterable<TrainingRow>;
-  /** Rows kept apart, where they are not the last of `rows`. */
+  /** @param onSkip Called for each record that gives no row: a problem none of whose traces is known to be correct. */
+  rows(onSkip?: () => void): AsyncIterable<TrainingRow>;
+  /** Held-out rows, where they are not the last of `rows`. */
   readonly heldOut?: readonly TrainingRow[];
 }
 
+export interface SourceOptions {
+  /** Number of held-out rows of the micro domain. */
+  readonly heldOut: number;
+  readonly seed: number;
+  /** How the Hugging Face hub is reached. */
+  readonly hub?: HubAccess;
+  readonly signal?: AbortSignal;
+}
+
 /**
- * Rows of `data`: a file, or problems of the micro domain, of which other ones are held out.
- * @throws ConfigError when there is none.
+ * Opens `data`: whatever `data annotate` reads and writes, or problems of the micro domain. Of the latter, other ones are held out.
+ * @throws ConfigError when there are none.
  */
-export function openSource(data: string, heldOut: number, seed: number): SourceRows {
+export function openSource(data: string, { heldOut, seed, ...reading }: SourceOptions): SourceRows {
   const micro = /^micro(?::(\d+))?$/u.exec(data);
-  if (micro === null) return { rows: () => trainingRows(data) };
+  if (micro === null) {
+    return {
+      rows: (onSkip) => trainingRows(data, { ...reading, ...(onSkip === undefined ? {} : { onSkip }) }),
+    };
+  }
   const count = micro[1] === undefined ? DEFAULT_MICRO_ROWS : Number(micro[1]);
   if (count === 0)
     throw new ConfigError(`data ${data}: it needs at least one row.`, { code: "config-invalid" });
@@ -52,7 +67,9 @@ export interface ExampleOptions {
 
 export interface ExampleSet {
   readonly examples: PackedExamples;
-  /** Indices of those that are learnt, and of those kept apart: of a file the last `heldOut`, at most half. */
+  /** Records that gave no row. */
+  readonly skipped: number;
+  /** Indices of the examples to train on, and of those held out. Of a file, the last `heldOut` are held out, at most half. */
   readonly training: readonly number[];
   readonly heldOut: readonly number[];
 }
@@ -69,12 +86,13 @@ export async function readExamples(
 ): Promise<ExampleSet> {
   const encode = rowEncoder(tokenizer, options);
   const examples = new PackedExamples();
-  for await (const row of source.rows()) examples.add(encode(row));
+  let skipped = 0;
+  for await (const row of source.rows(() => (skipped += 1))) examples.add(encode(row));
   const kept = source.heldOut === undefined ? Math.min(heldOut, Math.floor(examples.length / 2)) : 0;
-  const learnt = examples.length - kept;
+  const learned = examples.length - kept;
   for (const row of source.heldOut ?? []) examples.add(encode(row));
   const indices = Array.from({ length: examples.length }, (_, index) => index);
-  return { examples, training: indices.slice(0, learnt), heldOut: indices.slice(learnt) };
+  return { examples, skipped, training: indices.slice(0, learned), heldOut: indices.slice(learned) };
 }
 
 function rowEncoder(tokenizer: Tokenizer, options: ExampleOptions): (row: TrainingRow) => Datum {
@@ -99,7 +117,7 @@ function rowEncoder(tokenizer: Tokenizer, options: ExampleOptions): (row: Traini
   };
 }
 
-/** Of `indices`, those of examples that fit into `length` tokens. @throws DataError when none does. */
+/** Keeps the indices of examples that fit into `length` tokens. @throws DataError when none fits. */
 export function fitting(examples: PackedExamples, indices: readonly number[], length: number): number[] {
   const fit = indices.filter((index) => examples.tokensOf(index) <= length);
   if (fit.length > 0 || indices.length === 0) return fit;

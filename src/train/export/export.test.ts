@@ -146,6 +146,6 @@ describe("importHuggingFace", () => {
     await writeFile(join(path, "model.safetensors.index.json"), "{}");
     await expect(importHuggingFace(path)).rejects.toThrow(/in several files/u);
     await writeFile(join(path, "config.json"), "{");
-    await expect(importHuggingFace(path)).rejects.toThrow(/config\.json is not a model/u);
+    await expect(importHuggingFace(path)).rejects.toThrow(/config\.json is not valid JSON/u);
   });
 });

@@ -27,7 +27,7 @@ const LAYER_TENSORS: Readonly<Record<LayerParameter, string>> = {
 };
 
 /**
- * Replaces `path` in one step. A tied head is not written a second time: llama.cpp takes the embedding matrix.
+ * Replaces `path` in one step. A tied head is not written again: llama.cpp uses the embedding matrix.
  * @throws TrainError when weights, config and tokenizer do not belong together.
  */
 export async function exportGguf(path: string, files: GgufExport): Promise<void> {

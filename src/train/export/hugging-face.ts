@@ -11,8 +11,8 @@ import { checkedWeights, type ModelFiles, type ModelTokenizer } from "./model-fi
 const TRANSFORMERS_VERSION = "4.51.0";
 
 /**
- * Writes model.safetensors (F32), config.json, generation_config.json, tokenizer.json and tokenizer_config.json. Each file is replaced
- * in one step, config.json last: a folder with it is whole.
+ * Writes model.safetensors (F32), config.json, generation_config.json, tokenizer.json and tokenizer_config.json. Each file is replaced in
+ * one step, config.json last, so a folder that has it is whole.
  * @throws TrainError when weights, config and tokenizer do not belong together.
  */
 export async function exportHuggingFace(folder: string, files: ModelFiles): Promise<void> {
@@ -73,7 +73,7 @@ function generationConfig(tokenizer: ModelTokenizer): object {
   };
 }
 
-/** That both markers are control tokens is checked where the tokenizer's files are made. */
+/** Id of a marker. The writer of the tokenizer's files checks that it is a control token. */
 function controlIndex({ vocabulary }: ModelTokenizer, marker: string): number | undefined {
   return vocabulary.controls.find((id) => vocabulary.tokens[id] === marker);
 }

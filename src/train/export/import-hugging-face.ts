@@ -4,14 +4,14 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
+import { readDocument } from "../../core/document.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
-import { readTextFile } from "../../core/files.ts";
 import { decodeSafetensors } from "../../formats/safetensors.ts";
 import { loadTokenizer, type LoadedTokenizer } from "../../tokenizer/tokenizer-json.ts";
 import { parseQwen3Config, type Qwen3Config } from "../model/config.ts";
 import { OUTPUT_HEAD, parameterSpecs, type Weights } from "../model/parameters.ts";
 
-/** Far above what the embedded trainer can train; what is larger is not read into memory. */
+/** Largest file that is read into memory, far above what the embedded trainer can train. */
 const MAX_WEIGHT_BYTES = 2 ** 31;
 
 export interface ImportedModel {
@@ -22,7 +22,7 @@ export interface ImportedModel {
 }
 
 const count = z.int().positive();
-/** `Qwen3Config` of transformers, version 4 and 5. What it does not mention does not change the logits. */
+/** `Qwen3Config` of transformers, versions 4 and 5. Fields that are not named do not change the logits. */
 const configSchema = z.object({
   model_type: z.literal("qwen3"),
   vocab_size: count,
@@ -51,9 +51,9 @@ const configSchema = z.object({
 });
 
 /**
- * Reads config.json, model.safetensors (F32, BF16 or F16, in one file) and, where there is one, the tokenizer.
- * @throws DataError when a file is missing or broken, or the model is not one that the trainer computes exactly: another
- * architecture, scaled rotary embedding, sliding windows, biases, quantised or sharded weights.
+ * Reads config.json, model.safetensors (F32, BF16 or F16, in one file) and the tokenizer, where there is one.
+ * @throws DataError when a file is missing or broken, or the trainer does not compute the model exactly. That is so for other
+ * architectures, scaled rotary embedding, sliding windows, biases, and quantised or sharded weights.
  */
 export async function importHuggingFace(folder: string): Promise<ImportedModel> {
   const config = await readConfig(join(folder, "config.json"));
@@ -75,23 +75,13 @@ export async function importHuggingFace(folder: string): Promise<ImportedModel> 
 }
 
 async function readConfig(path: string): Promise<Qwen3Config> {
-  const text = await readTextFile(path);
-  const invalid = (what: string, cause: unknown) =>
-    new DataError(`${path} is not a model that can be used here: ${what}`, { code: "file-invalid", cause });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw invalid(errorMessage(error), error);
-  }
-  const parsed = configSchema.safeParse(json);
-  if (!parsed.success) {
-    throw invalid(
-      `only dense Qwen3 without extensions is supported.\n${z.prettifyError(parsed.error)}`,
-      parsed.error,
-    );
-  }
-  const config = parsed.data;
+  const name = `model configuration ${path}`;
+  const config = await readDocument(path, configSchema, {
+    name,
+    source: "file",
+    advice: "Only dense Qwen3 without extensions is supported.",
+    maxFaults: 5,
+  });
   try {
     return parseQwen3Config({
       vocabularySize: config.vocab_size,
@@ -107,7 +97,10 @@ async function readConfig(path: string): Promise<Qwen3Config> {
       maxPositions: config.max_position_embeddings,
     });
   } catch (error) {
-    throw invalid(errorMessage(error), error);
+    throw new DataError(`${name} is not a model that can be used here: ${errorMessage(error)}`, {
+      code: "file-invalid",
+      cause: error,
+    });
   }
 }
 
@@ -136,7 +129,7 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
   });
 }
 
-/** Checked here already, so that the message names the file. */
+/** Checks the weights here, so that the message names the file. */
 function checkWeights(path: string, config: Qwen3Config, weights: Weights): void {
   const invalid = (what: string) =>
     new DataError(`${path} does not fit its config.json: ${what}.`, { code: "file-invalid" });

@@ -1,22 +1,42 @@
 /**
- * Models to and from files that other programs read: Hugging Face folders (transformers, vLLM) and GGUF (llama.cpp). Only dense
- * Qwen3; checkpoints of a training run are the trainer's own affair.
+ * Models to and from files that other programs read: Hugging Face folders (transformers, vLLM) and GGUF (llama.cpp). Only dense Qwen3.
+ * Checkpoints of a training run are not here: each trainer has its own. Trainers, recipes and the command line call this.
  */
 import { join } from "node:path";
 
-import type { Exporter } from "../trainers/embedded/embedded-trainer.ts";
 import { exportGguf } from "./gguf.ts";
 import { exportHuggingFace } from "./hugging-face.ts";
-import type { ModelTokenizer } from "./model-files.ts";
+import { GGUF_FILE, llamaSampler } from "./llama-sampler.ts";
+import type { Exporter, ModelTokenizer, SamplerFactory } from "./model-files.ts";
 
-export { exportGguf } from "./gguf.ts";
 export { importHuggingFace, type ImportedModel } from "./import-hugging-face.ts";
+export { GGUF_FILE } from "./llama-sampler.ts";
+export type { Exporter, ModelTokenizer, SamplerFactory } from "./model-files.ts";
 export { copyWithTags } from "./tagged-copy.ts";
-export { type ModelTokenizer } from "./model-files.ts";
 
-export const GGUF_FILE = "model.gguf";
+/** How a trainer's model leaves it. */
+export interface ModelOutlets {
+  readonly exporter: Exporter;
+  /** Absent in runs without rollouts. */
+  readonly sampler?: SamplerFactory;
+}
 
-/** What {@link EmbeddedTrainer} calls in `export`: a Hugging Face folder with model.gguf in it. `name` is the GGUF's own. */
+/** The outlets that a run asks for: exports, and rollouts in llama.cpp. */
+export function modelOutlets(
+  tokenizer: ModelTokenizer,
+  {
+    name,
+    rowLength,
+    concurrency,
+  }: { readonly name: string; readonly rowLength: number; readonly concurrency?: number },
+): ModelOutlets {
+  const exporter = modelExporter(tokenizer, name);
+  if (concurrency === undefined) return { exporter };
+  const sampler = llamaSampler(tokenizer, { threads: 1, sequences: concurrency, contextSize: rowLength });
+  return { exporter, sampler };
+}
+
+/** Writes a Hugging Face folder with model.gguf in it. `name` goes into the GGUF. */
 export function modelExporter(tokenizer: ModelTokenizer, name: string): Exporter {
   return async (folder, config, weights) => {
     await exportHuggingFace(folder, { config, weights, tokenizer });

@@ -1,8 +1,14 @@
-/** What an export needs beside the weights, and the checks that all exports share. */
+/** The parts of an export beside the weights, and the checks that all exports share. */
 import { TrainError } from "../../core/errors.ts";
+import type { Engine } from "../../engines/engine.ts";
 import type { Vocabulary } from "../../tokenizer/vocabulary.ts";
 import type { Qwen3Config } from "../model/config.ts";
 import { flattenWeights, parameterSpecs, type Weights } from "../model/parameters.ts";
+
+/** Writes a model for other programs. */
+export type Exporter = (folder: string, config: Qwen3Config, weights: Weights) => Promise<void>;
+/** Opens a model for rollouts. */
+export type SamplerFactory = (config: Qwen3Config, weights: Weights) => Promise<Engine>;
 
 /** The tokenizer that belongs to the weights. */
 export interface ModelTokenizer {
@@ -17,15 +23,12 @@ export interface ModelTokenizer {
 
 export interface ModelFiles {
   readonly config: Qwen3Config;
-  /** By Hugging Face names; a tied model's head may be left out. */
+  /** Weights by Hugging Face names. A tied model's head may be left out. */
   readonly weights: Weights;
   readonly tokenizer: ModelTokenizer;
 }
 
-/**
- * The parameters in their own order.
- * @throws TrainError when weights, config and tokenizer do not belong together.
- */
+/** The weights in the order of the parameters. @throws TrainError when weights, config and tokenizer do not belong together. */
 export function checkedWeights({ config, weights, tokenizer }: ModelFiles): Weights {
   const tokens = tokenizer.vocabulary.tokens.length;
   if (tokens > config.vocabularySize) {

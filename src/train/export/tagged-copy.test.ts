@@ -111,7 +111,7 @@ describe("copyWithTags", () => {
     });
     await expect(copyWithTags(from, from)).rejects.toThrow(/exists: give --out/);
     await writeFile(join(from, "tokenizer.json"), "{");
-    await expect(copyWithTags(from, to)).rejects.toThrow(/tokenizer.json is not what it should be/);
+    await expect(copyWithTags(from, to)).rejects.toThrow(/tokenizer.json is not valid JSON/);
     expect([existsSync(to), existsSync(`${to}.partial`)]).toEqual([false, false]);
   });
 });

@@ -1,7 +1,8 @@
 /**
- * A Hugging Face folder with the offload tags in its vocabulary: what a model that was trained by others needs before it can learn to ask. The tags take ids
- * that the embedding has rows for and the vocabulary does not use (Qwen3 has 267 of them), so that no shape changes; their rows begin as the mean of those of
- * their text, because adapters (LoRA) do not train them, and two equal rows could never be told apart.
+ * Copies a Hugging Face folder and adds the offload tags to its vocabulary, which a model trained by others needs before it can learn to
+ * ask. The tags take ids that the embedding has rows for and the vocabulary does not use (Qwen3 has 267 of them), so no shape changes.
+ * Their rows start as the mean of the rows of their text. Adapters (LoRA) do not train these rows, and two equal rows could never be told
+ * apart.
  */
 import { constants, existsSync } from "node:fs";
 import { copyFile, mkdir, readdir, rename, rm } from "node:fs/promises";
@@ -9,8 +10,9 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-import { ConfigError, DataError, errorMessage } from "../../core/errors.ts";
-import { readTextFile, writeFileAtomic } from "../../core/files.ts";
+import { readDocument, type ReadDocumentOptions } from "../../core/document.ts";
+import { ConfigError, DataError } from "../../core/errors.ts";
+import { writeFileAtomic } from "../../core/files.ts";
 import { textPiece } from "../../core/piece.ts";
 import { TensorRows } from "../../formats/safetensors-rows.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
@@ -21,6 +23,8 @@ const INDEX_FILE = `${WEIGHTS_FILE}.index.json`;
 const EMBEDDING = "model.embed_tokens.weight";
 const OUTPUT = "lm_head.weight";
 const MOST_TOKENIZER_BYTES = 256 * 1024 * 1024;
+
+const MODEL_FILE: ReadDocumentOptions = { source: "file", maxBytes: MOST_TOKENIZER_BYTES };
 
 const addedSchema = z.looseObject({ id: z.int().nonnegative(), content: z.string() });
 const tokenizerSchema = z.looseObject({
@@ -36,25 +40,25 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string())
 interface TaggedTag {
   readonly content: string;
   readonly id: number;
-  /** False where the vocabulary had it already. */
+  /** False for a tag that the vocabulary had already. */
   readonly isNew: boolean;
 }
 
 export interface TaggedCopy {
   readonly tags: readonly TaggedTag[];
-  /** Matrices in which the new tags' rows were set; empty for a folder without safetensors. */
+  /** Matrices in which the new rows were set. Empty for a folder without safetensors. */
   readonly matrices: readonly string[];
 }
 
 /**
  * Copies `from` to `to`, which must not exist.
- * @throws ConfigError when `to` exists or the embedding has no rows to spare; DataError when a file is missing or is not what it should be.
+ * @throws ConfigError when `to` exists or the embedding has no spare rows; DataError when a file is missing or broken.
  */
 export async function copyWithTags(from: string, to: string, signal?: AbortSignal): Promise<TaggedCopy> {
   if (existsSync(to))
     throw new ConfigError(`${to} exists: give --out a folder that does not.`, { code: "config-invalid" });
-  const { vocab_size: rows } = await readJson(join(from, "config.json"), shapeSchema);
-  const tokenizer = await readJson(join(from, "tokenizer.json"), tokenizerSchema);
+  const { vocab_size: rows } = await readDocument(join(from, "config.json"), shapeSchema, MODEL_FILE);
+  const tokenizer = await readDocument(join(from, "tokenizer.json"), tokenizerSchema, MODEL_FILE);
   const tags = placeTags(tokenizer, rows, from);
   const partial = `${to}.partial`;
   await rm(partial, { recursive: true, force: true });
@@ -100,7 +104,7 @@ async function writeTokenizer(
   tokenizer: z.output<typeof tokenizerSchema>,
   added: readonly TaggedTag[],
 ): Promise<void> {
-  // Not "special": programs that leave special tokens out of a text must leave these in.
+  // Not "special": programs remove special tokens from a text, and must not remove these.
   const entry = (content: string) => ({
     content,
     single_word: false,
@@ -113,7 +117,7 @@ async function writeTokenizer(
   await writeJson(join(folder, "tokenizer.json"), { ...tokenizer, added_tokens: tokens });
   const path = join(folder, "tokenizer_config.json");
   if (!existsSync(path)) return;
-  const config = await readJson(path, tokenizerConfigSchema);
+  const config = await readDocument(path, tokenizerConfigSchema, MODEL_FILE);
   if (config.added_tokens_decoder === undefined) return;
   const decoder = {
     ...config.added_tokens_decoder,
@@ -122,7 +126,7 @@ async function writeTokenizer(
   await writeJson(path, { ...config, added_tokens_decoder: decoder });
 }
 
-/** The new rows of the embedding, and of the output where it has a matrix of its own. */
+/** Writes the new rows of the embedding, and of the output where it has its own matrix. */
 async function writeRows(from: string, folder: string, added: readonly TaggedTag[]): Promise<string[]> {
   const { tokenizer } = await loadTokenizer(from);
   const written: string[] = [];
@@ -145,15 +149,16 @@ async function writeRows(from: string, folder: string, added: readonly TaggedTag
   return written;
 }
 
-/** Where a matrix lies; undefined where the folder has no weights, or the output shares the embedding. */
+/** File of a matrix. Undefined where the folder has no weights, or the output shares the embedding. */
 async function fileOf(folder: string, matrix: string): Promise<string | undefined> {
   const index = join(folder, INDEX_FILE);
-  if (existsSync(index)) return (await readJson(index, indexSchema)).weight_map[matrix];
+  if (existsSync(index)) return (await readDocument(index, indexSchema, MODEL_FILE)).weight_map[matrix];
   if (!existsSync(join(folder, WEIGHTS_FILE))) return undefined;
   if (matrix === EMBEDDING) return WEIGHTS_FILE;
-  const { tie_word_embeddings: isTied } = await readJson(
+  const { tie_word_embeddings: isTied } = await readDocument(
     join(folder, "config.json"),
     z.looseObject({ tie_word_embeddings: z.boolean().default(false) }),
+    MODEL_FILE,
   );
   return isTied ? undefined : WEIGHTS_FILE;
 }
@@ -165,18 +170,6 @@ async function requireTags(folder: string, rows: number): Promise<void> {
       throw new DataError(`${folder}: ${tag} is in tokenizer.json, and is no control token there.`, {
         code: "file-invalid",
       });
-}
-
-async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>> {
-  const text = await readTextFile(path, MOST_TOKENIZER_BYTES);
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (error) {
-    throw new DataError(`${path} is not what it should be: ${errorMessage(error).slice(0, 400)}`, {
-      code: "file-invalid",
-      cause: error,
-    });
-  }
 }
 
 const writeJson = (path: string, document: unknown): Promise<void> =>

@@ -1,32 +1,31 @@
-/**
- * From the rewards of a group (rollouts of one problem) to the advantage of each choice. Axes: P problem, G group member.
- */
+/** Turns the rewards of a group (rollouts of one problem) into the advantage of each choice. Axes: P problem, G rollout of a group. */
 import { z } from "zod";
 
 export const advantageConfigSchema = z.strictObject({
   /**
-   * What the difference to the group's mean is divided by. `none`: nothing (Dr.GRPO, Liu et al. 2025: dividing by the group's deviation favours
+   * Divisor of the difference to the group's mean. `none`: no divisor (Dr.GRPO, Liu et al. 2025: dividing by the group's deviation favours
    * problems that are nearly always, or never, solved). `group`: the group's standard deviation (GRPO, DAPO).
    */
   scale: z.enum(["none", "group"]).default("none"),
   /**
-   * What the sum over choices is divided by. `constant`: `longest` times the number of rollouts (Dr.GRPO). `batch`: the batch's number of
-   * choices (DAPO's token-level loss). `rollout`: each rollout's own number of choices, then the number of rollouts (GRPO). Only the policy's
+   * Divisor of the sum over choices. `constant`: `longest` times the number of rollouts (Dr.GRPO). `batch`: the batch's number of choices
+   * (DAPO's token-level loss). `rollout`: each rollout's own number of choices, then the number of rollouts (GRPO). Only the policy model's
    * choices count, never the big model's tokens.
    */
   normaliser: z.enum(["constant", "batch", "rollout"]).default("batch"),
-  /** For `constant`. */
+  /** Tokens that `constant` divides by. */
   longest: z.int().positive().default(256),
 });
 
 export type AdvantageConfig = z.output<typeof advantageConfigSchema>;
 
-/** Below this spread all members of a group are as good as each other: it teaches nothing. */
+/** Spread below which all rollouts of a group are equally good: the group teaches nothing. */
 const NO_VARIANCE = 1e-9;
 
 /**
- * @param rewardsG Of one problem's rollouts; failed ones are left out by the caller.
- * @returns One advantage a rollout, or undefined when the group has no variance.
+ * Advantages of one group.
+ * @param rewardsG Rewards of one problem's rollouts. The caller leaves failed ones out.
+ * @returns One advantage for each rollout, or undefined when the group has no variance.
  */
 export function groupAdvantages(
   rewardsG: readonly number[],
@@ -40,7 +39,7 @@ export function groupAdvantages(
   return scale === "none" ? centred : centred.map((value) => value / deviation);
 }
 
-/** What each choice of a rollout is multiplied by, so that the batch's cost is a mean in the chosen sense. */
+/** Factors of each rollout's choices. With them the batch's loss is a mean in the chosen sense. */
 export function choiceScales(
   config: Pick<AdvantageConfig, "normaliser" | "longest">,
   choicesR: readonly number[],

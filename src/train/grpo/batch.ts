@@ -1,6 +1,6 @@
 /**
- * From rollouts to what the trainer is given: rewards by group, advantages by rollout, a price on each open tag. Groups in which all
- * rewards are equal teach nothing: they are left out, and counted. Truncated rollouts (length, context) are a stated choice.
+ * Turns rollouts into what the trainer is given: rewards by group, advantages by rollout, prices of single choices. Groups whose rewards
+ * are all equal teach nothing: they are left out, and counted. The configuration says what becomes of truncated rollouts.
  */
 import { z } from "zod";
 
@@ -10,13 +10,16 @@ import type { Rollout, RolloutGroup } from "./rollout.ts";
 import type { Decision, DecisionKind } from "./trajectory.ts";
 
 /**
- * `score`: a truncated rollout is scored like any other (it is wrong, and is taught so). `mask`: it counts for its group's mean and is not
- * trained on (DAPO's overlong filtering). `drop`: as if it had not been made.
+ * Treatment of rollouts that were cut off (length, context). `score`: they are scored like any other, so they are usually wrong. `mask`:
+ * they count for their group's mean and are not trained on (DAPO's overlong filtering). `drop`: they are left out altogether.
  */
 export const truncationSchema = z.enum(["score", "mask", "drop"]).default("score");
 type Truncation = z.output<typeof truncationSchema>;
 
-/** `all`: every choice of the policy. `tags`: the tags that it wrote, and reading on where it could have closed. */
+/**
+ * Choices that are trained. `all`: every choice of the policy model. `tags`: the tags that it wrote, and reading on where it could have
+ * closed.
+ */
 export const choicesSchema = z.enum(["all", "tags"]).default("all");
 type Choices = z.output<typeof choicesSchema>;
 
@@ -25,15 +28,15 @@ const TAG_KINDS: readonly DecisionKind[] = ["open", "close", "read-on"];
 export interface ScoredRollout {
   readonly rollout: Rollout;
   readonly reward: RewardResult;
-  /** The total reward at the prices of the first step. */
+  /** Total reward at the prices of the first step. */
   readonly steadyReward: number;
-  /** Undefined when it is not trained on. */
+  /** Undefined for a rollout that is not trained on. */
   readonly advantage: number | undefined;
 }
 
 export interface TrainingItem {
   readonly rollout: Rollout;
-  /** Of each choice, normalisers folded in. */
+  /** Advantage of a choice, divided by the normaliser. */
   readonly advantage: (decision: Decision) => number;
 }
 
@@ -41,7 +44,7 @@ export interface RolloutBatch {
   readonly scored: readonly ScoredRollout[];
   readonly items: readonly TrainingItem[];
   readonly groups: number;
-  /** Without variance, or with fewer than two members. */
+  /** Groups without variance, or with fewer than two rollouts. */
   readonly droppedGroups: number;
 }
 
@@ -102,7 +105,7 @@ export function assembleBatch(
   return { scored, items, groups: groups.length, droppedGroups };
 }
 
-/** What a choice costs by itself: its tag, and the tokens that it lets be written. */
+/** Price of a single choice: its tag, and the tokens of the big model that it led to. */
 function priceOf(
   { kind, bigTokensAhead = 0 }: Decision,
   { openPrice = 0, tokenPrice = 0 }: ChoicePrices,

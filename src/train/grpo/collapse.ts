@@ -1,14 +1,19 @@
-/** Notices a run that has gone wrong, with a word why. */
+/** Notices a run that has collapsed, and says why. */
 import type { GrpoConfig } from "./config.ts";
 
 export interface CollapseSigns {
-  /** At the prices of the first step: a price that rises makes the same policy earn less, and that is no collapse. */
+  /**
+   * Mean reward at the prices of the first step. A price that rises lowers the reward of an unchanged policy model, which is no collapse.
+   */
   readonly steadyReward: number;
   readonly share: number;
   readonly entropy: number;
 }
 
-/** @param history Of all steps so far, oldest first. @returns Why to stop, or undefined. */
+/**
+ * @param history Signs of all steps so far, oldest first.
+ * @returns The reason to stop, or undefined.
+ */
 export function collapseReason(
   history: readonly CollapseSigns[],
   { window, rewardDrop, share, entropyRise }: GrpoConfig["collapse"],
@@ -29,7 +34,7 @@ export function collapseReason(
   const calm = mean(first, (signs) => signs.entropy);
   const entropy = mean(last, (signs) => signs.entropy);
   if (entropy > calm + entropyRise) {
-    return `the policy's entropy has risen from ${calm.toFixed(2)} to ${entropy.toFixed(2)} nats a token: it writes noise. Lower the learning rate.`;
+    return `the policy model's entropy has risen from ${calm.toFixed(2)} to ${entropy.toFixed(2)} nats a token: it writes noise. Lower the learning rate.`;
   }
   return undefined;
 }

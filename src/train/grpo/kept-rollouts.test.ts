@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), "splitreason-kept-"));
 const path = join(folder, ROLLOUTS_FILE);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it("forgets the steps that are run again and half a line, and all of them when the run begins anew", async () => {
+it("forgets the steps that are run again and half a line, and all of them when the run begins again", async () => {
   const lines = [1, 2, 3].map((step) => `{"step":${step},"text":"a"}\n`);
   writeFileSync(path, lines.join(""));
   appendFileSync(path, '{"step":2,"te');

@@ -1,9 +1,9 @@
-/** Rollouts that are kept beside the metrics to be read, some of each step; without those of steps that are run again. */
+/** Some rollouts of each training step, kept beside the metrics for people to read. Steps that are run again replace theirs. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { AppendLog } from "../../core/append-log.ts";
-import { rolloutRecords } from "./rollout-record.ts";
+import type { SegmentReason } from "../../decode/events/events.ts";
 import type { RolloutGroup } from "./rollout.ts";
 
 export const ROLLOUTS_FILE = "rollouts.jsonl";
@@ -32,4 +32,36 @@ export class KeptRollouts {
   add(groups: readonly RolloutGroup[], step: number, limit: number): void {
     for (const record of rolloutRecords(groups, step).slice(0, limit)) this.#log.append(record);
   }
+}
+
+/** A rollout as a line of the file (`splitreason trace` shows it). */
+interface RolloutRecord {
+  readonly step: number;
+  readonly problemId: string;
+  readonly member: number;
+  readonly seed: number;
+  readonly correct: boolean;
+  readonly text: string;
+  readonly segments: readonly {
+    readonly author: "small" | "big";
+    readonly text: string;
+    readonly tokens: number;
+    readonly reason: SegmentReason;
+  }[];
+  readonly finishReason: string;
+}
+
+function rolloutRecords(groups: readonly RolloutGroup[], step: number): RolloutRecord[] {
+  return groups.flatMap(({ rollouts }) =>
+    rollouts.map(({ problemId, member, seed, facts, result }) => ({
+      step,
+      problemId,
+      member,
+      seed,
+      correct: facts.correct,
+      text: result.text,
+      segments: result.segments.map(({ author, text, tokens, reason }) => ({ author, text, tokens, reason })),
+      finishReason: result.finishReason,
+    })),
+  );
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { tokenId } from "../../core/ids.ts";
 import { createRng } from "../../core/rng.ts";
-import { divergenceFromStart, k3 } from "./kl.ts";
+import { divergenceFromReference, k3 } from "./kl.ts";
 import type { Decision, DecisionKind } from "./trajectory.ts";
 
 const decision = (position: number, kind: DecisionKind): Decision => ({
@@ -12,18 +12,18 @@ const decision = (position: number, kind: DecisionKind): Decision => ({
   logprob: 0,
 });
 
-describe("divergenceFromStart", () => {
+describe("divergenceFromReference", () => {
   it("is the hand-computed mean over the choices", () => {
     const trajectory = {
       tokens: [tokenId(0), tokenId(1), tokenId(1)],
       decisions: [decision(0, "token"), decision(1, "read-on")],
     };
     // A token: .5 under the policy, .25 under the start. Reading on: closes of .2 and .6, so .8 and .4.
-    const divergence = divergenceFromStart([
+    const divergence = divergenceFromReference([
       {
         trajectory,
-        policy: Float32Array.of(Math.log(0.5), Math.log(0.2)),
-        start: Float32Array.of(Math.log(0.25), Math.log(0.6)),
+        current: Float32Array.of(Math.log(0.5), Math.log(0.2)),
+        reference: Float32Array.of(Math.log(0.25), Math.log(0.6)),
       },
     ]);
     // r = 1/2 for both: 1/2 - 1 + log 2.
@@ -31,10 +31,12 @@ describe("divergenceFromStart", () => {
   });
 
   it("is not 0 but unknown without a choice", () => {
-    expect(divergenceFromStart([])).toBeUndefined();
+    expect(divergenceFromReference([])).toBeUndefined();
     const none = { tokens: [tokenId(0)], decisions: [] };
     expect(
-      divergenceFromStart([{ trajectory: none, policy: Float32Array.of(0), start: Float32Array.of(0) }]),
+      divergenceFromReference([
+        { trajectory: none, current: Float32Array.of(0), reference: Float32Array.of(0) },
+      ]),
     ).toBeUndefined();
   });
 });

@@ -10,7 +10,7 @@ describe("choiceLoss", () => {
     const now = Math.log(0.6);
     const then = Math.log(0.4);
     expect(choiceLoss(config("importance_sampling"), now, then, 2).derivative).toBeCloseTo(-3);
-    // Above 1.28 and still pulled up: PPO stops, CISPO goes on with the held ratio.
+    // Above 1.28 and still pulled up: PPO stops, CISPO continues with the held ratio.
     expect(choiceLoss(config("ppo"), now, then, 2)).toMatchObject({ derivative: 0, clipped: true });
     expect(choiceLoss(config("ppo"), now, then, 2).cost).toBeCloseTo(-2.56);
     expect(choiceLoss(config("cispo"), now, then, 2).derivative).toBeCloseTo(-2.56);

@@ -1,6 +1,7 @@
 /**
- * Policy-gradient losses as derivatives: each says what dC/d(log-probability) of one choice is, at the current policy. The trainer then needs
- * `cross_entropy` only, with weights -dC/dlogp (Tinker protocol: "any other loss"). Sums, not means: normalisers are in the advantages.
+ * Policy-gradient losses as derivatives: each gives d cost / d(log-probability) of one choice, at the current policy model. The trainer
+ * then needs only `cross_entropy`, with weights -d cost / d logp (Tinker protocol: "any other loss"). Losses are sums, not means:
+ * advantages include the normalisers.
  */
 import { z } from "zod";
 
@@ -12,9 +13,9 @@ const lossObjectSchema = z.strictObject({
    * C = -stop_gradient(clip(ratio)) A logp: a clipped choice still teaches.
    */
   name: z.enum(LOSS_NAMES).default("ppo"),
-  /** ratio is held above 1 - clipLow ... */
+  /** Lower clip: the ratio is held above 1 - clipLow. */
   clipLow: z.number().min(0).max(1).default(0.2),
-  /** ... and below 1 + clipHigh (DAPO's "clip higher": 0.28). */
+  /** Upper clip: the ratio is held below 1 + clipHigh (DAPO's "clip higher": 0.28). */
   clipHigh: z.number().positive().default(0.28),
 });
 
@@ -27,7 +28,7 @@ export const lossConfigSchema = z.preprocess(
 export type LossConfig = z.output<typeof lossConfigSchema>;
 
 export interface ChoiceLoss {
-  /** What is minimised, summed over choices. */
+  /** Loss of the choice. The sum over choices is minimised. */
   readonly cost: number;
   /** d cost / d logprob. */
   readonly derivative: number;
@@ -35,8 +36,8 @@ export interface ChoiceLoss {
 }
 
 /**
- * @param logprob Nats, under the policy being trained.
- * @param behaviour Nats, under the policy that sampled.
+ * @param logprob Log-probability under the policy model being trained (nats).
+ * @param behaviour Log-probability under the policy model that sampled (nats).
  */
 export function choiceLoss(
   config: LossConfig,

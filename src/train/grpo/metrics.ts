@@ -1,4 +1,4 @@
-/** What a step of reinforcement learning is judged by. */
+/** Figures of a training step's rollouts. */
 import { isTruncated, type RolloutBatch, type ScoredRollout } from "./batch.ts";
 import { offloadShare } from "./rewards/reward.ts";
 import type { RolloutGroup } from "./rollout.ts";
@@ -6,24 +6,24 @@ import type { DecisionKind } from "./trajectory.ts";
 
 export interface RolloutMetrics {
   readonly reward: number;
-  /** The mean reward at the prices of the first step: comparable between steps. */
+  /** Mean reward at the prices of the first step. It can be compared between steps. */
   readonly steadyReward: number;
   /** Means of the reward's parts, by name. */
   readonly parts: Readonly<Record<string, number>>;
   readonly accuracy: number;
-  /** Of all tokens generated in the step. */
+  /** The big model's share of all tokens generated in the step. */
   readonly share: number;
   readonly opensPerRollout: number;
   /** Mean log-probability of the open tags that were sampled (nats); undefined when there was none. */
   readonly openLogprob: number | undefined;
-  /** Mean of -log-probability over the policy's tokens: its entropy, as sampled (nats a token). */
+  /** Entropy of the policy model, as sampled: the mean of -log-probability over its tokens (nats a token). */
   readonly entropy: number;
   readonly policyTokens: number;
   readonly bigTokens: number;
-  /** Of all rollouts that were made, whatever was done with them. */
+  /** Truncated rollouts among all that were made, trained on or not. */
   readonly truncated: number;
   readonly failed: number;
-  /** Why the first of them failed. */
+  /** Reason of the first failure. */
   readonly failure?: string;
   readonly groups: number;
   readonly droppedGroups: number;

@@ -45,7 +45,7 @@ describe("withoutOutage", () => {
 
   it("waits no longer than the signal lets it", async () => {
     await expect(attempts([10], [600], AbortSignal.timeout(20))).rejects.toMatchObject({
-      name: "AbortError",
+      name: "TimeoutError",
     });
   });
 });

@@ -1,31 +1,31 @@
 /**
- * A model server that is away for a minute must not cost a night, and what is left of rollouts that lost it must not be trained on or judged by: it
- * is those that did not ask. What failed for the most part is made again a few times, and then the run stops where it can go on.
+ * Repeats rollouts that a model server's outage spoilt. Rollouts that survived an outage are those that did not ask, so they must be
+ * neither trained on nor judged. If most rollouts failed, they are made again a few times. Then the run stops where it can be resumed.
  */
-import { setTimeout as pause } from "node:timers/promises";
-
+import { sleep } from "../../core/async.ts";
 import { EngineError } from "../../core/errors.ts";
 
 export interface Failures {
   readonly failed: number;
   readonly of: number;
-  /** Why the first of them failed. */
+  /** Reason of the first failure. */
   readonly reason: string | undefined;
 }
 
 export interface OutageOptions {
-  /** Failures of a larger part are an outage. */
+  /** Largest part that may fail. More failures are an outage. */
   readonly mostFailed: number;
-  /** Seconds before each repetition. */
+  /** Waiting times before each repetition. */
   readonly retrySeconds: readonly number[];
   readonly signal?: AbortSignal | undefined;
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
 /**
- * @param what For people: `the rollouts of step 3`.
- * @param make Made anew each time, with engines of its own.
- * @throws EngineError `engine-unavailable` when it failed every time. Rejects with the signal's reason when it is aborted.
+ * Calls `make` until few enough rollouts fail.
+ * @param what Name of the rollouts for people: `the rollouts of step 3`.
+ * @param make Called again for each attempt, with new engines.
+ * @throws EngineError `engine-unavailable` after the last attempt. Rejects with the signal's reason when it is aborted.
  */
 export async function withoutOutage<Made>(
   what: string,
@@ -42,11 +42,11 @@ export async function withoutOutage<Made>(
     if (seconds === undefined) {
       const tries = attempt === 0 ? "" : ` after ${attempt + 1} attempts`;
       throw new EngineError(
-        `${found}. Given up${tries}: nothing was trained on them. See that both models answer, then run the same command to go on.`,
+        `${found}. Given up${tries}: nothing was trained on them. See that both models answer, then run the same command to continue.`,
         { code: "engine-unavailable", retryable: true },
       );
     }
     onNotice?.(`${found}. They are made again in ${seconds} s.`);
-    await pause(seconds * 1000, undefined, signal === undefined ? {} : { signal });
+    await sleep(seconds * 1000, signal);
   }
 }

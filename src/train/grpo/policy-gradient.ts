@@ -1,12 +1,13 @@
 /**
- * Policy-gradient data for a trainer that knows `cross_entropy`: each choice becomes one target with weight -dC/dlogp. Reading on in
- * the big model's segment is the choice *not* to close: its log-probability is log(1 - p), so the weight on the close tag is +dC/dlogp * p / (1 - p).
+ * Policy-gradient data for a trainer that knows only `cross_entropy`: each choice becomes one target with weight -dC/dlogp. Reading on in a
+ * segment of the big model is the choice *not* to close. Its log-probability is log(1 - p), so the weight of the close tag is +dC/dlogp * p
+ * / (1 - p).
  */
 import type { Datum } from "../trainer.ts";
 import { type ChoiceLoss, choiceLoss, type LossConfig } from "./losses.ts";
 import { type Decision, logComplement, type Trajectory } from "./trajectory.ts";
 
-/** Targets where there are choices; every weight 1 there and 0 elsewhere: what `forward` needs. */
+/** Datum that asks `forward` for the log-probabilities of all choices: each choice is a target of weight 1, and all other weights are 0. */
 export function choiceDatum({ tokens, decisions }: Trajectory): Datum {
   const last = decisions.at(-1);
   const length = Math.max(tokens.length - 1, last === undefined ? 0 : last.position + 1);
@@ -20,7 +21,7 @@ export function choiceDatum({ tokens, decisions }: Trajectory): Datum {
   return { tokens: inputs, targets, weights };
 }
 
-/** Of a choice (nats), from the log-probability of its target. */
+/** Log-probability of a choice (nats), from the log-probability of its target. */
 export function choiceLogprob({ kind }: Decision, targetLogprob: number): number {
   return kind === "read-on" ? logComplement(targetLogprob) : targetLogprob;
 }
@@ -29,13 +30,16 @@ export interface PolicyGradient {
   readonly datum: Datum;
   readonly cost: number;
   readonly clipped: number;
-  /** Sum over choices of exp(d) - 1 - d with d = behaviour - current: an estimate of the divergence between the two that is never negative. */
+  /**
+   * Estimated divergence between the policy model that sampled and the current one, never negative: the sum over choices of exp(d) - 1 - d,
+   * where d = behaviour - current.
+   */
   readonly divergence: number;
 }
 
 /**
- * @param logprobs Of the targets of {@link choiceDatum}, under the policy being trained: length T.
- * @param advantage Of each choice, normalisers folded in; in the order of `decisions`.
+ * @param logprobs Log-probabilities of the targets of {@link choiceDatum} under the policy model being trained, length T.
+ * @param advantage Advantage of each choice, in the order of `decisions`; it includes the normaliser.
  */
 export function policyGradient(
   trajectory: Trajectory,

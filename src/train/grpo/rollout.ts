@@ -1,6 +1,6 @@
 /**
- * Rollouts through the very decoder that serves: for each problem a group of attempts, the big model really writing its spans. All of them
- * are in flight at once, as far as the engines have room. One that fails is recorded as failed, and the others go on.
+ * Makes rollouts with the decoder that serves: a group of attempts at each problem, in which the big model really writes its spans. As many
+ * as possible are in flight at once. A rollout that fails is recorded as failed; the others continue.
  */
 import { setMaxListeners } from "node:events";
 
@@ -13,36 +13,36 @@ import {
   type SplitDecoder,
   type SplitResult,
 } from "../../decode/index.ts";
-import type { Ledger } from "../../decode/ledger.ts";
-import type { PairPrompt } from "../../decode/pair.ts";
+import type { Ledger } from "../../decode/events/ledger.ts";
+import type { PairPrompt } from "../../decode/pair/pair.ts";
 import type { RolloutFacts } from "./rewards/reward.ts";
 import { type TagIds, type Trajectory, trajectoryFrom } from "./trajectory.ts";
 
 export interface RolloutProblem {
-  /** Unique: names the problem in records and seeds its rollouts. */
+  /** Unique name of the problem, in records and as a part of its rollouts' seeds. */
   readonly id: string;
   readonly prompt: PairPrompt;
-  /** What the prompt has opened already and a reward wants to see, e.g. `<think>\n`. */
+  /** The part of the output that the prompt has opened already, e.g. `<think>\n`. Rewards see it. */
   readonly opening: string;
   readonly grade: (text: string) => boolean;
 }
 
 export interface RolloutOptions {
-  /** Several, over engines of their own, share the rollouts: which decoder makes one does not change it. */
+  /** Decoders with engines of their own, which share the rollouts. A rollout does not depend on which decoder makes it. */
   readonly decoders: readonly SplitDecoder[];
   readonly policy: Policy;
   readonly ids: TagIds;
-  /** G: rollouts of a problem. */
-  readonly members: number;
+  /** G: rollouts of each problem. */
+  readonly groupSize: number;
   readonly maxTokens: number;
-  /** 1 by default: the ledger's log-probabilities are those at temperature 1. */
+  /** Sampling temperature. Default: 1, the temperature of the ledger's log-probabilities. */
   readonly temperature?: number;
   readonly dial?: DialInput;
   readonly seed: number;
   /** Rollouts in flight. */
   readonly concurrency: number;
   readonly signal?: AbortSignal;
-  /** What of a ledger is trained: {@link trajectoryFrom} unless an experiment breaks the mask. */
+  /** Chooses what of a ledger is trained. Default: {@link trajectoryFrom}; experiments replace it. */
   readonly toTrajectory?: typeof trajectoryFrom;
 }
 
@@ -62,27 +62,27 @@ interface FailedRollout {
   readonly error: string;
 }
 
-/** P groups in the order of the problems; members in order, failed ones apart. */
+/** The rollouts of one problem, in order. Groups are in the order of the problems. */
 export interface RolloutGroup {
   readonly problemId: string;
   readonly rollouts: readonly Rollout[];
   readonly failed: readonly FailedRollout[];
 }
 
-/** The seed of one rollout: depends on nothing but these. */
+/** Seed of one rollout. It depends on nothing but these arguments. */
 const rolloutSeed = (seed: number, problemId: string, member: number): number =>
   hash32(`rollout ${problemId} ${member}`, seed);
 
-/** Rejects when the signal aborts: a step that was half rolled out is not trained on. */
+/** Makes all groups. Rejects when the signal aborts, because a half-done step is not trained on. */
 export async function rollOut(
   problems: readonly RolloutProblem[],
   options: RolloutOptions,
 ): Promise<RolloutGroup[]> {
   const jobs = problems.flatMap((problem) =>
-    Array.from({ length: options.members }, (_, member) => ({ problem, member })),
+    Array.from({ length: options.groupSize }, (_, member) => ({ problem, member })),
   );
   const outcomes: (Rollout | FailedRollout | undefined)[] = jobs.map(() => undefined);
-  // One listener a rollout in flight is no leak.
+  // Each rollout in flight adds a listener; that is no leak.
   if (options.signal !== undefined) setMaxListeners(0, options.signal);
   let next = 0;
   const work = async (decoder: SplitDecoder): Promise<void> => {
@@ -102,7 +102,7 @@ export async function rollOut(
   );
   options.signal?.throwIfAborted();
   return problems.map(({ id }, index) => {
-    const group = outcomes.slice(index * options.members, (index + 1) * options.members);
+    const group = outcomes.slice(index * options.groupSize, (index + 1) * options.groupSize);
     return {
       problemId: id,
       rollouts: group.filter((outcome) => outcome !== undefined && "trajectory" in outcome),
@@ -134,7 +134,7 @@ async function attempt(
     if (result.ledger === undefined || result.finishReason === "error" || result.finishReason === "aborted") {
       return { ...about, error: result.message ?? `the rollout ended with ${result.finishReason}` };
     }
-    // What the small model did without the help that it asked for says nothing about asking.
+    // A small model that did not get the help it asked for says nothing about the worth of asking.
     const [lost] = result.degraded;
     if (lost !== undefined) return { ...about, error: lost };
     return {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { tokenId } from "../../core/ids.ts";
-import { type Ledger, type LedgerToken } from "../../decode/ledger.ts";
+import { type Ledger, type LedgerToken } from "../../decode/events/ledger.ts";
 import { trajectoryFrom } from "./trajectory.ts";
 
 const ids = { open: tokenId(9), close: tokenId(8), endOfTurn: tokenId(7) };

@@ -1,38 +1,38 @@
 /**
- * What a rollout teaches: the tokens of the small model's context, and the choices in it that were the small model's own. Built from the
- * decoder's ledger, never from text. Trained are: every token it sampled, the open tags among them; a close that its prediction made;
- * each place in a segment of the big model where it could have closed and read on; the end of its turn. Not trained: the prompt,
- * the big model's tokens, forced closes, and what took the place of a refused tag.
+ * Trajectory of a rollout: the tokens of the small model's context, and which of them were the small model's own choices. It is built from
+ * the decoder's ledger, never from text. Trained are the tokens that the small model sampled, open tags among them, and the closes that it
+ * predicted. So are the places in a segment of the big model where it could have closed and read on, and the end of its turn. Not trained
+ * are the prompt, the big model's tokens, forced closes, and what replaced a refused tag.
  */
 import { DataError } from "../../core/errors.ts";
 import type { TokenId } from "../../core/ids.ts";
-import type { Ledger, LedgerToken } from "../../decode/ledger.ts";
+import type { Ledger, LedgerToken } from "../../decode/events/ledger.ts";
 
 export type DecisionKind = "token" | "open" | "close" | "read-on" | "end";
 
 export interface Decision {
-  /** Index into `tokens` of the last token of the context: the choice is what follows it. */
+  /** Index into `tokens` of the last token of the context. The choice is what follows it. */
   readonly position: number;
   readonly kind: DecisionKind;
-  /** The id whose probability the choice is about: the token taken, or (`read-on`) the close tag that was not. */
+  /** The id whose probability the choice is about: the token taken or, for `read-on`, the close tag that was not taken. */
   readonly target: TokenId;
-  /** Nats, of the choice under the policy that made it, at temperature 1 and without bias. */
+  /** Log-probability of the choice (nats) under the policy model that made it, at temperature 1 and without bias. */
   readonly logprob: number;
-  /** `open`, `read-on`: tokens that the big model wrote from here to the end of the segment, because of this choice. */
+  /** Tokens that the big model wrote from here to the end of the segment, because of this choice: an `open` or a `read-on`. */
   readonly bigTokensAhead?: number;
 }
 
 export interface Trajectory {
-  /** The small model's context, prompt included; each id is what its engine was fed. */
+  /** The small model's context, with the prompt. Each id is what its engine was fed. */
   readonly tokens: readonly TokenId[];
-  /** In the order of positions, at most one at a position. */
+  /** Choices in the order of positions, at most one at a position. */
   readonly decisions: readonly Decision[];
 }
 
 export interface TagIds {
   readonly open: TokenId;
   readonly close: TokenId;
-  /** Where the ledger does not say which token ended the turn. */
+  /** End of the turn, for ledgers that do not say which token ended it. */
   readonly endOfTurn: TokenId;
 }
 
@@ -41,7 +41,7 @@ export function trajectoryFrom(ledger: Ledger, ids: TagIds): Trajectory {
   const tokens = ledger.tokens.map((token, index) => {
     if (token.id !== undefined) return token.id;
     throw new DataError(
-      `ledger token ${index} (${token.author}) has no id in the small model's vocabulary: a policy cannot be trained on it. ` +
+      `ledger token ${index} (${token.author}) has no id in the small model's vocabulary: a policy model cannot be trained on it. ` +
         "Use engines that report token ids.",
       { code: "data-invalid" },
     );
@@ -85,14 +85,14 @@ function withTokensAhead(decision: Decision, { tokens }: Ledger): Decision {
 function known(logprob: number | undefined, what: string): number {
   if (logprob !== undefined && !Number.isNaN(logprob)) return logprob;
   throw new DataError(
-    `${what} has no log-probability under the policy that sampled it; without it no ratio is right.`,
+    `${what} has no log-probability under the policy model that sampled it; without it no ratio is right.`,
     {
       code: "data-invalid",
     },
   );
 }
 
-/** log(1 - p) of p = exp(`logprob`), finite: a model that is certain is taken to be certain to one part in 10^12. */
+/** log(1 - p) for p = exp(`logprob`), always finite: p is taken to be at most 1 - 10^-12. */
 export function logComplement(logprob: number): number {
   return Math.log(Math.max(1e-12, -Math.expm1(Math.min(logprob, 0))));
 }

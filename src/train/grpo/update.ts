@@ -1,4 +1,4 @@
-/** Updates of the policy from one step's rollouts: a forward pass, the loss as weights, a backward pass, AdamW. */
+/** Updates of the policy model from one training step's rollouts: a forward pass, the loss as weights, a backward pass, AdamW. */
 import type { AdamParameters, Trainer } from "../trainer.ts";
 import type { TrainingItem } from "./batch.ts";
 import type { LossConfig } from "./losses.ts";
@@ -6,22 +6,23 @@ import { choiceDatum, choiceLogprob, policyGradient } from "./policy-gradient.ts
 import type { Trajectory } from "./trajectory.ts";
 
 export interface UpdateResult {
-  /** Summed over updates, as normalised. */
+  /** Loss, summed over updates. */
   readonly cost: number;
   readonly gradientNorm: number;
   /** Share of choices that the loss clipped. */
   readonly clippedShare: number;
-  /** Mean over choices, from the policy that sampled to the one before its update (nats). */
+  /** Mean divergence over choices, from the policy model that sampled to the one before its update (nats). */
   readonly divergence: number;
-  /** Largest difference (nats) between what the engine said of a choice and what the trainer computes. */
+  /** Largest difference (nats) between the log-probabilities of the engine and of the trainer. */
   readonly samplerGap: number;
 }
 
 /**
- * The policy that sampled is taken to be the trainer's own weights at the start of the step: they are the same, but an engine's
- * log-probabilities depend in their last digits on what else it decoded at that moment, and a run must not. How far the two lie apart is reported.
- * @param before Of each item, what `forward` says of its choice datum at the start of the step.
- * @param updates Parts that the items are cut into; each is seen once.
+ * Updates the policy model. Ratios use the trainer's log-probabilities at the start of the step as those of sampling. The weights are the
+ * same, but the last digits of an engine's log-probabilities depend on what else it decoded at that moment, and a run must not. The
+ * difference is reported.
+ * @param before Log-probabilities of each item's choice datum at the start of the step, from `forward`.
+ * @param updates Number of parts that the items are cut into. Each part is seen once.
  */
 export async function updatePolicy(
   trainer: Trainer,
@@ -50,7 +51,7 @@ export async function updatePolicy(
         ? before.slice(0, size)
         : (await trainer.forward(part.map((trajectory) => choiceDatum(trajectory)))).logprobs;
     const gradients = part.map((trajectory, index) =>
-      // The items share one normaliser: a part of them is scaled up to a whole.
+      // The items share one normaliser, so a part of them is scaled up to a whole.
       policyGradient(
         trajectory,
         logprobs[index] ?? new Float32Array(),

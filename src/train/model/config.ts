@@ -1,7 +1,7 @@
-/** The shape of a Qwen3 model, as data. Names are ours; `hugging-face` names belong to the exporter. */
+/** The shape of a Qwen3 model, as data. The names are this project's; the exporters know those of other programs. */
 import { z } from "zod";
 
-import { ConfigError } from "../../core/errors.ts";
+import { checkDocument } from "../../core/document.ts";
 
 const positive = z.int().positive();
 
@@ -11,7 +11,7 @@ export const qwen3ConfigSchema = z
     hiddenSize: positive,
     layers: positive,
     heads: positive,
-    /** Heads that hold keys and values, each shared by heads / keyValueHeads queries. */
+    /** Heads with keys and values. Each is shared by heads / keyValueHeads queries. */
     keyValueHeads: positive,
     /** Size of one head; even, because rotary embedding pairs its halves. Need not be hiddenSize / heads. */
     headSize: positive.multipleOf(2),
@@ -31,13 +31,10 @@ export const qwen3ConfigSchema = z
 export type Qwen3Config = z.output<typeof qwen3ConfigSchema>;
 export type Qwen3ConfigInput = z.input<typeof qwen3ConfigSchema>;
 
-/** Fills defaults in; throws a {@link ConfigError} that names the field. */
-export function parseQwen3Config(input: unknown): Qwen3Config {
-  const parsed = qwen3ConfigSchema.safeParse(input);
-  if (!parsed.success) {
-    throw new ConfigError(`the model's config is wrong. ${z.prettifyError(parsed.error)}`, {
-      code: "config-invalid",
-    });
-  }
-  return parsed.data;
-}
+/** Fills in defaults. Throws a {@link ConfigError} that names the field. */
+export const parseQwen3Config = (input: unknown): Qwen3Config =>
+  checkDocument(input, qwen3ConfigSchema, {
+    name: "the model's configuration",
+    source: "config",
+    maxFaults: 5,
+  });

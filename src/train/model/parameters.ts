@@ -1,6 +1,6 @@
 /**
- * The parameters of a Qwen3 model: their names and shapes, which are those of Hugging Face's `Qwen3ForCausalLM`, so that
- * an export is a copy; their place in one flat buffer; and their seeded initial values.
+ * The parameters of a Qwen3 model: names and shapes, places in one flat buffer, and seeded initial values. Names and shapes are those of
+ * Hugging Face's `Qwen3ForCausalLM`, so an export is a copy.
  */
 import { TrainError } from "../../core/errors.ts";
 import { createRng } from "../../core/rng.ts";
@@ -91,9 +91,9 @@ export function parameterCount(config: Qwen3Config): number {
 }
 
 /**
- * Initial values in one flat buffer. Norms are 1; matrices are normal with deviation 1 / sqrt(in), those that write to the
- * residual stream smaller by sqrt(2 * layers) (GPT-2); embeddings have 0.5 / sqrt(hiddenSize), so that tied logits start
- * near 0. Every parameter has a random stream of its own name.
+ * Initial values in one flat buffer. Norms are 1. Matrices are normal with deviation 1 / sqrt(in); those that write to the residual stream
+ * are smaller by sqrt(2 * layers) (GPT-2). Embeddings have deviation 0.5 / sqrt(hiddenSize), so that tied logits start near 0. Each
+ * parameter has its own random stream, by name.
  */
 export function initialWeights(config: Qwen3Config, seed: number): Float32Array {
   const specs = parameterSpecs(config);

@@ -1,9 +1,7 @@
 /**
- * Qwen3 (dense) as an ONNX graph over a batch of packed rows: B rows of T tokens, N = B * T, each row holding one or more
- * documents one after another. Padding is a document of its own whose weights are 0.
- *
- * Source: transformers/models/qwen3/modeling_qwen3.py (4.51): RMSNorm over each head of queries and keys before the rotary
- * embedding; SwiGLU; no biases.
+ * Qwen3 (dense) as an ONNX graph over a batch of packed rows: B rows of T tokens, N = B * T. Each row holds one or more documents one after
+ * another. Padding is a document of its own, whose weights are 0. Source: transformers/models/qwen3/modeling_qwen3.py (4.51): RMSNorm over
+ * each head of queries and keys before the rotary embedding; SwiGLU; no biases.
  */
 import { TrainError } from "../../core/errors.ts";
 import { attention, type DocumentMask, documentMask } from "../tensor/attention.ts";
@@ -55,7 +53,7 @@ export const LOGPROBS = "logprobs";
 /** [N, V]. */
 export const LOGITS = "logits";
 
-/** Where a gradient graph says what it adds to a parameter. */
+/** An output of a gradient graph. It is added to the gradient of a parameter. */
 export type GradientOutput =
   | { readonly kind: "dense"; readonly output: string; readonly parameter: string }
   /** Row n of the output [N, D] belongs to row ids[n] of the parameter, where `ids` names an input. */

@@ -68,7 +68,7 @@ describe("runSupervised", () => {
     return lines.slice(1).map((line) => ({ ...JSON.parse(line), tokensPerSecond: 0, secondsLeft: 0 }));
   }
 
-  it("goes on after an interruption to the same curve and the same bytes", async () => {
+  it("continues after an interruption to the same curve and the same bytes", async () => {
     const whole = await run("whole");
     expect(whole.outcome.status).toBe("done");
 
@@ -86,7 +86,7 @@ describe("runSupervised", () => {
     expect(await records("parts")).toEqual(await records("whole"));
   });
 
-  it("goes on after a kill: records behind the last checkpoint are written anew", async () => {
+  it("continues after a kill: records behind the last checkpoint are written again", async () => {
     const whole = await run("whole");
     await run("killed", {
       batch: (step) => {

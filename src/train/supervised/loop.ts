@@ -1,7 +1,7 @@
 /**
- * The supervised loop behind `train pretrain` and `train sft`: steps, schedule, metrics, checkpoints, resume. The batch of a step
- * is a pure function of the step, and checkpoints hold everything else, so a run that was stopped anywhere goes on to the same
- * curve and the same weights as one that was not.
+ * The loop of `train pretrain` and `train sft`: steps, schedule, metrics, checkpoints, resuming. The batch of a training step is a pure
+ * function of the step, and checkpoints hold everything else. So a run that was stopped anywhere continues to the same curve and the same
+ * weights.
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -25,14 +25,14 @@ export const loopConfigSchema = z.strictObject({
 
 export type LoopConfig = z.output<typeof loopConfigSchema>;
 
-/** What is logged of a step. `loss` is the mean over the batch's weights, nats a token. */
+/** Record of a training step. `loss` is the mean over the batch's weights, in nats a token. */
 export interface StepMetrics {
   readonly step: number;
   readonly loss: number;
   readonly gradientNorm: number;
   readonly learningRate: number;
   readonly tokens: number;
-  /** Since this process began the run. */
+  /** Mean speed since this process started. */
   readonly tokensPerSecond: number;
   readonly secondsLeft: number;
 }
@@ -45,11 +45,11 @@ export interface Evaluation {
 export interface LoopOptions {
   readonly config: LoopConfig;
   readonly trainer: Trainer;
-  /** The data of a step: must depend on nothing else. */
+  /** The batch of a training step. It must depend on nothing but the step. */
   readonly batch: (step: number) => readonly Datum[];
-  /** Where metrics and checkpoints live; a run found here is continued. */
+  /** Folder of metrics and checkpoints. A run found here is continued. */
   readonly folder: string;
-  /** What else made this run (model, data, code): written into the metrics' header; `identity` must be equal to resume. */
+  /** Further facts of the run, for the metrics' header: model and data (`identity`, equal to resume), and the code (`provenance`). */
   readonly header: { readonly identity: unknown; readonly provenance: unknown };
   readonly evaluate?: () => Promise<Readonly<Record<string, number>>>;
   readonly onStep?: (metrics: StepMetrics) => void;
@@ -60,15 +60,15 @@ export interface LoopOptions {
 
 export interface LoopOutcome {
   readonly status: "done" | "interrupted";
-  /** Steps that the weights have seen. */
+  /** Training steps that the weights have seen. */
   readonly step: number;
   readonly lastLoss: number | undefined;
   readonly lastEvaluation: Evaluation | undefined;
 }
 
 /**
- * Runs to the end, or to the step after the signal: the checkpoint of that step is on disk when this returns.
- * @throws TrainError `train-diverged` when the loss is no longer a number; the last checkpoint stays.
+ * Runs to the end, or to the training step after the signal. The checkpoint of that step is on disk when this returns.
+ * @throws TrainError `train-diverged` when the loss is no longer a number. The last checkpoint stays.
  */
 export async function runSupervised(options: LoopOptions): Promise<LoopOutcome> {
   const { config, trainer, clock = systemClock } = options;
@@ -124,7 +124,7 @@ export async function runSupervised(options: LoopOptions): Promise<LoopOutcome> 
   return { status: step < config.steps ? "interrupted" : "done", step, lastLoss, lastEvaluation };
 }
 
-/** Scales the weights so that the loss is a mean: the learning rate does not depend on how many targets a batch has. */
+/** Scales the weights so that the loss is a mean. Then the learning rate does not depend on the number of targets. */
 function normalised(data: readonly Datum[]): Datum[] {
   const total = data.reduce(
     (sum, { weights }) => sum + weights.reduce((inner, weight) => inner + weight, 0),

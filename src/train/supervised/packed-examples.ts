@@ -1,13 +1,13 @@
 /**
- * Examples of a training run in a few bytes a token: four for the id, one for the weight, outside of JavaScript's heap. As arrays of numbers, tens of
- * thousands of long traces would not fit into it.
+ * Examples of a training run in five bytes a token: four for the id, one for the weight, outside of JavaScript's heap. As arrays of
+ * numbers, tens of thousands of long traces would not fit into the heap.
  */
 import { createHash } from "node:crypto";
 
 import { type TokenId, tokenId } from "../../core/ids.ts";
 import type { Datum } from "../trainer.ts";
 
-/** Ids of an example's tokens and its last target, and which weight each target has. */
+/** An example: the ids of its tokens and its last target, and the code of each target's weight. */
 interface Packed {
   readonly ids: Int32Array;
   readonly weights: Uint8Array;
@@ -15,14 +15,14 @@ interface Packed {
 
 export class PackedExamples {
   readonly #packed: Packed[] = [];
-  /** The weights that occur: 0, 1 and that of spans, as a rule. */
+  /** The weights that occur, by code: usually 0, 1 and that of spans. */
   readonly #weights: number[] = [];
 
   get length(): number {
     return this.#packed.length;
   }
 
-  /** @throws RangeError when its targets are not its tokens, shifted, or there are more than 256 different weights. */
+  /** Adds an example. @throws RangeError when its targets are not its shifted tokens, or there are more than 256 different weights. */
   add({ tokens, targets, weights }: Datum): void {
     const ids = new Int32Array(tokens.length + 1);
     ids.set(tokens);
@@ -32,7 +32,7 @@ export class PackedExamples {
     this.#packed.push({ ids, weights: Uint8Array.from(weights, (weight) => this.#codeOf(weight)) });
   }
 
-  /** Tokens of an example, without its last target. */
+  /** Number of an example's tokens, without its last target. */
   tokensOf(index: number): number {
     return this.#at(index).weights.length;
   }
@@ -47,7 +47,7 @@ export class PackedExamples {
     };
   }
 
-  /** Of tokens and weights of these examples, in this order: the first 16 hexadecimal digits of SHA-256 over their canonical JSON. */
+  /** Digest of these examples' tokens and weights, in this order: the first 16 hexadecimal digits of SHA-256 over their canonical JSON. */
   digestOf(indices: readonly number[]): string {
     const hash = createHash("sha256").update("[");
     for (const [position, index] of indices.entries()) {

@@ -23,10 +23,10 @@ describe("jitterSpans", () => {
     expect([...drawn({}).keys()]).toEqual(["[ 2988.]"]);
   });
 
-  it("moves the beginning behind the space, and sometimes by a word", () => {
+  it("moves the start after the space, and sometimes by a word", () => {
     const texts = drawn({ start: 1 });
     expect(new Set(texts.keys())).toEqual(new Set(["[2988.]", "[ is 2988.]", "[ 2988.]"]));
-    // The next word begins behind the span: such a draw leaves it as it was.
+    // The next word begins after the span: such a draw leaves it as it was.
     expect((texts.get("[2988.]") ?? 0) / 400).toBeCloseTo(2 / 3, 1);
   });
 

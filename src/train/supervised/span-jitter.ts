@@ -1,7 +1,7 @@
 /**
- * Spans as another annotator might have drawn them: for tuning a policy that reinforcement learning will explore. A model tuned on spans
- * that always begin and end at the same kind of place is certain of it (log P below -15 a token beside), and what it never does it cannot
- * learn the worth of.
+ * Moves spans to where another annotator might have drawn them, for models that reinforcement learning will explore. A model that was tuned
+ * on spans with always the same kind of start and end is certain of them: one token beside, log P is below -15. It never tries other
+ * places, so it cannot learn their worth.
  */
 import { z } from "zod";
 
@@ -11,19 +11,25 @@ import type { Span } from "../../formats/trace-row.ts";
 const probability = z.number().min(0).max(1);
 
 export const spanJitterSchema = z.strictObject({
-  /** That a span begins behind its leading white space, or one word earlier or later: the latter two each a quarter as often. */
+  /**
+   * Probability that a span's start moves: after its leading white space, or one word earlier or later. The last two are a quarter as
+   * likely each.
+   */
   start: probability.default(0),
-  /** That it ends before its trailing punctuation, or one word earlier or later: the latter two each a quarter as often. */
+  /**
+   * Probability that a span's end moves: before its trailing punctuation, or one word earlier or later. The last two are a quarter as
+   * likely each.
+   */
   end: probability.default(0),
-  /** That a span is left out: the small model writes it. */
+  /** Probability that a span is dropped, so that the small model writes it. */
   drop: probability.default(0),
-  /** That a trace gets one more span, of one to three words, anywhere. */
+  /** Probability that a trace gets another span of one to three words, anywhere. */
   add: probability.default(0),
 });
 
 export type SpanJitter = z.output<typeof spanJitterSchema>;
 
-/** In order and apart from each other, like `spans`; the same generator gives the same. */
+/** Moved spans, in order and apart from each other, like `spans`. The same generator gives the same spans. */
 export function jitterSpans(
   trace: string,
   spans: readonly Span[],

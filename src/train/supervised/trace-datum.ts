@@ -1,21 +1,27 @@
-/** A trace row as fine-tuning data: the prompt is context; the trace, its offload tags and the end of the turn are learnt. */
+/**
+ * Turns text into training data: a trace row, or any pieces with loss weights. Of a trace row, the prompt is context. The trace, its
+ * offload tags and the end of the turn are learned.
+ */
+import type { TokenId } from "../../core/ids.ts";
 import { controlPiece, type Piece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { wrapSpansAsPieces } from "../../tags/index.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
-import { encodeDatum, type WeightedPiece } from "../datum.ts";
 import type { Datum } from "../trainer.ts";
 
 export interface TraceDatumOptions {
   readonly prompt: (problem: string) => readonly Piece[];
-  /** The marker behind a finished trace. */
+  /** Marker after a finished trace. */
   readonly endOfTurn: string;
-  /** Loss weight of the tokens between the tags: the large model will write them. The tags themselves always weigh 1. Paper 3.3: 1. */
+  /** Loss weight of the tokens between the tags, which the big model will write (Paper 3.3: 1). The tags themselves always weigh 1. */
   readonly spanWeight: number;
 }
 
-/** Tags become control tokens where the spans are; markers in the trace itself (`</think>`) too, since training data is trusted. */
+/**
+ * Encodes a row. Tags become control tokens at the spans. Markers in the trace itself (`</think>`) become control tokens too, because
+ * training data is trusted.
+ */
 export function traceRowDatum(tokenizer: Tokenizer, row: TraceRow, options: TraceDatumOptions): Datum {
   let inside = false;
   const trace = wrapSpansAsPieces(row.trace, row.spans ?? []).map((piece): WeightedPiece => {
@@ -32,7 +38,10 @@ export function traceRowDatum(tokenizer: Tokenizer, row: TraceRow, options: Trac
   ]);
 }
 
-/** The items of a step when all are seen once an epoch, in an order drawn anew for each: a function of its arguments alone. */
+/**
+ * The items of a training step. All are seen once an epoch, in an order that is drawn again for each epoch. It depends on nothing but the
+ * arguments.
+ */
 export function epochBatch<T>(items: readonly T[], step: number, size: number, seed: number): T[] {
   const batch: T[] = [];
   for (let position = step * size; position < (step + 1) * size; position++) {
@@ -45,7 +54,7 @@ export function epochBatch<T>(items: readonly T[], step: number, size: number, s
 
 let lastOrder: { readonly key: string; readonly order: readonly number[] } | undefined;
 
-/** Remembers the last epoch's order: a step asks for it once an item. */
+/** Order of an epoch. The last one is remembered, because a step asks for it once an item. */
 function epochOrder(length: number, epoch: number, seed: number): readonly number[] {
   const key = `${length} ${epoch} ${seed}`;
   if (lastOrder?.key !== key) {
@@ -55,4 +64,26 @@ function epochOrder(length: number, epoch: number, seed: number): readonly numbe
     lastOrder = { key, order };
   }
   return lastOrder.order;
+}
+
+/** A piece and the loss weight of its tokens as targets (0: context only). */
+export interface WeightedPiece {
+  readonly piece: Piece;
+  readonly weight: number;
+}
+
+/**
+ * Tokenises each piece by itself and concatenates, as a sequence of appends does at inference. The first token has nothing before it, so it
+ * is no target.
+ */
+export function encodeDatum(tokenizer: Tokenizer, parts: readonly WeightedPiece[]): Datum {
+  const ids: TokenId[] = [];
+  const weights: number[] = [];
+  for (const { piece, weight } of parts) {
+    for (const id of tokenizer.encode([piece])) {
+      ids.push(id);
+      weights.push(weight);
+    }
+  }
+  return { tokens: ids.slice(0, -1), targets: ids.slice(1), weights: weights.slice(1) };
 }

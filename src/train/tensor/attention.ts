@@ -1,6 +1,6 @@
 /**
- * Causal attention within documents that share a row, with its gradient. Queries are taken in blocks, and a block meets only
- * the keys up to its end: of the T x T scores hardly more than the causal half is ever computed.
+ * Causal attention within documents that share a row, with its gradient. Queries are taken in blocks, and a block meets only the keys up to
+ * its end. So little more than the causal half of the T x T scores is ever computed.
  */
 import type { GraphBuilder, Value } from "./graph.ts";
 import { add, concat, matmul, multiply, reshape, split, subtract, sum, sumLast } from "./primitives.ts";
@@ -17,9 +17,8 @@ export interface DocumentMask {
 }
 
 /**
- * The additive masks of rows that hold several documents: query i sees keys start(i)..i, where `starts` [B, T, 1] int64 is
- * the index in the row of the first token of i's document. They serve every layer and head. T is cut into `blocks`, which
- * divides it.
+ * Additive masks of rows that hold several documents: query i sees keys start(i)..i. `starts` [B, T, 1] int64 is the index in the row of
+ * the first token of i's document. The masks serve every layer and head. T is cut into `blocks`, which divides it.
  */
 export function documentMask(graph: GraphBuilder, starts: Value, blocks: number): DocumentMask {
   const [rows = 1, length = 1] = starts.shape;
@@ -48,9 +47,9 @@ export function documentMask(graph: GraphBuilder, starts: Value, blocks: number)
 }
 
 /**
- * softmax(query key^T / sqrt(headSize) + mask) value. With H heads that share K key and value heads, G = H / K to each:
- * query [B, H, T, S], key and value [B, K, T, S] -> [B, H, T, S]. The G queries of one key are laid end to end, so that
- * sharing costs no copies and the gradients of keys and values add up inside one product.
+ * softmax(query key^T / sqrt(headSize) + mask) value. H heads share K key and value heads, G = H / K to each. Shapes:
+ * query [B, H, T, S], key and value [B, K, T, S] -> [B, H, T, S]. The G queries of one key are laid end to end. So
+ * sharing costs no copies, and the gradients of keys and values add up inside one product.
  */
 export function attention(tape: Tape, query: Value, key: Value, value: Value, mask: DocumentMask): Value {
   const { graph } = tape;

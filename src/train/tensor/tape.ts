@@ -18,7 +18,7 @@ interface RowGradient {
 }
 
 export interface ParameterGradient {
-  /** Of the parameter's shape; undefined when only rows of it were used. */
+  /** Gradient of the parameter's shape; undefined when only rows of the parameter were used. */
   readonly dense: Value | undefined;
   readonly rows: readonly RowGradient[];
 }
@@ -51,9 +51,9 @@ export class Tape {
   }
 
   /**
-   * Rows of a parameter: [rows, width] at ids [N] -> [N, width]. Its gradient stays a list of rows, to be added up outside
-   * the graph: onnxruntime's `ScatterND` with reduction `add` loses updates of repeated ids when it runs on several
-   * threads, and a product with one-hot rows costs as much as the output head.
+   * Rows of a parameter: [rows, width] at ids [N] -> [N, width]. The gradient stays a list of rows, to be added up outside the graph.
+   * onnxruntime's `ScatterND` with reduction `add` loses updates of repeated ids on several threads. A product with one-hot rows costs as
+   * much as the output head.
    */
   gatherRows(table: Value, ids: Value): Value {
     const output = this.graph.node("Gather", [table, ids], [...ids.shape, ...table.shape.slice(1)]);

@@ -1,6 +1,6 @@
 /**
- * The metrics of a run as files that TensorBoard and other viewers open: `events.out.tfevents.<seconds>.splitreason` in the run's folder, one for
- * each time that the run was begun or gone on with. Steps that are run again stand in them once.
+ * Writes the metrics of a run as files that TensorBoard and other viewers open: `events.out.tfevents.<seconds>.splitreason` in the run's
+ * folder, one for each process that started or continued the run. Steps that were run again are in them once.
  */
 import { appendFile, readdir, readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
@@ -19,8 +19,8 @@ export class EventFile {
   }
 
   /**
-   * Begins a file behind those that are there, after cutting off what they say of later steps than `step`. Not one file that is gone on with:
-   * a viewer that has read further than the cut would read on in the middle of an event. It goes from a file to the next by name.
+   * Begins a new file after the ones that are there, and cuts off their events of steps later than `step`. It continues no old file: a
+   * viewer that has read past the cut would continue in the middle of an event. Viewers go from one file to the next by name.
    */
   static async open(folder: string, step: number, wallTimeS: number): Promise<EventFile> {
     const older = (await readdir(folder)).filter((name) => NAME.test(name)).sort();
@@ -38,7 +38,7 @@ export class EventFile {
   }
 }
 
-/** Events stand in the order of their steps; also cut off is what a kill left of the last one. */
+/** Cuts a file after its last event of `step`. Events are in the order of their steps; a half-written last event is cut off as well. */
 async function cutBehind(path: string, step: number): Promise<void> {
   const bytes = await readFile(path);
   let end = 0;
@@ -49,7 +49,7 @@ async function cutBehind(path: string, step: number): Promise<void> {
   if (end < bytes.length) await truncate(path, end);
 }
 
-/** Every number in `record`, under its path: `{reward: {cost: 1}}` gives `train/reward/cost` with the prefix `train`. */
+/** Numbers in `record` by path: with the prefix `train`, `{reward: {cost: 1}}` gives `train/reward/cost`. */
 export function scalarsOf(record: Readonly<Record<string, unknown>>, prefix: string): Map<string, number> {
   const scalars = new Map<string, number>();
   const collect = (value: unknown, path: string): void => {

@@ -12,12 +12,12 @@ const FIXED64_BYTES = 8;
 const eventAt = (wallTimeS: number): ProtobufMessage =>
   new ProtobufMessage().double(EVENT.wallTime, wallTimeS);
 
-/** Opens every file. */
+/** The first event of every file. */
 export function versionEvent(wallTimeS: number): Uint8Array {
   return eventAt(wallTimeS).string(EVENT.fileVersion, "brain.Event:2").finish();
 }
 
-/** Tells a viewer that is looking on to forget what it has read of this step and those behind it. */
+/** Tells a viewer to forget what it has read of this step and later ones. */
 export function restartEvent(wallTimeS: number, step: number): Uint8Array {
   return eventAt(wallTimeS)
     .integer(EVENT.step, step)
@@ -25,7 +25,7 @@ export function restartEvent(wallTimeS: number, step: number): Uint8Array {
     .finish();
 }
 
-/** @param scalars By tag; a viewer groups tags by what stands before the slash. */
+/** @param scalars Values by tag. Viewers group tags by the part before the slash. */
 export function scalarsEvent(
   wallTimeS: number,
   step: number,
@@ -41,9 +41,9 @@ export function scalarsEvent(
   return eventAt(wallTimeS).integer(EVENT.step, step).message(EVENT.summary, summary).finish();
 }
 
-/** The step of an event of ours; undefined for one that has none. */
+/** Step of an event that this project wrote; undefined for one without a step. */
 export function stepOf(event: Uint8Array): number | undefined {
-  // The time stands first and has a fixed length.
+  // The time comes first and has a fixed length.
   let at = 1 + FIXED64_BYTES;
   if (event[0] !== EVENT.wallTime * 8 + 1 || event[at++] !== STEP_KEY) return undefined;
   let step = 0;

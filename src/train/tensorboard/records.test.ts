@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { crc32c, maskedCrc32c } from "./crc32c.ts";
 import { restartEvent, scalarsEvent, stepOf, versionEvent } from "./events.ts";
 import { scalarsOf } from "./event-file.ts";
-import { frameRecord, readRecords } from "./records.ts";
+import { crc32c, frameRecord, maskedCrc32c, readRecords } from "./records.ts";
 
 describe("crc32c", () => {
   it("gives the examples of RFC 3720, appendix B.4", () => {

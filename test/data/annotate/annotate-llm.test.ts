@@ -212,7 +212,7 @@ describe("limits", { timeout: 120_000 }, () => {
     expect(server.log.filter(({ withSchema }) => withSchema)).toHaveLength(1);
   });
 
-  it("stops cleanly at a budget, and goes on with a larger one without paying twice", async () => {
+  it("stops cleanly at a budget, and continues with a larger one without paying twice", async () => {
     const server = new AnnotatingServer(traces, { troubles: ["none"] });
     const out = join(folder, "budget.jsonl");
     try {
@@ -228,7 +228,7 @@ describe("limits", { timeout: 120_000 }, () => {
         "2",
       );
       expect(first.status).toBe(1);
-      expect(first.log).toMatch(/the budget is spent with \d+ rows to go/u);
+      expect(first.log).toMatch(/the budget is spent with \d+ rows left; a larger budget continues/u);
       const document = JSON.parse(first.out);
       expect(document.status).toBe("out-of-budget");
       expect(document.usage.costUsd).toBeLessThanOrEqual(0.02);
@@ -246,7 +246,7 @@ describe("limits", { timeout: 120_000 }, () => {
   it("says what is wrong, with the status that scripts look at", async () => {
     const away = await againAt("http://127.0.0.1:9/v1#x", join(folder, "away.jsonl"), "--tries", "1");
     expect(away.status).toBe(1);
-    expect(away.log).toMatch(/no answer for 3 rows in a row/u);
+    expect(away.log).toMatch(/no answer for 3 consecutive rows/u);
     const noModel = await againAt("http://127.0.0.1:9/v1", join(folder, "none.jsonl"));
     expect(noModel).toMatchObject({ status: 2, out: "" });
     const unpriced = await againAt(

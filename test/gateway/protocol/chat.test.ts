@@ -1,9 +1,10 @@
-/** What the chat and completion routes answer, at once and streamed, to the letter. */
+/** The answers of the chat and completion routes, at once and streamed, to the letter. */
 import { describe, expect, test } from "vitest";
 
-import { Pair } from "../../../src/decode/pair.ts";
+import { Pair } from "../../../src/decode/pair/pair.ts";
 import { randomModel, ScriptedEngine } from "../../../src/testing.ts";
-import { answerOf, eventsIn, gatewayOver, pairOver, streamOf } from "./harness.ts";
+import { eventsIn } from "../../support/gateway/event-stream.ts";
+import { answerOf, gatewayOver, pairOver, streamOf } from "./harness.ts";
 import { ANSWER, BIG_PART, REASONING, scriptedPair, THOUGHT_1, THOUGHT_2 } from "./scripted-pair.ts";
 
 const messages = [{ role: "user", content: "what is 13 x 54?" }];

@@ -7,7 +7,8 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { EngineError } from "../../../src/core/errors.ts";
 import { listen, type RunningServer } from "../../../src/gateway/index.ts";
 import { hangAfter, slow, testTokenizer } from "../../../src/testing.ts";
-import { eventsIn, gatewayOver, type TestGateway } from "./harness.ts";
+import { eventsIn } from "../../support/gateway/event-stream.ts";
+import { gatewayOver, type TestGateway } from "./harness.ts";
 import { draws, scriptedPair, type ScriptedPair, type ScriptedPairOptions } from "./scripted-pair.ts";
 
 const CHAT = "/v1/chat/completions";

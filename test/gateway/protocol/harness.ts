@@ -7,9 +7,10 @@ import {
   parseGatewayConfig,
 } from "../../../src/gateway/index.ts";
 import type { GatewayConfigInput, GatewayOptions } from "../../../src/gateway/index.ts";
-import { Pair } from "../../../src/decode/pair.ts";
-import { MICRO_PAIR, type PairConfig, pairConfigSchema } from "../../../src/decode/pair-config.ts";
+import { Pair } from "../../../src/decode/pair/pair.ts";
+import { MICRO_PAIR, type PairConfig, pairConfigSchema } from "../../../src/decode/pair/pair-config.ts";
 import type { Engine } from "../../../src/engines/engine.ts";
+import { eventsIn, type StreamedChunk, type WireUsage } from "../../support/gateway/event-stream.ts";
 
 export interface TestGateway {
   readonly app: ReturnType<typeof createGateway>;
@@ -58,32 +59,6 @@ export async function openMicro(sequences = 4): Promise<Pair> {
   return Pair.open(MICRO_PAIR, { threads: 1, sequences });
 }
 
-export interface StreamedChunk {
-  readonly id: string;
-  readonly object: string;
-  readonly model: string;
-  readonly usage?: WireUsage | null;
-  readonly choices: readonly {
-    readonly index: number;
-    readonly text?: string;
-    readonly delta?: {
-      readonly role?: string;
-      readonly content?: string;
-      readonly reasoning_content?: string;
-    };
-    readonly finish_reason: string | null;
-  }[];
-  readonly splitreason?: Record<string, unknown> & { readonly author?: string; readonly tokens?: number };
-  readonly error?: { readonly message: string; readonly type: string; readonly code: string | null };
-}
-
-interface WireUsage {
-  readonly prompt_tokens: number;
-  readonly completion_tokens: number;
-  readonly total_tokens: number;
-  readonly completion_tokens_details: Readonly<Record<string, number>>;
-}
-
 export interface Answer {
   readonly id: string;
   readonly object: string;
@@ -126,24 +101,6 @@ export async function errorOf(response: Response): Promise<{
     readonly error: { message: string; type: string; param: string | null; code: string | null };
   };
   return { status: response.status, ...body.error };
-}
-
-/** The events of a stream, strictly: every event is `data: ...` and a blank line; comments are left out. */
-export function eventsIn(text: string): { readonly chunks: StreamedChunk[]; readonly done: boolean } {
-  const blocks = text.split("\n\n");
-  if (blocks.pop() !== "") throw new Error("the stream does not end with a whole event");
-  const chunks: StreamedChunk[] = [];
-  let done = false;
-  for (const block of blocks) {
-    if (block.startsWith(":")) continue;
-    if (done) throw new Error(`something follows [DONE]: ${block}`);
-    if (!block.startsWith("data: ") || block.includes("\n"))
-      throw new Error(`not one line of data: ${block}`);
-    const data = block.slice("data: ".length);
-    if (data === "[DONE]") done = true;
-    else chunks.push(JSON.parse(data) as StreamedChunk);
-  }
-  return { chunks, done };
 }
 
 export interface Streamed {

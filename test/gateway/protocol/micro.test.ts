@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { collect, learned, SplitDecoder } from "../../../src/decode/index.ts";
-import type { Pair } from "../../../src/decode/pair.ts";
+import type { Pair } from "../../../src/decode/pair/pair.ts";
 import { microExample } from "../../../src/micro/index.ts";
 import { answerOf, gatewayOver, openMicro, streamOf } from "./harness.ts";
 

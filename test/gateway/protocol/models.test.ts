@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 
 import { EngineError } from "../../../src/core/errors.ts";
-import { Pair } from "../../../src/decode/pair.ts";
+import { Pair } from "../../../src/decode/pair/pair.ts";
 import type { ScriptedModel } from "../../../src/testing.ts";
 import { BUILT_IN_TEMPLATES } from "../../../src/tokenizer/built-in-templates.ts";
 import { answerOf, errorOf, gatewayOver, streamOf } from "./harness.ts";
@@ -163,7 +163,7 @@ describe("a model is away", () => {
     }
   });
 
-  test("the big one: the small one goes on, and the answer says why", async () => {
+  test("the big one: the small one continues, and the answer says why", async () => {
     // Forbidden to ask, it writes a dash.
     const smallNext: ScriptedModel = ({ text }) => {
       const own = text

@@ -28,7 +28,7 @@ afterAll(async () => {
 const user = (content: unknown) => ({ messages: [{ role: "user", content }] });
 const split = (extension: unknown) => ({ splitreason: extension });
 
-/** What is sent besides a valid request, the field that is named, and what the message says. */
+/** Fields added to a valid request, the field that the error names, and its message. */
 const CHAT_FAULTS: readonly (readonly [fields: object, param: string, says: RegExp])[] = [
   [{ model: undefined }, "model", /it is missing/],
   [{ model: 5 }, "model", /expected string/],

@@ -1,7 +1,7 @@
 /** A pair of scripted models that write one known text, letter by letter: every token is a byte. */
 import { tokenId, type TokenId } from "../../../src/core/ids.ts";
-import type { Pair } from "../../../src/decode/pair.ts";
-import type { PairConfig } from "../../../src/decode/pair-config.ts";
+import type { Pair } from "../../../src/decode/pair/pair.ts";
+import type { PairConfig } from "../../../src/decode/pair/pair-config.ts";
 import {
   type ScriptedCall,
   ScriptedEngine,
@@ -14,7 +14,7 @@ export const THOUGHT_1 = "let me see: ";
 export const BIG_PART = "13 x 54 = 702";
 export const THOUGHT_2 = ", so \u00e9\n";
 export const ANSWER = "\nThe answer is 702.";
-/** As the small model sees its own turn. */
+/** The turn as the small model sees it. */
 const SCRIPT = `${THOUGHT_1}<bigmodel>${BIG_PART}</bigmodel>${THOUGHT_2}</think>${ANSWER}`;
 export const REASONING = `${THOUGHT_1}${BIG_PART}${THOUGHT_2}`;
 
@@ -28,7 +28,7 @@ export interface ScriptedPair {
 
 export interface ScriptedPairOptions {
   readonly script?: string;
-  /** What the big model writes by itself after its prompt; default: the script without tags. */
+  /** The text that the big model writes alone after its prompt. Default: the script without tags. */
   readonly bigScript?: string;
   readonly smallHook?: ScriptedHook;
   readonly bigHook?: ScriptedHook;
@@ -67,7 +67,7 @@ export function scriptedPair(options: ScriptedPairOptions = {}): ScriptedPair {
   return { pair: pairOver({ small, big }, options.config), small, big, contexts };
 }
 
-/** Continues the script in an opened thought, or behind the `>>` of a prompt without a template. */
+/** Continues the script in an opened thought, or after the `>>` of a prompt without a template. */
 function writer(script: string): ScriptedModel {
   let wanted: readonly TokenId[] | undefined;
   return ({ ids, tokenizer }) => {

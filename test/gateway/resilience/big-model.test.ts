@@ -1,4 +1,4 @@
-/** The big model down, slow, or dying in mid-segment: the small one goes on, the answer says so, the breaker spares the next ones. */
+/** The big model is down, slow, or dies in mid-segment. The small one continues, the answer says so, and the breaker protects later requests. */
 import { describe, expect, it } from "vitest";
 
 import { EngineError } from "../../../src/core/errors.ts";
@@ -57,7 +57,7 @@ describe("the big model", () => {
     await recovers(rig);
   });
 
-  it("goes down: requests go on, after two failures it is not asked any more, and it recovers by itself", async () => {
+  it("goes down: requests continue, after two failures it is not asked any more, and it recovers by itself", async () => {
     await using rig = await startRig({ config: { breaker: { failures: 2, resetMs: 400 } } });
     expect(said(await ask(rig.url))).toEqual(whole);
     rig.log.length = 0;
@@ -100,7 +100,7 @@ describe("the big model", () => {
   });
 
   it.each([false, true])(
-    "dies in mid-segment (stream: %s): what it wrote stays, the small one goes on",
+    "dies in mid-segment (stream: %s): what it wrote stays, the small one continues",
     async (stream) => {
       await using rig = await startRig();
       let draws = 0;

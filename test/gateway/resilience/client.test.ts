@@ -4,15 +4,16 @@ import { runInNewContext } from "node:vm";
 
 import { describe, expect, it } from "vitest";
 
+import { sleep } from "../../../src/core/async.ts";
 import { slow } from "../../../src/engines/scripted/index.ts";
 import { FLOOD_TEXT, FLOOD_TOKENS, FloodEngine } from "./flood-engine.ts";
-import { ANSWER, ask, openRequest, pause, type Rig, said, SPLIT_REASONING, startRig, until } from "./rig.ts";
+import { ANSWER, ask, openRequest, type Rig, said, SPLIT_REASONING, startRig, until } from "./rig.ts";
 
 /** Nothing is decoded any more, and nothing is held. */
 async function isQuiet(rig: Rig): Promise<void> {
   await until(() => rig.small.open + rig.big.open === 0);
   const calls = [rig.small.calls, rig.big.calls];
-  await pause(60);
+  await sleep(60);
   expect([rig.small.calls, rig.big.calls]).toEqual(calls);
   const metrics = await (await fetch(`${rig.url}/metrics`)).text();
   expect(metrics).toContain("splitreason_requests_running 0\n");
@@ -69,11 +70,11 @@ describe("a client that leaves", () => {
     const controller = new AbortController();
     const waiting = ask(rig.url, {}, { signal: controller.signal });
     waiting.catch(() => {});
-    await pause(30);
+    await sleep(30);
     expect((await ask(rig.url)).status).toBe(429);
     controller.abort();
     await expect(waiting).rejects.toThrow();
-    await pause(30);
+    await sleep(30);
     const next = ask(rig.url);
     rig.small.fault = undefined;
     expect((await running).status).toBe(200);
@@ -112,18 +113,18 @@ describe("a client that reads slowly", () => {
     const megabytesKept = (memoryBytes() - before) / 2 ** 20;
     expect(megabytesWritten).toBeLessThan(4 * 16);
     expect(megabytesKept).toBeLessThan(64);
-    // They go on as soon as one reads again.
+    // They continue as soon as somebody reads again.
     readers[0]?.response.resume();
     await until(() => flood.written > written + 1_000);
     for (const { leave } of readers) leave();
     await until(() => flood.openSequences === 0);
     const end = flood.written;
-    await pause(100);
+    await sleep(100);
     expect(flood.written).toBe(end);
   }, 120_000);
 });
 
-/** What is held: without a collection, what happens to lie about uncollected counts as well. */
+/** Bytes that are held. It collects garbage first, since uncollected objects count too. */
 function memoryBytes(): number {
   setFlagsFromString("--expose-gc");
   runInNewContext("gc")();

@@ -1,8 +1,9 @@
 /** Limits: what is too large, too many or too long is refused, says so, and changes nothing. */
 import { describe, expect, it } from "vitest";
 
+import { sleep } from "../../../src/core/async.ts";
 import { slow } from "../../../src/engines/scripted/index.ts";
-import { ANSWER, ask, body, joined, pause, said, startRig, until } from "./rig.ts";
+import { ANSWER, ask, body, joined, said, startRig, until } from "./rig.ts";
 
 describe("the limits", () => {
   it("on a body: 413, and it is not read to its end", async () => {
@@ -15,7 +16,7 @@ describe("the limits", () => {
     let sent = 0;
     const endless = new ReadableStream<Uint8Array>({
       async pull(controller) {
-        await pause(1);
+        await sleep(1);
         sent += 4_096;
         if (sent > 4_096 * 2_000) controller.close();
         else controller.enqueue(new Uint8Array(4_096).fill(32));
@@ -59,7 +60,7 @@ describe("the limits", () => {
     rig.small.fault = slow(5);
     const admitted = [0, 1, 2].map(() => ask(rig.url));
     await until(() => rig.small.open === 2);
-    await pause(20);
+    await sleep(20);
     const metrics = await (await fetch(`${rig.url}/metrics`)).text();
     expect(metrics).toContain("splitreason_requests_running 2\n");
     expect(metrics).toContain("splitreason_requests_waiting 1\n");

@@ -15,10 +15,10 @@ import {
   type ScriptedModel,
   testTokenizer,
 } from "../../../src/engines/scripted/index.ts";
-import { AccessLog } from "../../../src/gateway/observability/access-log.ts";
-import { type GatewayConfigInput, parseGatewayConfig } from "../../../src/gateway/config/config.ts";
+import type { GatewayConfigInput } from "../../../src/gateway/config/config.ts";
 import { TRIAL_PROMPT } from "../../../src/gateway/guard/engine-trial.ts";
-import { type RunningGateway, runGateway } from "../../../src/gateway/run-gateway.ts";
+import { eventsIn, type StreamedChunk } from "../../support/gateway/event-stream.ts";
+import { type ServedGateway, serveGateway } from "../../support/gateway/served-gateway.ts";
 
 /** Tokens that the small model writes before, between and after the spans, each a letter. */
 export const RUN = 6;
@@ -53,7 +53,7 @@ const smallModel: ScriptedModel = ({ text }) => {
   return asked < SPANS ? { "<bigmodel>": 0.9, "-": 0.1 } : "</think>";
 };
 
-/** Goes on for ever. */
+/** Never ends. */
 const bigModel: ScriptedModel = () => "b";
 
 interface Breakable {
@@ -115,9 +115,9 @@ export interface Rig extends AsyncDisposable {
   readonly url: string;
   readonly small: Breakable;
   readonly big: Breakable;
-  /** What the gateway logged. */
+  /** Lines of the gateway's log. */
   readonly log: string[];
-  readonly gateway: RunningGateway;
+  readonly gateway: ServedGateway;
 }
 
 export interface RigOptions {
@@ -138,12 +138,10 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const big = breakable("big", bigModel, contextSize);
   small.model.away = options.smallAway;
   big.model.away = options.bigAway;
-  const log: string[] = [];
-  const config = parseGatewayConfig(
+  const gateway = await serveGateway(
     {
       breaker: { failures: 2, resetMs: 60 },
       ...options.config,
-      port: 0,
       pair: {
         small: "scripted:small",
         big: "scripted:big",
@@ -152,27 +150,25 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         options: { bigTimeoutMs: options.bigTimeoutMs ?? 10_000 },
       },
     },
-    "test",
-  );
-  const gateway = await runGateway(config, {
-    apiKey: options.apiKey,
-    open: async (spec) => {
-      if (spec !== "scripted:small") return big.open();
-      return options.smallEngine ?? small.open();
+    {
+      apiKey: options.apiKey,
+      open: (spec) => {
+        if (spec !== "scripted:small") return big.open();
+        return options.smallEngine ?? small.open();
+      },
     },
-    log: new AccessLog({ logPrompts: config.logPrompts, write: (line) => log.push(line) }),
-  });
+  );
   return {
     url: gateway.url,
     small: small.model,
     big: big.model,
-    log,
+    log: gateway.log,
     gateway,
     [Symbol.asyncDispose]: () => gateway.close(0),
   };
 }
 
-/** As an engine behind HTTP says it when its server is away. */
+/** The error of an HTTP engine whose server is away. */
 export const gone = (model: string): EngineError =>
   new EngineError(`${model}: connect ECONNREFUSED 10.1.2.3:8000`, {
     code: "engine-unavailable",
@@ -187,7 +183,7 @@ export interface Answer {
   readonly body: AnswerBody;
 }
 
-/** What the tests look at. */
+/** The fields that the tests read. */
 interface AnswerBody {
   readonly error: { readonly message: string; readonly type: string; readonly code: string | null };
   readonly choices: readonly {
@@ -218,7 +214,7 @@ export async function ask(url: string, more: object = {}, init: RequestInit = {}
   };
 }
 
-/** What an answer says, whole. */
+/** The texts of a whole answer. */
 export function said({ body: { choices, splitreason } }: Answer): {
   reasoning: string | undefined;
   content: string | undefined;
@@ -232,37 +228,22 @@ export function said({ body: { choices, splitreason } }: Answer): {
   };
 }
 
-/** The data of each event of a stream. */
-export function eventsIn(text: string): string[] {
-  return text
-    .split("\n\n")
-    .filter((block) => block.startsWith("data: "))
-    .map((block) => block.slice("data: ".length));
-}
-
-interface Chunk {
-  readonly choices?: readonly { readonly delta?: { reasoning_content?: string; content?: string } }[];
-  readonly splitreason?: { readonly degraded?: string | null };
-  readonly error?: { readonly message: string; readonly code: string | null };
-}
-
 /** A stream put together again. */
 export function joined(text: string): {
   reasoning: string;
   content: string;
   degraded: string | null | undefined;
-  error: Chunk["error"];
+  error: StreamedChunk["error"];
   done: boolean;
 } {
-  const events = eventsIn(text);
-  const chunks = events.filter((data) => data !== "[DONE]").map((data) => JSON.parse(data) as Chunk);
+  const { chunks, done } = eventsIn(text);
   const deltas = chunks.flatMap(({ choices }) => (choices ?? []).map(({ delta }) => delta ?? {}));
   return {
     reasoning: deltas.map(({ reasoning_content: part }) => part ?? "").join(""),
     content: deltas.map(({ content: part }) => part ?? "").join(""),
     degraded: chunks.find(({ splitreason }) => splitreason?.degraded !== undefined)?.splitreason?.degraded,
     error: chunks.find(({ error }) => error !== undefined)?.error,
-    done: events.at(-1) === "[DONE]",
+    done,
   };
 }
 
@@ -287,5 +268,3 @@ export function openRequest(
 
 export const until = (condition: () => boolean, timeout = 30_000): Promise<void> =>
   vi.waitFor(() => expect(condition()).toBe(true), { timeout, interval: 5 });
-
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

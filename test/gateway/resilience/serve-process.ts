@@ -9,7 +9,7 @@ const main =
 
 export interface ServeProcess extends AsyncDisposable {
   readonly url: string;
-  /** What it logged so far. */
+  /** The log so far. */
   readonly log: () => string;
   readonly kill: (signal: NodeJS.Signals) => void;
   /** Resolves when it has ended. */

@@ -1,4 +1,4 @@
-/** What goes wrong with one answer, and how its bytes come over the wire. */
+/** The faults of one answer, and the way its bytes are sent. */
 
 /** Every part may be left out; without any the request is answered as it should be. */
 export interface Fault {
@@ -20,7 +20,7 @@ interface FaultyRequest {
   readonly method: string;
   readonly path: string;
   readonly body: unknown;
-  /** Of all requests so far, from 0. */
+  /** Number of the request among all so far, from 0. */
   readonly number: number;
 }
 

@@ -23,7 +23,7 @@ export interface HttpOptions {
   readonly apiKey?: string;
 }
 
-const MOST_BODY_BYTES = 64 * 1024 * 1024;
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 export class HttpFront {
   readonly requests: ServedRequest[] = [];
@@ -190,7 +190,7 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   let size = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     size += part.byteLength;
-    if (size > MOST_BODY_BYTES) throw new Refusal("the body is too large", 413);
+    if (size > MAX_BODY_BYTES) throw new Refusal("the body is too large", 413);
     parts.push(part);
   }
   if (size === 0) return undefined;

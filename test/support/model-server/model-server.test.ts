@@ -13,7 +13,7 @@ import {
 const tokenizer = testTokenizer();
 const open = tokenizer.controlId("<bigmodel>");
 const close = tokenizer.controlId("</bigmodel>");
-/** What follows the two tokens of "Q:". */
+/** The text after the two tokens of "Q:". */
 const written = tokenizer.encode([controlPiece(" añb<bigmodel>cd, stop here<|im_end|>")]);
 const script: ScriptedServedOptions = {
   next: ({ ids, tokenizer: { size } }) => {

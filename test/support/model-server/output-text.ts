@@ -8,8 +8,8 @@ export interface OutputTextOptions {
   /** Whether special tokens are shown as their text, or as nothing; or which ones. */
   readonly special: boolean | ((id: TokenId) => boolean);
   /**
-   * What is kept back while a stop text may be coming. `matches`: what may be its beginning (llama.cpp). `buffer`: always as many
-   * characters as the longest one has, less one (vLLM). `none`: nothing; a stop text may be seen in part before it is cut (SGLang).
+   * The text that is held back while a stop text may follow. `matches`: text that may begin one (llama.cpp). `buffer`: always the
+   * length of the longest one, less one (vLLM). `none`: nothing, so a part of a stop text may be sent before it is cut (SGLang).
    */
   readonly hold: "matches" | "buffer" | "none";
   /** Whether the stop text itself is part of the output. */
@@ -49,7 +49,7 @@ export class OutputText {
     return first.stop;
   }
 
-  /** What can be sent now. `end`: nothing follows. */
+  /** The text that can be sent now. `end`: nothing follows. */
   take(end: boolean): string {
     const until = end ? this.text.length : Math.max(this.sent, this.text.length - this.#held());
     const text = this.text.slice(this.sent, until);

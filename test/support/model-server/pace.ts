@@ -8,7 +8,7 @@ export interface Pace {
 /** Requests take turns after so many tokens, as with chunked prefill. */
 const TURN_TOKENS = 512;
 /** How much of a sleep that was too long the next one makes up for: timers are late by about a millisecond. */
-const MOST_LATENESS_MS = 5;
+const MAX_LATENESS_MS = 5;
 
 export class Pacer {
   readonly #pace: Pace;
@@ -19,7 +19,7 @@ export class Pacer {
     this.#pace = pace;
   }
 
-  /** Takes as long as reading `tokens` does, behind the turns of other requests. Ends early when aborted. */
+  /** Takes as long as reading `tokens` does, after the turns of other requests. Ends early when aborted. */
   async prefill(tokens: number, signal: AbortSignal): Promise<void> {
     for (let left = tokens; left > 0; left -= TURN_TOKENS) {
       signal.throwIfAborted();
@@ -35,7 +35,7 @@ export class Pacer {
     const wantedMs = (tokens * 1000) / this.#pace.prefillTokensPerSecond - this.#latenessMs;
     const startMs = performance.now();
     await sleep(wantedMs);
-    this.#latenessMs = Math.min(MOST_LATENESS_MS, performance.now() - startMs - wantedMs);
+    this.#latenessMs = Math.min(MAX_LATENESS_MS, performance.now() - startMs - wantedMs);
   }
 
   /** A clock for one generation: `tick` takes until the next token is due. Late ticks are made up for. */

@@ -1,4 +1,4 @@
-/** What a dialect answers, before it is bytes. */
+/** The answer of a dialect, before it is bytes. */
 
 export type StreamItem =
   | { readonly type: "json"; readonly value: unknown }

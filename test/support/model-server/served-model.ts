@@ -1,9 +1,9 @@
-/** What a model server serves: next-token logits over a cache of tokens. The server samples by itself, as real ones do. */
+/** The model of a model server: next-token logits over a cache of tokens. The server samples by itself, as real ones do. */
 import type { TokenId } from "../../../src/core/ids.ts";
 import type { EngineTokenizer } from "../../../src/engines/token-backend.ts";
 
 export interface ServedModel {
-  /** As `/v1/models` lists it. */
+  /** The name that `/v1/models` lists. */
   readonly name: string;
   readonly tokenizer: EngineTokenizer;
   readonly contextSize: number;
@@ -17,12 +17,12 @@ export interface ServedModel {
 export interface ServedSlot {
   readonly ids: readonly TokenId[];
   /**
-   * Reads `ids` behind what is there.
+   * Reads `ids` after the tokens that are there.
    * @param wanted After how many of the last ones the logits are wanted.
    * @returns That many rows of logits by id, in order.
    */
   read(ids: readonly TokenId[], wanted: number): Promise<Float64Array[]>;
-  /** Forgets what lies behind the first `length` tokens. */
+  /** Forgets all but the first `length` tokens. */
   truncate(length: number): Promise<void>;
   /** Takes over the first `length` tokens of another slot; undefined where the model cannot copy its cache. */
   readonly copy?: (from: ServedSlot, length: number) => Promise<void>;

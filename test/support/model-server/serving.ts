@@ -7,12 +7,12 @@ import { type Lease, SlotPool, type SlotPoolOptions } from "./slot-pool.ts";
 
 /** Work since the server started, in tokens. */
 export interface ServerWork {
-  /** Prompt tokens read by the model, those read anew for want of a cache included. */
+  /** Prompt tokens that the model read, including those read again because no cache had them. */
   readonly prefilled: number;
   /** Prompt tokens found in the prefix cache. */
   readonly cached: number;
   readonly decoded: number;
-  /** Of these, decoded for a client that had left before they were sent. */
+  /** The part of these that was decoded for a client that had already left. */
   readonly abandoned: number;
 }
 
@@ -29,7 +29,7 @@ export interface RunOptions {
   /** Tokens that end the generation, besides the ends of the turn. */
   readonly stopIds: ReadonlySet<number>;
   readonly ignoreEnd: boolean;
-  /** The prefix cache is not used from here on: what follows is read anew, because its logits are wanted. */
+  /** Position from which on the prefix cache is not used: the rest is read again, because its logits are needed. */
   readonly knownAtMost?: number;
   /** Logits wanted after how many of the prompt's last tokens; at least 1. */
   readonly promptLogits?: number;

@@ -1,6 +1,6 @@
 /**
- * What a trainer says to a server and makes of the answers, in small: held once with the real server (test/skyrl), and again with the record of
- * it in every test run.
+ * A small conversation of a trainer with a server. It was held once with a real server (test/skyrl); every test run holds it again with the
+ * record of that.
  */
 import { join } from "node:path";
 
@@ -8,11 +8,9 @@ import { controlPiece, textPiece } from "../../../src/core/piece.ts";
 import { OFFLOAD_TAGS } from "../../../src/tags/index.ts";
 import { type ByteLevelTokenizer, loadTokenizer } from "../../../src/tokenizer/index.ts";
 import type { Datum } from "../../../src/train/trainer.ts";
-import {
-  connectTinker,
-  parseTrainerSpec,
-  type TinkerTrainer,
-} from "../../../src/train/trainers/tinker/index.ts";
+import { connectTinker } from "../../../src/train/trainers/tinker/connect.ts";
+import type { TinkerTrainer } from "../../../src/train/trainers/tinker/tinker-trainer.ts";
+import { tinkerSpec } from "./tinker-client.ts";
 
 const MODEL = join("models", "micro", "small");
 const ADAM = { learningRate: 2e-3, beta1: 0.9, beta2: 0.98, epsilon: 1e-9, weightDecay: 0, clipNorm: 0 };
@@ -24,14 +22,13 @@ export interface Connected {
 
 export async function connectTo(url: string): Promise<Connected> {
   const { tokenizer } = await loadTokenizer(MODEL);
-  const spec = parseTrainerSpec(`tinker:${url}?backend=jax&rank=16`);
-  if (spec.kind !== "tinker") throw new Error("not a server");
+  const spec = tinkerSpec(`tinker:${url}?backend=jax&rank=16`);
   const trainer = await connectTinker({
     spec,
     seed: 1,
     tokenizer,
     contextSize: 64,
-    baseModel: () => Promise.resolve(undefined),
+    base: undefined,
   });
   return { trainer, tokenizer };
 }

@@ -1,4 +1,4 @@
-/** Answers as a real server was recorded to answer (test/skyrl), and only to what it was asked then. */
+/** Answers as a real server did in a recording (test/skyrl), and only to the same requests. */
 import { createServer, type Server } from "node:http";
 
 import { z } from "zod";
@@ -20,14 +20,14 @@ export const recordSchema = z.strictObject({
   lost: z.string(),
 });
 
-/** Names that are never used twice: their last part is drawn. */
+/** Names that are used only once: their last part is random. */
 const DRAWN = /((?:state|weights)-\d+)-[0-9a-f]{8}/gu;
 
 const POLL = "/api/v1/retrieve_future";
 const HEARTBEAT = "/api/v1/session_heartbeat";
 
 export class RecordedServer {
-  /** What was asked that the real server was not. */
+  /** Requests that the real server did not get. */
   readonly unheard: string[] = [];
   readonly #server: Server;
   readonly #queue: Exchange[];
@@ -35,7 +35,7 @@ export class RecordedServer {
 
   private constructor(server: Server, exchanges: readonly Exchange[]) {
     this.#server = server;
-    // How often a result was asked for before it was there is a matter of time.
+    // How often a result is polled depends on time.
     this.#queue = exchanges.filter(({ path }) => path !== POLL && path !== HEARTBEAT);
     for (const exchange of exchanges)
       if (exchange.path === POLL) this.#results.set(idIn(exchange.request), exchange);

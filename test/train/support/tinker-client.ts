@@ -3,6 +3,7 @@ import type { Clock } from "../../../src/core/clock.ts";
 import { createRng } from "../../../src/core/rng.ts";
 import type { BackendName } from "../../../src/train/trainers/tinker/backends.ts";
 import type { OutageNews } from "../../../src/train/trainers/tinker/outage.ts";
+import { parseTinkerSpec, type TinkerSpec } from "../../../src/train/trainers/tinker/spec.ts";
 import { TinkerTrainer } from "../../../src/train/trainers/tinker/tinker-trainer.ts";
 import { TinkerTransport } from "../../../src/train/trainers/tinker/transport.ts";
 
@@ -25,6 +26,13 @@ export const ADAM = {
   weightDecay: 0,
   clipNorm: 0,
 };
+
+/** @param text `tinker:URL?...`, as --trainer has it. */
+export function tinkerSpec(text: string): TinkerSpec {
+  return parseTinkerSpec(text.replace(/^tinker:/u, ""), (what) => {
+    throw new Error(what);
+  });
+}
 
 /** @param opened What the caller has to close, also when there is no connection. */
 export async function connectTo(

@@ -11,7 +11,7 @@ import { pack } from "tar-stream";
 export interface SeenRequest {
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
-  /** Of a pass: the datums in it. */
+  /** Number of datums in a pass. */
   readonly datums: number;
   readonly bytes: number;
 }
@@ -28,7 +28,7 @@ export const status =
 export const cut: Fault = (response) => response.destroy();
 /** No answer ever comes, and the connection stays. */
 export const hang: Fault = () => undefined;
-/** None: for what is to come later in the order. */
+/** No fault: for one that is to come later. */
 export const undisturbed: Fault = () => undefined;
 /** The request is done, its answer lost. */
 export const loseAnswer: Fault = (response) => {
@@ -45,7 +45,7 @@ const tarHeader = (() => {
   tar.entry({ name: "model.safetensors", size: 999_000 });
   return (tar.read() as Buffer | null) ?? Buffer.alloc(0);
 })();
-/** Another place has it. */
+/** Redirects to another address. */
 export const redirect =
   (place: string): Fault =>
   (response) =>
@@ -63,7 +63,7 @@ export class TinkerImitation {
   readonly states = new Map<string, number>();
   /** As `fsdp`, it has room for one model, and its forward passes tell no losses. */
   backend: "jax" | "fsdp" | undefined;
-  /** What an update says of the gradient's norm: SkyRL writes NaN as null. */
+  /** The gradient's norm in answers to updates. SkyRL writes NaN as null. */
   gradientNorm: number | null | undefined = 2;
   logprobOf = logprobRule;
   /** Of published weights. */
@@ -103,12 +103,12 @@ export class TinkerImitation {
     this.#faults.set(path, [...(this.#faults.get(path) ?? []), ...faults]);
   }
 
-  /** As a server that was started anew: what was asked for is in its database, the models are gone. */
+  /** As a server that was restarted: what was asked for is in its database, the models are gone. */
   forgetModels(): void {
     this.models.clear();
   }
 
-  /** As its cleaning does after 300 s without a heartbeat. */
+  /** Ends sessions, as the server does after 300 s without a heartbeat. */
   endSession(session: string): void {
     for (const [model, of] of this.#sessionOf) if (of === session) this.models.delete(model);
   }

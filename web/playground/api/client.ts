@@ -1,6 +1,6 @@
 /**
  * The two calls that the playground makes. Addresses are relative, so that the page also works behind a path prefix. Every wait
- * ends with the caller's signal; what comes in is bounded in size.
+ * ends with the caller's signal, and answers are bounded in size.
  */
 import { cutOff, Failure, fromStatus, unreachable, unreadable } from "./failure.ts";
 import { parseJson, readEvents, type StreamEvent } from "./stream.ts";
@@ -24,7 +24,7 @@ export interface RunRequest {
   readonly seed?: number;
 }
 
-/** The request as the API takes it; also what "Copy as curl" shows. */
+/** The body of the request. "Copy as curl" shows it too. */
 export function requestBody(request: RunRequest): Record<string, unknown> {
   return {
     model: request.model,
@@ -73,7 +73,7 @@ async function reach(path: string, init: RequestInit): Promise<Response> {
     return await fetch(path, { ...init, credentials: "omit", cache: "no-store", redirect: "error" });
   } catch (error) {
     init.signal?.throwIfAborted();
-    // fetch says TypeError for every way of not getting through.
+    // fetch throws TypeError for every network failure.
     if (error instanceof TypeError) throw unreachable();
     throw error;
   }
@@ -100,18 +100,18 @@ async function firstBytes(response: Response): Promise<string> {
       text += value;
     }
   } catch {
-    // The status alone has to say it.
+    // The status has to be enough.
   } finally {
     await reader.cancel().catch(() => undefined);
   }
   return text;
 }
 
-/** @throws Failure when the key cannot be in a header: fetch would only say TypeError. */
+/** @throws Failure when the key cannot be in a header. fetch would only throw TypeError. */
 function authorization(key: string): Record<string, string> {
   if (key === "") return {};
   if (!/^[\x21-\x7e]+$/.test(key)) {
-    throw new Failure("key", "An API key has only letters, digits and signs of plain ASCII, and no spaces.");
+    throw new Failure("key", "An API key has plain ASCII characters only, and no spaces.");
   }
   return { authorization: `Bearer ${key}` };
 }

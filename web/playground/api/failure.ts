@@ -1,16 +1,16 @@
-/** What can go wrong between this page and the gateway, in words that say what to do next. */
+/** Failures between this page and the gateway, in words that say what to do next. */
 import type { WireErrorBody } from "./wire.ts";
 
 export type FailureKind = "unreachable" | "key" | "busy" | "refused" | "server" | "broken";
 
 /** Longest text from a server that is shown. */
 const MAX_MESSAGE_CHARACTERS = 600;
-/** Longer waits are not worth a countdown; the server's own words say it then. */
+/** Longest wait that is counted down. For longer ones the server's own words are enough. */
 const MAX_RETRY_SECONDS = 3600;
 
 export class Failure extends Error {
   readonly kind: FailureKind;
-  /** Seconds after which the server said to ask again. */
+  /** Seconds after which the server says to try again. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(kind: FailureKind, message: string, retryAfterSeconds?: number) {
@@ -24,20 +24,20 @@ export class Failure extends Error {
 export function unreachable(): Failure {
   return new Failure(
     "unreachable",
-    "The gateway does not answer. Is “splitreason serve” still running, and this device still on its network?",
+    "The gateway does not answer. Check that “splitreason serve” is running and that this device is on its network.",
   );
 }
 
 /** The stream ended before the gateway said that it was complete. */
 export function cutOff(): Failure {
-  return new Failure("broken", "The connection broke before the end. What had arrived is kept below.");
+  return new Failure("broken", "The connection broke before the end. The text received so far is below.");
 }
 
-/** The page's own limit. */
+/** The text is longer than the page's own limit. */
 export function tooLong(): Failure {
   return new Failure(
     "broken",
-    "The run was stopped: it is longer than this page shows. Use the API for texts like this.",
+    "The run was stopped: its text is longer than this page can show. Use the API instead.",
   );
 }
 
@@ -62,9 +62,9 @@ export function fromStatus(
   switch (status) {
     case 401:
     case 403:
-      return new Failure("key", "This server wants an API key, or does not know the one you gave.");
+      return new Failure("key", "This server needs an API key, or does not accept the one you entered.");
     case 429:
-      return new Failure("busy", "The server has as much to do as it takes at once.", wait);
+      return new Failure("busy", "The server is busy.", wait);
     case 503:
       return new Failure("busy", `The server cannot take this now.${says}`, wait);
     case 413:

@@ -62,7 +62,7 @@ describe("readEvents", () => {
       "never ends",
       chunk({ content: "x".repeat(900_000) }).repeat(3),
       "broken",
-      /longer than this page shows/,
+      /longer than this page can show/,
     ],
   ])("fails with a reason when the stream %s", async (_name, text, kind, message) => {
     const failure: unknown = await collect(text, 65_536).catch((error: unknown) => error);

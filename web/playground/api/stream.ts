@@ -4,7 +4,7 @@ import { createParser, type EventSourceParser } from "eventsource-parser";
 import { cutOff, type Failure, failedMidway, tooLong, unreadable } from "./failure.ts";
 import { type Author, chunkSchema, errorEnvelopeSchema, type Summary, type Usage } from "./wire.ts";
 
-/** An event longer than this is not a token. */
+/** Longest event. A longer one is not a token. */
 const MAX_EVENT_CHARACTERS = 1_000_000;
 /** Longest text of one run: some 500,000 tokens. */
 const MAX_RUN_CHARACTERS = 2_000_000;
@@ -22,8 +22,8 @@ export type StreamEvent =
 
 /**
  * Resolves at `[DONE]`. Calls `onEvent` as events arrive, in order.
- * @throws Failure when the stream ends before that, says that it failed, or is not what docs/api.md describes; the signal's reason
- * after an abort.
+ * @throws Failure when the stream ends early, reports a failure, or is not what docs/api.md describes. After an abort: the signal's
+ * reason.
  */
 export async function readEvents(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
@@ -42,14 +42,14 @@ export async function readEvents(
     signal.throwIfAborted();
     throw cutOff();
   } finally {
-    // Also tells the server to stop when this page has had enough. A stream that broke cannot be told anything.
+    // Also tells the server to stop when this page stops reading. A broken stream cannot be told anything.
     await reader.cancel().catch(() => undefined);
   }
   if (events.failure !== undefined) throw events.failure;
   if (!events.ended) throw cutOff();
 }
 
-/** Undefined for what is not JSON. */
+/** Parses JSON. Undefined for text that is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -80,7 +80,7 @@ class EventReader {
     return this.#failure;
   }
 
-  /** Whether nothing more is expected: it is complete, or it failed. */
+  /** Whether the stream is over: it is complete, or it failed. */
   get ended(): boolean {
     return this.#done || this.#failure !== undefined;
   }

@@ -1,10 +1,10 @@
 /**
- * What crosses the wire, checked once where it comes in (docs/api.md describes it). Fields that the playground does not read
- * are dropped; a missing optional field is undefined, never a made-up value.
+ * The documents of the API, checked once on arrival (docs/api.md describes them). Fields that the playground does not read are dropped.
+ * A missing optional field is undefined, never an invented value.
  */
 import * as z from "zod/mini";
 
-// Without this zod tries `new Function`, which the content security policy refuses and the console then complains about.
+// Otherwise zod tries `new Function`, which the content security policy refuses with a message in the console.
 z.config({ jitless: true });
 
 const authorSchema = z.enum(["small", "big"]);
@@ -14,7 +14,7 @@ const count = z.number().check(z.nonnegative());
 
 /** GET playground.json */
 export const playgroundInfoSchema = z.object({
-  /** Models as the server names them; a pair may be without a big one. */
+  /** The server's names of the models. A pair may have no big one. */
   pair: z.object({ small: z.string(), big: z.nullable(z.string()) }),
   models: z.object({ split: z.string(), small: z.string(), big: z.string() }),
   defaults: z.object({
@@ -28,7 +28,7 @@ export const playgroundInfoSchema = z.object({
 });
 export type PlaygroundInfo = z.infer<typeof playgroundInfoSchema>;
 
-/** What the gateway says about the whole generation, with its last chunk. */
+/** The gateway's report of the whole generation, in its last chunk. */
 const summarySchema = z.object({
   policy: z.optional(z.string()),
   seed: z.optional(z.number()),

@@ -1,7 +1,7 @@
 /** The final answer of a text, as reasoning models mark it: the last `\boxed{...}`, with balanced braces. */
 
 const OPEN = "\\boxed{";
-/** A longer one is not an answer. */
+/** Longest answer. A longer text is not an answer. */
 const MAX_ANSWER_CHARACTERS = 400;
 
 export function boxedAnswer(text: string): string | undefined {

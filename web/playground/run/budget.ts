@@ -1,11 +1,11 @@
 /** The budget as a slider: a few useful shares instead of a hundred positions, and "no cap" at the right. */
 
-/** A budget of 1 caps nothing. */
+/** The budget that limits nothing. */
 export const NO_CAP = 1;
 
 const SHARES = [0, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, NO_CAP];
 
-/** The slider's positions in order; the server's own default is one of them whatever it is. */
+/** The slider's positions in order. The server's default is always one of them. */
 export function budgetStops(serverDefault: number): readonly number[] {
   return [...new Set([...SHARES, serverDefault])].sort((a, b) => a - b);
 }
@@ -21,7 +21,7 @@ export function biasWords(bias: number): string {
   return bias > 0 ? "asks more" : "asks less";
 }
 
-/** Two significant digits below 10%, none behind the point above. */
+/** A share in percent: one digit after the point below 10%, none above. */
 export function percent(share: number): string {
   const value = share * 100;
   if (value > 0 && value < 0.05) return "<0.1%";

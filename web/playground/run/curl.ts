@@ -1,4 +1,4 @@
-/** The same request as a shell command, for whoever wants to go on from here. The key is named, never copied. */
+/** The request as a shell command. It names the variable of the key and never contains the key. */
 import { requestBody, type RunRequest } from "../api/client.ts";
 
 export function curlCommand(request: RunRequest, pageUrl: string, withKey: boolean): string {
@@ -12,7 +12,7 @@ export function curlCommand(request: RunRequest, pageUrl: string, withKey: boole
   return lines.join(" \\\n  ");
 }
 
-/** One word for a POSIX shell, whatever is in it. */
+/** Quotes any text as one word for a POSIX shell. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,4 +1,4 @@
-/** One generation on the page: it is started once, can be stopped, and ends in one of three ways. Its signals feed the views. */
+/** One generation on the page. It is started once, can be stopped, and ends as done, stopped or failed. Its signals feed the views. */
 import { type Signal, signal } from "@preact/signals";
 
 import { type RunRequest, streamRun } from "../api/client.ts";
@@ -20,7 +20,7 @@ export class Run {
   readonly failure: Signal<Failure | undefined> = signal(undefined);
   /** The gateway's words when the big model could not take part. */
   readonly degraded: Signal<string | undefined> = signal(undefined);
-  /** Set when the text was cut: `length` and the like. */
+  /** The reason for the end, e.g. `length` when the text was cut. */
   readonly finishReason: Signal<string | undefined> = signal(undefined);
   readonly answer: Signal<string | undefined> = signal(undefined);
   readonly #controller = new AbortController();
@@ -36,12 +36,12 @@ export class Run {
     return this.status.value === "waiting" || this.status.value === "writing";
   }
 
-  /** Aborts the request; the gateway then stops both models. Without effect on a run that has ended. */
+  /** Aborts the request, so that the gateway stops both models. Does nothing to a run that has ended. */
   stop(): void {
     this.#controller.abort();
   }
 
-  /** Resolves when the run has ended, in whatever way; `status` says which. */
+  /** Resolves when the run has ended. `status` says how. */
   async start(key: string): Promise<void> {
     const tally = new Tally(performance.now());
     try {

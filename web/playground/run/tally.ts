@@ -1,6 +1,6 @@
 /**
- * Counts one run as it streams. While it runs the times are this page's own measurements; at the end the gateway's numbers take
- * their place, because the network is not in those.
+ * Counts one run as it streams. During the run, times are measured by this page. At the end the gateway's numbers replace them, because
+ * they do not include the network.
  */
 import type { Author, Summary, Usage } from "../api/wire.ts";
 
@@ -58,7 +58,7 @@ export class Tally {
     this.#lastMs = nowMs;
   }
 
-  /** Text arrived. */
+  /** Notes that text arrived. */
   text(author: Author, nowMs: number): void {
     this.#firstTokenMs ??= nowMs - this.#startMs;
     if (author === "big" && this.#lastAuthor !== "big") {

@@ -1,4 +1,4 @@
-/** The text of one run in the order of arrival, with its authors. Views keep their own place in it and read on from there. */
+/** The text of one run in the order of arrival, with its authors. Each view remembers how far it has read. */
 import type { Author } from "../api/wire.ts";
 
 export interface TracePiece {
@@ -31,7 +31,7 @@ export class TraceLog {
     this.#notify();
   }
 
-  /** @returns what ends the subscription. */
+  /** @returns a function that ends the subscription. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

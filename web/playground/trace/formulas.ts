@@ -12,10 +12,10 @@ export interface Formula {
   readonly display: boolean;
 }
 
-/** Longer ones stay text. */
+/** Longest formula. Longer ones stay text. */
 export const MAX_FORMULA_CHARACTERS = 1000;
 
-/** Openers of one text that are tried; what comes behind them stays text. */
+/** Most openers of one text that are tried. What follows them stays text. */
 const MAX_TRIES = 4000;
 
 const OPENERS = /\$\$?|\\\(|\\\[|\\boxed\{/g;
@@ -33,9 +33,9 @@ export function findFormulas(text: string): Formula[] {
   return found;
 }
 
-/** Whether `text` ends within display math that may still end in time, so that what follows belongs to it. */
+/** Whether `text` ends inside display math that may still end within the limit, so that the next text belongs to it. */
 export function endsInDisplayMath(text: string): boolean {
-  // A formula that never ends must not make every further line look at all of the text before it.
+  // A formula that never ends must not make every later line search all earlier text.
   if (text.length > 2 * MAX_FORMULA_CHARACTERS) return false;
   const dollars = text.split("$$").length - 1;
   return dollars % 2 === 1 || text.lastIndexOf("\\[") > text.lastIndexOf("\\]");

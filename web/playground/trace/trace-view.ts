@@ -1,8 +1,8 @@
 /**
- * Writes a trace into the page without a virtual DOM, so that the hundred-thousandth token costs as much as the first: new text is
- * appended to the last text node, at most once a frame. Each line is a block of its own; the browser lays out only those in sight.
+ * Writes a trace into the page without a virtual DOM, so that the hundred-thousandth token costs as much as the first. New text is
+ * appended to the last text node, at most once a frame. Each line is a block of its own, and the browser lays out only visible ones.
  *
- * Everything a model wrote becomes text nodes. No markup is ever made of it.
+ * Everything that a model wrote becomes text nodes, never markup.
  */
 import type { Author } from "../api/wire.ts";
 import type { TraceLog, TracePiece } from "../run/trace-log.ts";
@@ -12,7 +12,7 @@ import { Typesetter } from "./typeset.ts";
 const AUTHOR_NAMES: Readonly<Record<Author, string>> = { small: "small model: ", big: "big model: " };
 /** Distance to the lower end within which the view follows new text. */
 const FOLLOW_PX = 48;
-/** Lines from which on those out of sight are not laid out. */
+/** Number of lines from which on invisible lines are not laid out. */
 const LONG_TRACE_LINES = 100;
 
 export class TraceView {
@@ -28,12 +28,12 @@ export class TraceView {
   #block: HTMLElement | undefined;
   #blockText = "";
   #author: Author | undefined;
-  /** The author that a screen reader was last told of. */
+  /** The author that screen readers were told last. */
   #namedAuthor: Author | undefined;
   #text: Text | undefined;
   #lines = 0;
 
-  /** @param scroller the element that scrolls; it must be empty and belongs to this view until `close`. */
+  /** @param scroller The element that scrolls. It must be empty, and belongs to this view until `close`. */
   constructor(scroller: HTMLElement, log: TraceLog) {
     this.#scroller = scroller;
     this.#log = log;

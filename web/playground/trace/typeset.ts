@@ -1,22 +1,22 @@
 /**
- * Typesets formulas with KaTeX, which is loaded when the first one is met. The source comes from a model and is not trusted: no
- * commands that load or link (`trust: false`), bounded expansion, size and length; what KaTeX cannot read stays as it was.
- * KaTeX builds elements, it never sees or makes a string of markup.
+ * Typesets formulas with KaTeX, which is loaded for the first formula. The source comes from a model and is not trusted. Commands that
+ * load or link are off (`trust: false`), and expansion, size and length are bounded. A formula that KaTeX cannot read stays text.
+ * KaTeX builds elements; it never sees or makes a string of markup.
  */
 import type KatexModule from "katex";
 
 import { findFormulas } from "./formulas.ts";
 
-/** Of one run; the rest stays text. A page of formulas costs some 100 ms. */
+/** Most formulas of one run; the rest stays text. A page of formulas costs some 100 ms. */
 const MAX_FORMULAS = 2000;
-/** Work in one go, so that scrolling and typing stay smooth. */
+/** Longest work without a pause, so that scrolling and typing stay smooth. */
 const SLICE_MS = 8;
 
 type Katex = typeof KatexModule;
 
 let katexPromise: Promise<Katex | undefined> | undefined;
 
-/** Undefined when it cannot be loaded: formulas then stay readable text. */
+/** Loads KaTeX. Undefined when that fails: formulas then stay readable text. */
 function loadKatex(): Promise<Katex | undefined> {
   katexPromise ??= Promise.all([import("katex"), import("katex/dist/katex.min.css")]).then(
     ([module]) => module.default,
@@ -31,7 +31,7 @@ export class Typesetter {
   #working = false;
   #closed = false;
 
-  /** Gives finished text nodes to be typeset, some time soon. Nodes that have left the page by then are skipped. */
+  /** Queues finished text nodes for typesetting. Nodes that have left the page by then are skipped. */
   add(nodes: Iterable<Text>): void {
     for (const node of nodes) {
       if (/[$\\]/.test(node.data) && findFormulas(node.data).length > 0) this.#queue.push(node);
@@ -75,7 +75,7 @@ function typesetNode(node: Text, katex: Katex, limit: number): number {
       katex.render(source, element, {
         displayMode: display,
         trust: false,
-        // Its own way of showing a mistake sets a style attribute, which the policy refuses. Plain text says it better.
+        // KaTeX marks errors with a style attribute, which the policy refuses. Plain text is clearer.
         throwOnError: true,
         strict: "ignore",
         maxExpand: 200,

@@ -24,7 +24,7 @@ export function App() {
   );
 }
 
-/** Ctrl+Enter (Cmd on a Mac) runs and Esc stops, wherever the focus is. Enter alone belongs to the problem's field. */
+/** Ctrl+Enter (Cmd on a Mac) runs and Esc stops, wherever the focus is. Enter alone runs only from the problem's field. */
 function onKey(event: KeyboardEvent): void {
   if (event.isComposing) return;
   if (event.key === "Escape" && running.value) {

@@ -103,7 +103,7 @@ function LayoutChoice({ value, title }: { value: "split" | "compare"; title: str
   );
 }
 
-/** Enter runs, Shift+Enter makes a line. While an input method composes, Enter is its own. */
+/** Enter runs, Shift+Enter starts a new line. While an input method composes, Enter belongs to it. */
 function runOnEnter(event: KeyboardEvent): void {
   if (event.key !== "Enter" || event.shiftKey || event.ctrlKey || event.metaKey || event.isComposing) return;
   event.preventDefault();

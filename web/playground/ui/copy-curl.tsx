@@ -21,12 +21,12 @@ export function CopyCurl() {
   );
 }
 
-/** @returns what to tell the user. The clipboard is out of reach for a page that is neither local nor from https. */
+/** @returns the message for the user. Only local and https pages may use the clipboard. */
 async function copyText(text: string): Promise<string> {
   try {
     await navigator.clipboard.writeText(text);
     return "Copied";
   } catch {
-    return "The browser did not allow it";
+    return "The browser refused";
   }
 }

@@ -1,7 +1,7 @@
 import { percent } from "../run/budget.ts";
 import type { Counters } from "../run/tally.ts";
 
-/** Live while the run streams. Times are then this page's own measurements (marked ≈), at the end the gateway's. */
+/** The counters of a run. While it streams, times are measured by this page and marked ≈. At the end they are the gateway's. */
 export function CountersView({ counters, split }: { counters: Counters; split: boolean }) {
   const { smallTokens, bigTokens, share, switches, handoffMs, totalMs, firstTokenMs, final } = counters;
   const about = final ? "" : "≈ ";
@@ -30,7 +30,7 @@ export function CountersView({ counters, split }: { counters: Counters; split: b
 interface CounterProps {
   readonly name: string;
   readonly unit?: string;
-  /** Undefined: nothing to say yet. */
+  /** Undefined while there is no value yet. */
   readonly value: string | undefined;
   readonly note?: string | undefined;
   readonly author?: "small" | "big";

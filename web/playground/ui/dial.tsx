@@ -13,7 +13,7 @@ export function DialFields() {
       <Slider
         id="budget"
         name="Budget"
-        help="The big model's largest share of the tokens."
+        help="Largest share of the tokens that the big model may write."
         min={0}
         max={stops.value.length - 1}
         step={1}
@@ -25,7 +25,7 @@ export function DialFields() {
       <Slider
         id="bias"
         name="Bias"
-        help="Added to the small model's wish to ask, in nats."
+        help="How readily the small model asks for help, in nats."
         min={-BIAS_LIMIT}
         max={BIAS_LIMIT}
         step={BIAS_STEP}
@@ -48,7 +48,7 @@ interface SliderProps {
   readonly value: number;
   /** The value in words, also for screen readers. */
   readonly words: string;
-  /** Under the slider, evenly spread. */
+  /** Texts under the slider, evenly spaced. */
   readonly marks: readonly string[];
   readonly onChange: (value: number) => void;
 }

@@ -1,11 +1,9 @@
 import { signal } from "@preact/signals";
 
+import { showTheme, type Theme, THEMES } from "../../shared/theme.ts";
 import { info } from "../app-state.ts";
 
-type Theme = "system" | "light" | "dark";
-
 const STORAGE_KEY = "splitreason-theme";
-const THEMES: readonly Theme[] = ["system", "light", "dark"];
 
 const theme = signal<Theme>(themeOf(document.documentElement.dataset["theme"]));
 
@@ -52,8 +50,7 @@ export function Header() {
 
 function chooseTheme(choice: Theme): void {
   theme.value = choice;
-  if (choice === "system") delete document.documentElement.dataset["theme"];
-  else document.documentElement.dataset["theme"] = choice;
+  showTheme(choice);
   try {
     if (choice === "system") localStorage.removeItem(STORAGE_KEY);
     else localStorage.setItem(STORAGE_KEY, choice);

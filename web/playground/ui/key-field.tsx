@@ -1,6 +1,6 @@
 import { apiKey, info, infoFailure, keyWanted, loadInfo } from "../app-state.ts";
 
-/** Shown once the server asks for a key. What is typed stays in this page's memory; it is stored nowhere. */
+/** Shown once the server asks for a key. The key stays in this page's memory and is stored nowhere. */
 export function KeyField() {
   if (!keyWanted.value) return null;
   return (
@@ -19,7 +19,7 @@ export function KeyField() {
         value={apiKey}
         onInput={(event) => (apiKey.value = event.currentTarget.value.trim())}
         onChange={() => {
-          // The description of the server may be behind the key too.
+          // The server may describe itself only to requests with the key.
           if (info.value === undefined || infoFailure.value !== undefined) void loadInfo();
         }}
       />

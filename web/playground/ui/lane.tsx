@@ -35,7 +35,7 @@ export function Lane({ lane, run }: { lane: LaneId; run: Run | undefined }) {
       {run?.degraded.value !== undefined && (
         <div class="notice notice-degraded">
           <p>
-            <strong>The small model went on alone.</strong> {run.degraded.value}
+            <strong>The small model continued alone.</strong> {run.degraded.value}
           </p>
         </div>
       )}
@@ -53,7 +53,7 @@ export function Lane({ lane, run }: { lane: LaneId; run: Run | undefined }) {
   );
 }
 
-/** The trace itself is not announced as it streams: it can be read at leisure, and its end is announced. */
+/** The trace. Screen readers do not announce it as it streams; only its end is announced. */
 function Trace({ run, title }: { run: Run; title: string }) {
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -77,7 +77,7 @@ function statusWords(run: Run): string {
     case "writing":
       return run.counters.value.spans.at(-1)?.author === "big" ? "big writes…" : "small writes…";
     case "done":
-      return run.finishReason.value === "length" ? "cut: token limit" : "done";
+      return run.finishReason.value === "length" ? "token limit reached" : "done";
     case "stopped":
       return "stopped";
     case "failed":

@@ -7,7 +7,7 @@ import { Lane } from "./lane.tsx";
 export function Lanes() {
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    // Where the page is one column the lanes lie below the settings: a run is what one wants to see then.
+    // In one column the lanes are below the settings, so a new run has to be scrolled into view.
     if (runs.value.length > 0) element.current?.scrollIntoView({ block: "start", behavior: "smooth" });
   }, [runs.value]);
   return (

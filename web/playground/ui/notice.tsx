@@ -8,7 +8,7 @@ interface NoticeProps {
   readonly onAction?: () => void;
 }
 
-/** A failure in plain words, with a way on where there is one. Where the server said when to ask again, it counts down. */
+/** A failure in plain words, with a button if there is something to do. It counts down if the server named a waiting time. */
 export function Notice({ failure, action, onAction }: NoticeProps) {
   const seconds = useCountdown(failure);
   return (
@@ -16,10 +16,10 @@ export function Notice({ failure, action, onAction }: NoticeProps) {
       <p>
         {failure.message}
         {failure.retryAfterSeconds !== undefined && (
-          // Not within what is read out: it changes every second.
+          // Screen readers skip this: it changes every second.
           <span aria-live="off">
             {" "}
-            {seconds > 0 ? `It asks to wait ${seconds} s.` : "You can ask again now."}
+            {seconds > 0 ? `Try again in ${seconds} s.` : "You can try again now."}
           </span>
         )}
       </p>

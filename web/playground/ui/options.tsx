@@ -1,4 +1,4 @@
-/** What is rarely changed, behind a disclosure. */
+/** Settings that are rarely changed, in a disclosure. */
 import type { Signal } from "@preact/signals";
 
 import { info, maxTokensText, seedText, temperatureText } from "../app-state.ts";
@@ -21,7 +21,7 @@ export function MoreFields() {
         />
         <NumberField
           id="max-tokens"
-          name="Most tokens"
+          name="Max. tokens"
           text={maxTokensText}
           hint={hint(defaults?.maxTokens)}
           min={1}

@@ -1,8 +1,8 @@
-/** Who wrote what, at a glance: the whole trace as one bar, the big model's spans taller. The counters say the same in numbers. */
+/** The whole trace as one bar that shows who wrote what. The big model's spans are taller. The counters have the numbers. */
 import type { Span } from "../run/tally.ts";
 
-/** Spans narrower than this share of the bar would not be seen. */
-const LEAST_WIDTH = 0.004;
+/** Least width of a span, as a share of the bar. A narrower one would be invisible. */
+const MIN_WIDTH = 0.004;
 
 export function Ribbon({ spans }: { spans: readonly Span[] }) {
   const all = spans.reduce((sum, span) => sum + span.tokens, 0);
@@ -25,7 +25,7 @@ export function Ribbon({ spans }: { spans: readonly Span[] }) {
             class="ribbon-big"
             x={x * 1000}
             y="0"
-            width={Math.max(width, LEAST_WIDTH) * 1000}
+            width={Math.max(width, MIN_WIDTH) * 1000}
             height="12"
           />
         ))}

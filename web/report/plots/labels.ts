@@ -1,4 +1,4 @@
-/** Names beside dots: where each one fits without covering another. Pure. */
+/** Places names beside dots so that none covers another. Pure. */
 
 export interface Dot {
   readonly x: number;
@@ -20,16 +20,16 @@ export interface Label {
   readonly y: number;
   readonly anchor: "start" | "middle" | "end";
   readonly strong: boolean;
-  /** Where the dot is, when the name does not stand right beside it. */
+  /** Place of the dot, if the name is not right beside it. */
   readonly leader?: { readonly x: number; readonly y: number };
 }
 
-/** Dots nearer than this are one place, and their names are in one label. */
+/** Dots nearer than this share one place and one label. */
 const SAME_PLACE = 7;
 const MAX_NAMES = 3;
 const MAX_UNITS = 28;
 const LINE = 15;
-/** Of a character, in sizes of the letters. */
+/** Width of a character, relative to the size of the letters. */
 const CHARACTER = 0.56;
 
 /**
@@ -81,7 +81,7 @@ function gathered(dots: readonly Dot[]): Place[] {
   return groups.flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
-    // Of several runs the same arm may stand in one place.
+    // The same arm of several runs may have the same place.
     const names = [...new Set(group.map(({ name }) => name))];
     const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
     const text = names.slice(0, MAX_NAMES).map(shortened).join(", ") + more;
@@ -91,7 +91,7 @@ function gathered(dots: readonly Dot[]): Place[] {
 
 const near = (left: Dot, right: Dot): boolean => Math.hypot(left.x - right.x, left.y - right.y) < SAME_PLACE;
 
-/** The end of a name says more than its beginning: RUN/ARM. */
+/** Cuts the beginning of a name, since its end says more: RUN/ARM. */
 const shortened = (name: string): string =>
   name.length <= MAX_UNITS ? name : `…${name.slice(-(MAX_UNITS - 1))}`;
 
@@ -100,7 +100,7 @@ interface Candidate {
   readonly label: Omit<Label, "text" | "strong">;
 }
 
-/** Beside, above and below; then further and further away, with a line to the dot. */
+/** Candidates: beside, above and below; then further and further away, with a line to the dot. */
 function around({ x, y }: Place, width: number, fontSize: number): Candidate[] {
   const candidates: Candidate[] = [];
   const add = (labelX: number, baseline: number, anchor: Label["anchor"], leader: boolean): void => {

@@ -1,4 +1,4 @@
-/** Accuracy against a price, as SVG: a dot an arm, its intervals both ways, its name beside it, and the front. */
+/** Accuracy against a price, as SVG: one dot for each arm with both intervals and a name, and the Pareto front. */
 import { useState } from "preact/hooks";
 
 import type { PriceAxis, ReportArm } from "../../../src/eval/report/document.ts";
@@ -8,16 +8,16 @@ import { accuracyScale, linearScale, logScale, type Scale } from "./scales.ts";
 
 export interface PricePlotProps {
   readonly title: string;
-  /** Below the axis. */
+  /** Label below the axis. */
   readonly axisTitle: string;
   readonly axis: PriceAxis;
   readonly arms: readonly ReportArm[];
-  /** Places in `arms`, by rising price. */
+  /** Indices in `arms`, by rising price. */
   readonly front: readonly number[];
   readonly write: (value: number) => string;
-  /** Of the axis's ticks, all in one unit; `most` is the largest. Default: `write`. */
+  /** Writes the axis's ticks, all in one unit; `most` is the largest. Default: `write`. */
   readonly writeTick?: (value: number, most: number) => string;
-  /** Names of runs: where there are several, dots look like their run's. */
+  /** Names of runs. If there are several, each run has its own dots. */
   readonly runs: readonly string[];
 }
 
@@ -106,7 +106,7 @@ function Drawing({
   const clamp = (share: number): number => Math.max(0, Math.min(1, share));
   const x = (value: number): number => area.left + clamp(scale.at(value)) * (area.right - area.left);
   const y = (value: number): number => area.bottom - clamp(yScale.at(value)) * (area.bottom - area.top);
-  /** What is beyond the axis stands behind its end. */
+  /** Values beyond the axis stand after its end. */
   const dotX = (point: Point): number => (beyond.includes(point) ? width - 12 : x(point.price));
   const whiskers = points.flatMap((point): Box[] => {
     const [low, high] = point.arm.accuracy.ci95 ?? [point.arm.accuracy.value, point.arm.accuracy.value];
@@ -123,7 +123,7 @@ function Drawing({
   });
   const onFront = points.filter((point) => point.front && !beyond.includes(point));
   onFront.sort((one, other) => one.price - other.price);
-  // The front's stretches, across and up, on which names should not stand.
+  // Stretches of the front, across and up, that names should not cover.
   const steps = onFront.flatMap((point, index): Box[] => {
     const next = onFront[index + 1];
     const level = y(point.arm.accuracy.value);
@@ -252,7 +252,7 @@ function PointMark({ point, at, x, y, write, several }: PointMarkProps) {
   );
 }
 
-/** Which shape and colour is whose. Shapes and colours repeat beyond six runs; pointing at a dot tells its run. */
+/** Legend of shapes and colours. They repeat beyond six runs; pointing at a dot shows its run. */
 function RunLegend({ runs }: { readonly runs: readonly string[] }) {
   return (
     <ul class="run-legend small">
@@ -280,7 +280,7 @@ function shape(run: number, x: number, y: number): string {
   return `M${x - 5} ${y}a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z`;
 }
 
-/** Where all but a few arms hand over little, the axis shows those, and the few stand behind its end. */
+/** Ends the axis early if all but a few arms hand over little. The few stand after its end. */
 function nearPart(points: readonly Point[], axis: PriceAxis): Scale | undefined {
   if (axis !== "share") return undefined;
   const near = points.filter(({ price }) => price < 0.5);
@@ -294,7 +294,7 @@ function wholeScale(points: readonly Point[], axis: PriceAxis): Scale {
   const low = Math.min(...points.map(({ price, priceCi95 }) => (priceCi95[0] > 0 ? priceCi95[0] : price)));
   const high = Math.max(...points.map(({ priceCi95 }) => priceCi95[1]), 0);
   const prices = points.map(({ price }) => price);
-  // Ten times as dear at least: equal ratios should look equal.
+  // At least ten times the price: equal ratios should look equal.
   const wide = Math.min(...prices) > 0 && Math.max(...prices) / Math.min(...prices) >= 10;
   return wide && low > 0 ? logScale(low, high) : linearScale(0, high || 1);
 }

@@ -1,4 +1,4 @@
-/** Accuracy against what it takes: the big model's share, time, money or operations. */
+/** Plots of accuracy against a price: the big model's share, time, money or operations. */
 import { dollars, duration, operations } from "../../../src/core/figures.ts";
 import type { PriceAxis, ReportDocument } from "../../../src/eval/report/document.ts";
 import { PricePlot } from "./price-plot.tsx";
@@ -21,7 +21,7 @@ const AXES: Readonly<Record<PriceAxis, Axis>> = {
   flops: { title: "Accuracy against operations", axis: "operations a sample", write: operations },
 };
 
-/** In the unit in which the largest reads best. */
+/** Writes times in the unit that suits the largest. */
 function time(value: number, most: number): string {
   const [size, unit] = most < 1000 ? [1, "ms"] : most < 120_000 ? [1000, "s"] : [60_000, "min"];
   return value === 0 ? "0" : `${Number((value / size).toPrecision(3))} ${unit}`;
@@ -33,7 +33,7 @@ export function Prices({ document: { arms, runs, fronts, absent } }: { document:
   );
   return (
     <section aria-labelledby="prices">
-      <h2 id="prices">What accuracy takes</h2>
+      <h2 id="prices">Accuracy against price</h2>
       <div class="prices">
         {axes.map((axis) => (
           <PricePlot

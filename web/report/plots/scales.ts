@@ -1,26 +1,26 @@
-/** Axes: which values they cover, where their ticks are. Pure. */
+/** Axes: the values that they cover, and the places of their ticks. Pure. */
 
 export interface Scale {
   readonly domain: readonly [number, number];
   readonly log: boolean;
   readonly ticks: readonly number[];
-  /** From 0, the beginning of the axis, to 1, its end; beyond for what is beyond. */
+  /** Place of a value: 0 at the beginning of the axis, 1 at its end, outside for values beyond. */
   readonly at: (value: number) => number;
 }
 
 const STEPS = [1, 2, 2.5, 5, 10];
 
-/** A step of 1, 2, 2.5 or 5 times a power of ten that gives at most `most` steps over `span`. */
-function niceStep(span: number, most: number): number {
-  const power = 10 ** Math.floor(Math.log10(span / most));
-  const factor = STEPS.find((step) => step * power * most >= span * (1 - 1e-9)) ?? 10;
+/** A step of 1, 2, 2.5 or 5 times a power of ten that gives at most `maxSteps` steps over `span`. */
+function niceStep(span: number, maxSteps: number): number {
+  const power = 10 ** Math.floor(Math.log10(span / maxSteps));
+  const factor = STEPS.find((step) => step * power * maxSteps >= span * (1 - 1e-9)) ?? 10;
   return factor * power;
 }
 
-/** From a whole step below `low` to a whole step above `high`. */
-export function linearScale(low: number, high: number, mostSteps = 5): Scale {
+/** An axis from a whole step below `low` to a whole step above `high`. */
+export function linearScale(low: number, high: number, maxSteps = 5): Scale {
   const span = high - low || Math.abs(high) || 1;
-  const step = niceStep(span, mostSteps);
+  const step = niceStep(span, maxSteps);
   const first = Math.floor(low / step + 1e-9);
   const last = Math.max(first + 1, Math.ceil(high / step - 1e-9));
   const ticks = Array.from({ length: last - first + 1 }, (_, index) => round((first + index) * step));
@@ -28,7 +28,7 @@ export function linearScale(low: number, high: number, mostSteps = 5): Scale {
   return { domain, log: false, ticks, at: (value) => (value - domain[0]) / (domain[1] - domain[0]) };
 }
 
-/** Powers of ten, and 2 and 5 times them where the axis is short. `low` is above 0. */
+/** A logarithmic axis with ticks at powers of ten, and at 2 and 5 times them if it is short. `low` is above 0. */
 export function logScale(low: number, high: number): Scale {
   const factors = high / low > 300 ? [1] : [1, 2, 5];
   const ticks: number[] = [];
@@ -52,5 +52,5 @@ export function accuracyScale(intervals: readonly (readonly [number, number])[])
   return scale;
 }
 
-/** Steps in binary leave digits behind: 0.30000000000000004. */
+/** Removes digits that binary steps leave: 0.30000000000000004. */
 const round = (value: number): number => Number(value.toPrecision(12));

@@ -1,4 +1,4 @@
-/** Where the spans of each arm fall in its traces and how long they are: small plots with the same axes. */
+/** Small plots of each arm's spans with the same axes: their places in the traces, and their lengths. */
 import type { ReportArm, ReportSpans } from "../../../src/eval/report/document.ts";
 import { BarPlot, niceCeiling } from "../../shared/bar-plot.tsx";
 import { count, counted, figure, percent } from "../../shared/format.ts";
@@ -16,9 +16,9 @@ export function Spans({ arms }: { arms: readonly ReportArm[] }) {
   );
   if (shown.length === 0) return null;
   const without = arms.filter(({ spans }) => spans === undefined).map(({ label }) => label);
-  const mostPosition = niceCeiling(Math.max(...shown.flatMap(({ spans }) => spans.position)));
+  const maxPosition = niceCeiling(Math.max(...shown.flatMap(({ spans }) => spans.position)));
   const bins = binsOf(shown);
-  const mostLength = niceCeiling(
+  const maxLength = niceCeiling(
     Math.max(...shown.flatMap(({ spans }) => bins.map((bin) => lengthShare(spans, bin)))),
   );
   return (
@@ -41,7 +41,7 @@ export function Spans({ arms }: { arms: readonly ReportArm[] }) {
               title="Place in the trace"
               axis="from its beginning to its end"
               unit={(value) => `${Number((100 * value).toFixed(1))}%`}
-              most={mostPosition}
+              max={maxPosition}
               size={SIZE}
               bars={spans.position.map((value, bin) => ({
                 value,
@@ -53,7 +53,7 @@ export function Spans({ arms }: { arms: readonly ReportArm[] }) {
               title="Length"
               axis="tokens in a span; bins double"
               unit={(value) => `${Number((100 * value).toFixed(1))}%`}
-              most={mostLength}
+              max={maxLength}
               size={SIZE}
               bars={bins.map((bin) => ({
                 value: lengthShare(spans, bin),
@@ -72,7 +72,7 @@ export function Spans({ arms }: { arms: readonly ReportArm[] }) {
   );
 }
 
-/** From the first bin that holds any arm's spans to the last; bin 0 is of empty spans, of which there are none. */
+/** The bins from the first to the last that hold spans of any arm. Bin 0 is for empty spans, which do not exist. */
 function binsOf(shown: readonly ArmSpans[]): number[] {
   const counts = shown.map(({ spans }) => spans.length.histogram.counts);
   const last = Math.max(1, ...counts.map((each) => each.findLastIndex((value) => value > 0)));
@@ -96,8 +96,8 @@ function Numbers({ shown, bins }: { readonly shown: readonly ArmSpans[]; readonl
   if (first === undefined) return null;
   return (
     <details class="numbers">
-      <summary>The numbers behind these plots</summary>
-      <div class="scroll" tabIndex={0} role="group" aria-label="The numbers behind the plots of spans">
+      <summary>The numbers of these plots</summary>
+      <div class="scroll" tabIndex={0} role="group" aria-label="The numbers of the plots of spans">
         <table>
           <thead>
             <tr>

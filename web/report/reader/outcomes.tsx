@@ -1,4 +1,4 @@
-/** What each arm got right, at a glance: a column a problem. A click goes to it. */
+/** An overview of right and wrong answers: one row for each arm, one column for each problem. A click goes to the problem. */
 import type { ReportArm } from "../../../src/eval/report/document.ts";
 import type { PageProblem } from "../../../src/eval/report/page-data.ts";
 import { counted } from "../../shared/format.ts";

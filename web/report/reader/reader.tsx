@@ -62,8 +62,8 @@ export function Reader({ reader: { problems, leftOut, problemsInAll }, document:
       <div class="head">
         <h2 id="reader">Read the traces</h2>
         <p class="legend small">
-          <span class="by-small">the small model writes plainly</span>,{" "}
-          <mark class="by-big">the big one on this ground</mark>
+          <span class="by-small">plain: the small model</span>,{" "}
+          <mark class="by-big">marked: the big model</mark>
         </p>
       </div>
       <p class="muted small">
@@ -155,7 +155,9 @@ export function Reader({ reader: { problems, leftOut, problemsInAll }, document:
                   />
                 ))}
               </div>
-              {traces.length === 0 && <p class="muted">No arm that is shown has a trace of it.</p>}
+              {traces.length === 0 && (
+                <p class="muted">None of the shown arms has a trace of this problem.</p>
+              )}
             </article>
           )}
         </>

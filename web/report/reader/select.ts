@@ -1,10 +1,10 @@
-/** Which problems and traces the reader shows. Pure. */
+/** Selects the problems and traces that the reader shows. Pure. */
 import type { PageProblem, PageTrace } from "../../../src/eval/report/page-data.ts";
 
 export type Verdict = "" | "right" | "wrong" | "differ";
 
 export interface Selection {
-  /** A place in the document's arms: the one that the verdict is about; undefined for any. */
+  /** Index of the arm that the verdict is about; undefined for any arm. */
   readonly arm: number | undefined;
   readonly verdict: Verdict;
   /** Part of a problem's id or text. */
@@ -28,7 +28,7 @@ export function selected(
   );
 }
 
-/** A problem without a trace of the wanted arm fits nothing. */
+/** Whether a problem fits. Without a trace of the wanted arm it does not. */
 function fits(traces: readonly PageTrace[], verdict: Verdict): boolean {
   const right = traces.filter(({ correct }) => correct).length;
   if (verdict === "right") return right > 0;
@@ -37,7 +37,7 @@ function fits(traces: readonly PageTrace[], verdict: Verdict): boolean {
   return traces.length > 0;
 }
 
-/** The share of an arm's traces of a problem that is right; undefined where it has none. */
+/** The share of right traces among an arm's traces of a problem; undefined without traces. */
 export function rightShare({ traces }: PageProblem, arm: number): number | undefined {
   const own = traces.filter((trace) => trace.arm === arm);
   return own.length === 0 ? undefined : own.filter(({ correct }) => correct).length / own.length;

@@ -1,4 +1,4 @@
-/** One trace: who wrote what, and whether it is right. Text nodes only: what a model wrote is never markup. */
+/** One trace: who wrote what, and whether it is right. A model's text only goes into text nodes, never into markup. */
 import { duration } from "../../../src/core/figures.ts";
 import type { PageSegment, PageTrace } from "../../../src/eval/report/page-data.ts";
 import { count, percent, ratio } from "../../shared/format.ts";

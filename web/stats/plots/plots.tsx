@@ -54,7 +54,7 @@ function PositionPlot({ group: { position } }: { group: GroupStatistics }) {
 
 function LengthPlot({ group: { spanLength } }: { group: GroupStatistics }) {
   const { edges, counts } = spanLength.histogram;
-  // Bin 0 is of empty spans, of which there are none.
+  // Bin 0 is for empty spans, which do not exist.
   const first = 1;
   const last = Math.max(
     first,

@@ -1,4 +1,4 @@
-/** The whole trace as a strip: its scores as a line of heat, its spans as bars below. A click goes to that place. */
+/** The whole trace as a strip: word scores as colours, spans as bars below. A click goes to that place. */
 import type { PageTrace } from "../../../src/data/stats/page-data.ts";
 import { heatLevel, heatLine } from "./pieces.ts";
 

@@ -1,16 +1,16 @@
-/** A trace cut where something changes: at the edges of spans and, with scores, of words. Pure. */
+/** Cuts a trace at the edges of spans and, with scores, of words. Pure. */
 import type { PageTrace } from "../../../src/data/stats/page-data.ts";
 
 export interface TracePiece {
   readonly start: number;
   readonly text: string;
-  /** Number of the span that it lies in. */
+  /** Number of the span that the piece lies in. */
   readonly span?: number;
   /** Score of the word, in nats. */
   readonly score?: number;
 }
 
-/** The pieces, joined, are the trace. Spans are in order and apart; what does not fit the text is cut to it. */
+/** Returns pieces that, joined, are the trace. Spans are in order and do not overlap. Parts outside the text are cut off. */
 export function piecesOf({ trace, spans, scores }: PageTrace, withScores: boolean): TracePiece[] {
   const edges = new Set([0, trace.length]);
   for (const { start, end } of spans) edges.add(start).add(end);
@@ -39,10 +39,10 @@ export function piecesOf({ trace, spans, scores }: PageTrace, withScores: boolea
   return pieces;
 }
 
-/** Half a nat a level, from 0 (nothing lost) to 8 (four nats and more). */
+/** Level of a word score: half a nat each, from 0 (nothing lost) to 8 (four nats and more). */
 export const heatLevel = (score: number): number => Math.max(0, Math.min(8, Math.round(score * 2)));
 
-/** The largest score in each of `bins` equal stretches of the trace; undefined where no word begins. */
+/** The largest word score in each of `bins` equal stretches of the trace; undefined if no word begins there. */
 export function heatLine({ trace, scores }: PageTrace, bins: number): (number | undefined)[] {
   const line: (number | undefined)[] = Array.from({ length: bins });
   for (const [index, offset] of (scores?.offsets ?? []).entries()) {

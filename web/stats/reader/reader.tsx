@@ -138,7 +138,7 @@ export function Reader({ reader: { traces, rows, tooLong } }: { reader: PageData
   }
 }
 
-/** What the page holds of what there was: nothing is left out in silence. */
+/** Says how many of all traces the page holds. */
 function held(traces: readonly PageTrace[], rows: number, tooLong: number): string {
   const long = tooLong > 0 ? ` ${counted(tooLong, "row")} too long for a page.` : "";
   if (traces.length === rows) return `All ${counted(rows, "row")}.${long}`;
@@ -175,7 +175,7 @@ function about({ id, annotator, source, answer, correct, spans, trace }: PageTra
     .join(" · ");
 }
 
-/** Brings a place of the trace into view. */
+/** Scrolls to a place of the trace. */
 function show(start: number, smooth: boolean): void {
   const element = document.getElementById(placeId(start));
   element?.scrollIntoView({ block: "center", behavior: smooth ? "smooth" : "auto" });
@@ -186,7 +186,7 @@ function show(start: number, smooth: boolean): void {
     part.classList.add("current");
 }
 
-/** The beginning of the piece that holds an offset. */
+/** Beginning of the piece that contains an offset. */
 function nearest(offset: number): number {
   let best = 0;
   for (const element of document.querySelectorAll<HTMLElement>(".trace [data-start]")) {

@@ -1,4 +1,4 @@
-/** The trace itself: spans marked, words underlined by their score. Text nodes only: what a model wrote is never markup. */
+/** The trace: marked spans, and words underlined by their score. A model's text only goes into text nodes, never into markup. */
 import type { PageTrace } from "../../../src/data/stats/page-data.ts";
 import { heatLevel, piecesOf } from "./pieces.ts";
 

@@ -1,4 +1,4 @@
-/** Snippets out of what a model answered: JSON, JSON cut short, or text between marks, with whatever it said around them. */
+/** Reads the snippets from a model's answer: JSON, JSON cut short, or text between marks, with any other words around them. */
 import { z } from "zod";
 
 import { THINK_TAGS } from "../../../tags/grammar.ts";
@@ -6,7 +6,7 @@ import { SNIPPET_MARKS } from "./prompt.ts";
 
 export interface ReadAnswer {
   readonly snippets: readonly string[];
-  /** Whether the answer came to its end in one of the two forms. */
+  /** Whether the answer is complete in one of the two forms. */
   readonly isWhole: boolean;
 }
 
@@ -15,12 +15,12 @@ const answerSchema = z.union([
   z.array(z.string()),
 ]);
 
-/** More than any honest answer has. */
+/** No honest answer has more. */
 const MOST_SNIPPETS = 400;
 
-/** Never throws: an answer that says nothing has no snippets. Duplicates are left out. */
+/** Reads an answer. It never throws: a useless answer has no snippets. Duplicates are left out. */
 export function readAnswer(answer: string): ReadAnswer {
-  // What a reasoning model thought first is not its answer.
+  // The thoughts of a reasoning model are no part of its answer.
   const thought = answer.lastIndexOf(THINK_TAGS.close);
   const text = thought < 0 ? answer : answer.slice(thought + THINK_TAGS.close.length);
   const read = fromJson(text) ?? fromMarks(text) ?? fromCutJson(text) ?? { snippets: [], isWhole: false };
@@ -50,7 +50,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** LaTeX in JSON with single backslashes: those that begin no escape of JSON are doubled. */
+/** Doubles the single backslashes of LaTeX in JSON that begin no JSON escape. */
 const withDoubledBackslashes = (text: string): string =>
   text.replaceAll(/\\(?:u[0-9a-fA-F]{4}|[\\"/bfnrt]|)/gu, (escape) => (escape === "\\" ? "\\\\" : escape));
 
@@ -63,7 +63,7 @@ function fromMarks(text: string): ReadAnswer | undefined {
   return { snippets, isWhole: opened <= snippets.length };
 }
 
-/** The strings that are whole in the array of an answer that ends too soon. */
+/** The complete strings in the array of an answer that was cut short. */
 function fromCutJson(text: string): ReadAnswer | undefined {
   const named = text.search(/"snippets"\s*:\s*\[/u);
   const start = text.indexOf("[", Math.max(0, named));

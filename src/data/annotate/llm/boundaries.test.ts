@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { TraceBoundaries } from "./boundaries.ts";
-import { placesToSpans } from "./spans.ts";
+import { placesToSpans, TraceBoundaries } from "./boundaries.ts";
 
 /** The span of `part` in `text`, drawn to its edges. */
 function snapped(text: string, part: string): string | undefined {

@@ -1,32 +1,34 @@
 /**
- * Where a span may begin and end: at the edges of sentences and formulas if one is near, at those of words otherwise; never inside a
- * tag, a LaTeX command, a number, a word or a grapheme.
+ * Draws spans to good edges: to the edge of a sentence or formula if one is near, otherwise to the edge of a word. An edge never lies inside a
+ * tag, a LaTeX command, a number, a word or a grapheme. Spans that are near each other become one.
  */
+import type { Span } from "../../../formats/trace-row.ts";
+import type { Place } from "./locate.ts";
 
 export interface Stretch {
   readonly start: number;
   readonly end: number;
 }
 
-/** An edge of a sentence or formula at most this far off is taken (UTF-16 units). */
+/** A span is drawn to the edge of a sentence or formula at most this far off (UTF-16 units). */
 const SNAP_DISTANCE = 24;
-/** As much of a quotation may be cut off for an edge: a stray word, no more. */
+/** At most this much of a quotation is cut off for an edge: a stray word. */
 const CUT_DISTANCE = 6;
-/** Longer formulas are entered: a span of one step need not take a whole derivation. */
+/** A span may end inside a longer formula: one step need not take a whole derivation. */
 const LONGEST_FORMULA = 400;
 
-/** What a span edge never stands in. A dollar sign before a space or behind one, or before a digit, is money. */
+/** No span edge stands inside one of these. A dollar sign next to a space, or before a digit, is money. */
 const WHOLE =
   /<[/!|\\]?[A-Za-z][\w:|.-]{0,40}(?:\s+[\w-]+=[^<>\n]{0,80})?\/?>|\$\$[^$]{1,2000}\$\$|\$(?!\s)[^$\n]{0,399}[^$\s>]\$(?!\d)|\\\[[^]{1,2000}?\\\]|\\\([^]{1,400}?\\\)|\\(?:begin|end)\{[^{}\n]{0,40}\}|\\[A-Za-z]+\*?|\\[^A-Za-z\s]|[\p{L}\p{M}\p{N}_]+(?:[.,'’][\p{L}\p{M}\p{N}_]+)*/gu;
 
-/** Ends of sentences: a full stop with what closes it, before white space; or the end of a line. */
+/** The end of a sentence: a full stop and its closing marks before white space; or the end of a line. */
 const SENTENCE_END = /[.!?…。！？]+["'”’)\]*]*(?=\s|$)|[^\s](?=\s*\n)|[^\s](?=\s*$)/gu;
 const ABBREVIATION = /(?:^|[\s(])(?:e\.g|i\.e|cf|vs|etc|eq|eqs|fig|no|approx|resp|[A-Za-z])\.$/iu;
 const LIST_NUMBER = /(?:^|\n)\s*\d{1,3}\.$/u;
 
 export class TraceBoundaries {
   readonly #text: string;
-  /** Starts and ends of what is whole, rising; nothing overlaps. */
+  /** Stretches that are never cut, in rising order, without overlaps. */
   readonly #wholes: readonly Stretch[];
   readonly #sentenceStarts: readonly number[];
   readonly #sentenceEnds: readonly number[];
@@ -45,7 +47,7 @@ export class TraceBoundaries {
     this.#sentenceStarts = [...new Set([0, ...ends].map((offset) => this.#skipSpace(offset)))];
   }
 
-  /** The span from edge to edge, without white space around it; undefined when nothing is left. */
+  /** Draws a span to its edges, without white space around it; undefined when nothing is left. */
   snap(span: Stretch): Stretch | undefined {
     const start = this.#snapStart(this.#skipSpace(span.start));
     const end = this.#snapEnd(this.#trimSpace(span.end), start);
@@ -59,14 +61,14 @@ export class TraceBoundaries {
 
   #snapEnd(offset: number, start: number): number {
     const edge = this.#edgeFor(offset, 1);
-    // Never back over all of the span.
+    // The end never moves back over the whole span.
     const end = edge > start ? edge : offset;
     return this.#graphemeEnd(this.#outOf(end)?.end ?? end);
   }
 
   /**
-   * The edge to take for `offset`: itself if it is one; else that of a sentence a few characters inwards; else that of a sentence within
-   * reach outwards; else that of a formula; else itself.
+   * The edge for `offset`: the first of these that exists. `offset` itself, if it is an edge; a sentence's edge a few characters
+   * inwards; a sentence's edge within reach outwards; a formula's edge; `offset` itself.
    * @param outwards -1 for a start, 1 for an end.
    */
   #edgeFor(offset: number, outwards: -1 | 1): number {
@@ -82,7 +84,7 @@ export class TraceBoundaries {
     return offset;
   }
 
-  /** The whole that `offset` stands inside of. */
+  /** The uncuttable stretch that `offset` is inside of. */
   #outOf(offset: number): Stretch | undefined {
     let low = 0;
     let high = this.#wholes.length;
@@ -115,7 +117,7 @@ export class TraceBoundaries {
     return this.#grapheme(offset)?.end ?? offset;
   }
 
-  /** The grapheme that `offset` cuts. Most edges stand between two plain characters: they are not looked at twice. */
+  /** The grapheme that `offset` cuts. Most edges are between two plain characters, which need no closer look. */
   #grapheme(offset: number): Stretch | undefined {
     const code = this.#text.charCodeAt(offset);
     if (offset <= 0 || offset >= this.#text.length) return undefined;
@@ -135,7 +137,7 @@ export class TraceBoundaries {
 const GRAPHEMES = new Intl.Segmenter("en", { granularity: "grapheme" });
 const LONGEST_GRAPHEME = 64;
 
-/** Wholes of `text`; a formula that is too long is replaced by what is whole within it. */
+/** The uncuttable stretches of `text`. A formula that is too long is replaced by the stretches inside it. */
 function wholesIn(text: string, shift: number, formulas: Stretch[]): Stretch[] {
   const wholes: Stretch[] = [];
   for (const match of text.matchAll(WHOLE)) {
@@ -191,3 +193,37 @@ const atOrBehind = (sorted: readonly number[], offset: number): number | undefin
 const atOrBefore = (sorted: readonly number[], offset: number): number | undefined =>
   sorted[firstFrom(sorted, offset + 1) - 1];
 const has = (sorted: readonly number[], offset: number): boolean => atOrBehind(sorted, offset) === offset;
+
+/** Spans at most this many units apart become one (Paper 3.2). */
+export const MERGE_DISTANCE = 10;
+
+/** Turns places into spans, ordered and apart. Joined spans sum their `edits`. */
+export function placesToSpans(
+  places: readonly Place[],
+  boundaries: TraceBoundaries,
+  mergeDistance = MERGE_DISTANCE,
+): Span[] {
+  const snapped = places
+    .flatMap((place) => {
+      if (place.status !== "found") return [];
+      const span = boundaries.snap(place);
+      return span === undefined ? [] : [{ ...span, edits: place.edits }];
+    })
+    .sort((left, right) => left.start - right.start || left.end - right.end);
+  return mergeSpans(snapped, mergeDistance);
+}
+
+function mergeSpans(sorted: readonly (Stretch & { readonly edits: number })[], distance: number): Span[] {
+  const merged: Span[] = [];
+  for (const span of sorted) {
+    const last = merged.at(-1);
+    if (last !== undefined && span.start - last.end <= distance) {
+      merged[merged.length - 1] = {
+        start: last.start,
+        end: Math.max(last.end, span.end),
+        edits: (last.edits ?? 0) + span.edits,
+      };
+    } else merged.push(span);
+  }
+  return merged;
+}

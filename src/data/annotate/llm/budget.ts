@@ -1,7 +1,8 @@
 /**
- * What a run may spend. A request goes only when the most that it can cost still fits; what it really cost is settled when its answer
- * is there. So the limit holds also when many requests are under way.
+ * Limits what a run spends. A request is sent only if the most it can cost still fits; its true cost is settled when the answer
+ * is there. The limit therefore also holds while many requests are under way.
  */
+import { unlessAborted } from "../../../core/async.ts";
 import type { TokenUsage } from "./chat-client.ts";
 
 export interface Prices {
@@ -12,7 +13,7 @@ export interface Prices {
 
 export interface BudgetLimits {
   readonly usd?: number;
-  /** Prompt and completion together. */
+  /** Limit on prompt and completion tokens together. */
   readonly tokens?: number;
 }
 
@@ -43,15 +44,16 @@ export class Budget {
     };
   }
 
-  /** Spent before, or without a reservation. */
+  /** Adds tokens that were spent before, or without a reservation. */
   add({ promptTokens, completionTokens }: TokenUsage): void {
     this.#promptTokens += promptTokens;
     this.#completionTokens += completionTokens;
   }
 
   /**
-   * Sets the most that a request can cost aside, waiting for those under way to be settled where that may make room. Undefined: it
-   * does not fit, and nothing under way can change that. @throws the signal's reason.
+   * Reserves the most that a request can cost. It waits for requests under way while settling them may make room; undefined
+   * when that cannot help.
+   * @throws the signal's reason.
    */
   async reserve(most: TokenUsage, signal: AbortSignal): Promise<Reservation | undefined> {
     for (;;) {
@@ -69,10 +71,8 @@ export class Budget {
         };
       }
       if (this.#reserved.size === 0) return undefined;
-      await new Promise<void>((resolve) => {
-        this.#wakers.push(resolve);
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      const settled = new Promise<void>((resolve) => this.#wakers.push(resolve));
+      await unlessAborted(settled, signal);
     }
   }
 
@@ -94,6 +94,6 @@ export class Budget {
 }
 
 export interface Reservation {
-  /** What it cost in the end; nothing for a request that was not answered. Counts once. */
+  /** Settles the true cost, zero for a request without an answer. Only the first call counts. */
   settle(usage: TokenUsage): void;
 }

@@ -1,12 +1,14 @@
-/** One chat completion from an OpenAI-compatible server: bounded in time and size, every outcome a value. */
+/** Asks an OpenAI-compatible server for one chat completion. It is bounded in time and size, and every outcome is a value. */
 import { Agent, request } from "undici";
 import { z } from "zod";
 
+import { linkWithLimit } from "../../../core/async.ts";
 import { explainFault } from "../../../core/connection-faults.ts";
 import { errorMessage } from "../../../core/errors.ts";
+import { firstFault } from "../../../core/schema-faults.ts";
 import { BodyTooLargeError, messageInBody, readBody, retryAfterMs } from "../../../core/http-body.ts";
-import type { Secret } from "../../../engines/http/credentials.ts";
-import { addressOf } from "../../../engines/http/transport.ts";
+import type { Secret } from "../../../engines/http/transport/credentials.ts";
+import { addressOf } from "../../../engines/http/transport/transport.ts";
 import { ANSWER_SCHEMA, type AnswerFormat, type PromptMessage } from "./prompt.ts";
 
 export interface ChatEndpoint {
@@ -14,7 +16,7 @@ export interface ChatEndpoint {
   readonly url: string;
   readonly model: string;
   readonly key: Secret | undefined;
-  /** From sending a request to the end of its answer. */
+  /** Longest time from sending a request to the end of its answer. */
   readonly timeoutMs: number;
 }
 
@@ -23,7 +25,10 @@ export interface ChatQuestion {
   readonly temperature: number;
   readonly maxTokens: number;
   readonly format: AnswerFormat;
-  /** The same for the same question in every run: a server that honours it answers a repeated request without working again. */
+  /**
+   * The same for the same question in every run. A server that honours it answers a repeated request without computing it
+   * again.
+   */
   readonly idempotencyKey: string;
 }
 
@@ -37,20 +42,20 @@ export type ChatOutcome =
       readonly status: "answered";
       readonly text: string;
       readonly finish: string;
-      /** As the server counts; undefined when it does not say. */
+      /** Tokens by the server's count; undefined when it does not report any. */
       readonly usage: TokenUsage | undefined;
     }
-  /** It may work later. `kind` is for counting. */
+  /** The same request may succeed later. `kind` is for counting. */
   | {
       readonly status: "unavailable";
       readonly kind: "rate-limit" | "server-error" | "timeout" | "connection" | "malformed";
       readonly reason: string;
-      /** What the server asked for. */
+      /** The wait that the server asked for. */
       readonly retryAfterMs: number | undefined;
     }
-  /** This question will never work. */
+  /** This question will never be answered. */
   | { readonly status: "refused"; readonly code: number; readonly reason: string }
-  /** No question will: a wrong key, model or address, an empty account. */
+  /** No question will be answered: a wrong key, model or address, or an empty account. */
   | { readonly status: "impossible"; readonly reason: string };
 
 const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -70,7 +75,7 @@ const completionSchema = z.object({
     .nullish(),
 });
 
-/** A wrong key, no money, no permission, no such model. */
+/** Statuses of a wrong key, no money, no permission, no such model. */
 const IMPOSSIBLE: ReadonlySet<number> = new Set([401, 402, 403, 404, 405]);
 
 export class ChatClient implements AsyncDisposable {
@@ -85,7 +90,7 @@ export class ChatClient implements AsyncDisposable {
   /** @throws the reason of `signal` when that aborts; nothing else. */
   async ask(question: ChatQuestion, signal: AbortSignal): Promise<ChatOutcome> {
     const { url, model, key, timeoutMs } = this.#endpoint;
-    const timer = AbortSignal.timeout(timeoutMs);
+    const link = linkWithLimit(timeoutMs, () => new Error("timeout"), signal);
     try {
       const answer = await request(addressOf(url, { at: "api", path: "/chat/completions" }), {
         dispatcher: this.#agent,
@@ -105,7 +110,7 @@ export class ChatClient implements AsyncDisposable {
             ? { response_format: { type: "json_schema", json_schema: ANSWER_SCHEMA } }
             : {}),
         }),
-        signal: AbortSignal.any([signal, timer]),
+        signal: link.signal,
       });
       const text = (await readBody(answer.body, MOST_ANSWER_BYTES, url)).toString("utf8");
       const said = key?.removeFrom(text) ?? text;
@@ -114,13 +119,15 @@ export class ChatClient implements AsyncDisposable {
         : readRefusal(answer.statusCode, said, answer.headers["retry-after"]);
     } catch (error) {
       signal.throwIfAborted();
-      const timedOut = timer.aborted;
+      const timedOut = link.signal.aborted;
       return {
         status: "unavailable",
         kind: timedOut ? "timeout" : error instanceof BodyTooLargeError ? "malformed" : "connection",
         reason: timedOut ? `no whole answer within ${timeoutMs / 1000} s` : explainFault(error),
         retryAfterMs: undefined,
       };
+    } finally {
+      link.release();
     }
   }
 
@@ -137,10 +144,7 @@ function readCompletion(body: string): ChatOutcome {
     return malformed(`it is not JSON: ${errorMessage(error)}`);
   }
   const parsed = completionSchema.safeParse(document);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return malformed(`${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a chat completion"}`);
-  }
+  if (!parsed.success) return malformed(firstFault(parsed.error, completionSchema, document));
   const { choices, usage } = parsed.data;
   return {
     status: "answered",

@@ -1,22 +1,22 @@
 /**
- * Asks until there is an answer or no hope of one: rate limits, retries with growing, jittered waits, Retry-After, and the budget.
- * Whether the server holds answers to a schema is found out by the first question of a run.
+ * Asks until there is an answer or no hope of one. It keeps rate limits, Retry-After and the budget, and waits longer, with
+ * jitter, before each retry. The first question of a run finds out whether the server holds answers to a schema.
  */
 import type { Rng } from "../../../core/rng.ts";
 import { type Budget, type Reservation } from "./budget.ts";
 import type { ChatClient, ChatOutcome, ChatQuestion, TokenUsage } from "./chat-client.ts";
-import type { Pacer } from "./pacer.ts";
+import { type Pacer, type Sleep } from "./pacer.ts";
 import type { AnswerFormat } from "./prompt.ts";
-import { interruptible, type Sleep } from "./sleep.ts";
+import { sleep } from "../../../core/async.ts";
 
 export interface ChatOptions {
   readonly client: Pick<ChatClient, "ask">;
   readonly pacer: Pacer;
   readonly budget: Budget;
   readonly rng: Rng;
-  /** How often one question is sent at most. */
+  /** Most times that one question is sent. */
   readonly tries: number;
-  /** Undefined: a schema if the server takes one. */
+  /** Form of the answers. Default: a schema if the server supports one. */
   readonly format: AnswerFormat | undefined;
   readonly sleep?: Sleep;
 }
@@ -25,16 +25,16 @@ export type AskOutcome =
   | (Extract<ChatOutcome, { readonly status: "answered" }> & {
       readonly format: AnswerFormat;
       readonly usage: TokenUsage;
-      /** Whether the server said the usage, or it was guessed from the lengths. */
+      /** Whether the usage is the server's count; otherwise it is estimated from the lengths. */
       readonly isCounted: boolean;
     })
   | Extract<ChatOutcome, { readonly status: "unavailable" | "refused" | "impossible" }>
   | { readonly status: "out-of-budget" };
 
 export interface AskSignals {
-  /** Nothing new is asked once it aborts. */
+  /** When it aborts, no new request is sent. */
   readonly stop: AbortSignal;
-  /** What is under way is given up once it aborts. */
+  /** When it aborts, the request under way is abandoned. */
   readonly signal: AbortSignal;
   /** Called before each request. */
   readonly asking: () => void;
@@ -46,7 +46,7 @@ type Question = Omit<ChatQuestion, "format" | "messages"> & {
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
-/** For guesses where the server does not count: few texts have more tokens than this for a character. */
+/** Tokens a character, to estimate where the server does not count. Few texts have more. */
 const MOST_TOKENS_PER_CHARACTER = 0.5;
 const USUAL_TOKENS_PER_CHARACTER = 0.3;
 
@@ -61,17 +61,17 @@ export class Chat {
     this.#format = options.format;
   }
 
-  /** Requests that had to be made again, by the kind of trouble. */
+  /** Number of retried requests, by the kind of trouble. */
   get troubles(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#troubles);
   }
 
-  /** How answers come back, once it is known. */
+  /** Form of the answers, once it is known. */
   get format(): AnswerFormat | undefined {
     return this.#format;
   }
 
-  /** @throws a signal's reason; nothing else. */
+  /** @throws a signal's reason, and nothing else. */
   async ask(question: Question, signals: AskSignals): Promise<AskOutcome> {
     while (this.#format === undefined) {
       if (this.#probe !== undefined) {
@@ -88,7 +88,7 @@ export class Chat {
     return await this.#askRepeatedly(question, this.#format, signals);
   }
 
-  /** With a schema first; a server that refuses it is asked the same without. */
+  /** Asks with a schema first; a server that refuses it gets the same question without. */
   async #askEitherWay(question: Question, signals: AskSignals): Promise<AskOutcome> {
     const outcome = await this.#askRepeatedly(question, "schema", signals);
     if (outcome.status === "answered") this.#format = "schema";
@@ -99,7 +99,7 @@ export class Chat {
   }
 
   async #askRepeatedly(question: Question, format: AnswerFormat, signals: AskSignals): Promise<AskOutcome> {
-    const { client, pacer, budget, rng, tries, sleep = interruptible } = this.#options;
+    const { client, pacer, budget, rng, tries, sleep: sleepFor = sleep } = this.#options;
     const messages = question.messages(format);
     const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
     const most = {
@@ -121,17 +121,17 @@ export class Chat {
         reservation.settle(usage);
         return { ...outcome, format, usage, isCounted: outcome.usage !== undefined };
       }
-      // A request that ran out of time was read, and will be charged for that at least.
+      // A request that ran out of time was read, so at least its prompt is charged.
       const wasRead = outcome.status === "unavailable" && outcome.kind === "timeout";
       reservation.settle(wasRead ? { ...guessedUsage(characters, ""), completionTokens: 0 } : NOTHING);
       if (outcome.status !== "unavailable") return outcome;
       this.#troubles.set(outcome.kind, (this.#troubles.get(outcome.kind) ?? 0) + 1);
       if (attempt >= tries) return outcome;
       const grown = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
-      // Between half and all of it: those that failed together do not come back together.
+      // Between half and all of the wait, so that requests that failed together do not return together.
       const waitMs = Math.max(outcome.retryAfterMs ?? 0, grown * (0.5 + rng.next() / 2));
       if (outcome.retryAfterMs !== undefined) pacer.pause(outcome.retryAfterMs);
-      await sleep(waitMs, signals.stop);
+      await sleepFor(waitMs, signals.stop);
     }
   }
 

@@ -4,35 +4,34 @@ import { z } from "zod";
 import { EngineError } from "../../../core/errors.ts";
 import type { TraceRow } from "../../../formats/trace-row.ts";
 import type { Annotator, Examination, ExamineContext, Placement } from "../annotator.ts";
-import { chainOfThought } from "../chain-of-thought.ts";
+import { chainOfThought } from "../../../tags/chain-of-thought.ts";
 import { readAnswer } from "./answer.ts";
-import { TraceBoundaries } from "./boundaries.ts";
+import { MERGE_DISTANCE, placesToSpans, TraceBoundaries } from "./boundaries.ts";
 import type { Budget } from "./budget.ts";
 import type { AskOutcome, Chat } from "./chat.ts";
 import { LOCATE_DEFAULTS, locateSnippets, type Place, TraceText } from "./locate.ts";
 import { annotationPrompt, PROMPT_VERSION } from "./prompt.ts";
-import { MERGE_DISTANCE, placesToSpans } from "./spans.ts";
 
 export interface LlmAnnotatorOptions {
   readonly chat: Chat;
   readonly budget: Budget;
-  /** As the endpoint calls it. */
+  /** Name of the model at the endpoint. */
   readonly model: string;
   /** Wanted share of the chain of thought, 0 to 1 (Paper 3.2: .2). */
   readonly share: number;
   readonly minimumSimilarity?: number;
   readonly mergeDistance?: number;
   readonly concurrency: number;
-  /** Tokens of an answer at most, beyond what the share comes to: room for a model that thinks first. */
+  /** Most tokens of an answer beyond the wanted share: room for a model that thinks first. */
   readonly extraTokens?: number;
 }
 
-/** Of the attempts at one row (Paper 3.2). */
+/** Temperatures of the attempts at one row (Paper 3.2). */
 const TEMPERATURES = [0, 0.3, 0.6] as const;
-/** An answer that marks more than this much of a trace did not choose. */
+/** An answer that marks a larger share of a trace has chosen nothing. */
 const MOST_SHARE = 0.7;
 const EXTRA_TOKENS = 1024;
-/** So many rows in a row without any answer: the endpoint is away. */
+/** After this many consecutive rows without an answer the endpoint counts as down. */
 const MOST_ROWS_AWAY = 3;
 
 const factSchema = z.object({
@@ -46,23 +45,23 @@ const factSchema = z.object({
 });
 type Answer = z.output<typeof factSchema>;
 
-/** What one answer comes to. */
+/** The judgement of one answer. */
 interface Judgement {
   readonly snippets: number;
   readonly places: readonly Place[];
   readonly located: number;
   readonly placement: Placement;
-  /** Whether there is nothing to be had from asking again. */
+  /** Whether asking again can gain nothing. */
   readonly isGood: boolean;
 }
 
-/** How snippets were found, over the rows placed so far. */
+/** Counts how snippets were found, over the rows placed so far. */
 export interface LocationCounts {
   exact: number;
   normalised: number;
   approximate: number;
   absent: number;
-  /** Edits of all the approximate ones. */
+  /** Edits of all approximate places. */
   edits: number;
 }
 
@@ -78,7 +77,7 @@ export class LlmAnnotator implements Annotator {
     this.#options = options;
     this.concurrency = options.concurrency;
     const { model, share } = options;
-    // How snippets are located is no part of it: answers that are there can be read again with other settings.
+    // Settings for locating snippets are no part of it: kept answers can be read again with other settings.
     this.identity = { model, share, prompt: PROMPT_VERSION };
   }
 
@@ -86,12 +85,12 @@ export class LlmAnnotator implements Annotator {
     for (const answer of answersFrom(facts)) this.#options.budget.add(answer);
   }
 
-  /** Rows are placed once more from here on. */
+  /** Placing begins again, so the counts start at zero. */
   async survey(): Promise<void> {
     Object.assign(this.locations, { exact: 0, normalised: 0, approximate: 0, absent: 0, edits: 0 });
   }
 
-  /** @throws EngineError when no question to this endpoint will be answered. */
+  /** @throws EngineError when the endpoint will answer no question. */
   async examine(row: TraceRow, context: ExamineContext): Promise<Examination> {
     const { share, chat, extraTokens = EXTRA_TOKENS } = this.#options;
     const thought = chainOfThought(row.trace);
@@ -143,15 +142,15 @@ export class LlmAnnotator implements Annotator {
       case "impossible":
         throw new EngineError(
           `${this.#options.model}: the endpoint refuses every request (${outcome.reason}); look at the address, the model's name, ` +
-            `--key-env and the account. The same command goes on.`,
+            `--key-env and the account. The same command then continues.`,
           { code: "engine-failed" },
         );
       case "unavailable":
         this.#rowsAway++;
         if (this.#rowsAway >= MOST_ROWS_AWAY) {
           throw new EngineError(
-            `${this.#options.model}: no answer for ${this.#rowsAway} rows in a row, the last time ${outcome.reason}; the same command ` +
-              `goes on, and --retry-failed asks again for the rows that failed.`,
+            `${this.#options.model}: no answer for ${this.#rowsAway} consecutive rows, the last time ${outcome.reason}; the same command ` +
+              `continues, and --retry-failed asks again for the rows that failed.`,
             { code: "engine-unavailable", retryable: true },
           );
         }
@@ -179,7 +178,7 @@ class RowReader {
     this.#options = options;
   }
 
-  /** The first good answer; after the last attempt the one of which most was found. */
+  /** Takes the first good answer; after the last attempt, the answer with the most snippets found. */
   verdict(answers: readonly Answer[]): Verdict {
     const judgements: Judgement[] = [];
     for (const answer of answers) {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { editDistance } from "./edit-distance.ts";
+import { editDistance } from "./likeness.ts";
 import { locateSnippets, TraceText } from "./locate.ts";
 import { normalForm, restoreBackslashes } from "./normal-form.ts";
 

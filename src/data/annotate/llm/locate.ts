@@ -1,19 +1,16 @@
 /**
- * Where in a trace a quoted snippet comes from. Models quote almost verbatim: they lose white space, change LaTeX, skip or change
- * words, and at times quote what is not there. Three ways, the cheap ones first: the very text; the same after both are brought
- * into normal form; and the place with the fewest edits (Myers' bit-vector search), around places that share short pieces with
- * the snippet first. (Paper 3.2 matches a window of the snippet's length at each offset of the trace by a fuzzy ratio.)
+ * Finds where in a trace a quoted snippet comes from. Models quote almost verbatim: they lose white space, change LaTeX, skip or change
+ * words, and at times quote what is not there. Three searches, the cheapest first: the exact text; the same text after both are in normal
+ * form; and the place with the fewest edits. (Paper 3.2 matches a window of the snippet's length at each offset by a fuzzy ratio.)
  */
-import search from "approx-string-match";
-
-import { editDistance } from "./edit-distance.ts";
+import { closest, GramIndex, type Match } from "./closest-match.ts";
+import { editDistance, sharedNumbers } from "./likeness.ts";
 import { type NormalForm, normalForm, restoreBackslashes } from "./normal-form.ts";
-import { GramIndex } from "./gram-index.ts";
 
 export interface LocateOptions {
-  /** Least similarity, 1 - edits / units of the snippet in normal form; below it a snippet counts as not there. */
+  /** Least similarity, 1 - edits / units of the snippet in normal form. A snippet below it counts as absent. */
   readonly minimumSimilarity: number;
-  /** Least share of the snippet's numbers that are in the text found: a step with other numbers is another step. */
+  /** Least share of the snippet's numbers that the text must contain: a step with other numbers is another step. */
   readonly minimumNumbers: number;
 }
 
@@ -25,11 +22,11 @@ export type Place =
       readonly start: number;
       readonly end: number;
       readonly method: "exact" | "normalised" | "approximate";
-      /** Insertions, deletions and substitutions between the two normal forms: 0 unless `method` is `approximate`. */
+      /** Insertions, deletions and substitutions between the two normal forms; 0 unless `method` is `approximate`. */
       readonly edits: number;
       readonly similarity: number;
     }
-  /** `similarity` of the best place, where one was compared. */
+  /** `similarity` is that of the best place, where one was compared. */
   | {
       readonly status: "absent";
       readonly reason: "too-short" | "not-similar" | "other-numbers";
@@ -38,18 +35,14 @@ export type Place =
 
 type Found = Extract<Place, { readonly status: "found" }>;
 
-/** Shorter snippets, in normal form, are in too many places to say anything. */
+/** Snippets shorter than this, in normal form, occur in too many places to mean anything. */
 const SHORTEST = 5;
 const MOST_OCCURRENCES = 256;
-/** From here on the best of the likely places is taken without looking at the others. */
-const SURELY_SIMILAR = 0.85;
-/** Units at either end of a quotation that say where it begins and ends. */
+/** Units at either end of a quotation that show where it begins and ends. */
 const EDGE = 8;
 const MOST_REACH = 120;
-/** As many own units make an edge sure. */
-const SURE = 3;
 const MOST_COMPARED = 16;
-/** Longer ones are no snippets. */
+/** Longer quotations are cut to this length. */
 const LONGEST = 20_000;
 
 /** A trace prepared for looking up snippets. */
@@ -70,8 +63,8 @@ export class TraceText {
 }
 
 /**
- * The places of snippets, in their order. A snippet that is in several places is taken to come behind the one before it, where
- * that is possible: models quote in the order of the trace.
+ * Finds the places of snippets, in their order. Of several places for a snippet it takes the first after the snippet before, where there is
+ * one: models quote in the order of the trace.
  */
 export function locateSnippets(
   trace: TraceText,
@@ -109,7 +102,7 @@ function locate(trace: TraceText, snippet: string, after: number, options: Locat
       };
     }
   }
-  const normalAfter = firstAtOrBehind(trace.normal.starts, after);
+  const normalAfter = firstAtOrAfter(trace.normal.starts, after);
   for (const { text, normal } of usable) {
     const places = occurrences(trace.normal.text, normal).map((at) =>
       found(trace, at, at + normal.length, "normalised", 0, 1),
@@ -124,7 +117,7 @@ function locate(trace: TraceText, snippet: string, after: number, options: Locat
   return best;
 }
 
-/** What models put around a quotation: list marks, a label, quotation marks, emphasis, a remark in brackets. */
+/** Removes what models put around a quotation: list marks, a label, quotation marks, emphasis, a remark in brackets. */
 function undecorated(quotation: string): string {
   return quotation
     .replace(/^(?:[-*•–>]+|\(?\d{1,3}[.):]|#+)\s+/u, "")
@@ -134,7 +127,7 @@ function undecorated(quotation: string): string {
     .trim();
 }
 
-/** Of places that are the same in normal form, the one that is most like the quotation as it was written. */
+/** Chooses, of places equal in normal form, the one most like the quotation as written. */
 function mostLike(trace: TraceText, quotation: string, places: readonly Found[], after: number): Found {
   const [first] = places;
   if (first === undefined) throw new RangeError("mostLike: there are no places");
@@ -147,11 +140,11 @@ function mostLike(trace: TraceText, quotation: string, places: readonly Found[],
   return equal.find(({ start }) => start >= after) ?? equal[0] ?? first;
 }
 
-/** The place as it is written, with what has no unit in the normal form on either side of it: `\[`, dollar signs, emphasis. */
+/** The place as it is written, with the text on either side that has no unit in the normal form: `\[`, dollar signs, emphasis. */
 function withSilentEdges({ text, normal }: TraceText, { start, end }: Found): string {
-  const before = normal.ends[firstAtOrBehind(normal.starts, start) - 1] ?? 0;
-  const behind = normal.starts[firstAtOrBehind(normal.starts, end)] ?? text.length;
-  return text.slice(before, behind).trim();
+  const before = normal.ends[firstAtOrAfter(normal.starts, start) - 1] ?? 0;
+  const afterIt = normal.starts[firstAtOrAfter(normal.starts, end)] ?? text.length;
+  return text.slice(before, afterIt).trim();
 }
 
 function approximate(
@@ -161,7 +154,7 @@ function approximate(
   after: number,
   options: LocateOptions,
 ): (Extract<Place, { readonly similarity?: number }> & { readonly similarity: number }) | undefined {
-  const match = closest(trace, wanted, after, options.minimumSimilarity);
+  const match = closest(trace.normal.text, trace.grams, wanted, after, options.minimumSimilarity);
   if (match === undefined) return undefined;
   const { start, end } = withQuotedEdges(trace.normal.text, wanted, match);
   const isSame = start === match.start && end === match.end;
@@ -174,8 +167,8 @@ function approximate(
 }
 
 /**
- * Where something near an edge was left out of a quotation, the cheapest alignment may leave out what is before it as well. The
- * quotation's own first and last units, found near by, say where it began and ended.
+ * Moves the edges of a match to the quotation's own first and last units, if they are near. Where a quotation lacks something near its edge, the
+ * cheapest alignment may cut off the text outside that gap too.
  */
 function withQuotedEdges(
   text: string,
@@ -216,62 +209,6 @@ function found(
   };
 }
 
-interface Match {
-  readonly start: number;
-  readonly end: number;
-  readonly errors: number;
-}
-
-/** The place with the fewest edits, in units of the normal form. */
-function closest(
-  trace: TraceText,
-  wanted: string,
-  after: number,
-  minimumSimilarity: number,
-): Match | undefined {
-  const { text } = trace.normal;
-  const most = Math.floor((1 - minimumSimilarity) * wanted.length + 1e-9);
-  let best: Match | undefined;
-  for (const diagonal of trace.grams.likelyStarts(wanted)) {
-    const from = Math.max(0, diagonal - most - GramIndex.spread);
-    const to = Math.min(text.length, diagonal + wanted.length + most + GramIndex.spread);
-    const match = closestIn(
-      text.slice(from, to),
-      wanted,
-      best === undefined ? most : best.errors,
-      after - from,
-    );
-    if (match === undefined || (best !== undefined && match.errors >= best.errors)) continue;
-    best = { start: match.start + from, end: match.end + from, errors: match.errors };
-  }
-  if (best !== undefined && best.errors <= (1 - SURELY_SIMILAR) * wanted.length) return best;
-  return closestIn(text, wanted, best?.errors ?? most, after);
-}
-
-/**
- * Among equally good places the first behind `after`; of equally good edges of it those at which the snippet's own units stand, else
- * the innermost: what a model put before or behind a quotation is not to reach into the neighbouring text.
- */
-function closestIn(text: string, wanted: string, most: number, after: number): Match | undefined {
-  const matches = search(text, wanted, most);
-  const [first] = matches;
-  if (first === undefined) return undefined;
-  const seed = matches.find(({ start }) => start >= after) ?? first;
-  // Ends of one and the same place lie side by side.
-  const ends = matches.filter(({ end }) => Math.abs(end - seed.end) <= seed.errors).map(({ end }) => end);
-  const end = ends.findLast((one) => text.endsWith(wanted.slice(-SURE), one)) ?? Math.min(...ends);
-  const from = Math.max(0, end - wanted.length - seed.errors);
-  const starts = search(reversed(text.slice(from, end)), reversed(wanted), seed.errors).map(
-    (match) => end - match.end,
-  );
-  const start =
-    starts.find((one) => text.startsWith(wanted.slice(0, SURE), one)) ??
-    Math.max(...(starts.length > 0 ? starts : [seed.start]));
-  return { start, end, errors: seed.errors };
-}
-
-const reversed = (text: string): string => text.split("").toReversed().join("");
-
 function occurrences(text: string, wanted: string): number[] {
   const found: number[] = [];
   for (
@@ -287,8 +224,8 @@ function occurrences(text: string, wanted: string): number[] {
 const chosen = (places: readonly number[], after: number): number | undefined =>
   places.find((place) => place >= after) ?? places[0];
 
-/** Index of the first unit of the normal form that stands for `offset` or what is behind it. */
-function firstAtOrBehind(starts: Uint32Array, offset: number): number {
+/** Index of the first unit of the normal form that stands for `offset` or for text after it. */
+function firstAtOrAfter(starts: Uint32Array, offset: number): number {
   let low = 0;
   let high = starts.length;
   while (low < high) {
@@ -298,21 +235,3 @@ function firstAtOrBehind(starts: Uint32Array, offset: number): number {
   }
   return low;
 }
-
-/** Share of the numbers of `quotation` that are in `text` as well, each as often; 1 when there are none. */
-function sharedNumbers(quotation: string, text: string): number {
-  const wanted = numbersIn(quotation);
-  if (wanted.length === 0) return 1;
-  const there = new Map<string, number>();
-  for (const number of numbersIn(text)) there.set(number, (there.get(number) ?? 0) + 1);
-  let shared = 0;
-  for (const number of wanted) {
-    const left = there.get(number) ?? 0;
-    if (left === 0) continue;
-    there.set(number, left - 1);
-    shared++;
-  }
-  return shared / wanted.length;
-}
-
-const numbersIn = (text: string): string[] => text.replaceAll(/(?<=\d),(?=\d{3})/gu, "").match(/\d+/gu) ?? [];

@@ -1,17 +1,17 @@
 /**
- * The form in which a quotation and the text that it was taken from are compared: what models change without meaning to (white space,
- * case, typography, the many spellings of the same LaTeX) is gone, and every unit knows where in the original it came from.
+ * The normal form in which a quotation and its text are compared. It drops what models change unintentionally: white space,
+ * case, typography, and the many spellings of the same LaTeX. Every unit knows its place in the original.
  */
 
 export interface NormalForm {
   readonly text: string;
-  /** For each unit of `text`, the offset of the original unit that it stands for. */
+  /** Start in the original of each unit of `text`. */
   readonly starts: Uint32Array;
-  /** For each unit of `text`, the offset behind what it stands for. */
+  /** End in the original of each unit of `text`, exclusive. */
   readonly ends: Uint32Array;
 }
 
-/** LaTeX commands that change how a formula looks, or nothing at all. */
+/** LaTeX commands that change only the look of a formula, or nothing. */
 const SILENT_COMMANDS: ReadonlySet<string> = new Set(
   "left right big Big bigg Bigg bigl bigr Bigl Bigr displaystyle textstyle limits nolimits quad qquad text mathrm mathbf mathit textbf textit operatorname boldsymbol mbox hspace thinspace".split(
     " ",
@@ -24,7 +24,7 @@ const COMMAND_SIGNS: Readonly<Record<string, string>> = {
   times: "*",
   ast: "*",
   div: "/",
-  // Groups side by side are divided by a stroke, see below.
+  // A stroke divides adjacent groups, see below.
   frac: "",
   dfrac: "",
   tfrac: "",
@@ -111,7 +111,7 @@ const SIGNS: Readonly<Record<string, string>> = {
 /** Sticky: one LaTeX command (its backslash doubled or not), one run of backslashes, one piece of emphasis, or a run of white space. */
 const TOKEN = /\\+([A-Za-z]+)\*?|\\+([^A-Za-z\\]?)|\*\*+|\s+/uy;
 
-/** Another group follows, as the denominator in `\frac{1}{2}`. */
+/** Another group follows, e.g. the denominator in `\frac{1}{2}`. */
 const GROUP = /^\s*\{/u;
 
 export function normalForm(original: string): NormalForm {
@@ -119,7 +119,7 @@ export function normalForm(original: string): NormalForm {
   let offset = 0;
   while (offset < original.length) {
     const code = original.charCodeAt(offset);
-    // Most of a text: small letters and digits stand for themselves.
+    // The common case: small letters and digits stand for themselves.
     if ((code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39)) {
       writer.unit(code, offset, offset + 1);
       offset++;
@@ -150,7 +150,7 @@ class NormalWriter {
   #length = 0;
 
   constructor(capacity: number) {
-    // One unit may become three: it grows where that happens often.
+    // One unit may become three, so the arrays grow where that happens often.
     this.#units = new Uint16Array(capacity + 16);
     this.#starts = new Uint32Array(capacity + 16);
     this.#ends = new Uint32Array(capacity + 16);
@@ -200,13 +200,13 @@ function normalToken(match: RegExpExecArray): string {
   return whole.startsWith("\\") ? (SIGNS[behind] ?? behind) : "";
 }
 
-/** Lower case where that keeps the length: an offset is an offset. */
+/** Lower case only where it keeps the length, so that offsets stay right. */
 function lowered(text: string): string {
   const lower = text.toLowerCase();
   return lower.length === text.length ? lower : text;
 }
 
-/** Letters behind a JSON escape that a model forgot to double: `"\frac"` read as JSON is a form feed and `rac`. */
+/** Letters after a JSON escape whose backslash a model forgot to double: `"\frac"` read as JSON is a form feed and `rac`. */
 const EATEN: readonly (readonly [RegExp, string])[] = [
   [/\f/gu, "\\f"],
   // Backspace: in a pattern \b is a word's edge.
@@ -216,7 +216,7 @@ const EATEN: readonly (readonly [RegExp, string])[] = [
   [/\n(?=eq\b|abla\b|eg\b|otin\b|mid\b)/gu, "\\n"],
 ];
 
-/** Gives back to a quotation the backslashes that reading it as JSON took. */
+/** Restores the backslashes that a quotation lost when it was read as JSON. */
 export function restoreBackslashes(quotation: string): string {
   return EATEN.reduce((text, [pattern, replacement]) => text.replace(pattern, () => replacement), quotation);
 }

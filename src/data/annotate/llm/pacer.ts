@@ -1,6 +1,9 @@
-/** When the next request may go: so many a minute, and not before a server's Retry-After is over. */
+/** Decides when the next request may be sent: at most so many a minute, and not before a server's Retry-After is over. */
+import { sleep } from "../../../core/async.ts";
 import type { Clock } from "../../../core/clock.ts";
-import { interruptible, type Sleep } from "./sleep.ts";
+
+/** Injected, so that tests need not wait. @throws the signal's reason when that is aborted first. */
+export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
 export class Pacer {
   readonly #intervalMs: number;
@@ -8,11 +11,11 @@ export class Pacer {
   readonly #sleep: Sleep;
   #nextMs = 0;
 
-  /** @param requestsPerMinute Evenly spaced; undefined: no limit. */
-  constructor(requestsPerMinute: number | undefined, clock: Clock, sleep: Sleep = interruptible) {
+  /** @param requestsPerMinute They are evenly spaced. Undefined means no limit. */
+  constructor(requestsPerMinute: number | undefined, clock: Clock, sleeping: Sleep = sleep) {
     this.#intervalMs = requestsPerMinute === undefined ? 0 : 60_000 / requestsPerMinute;
     this.#clock = clock;
-    this.#sleep = sleep;
+    this.#sleep = sleeping;
   }
 
   /** Waits for a turn. @throws the signal's reason when that aborts first. */
@@ -28,7 +31,7 @@ export class Pacer {
     }
   }
 
-  /** Nobody's turn comes within the next `ms`: a limit that one request met holds for all. */
+  /** Delays every turn by at least `ms`: a limit that one request met holds for all. */
   pause(ms: number): void {
     this.#nextMs = Math.max(this.#nextMs, this.#clock.nowMs() + ms);
   }

@@ -1,14 +1,14 @@
-/** What a strong model is asked (the task of Paper 3.2, in our words): the hardest parts of one trace, quoted. */
+/** The prompt for a strong model: quote the hardest parts of one trace (the task of Paper 3.2, in our words). */
 
-/** Part of a run's identity: answers to another wording are answers to another question. */
+/** Part of a run's identity, since another wording is another question. */
 export const PROMPT_VERSION = 1;
 
 export const SNIPPET_MARKS = { open: "=== SNIPPET ===", close: "=== END ===" } as const;
 
-/** How snippets come back: as JSON that the server holds to a schema, or between marks. */
+/** Form of the answer: JSON that the server holds to a schema, or text between marks. */
 export type AnswerFormat = "schema" | "marks";
 
-/** For `response_format`: every key required and none else, as strict servers demand. */
+/** Schema for `response_format`. Every key is required and no other allowed, as strict servers demand. */
 export const ANSWER_SCHEMA = {
   name: "hard_snippets",
   strict: true,

@@ -1,15 +1,14 @@
 /**
- * What both kinds of completion requests have in common, as it comes over the wire. Every field is one of three kinds: honoured;
- * accepted because it changes nothing (labels, and values that ask for nothing); refused by name, because it would change the answer
- * and cannot be honoured. docs/api.md lists them all.
+ * The fields that both kinds of completion requests share. A field is honoured, or accepted because it changes nothing (labels, and
+ * values that ask for nothing), or refused by name. It is refused if it would change the answer and cannot be honoured. docs/api.md
+ * lists all fields.
  */
 import { z } from "zod";
 
-/** OpenAI's clients write `null` for what is not given. */
-const optional = <T extends z.ZodType>(schema: T) =>
-  schema.nullish().transform((value) => value ?? undefined);
+import { extensionSchema } from "../../request/extension.ts";
+import { optional } from "../../request/read-request.ts";
 
-/** A lone half of a surrogate pair has no UTF-8 form: models would silently read something else. */
+/** Text without lone halves of surrogate pairs. They have no UTF-8 form, so models would silently read something else. */
 export const textField = (error?: string) =>
   z
     .string(error)
@@ -19,7 +18,7 @@ export const wireText = textField();
 
 const wholeNumber = z.number().int();
 
-/** A field that would change the answer: only what asks for nothing passes. */
+/** A field that would change the answer. Only values that ask for nothing pass. */
 export const only = (values: readonly unknown[], why: string) =>
   z
     .unknown()
@@ -29,32 +28,8 @@ export const only = (values: readonly unknown[], why: string) =>
 /** A field that changes nothing here. */
 const ignored = z.unknown().optional();
 
-const EMPTY = [undefined, null];
-const NOT_OFFERED = "it cannot be honoured here: leave it out";
-
-/** `splitreason`: the dial and what to report, per request. */
-const extensionSchema = z
-  .object({
-    /** Which policy decides who writes, e.g. `learned`, `random`, `entropy` or `entropy:threshold=1.2`. */
-    policy: optional(z.string().min(1).max(4_096)),
-    /** Its options; those in the policy's own name win. */
-    policyOptions: optional(z.record(z.string().max(64), z.unknown())),
-    /** Nats added to the small model's wish to ask. */
-    bias: optional(z.number().min(-100).max(100)),
-    /** Hard cap on the big model's share of the generated tokens. */
-    budget: optional(z.number().min(0).max(1)),
-    maxSegmentTokens: optional(wholeNumber.positive()),
-    maxSegments: optional(wholeNumber.nonnegative()),
-    /** Probability of refusing a request for the big model. */
-    reject: optional(z.number().min(0).max(1)),
-    /** Report who wrote what. */
-    authors: optional(z.boolean()),
-    /** `inline`: the chain of thought stays in the content, as the model wrote it. */
-    reasoning: optional(z.enum(["separate", "inline"])),
-  })
-  .strict();
-
-export type ExtensionFields = z.output<typeof extensionSchema>;
+export const EMPTY = [undefined, null];
+export const NOT_OFFERED = "it cannot be honoured here: leave it out";
 
 const stopText = wireText.min(1, "a stop text cannot be empty").max(1024);
 
@@ -87,7 +62,7 @@ export const honouredFields = {
   splitreason: optional(extensionSchema),
 };
 
-/** Labels and hints for OpenAI's own service, and the values of other fields that ask for nothing. */
+/** Labels and hints for OpenAI's own service, and other fields whose values must ask for nothing. */
 export const neutralFields = {
   metadata: ignored,
   safety_identifier: ignored,
@@ -100,9 +75,7 @@ export const neutralFields = {
   logit_bias: only([...EMPTY, {}], "logit biases cannot be honoured here: leave it out"),
 };
 
-export { EMPTY, NOT_OFFERED, optional };
-
-/** Equality for the few shapes that ask for nothing: primitives, `[]`, `{}` and flat objects. */
+/** Compares the few shapes that ask for nothing: primitives, `[]`, `{}` and flat objects. */
 function isOneOf(value: unknown, values: readonly unknown[]): boolean {
   if (typeof value !== "object" || value === null) return values.includes(value);
   const text = JSON.stringify(value);

@@ -1,13 +1,14 @@
-/** What a generation cost and how it went: OpenAI's `usage`, and our own `splitreason`. */
+/** Answers without streaming, and the report in all answers: OpenAI's `usage`, and our own `splitreason`. */
 import type { FinishReason, WrittenSegment } from "../../../decode/index.ts";
 import type { ChoiceResult } from "../../generation/choice.ts";
+import type { AnswerHead, AnswerUsage, WrittenChoice } from "../../generation/response-format.ts";
 
 export interface WireUsage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly total_tokens: number;
   readonly completion_tokens_details: {
-    /** Only where reasoning and answer are told apart. */
+    /** Present only where reasoning and answer are separate. */
     readonly reasoning_tokens?: number;
     readonly small_tokens: number;
     readonly big_tokens: number;
@@ -30,23 +31,18 @@ export interface WireReport {
   readonly segments?: readonly Pick<WrittenSegment, "author" | "text" | "tokens" | "reason">[];
 }
 
-/** The sum over all choices; the tokens of a prompt count once, however many choices it has. */
-export function wireUsage(results: readonly ChoiceResult[], n: number, reasoningTokens?: number): WireUsage {
-  const sum = (value: (result: ChoiceResult) => number): number =>
-    results.reduce((total, result) => total + value(result), 0);
-  const prompt = sum(({ index, finish }) => (index % n === 0 ? finish.usage.promptTokens : 0));
-  const small = sum(({ finish }) => finish.usage.smallTokens);
-  const big = sum(({ finish }) => finish.usage.bigTokens);
+export function wireUsage(usage: AnswerUsage): WireUsage {
+  const { promptTokens, smallTokens, bigTokens, reasoningTokens } = usage;
   return {
-    prompt_tokens: prompt,
-    completion_tokens: small + big,
-    total_tokens: prompt + small + big,
+    prompt_tokens: promptTokens,
+    completion_tokens: smallTokens + bigTokens,
+    total_tokens: promptTokens + smallTokens + bigTokens,
     completion_tokens_details: {
       ...(reasoningTokens === undefined ? {} : { reasoning_tokens: reasoningTokens }),
-      small_tokens: small,
-      big_tokens: big,
-      discarded_tokens: sum(({ finish }) => finish.usage.discardedTokens),
-      switches: sum(({ finish }) => finish.usage.switches),
+      small_tokens: smallTokens,
+      big_tokens: bigTokens,
+      discarded_tokens: usage.discardedTokens,
+      switches: usage.switches,
     },
   };
 }
@@ -84,7 +80,7 @@ export function wireReport(result: ChoiceResult, withSegments: boolean): WireRep
   };
 }
 
-/** OpenAI knows two ways in which a text ends by itself. */
+/** OpenAI has two reasons for the end of a text that did not fail. */
 export function finishReason(finish: FinishReason): "stop" | "length" {
   switch (finish) {
     case "end-of-turn":
@@ -102,3 +98,29 @@ export function finishReason(finish: FinishReason): "stop" | "length" {
 }
 
 const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;
+
+/** An answer without streaming. `fieldsOf` gives the fields in which kinds of completion differ. */
+export function wholeAnswer(
+  { id, created, model, authors }: AnswerHead,
+  object: string,
+  choices: readonly WrittenChoice[],
+  usage: AnswerUsage,
+  fieldsOf: (choice: WrittenChoice) => object,
+): object {
+  const [first] = choices;
+  return {
+    id,
+    object,
+    created,
+    model,
+    choices: choices.map((choice) => ({
+      index: choice.result.index,
+      ...fieldsOf(choice),
+      logprobs: null,
+      finish_reason: finishReason(choice.result.finish.reason),
+      ...(choices.length > 1 ? { splitreason: wireReport(choice.result, authors) } : {}),
+    })),
+    usage: wireUsage(usage),
+    ...(first === undefined ? {} : { splitreason: wireReport(first.result, authors) }),
+  };
+}

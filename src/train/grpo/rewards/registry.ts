@@ -5,6 +5,7 @@
 import { z } from "zod";
 
 import { ConfigError } from "../../../core/errors.ts";
+import { firstFault } from "../../../core/schema-faults.ts";
 import { cost } from "./cost.ts";
 import { latency } from "./latency.ts";
 import { paper } from "./paper.ts";
@@ -96,8 +97,7 @@ function sum(
 function parseWith<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw unusable(input, `${issue?.path.join(".") ?? ""} ${issue?.message ?? "invalid"}`.trim());
+  throw unusable(input, firstFault(parsed.error, schema, input));
 }
 
 function unusable(input: unknown, what: string): ConfigError {

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 
-import type { FinishReason } from "../../../decode/events.ts";
+import type { FinishReason } from "../../../decode/events/events.ts";
 
 export interface RolloutFacts {
   /** Whether the answer is right, by the task's own grader. */
@@ -65,7 +65,7 @@ export interface RewardKind {
 export function defineReward<Options extends z.ZodRawShape>(
   kind: Pick<RewardKind, "name" | "help"> &
     Pick<Reward, "rollouts"> & {
-      /** What users may set, each with a default. */
+      /** The settings that users may change, each with a default. */
       readonly options: Options;
       readonly score: (options: z.output<z.ZodObject<Options, z.core.$strict>>) => Reward["score"];
     },

@@ -1,7 +1,7 @@
 /**
- * AdamW (Loshchilov & Hutter 2019) with clipping by global norm, on flat buffers. In TypeScript rather than in the graph:
- * as fast there as here for models of this size, without passing the weights and moments through the session, and open to
- * gradients by rows. Arithmetic is in double precision, state in single.
+ * AdamW (Loshchilov & Hutter 2019) with clipping by global norm, on flat buffers. It runs in TypeScript and not in the graph, which is
+ * as fast for models of this size. Weights and moments need not pass through the session, and gradients may come by rows. Arithmetic is in double
+ * precision, state in single.
  */
 import { TrainError } from "../../../core/errors.ts";
 import type { AdamParameters } from "../../trainer.ts";
@@ -19,7 +19,7 @@ export const createAdamState = (size: number): AdamState => ({
   step: 0,
 });
 
-/** [start, end) in the flat buffer, with or without weight decay. Ranges cover the buffer. */
+/** Range [start, end) of the flat buffer, with or without weight decay. The ranges cover the buffer. */
 export interface UpdateRange {
   readonly start: number;
   readonly end: number;
@@ -28,7 +28,7 @@ export interface UpdateRange {
 
 /** Square root of the sum of squares. */
 export function globalNorm(values: Float32Array): number {
-  // Four sums, because one would wait for each addition.
+  // Four sums, because additions to one would wait for each other.
   const sums: [number, number, number, number] = [0, 0, 0, 0];
   let [a, b, c, d] = sums;
   const whole = values.length - (values.length % 4);
@@ -47,8 +47,8 @@ export function globalNorm(values: Float32Array): number {
 }
 
 /**
- * One update, in place: `weights`, `state`. Returns the gradients' global norm before clipping. Throws a
- * {@link TrainError} and changes nothing when the norm is not finite.
+ * Updates `weights` and `state` in place. Returns the gradients' global norm before clipping. Throws a {@link TrainError} and changes
+ * nothing when the norm is not finite.
  */
 export function adamwStep(
   weights: Float32Array,

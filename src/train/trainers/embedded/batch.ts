@@ -1,4 +1,4 @@
-/** The input arrays of one micro-batch, filled from packed rows, and the way back for what the graph returns. */
+/** The input arrays of one micro-batch, filled from packed rows; and the graph's outputs, given back to the data they belong to. */
 import { TrainError } from "../../../core/errors.ts";
 import { type BatchShape, INPUT } from "../../model/qwen3.ts";
 import type { TensorData } from "../../tensor/session.ts";
@@ -24,7 +24,7 @@ export class MicroBatch {
     const positions = new BigInt64Array(count);
     const starts = new BigInt64Array(count);
     const weights = new Float32Array(count);
-    // Elements of these are small whole numbers: writing the low halves avoids a BigInt for each.
+    // The elements are small whole numbers: writing only the low halves avoids a BigInt for each.
     const [tokenWords, targetWords, positionWords, startWords] = [
       this.tokens,
       this.targets,
@@ -58,7 +58,7 @@ export class MicroBatch {
     ]);
   }
 
-  /** Copies what belongs to each datum out of `packed`, `width` elements to a token, into `results[datum]`. */
+  /** Copies each datum's part of `packed`, `width` elements a token, into `results[datum]`. */
   unpack(packed: Float32Array, width: number, results: Float32Array[]): void {
     for (const [row, placements] of this.#rows.entries()) {
       for (const { datum, column } of placements) {

@@ -1,7 +1,6 @@
 /**
- * A checkpoint is one file, `checkpoint.safetensors`, replaced in one step: the weights and both moments as flat float32
- * tensors in the order of `parameterSpecs`, and the model's config and the step count as metadata. The same state gives the
- * same bytes.
+ * A checkpoint is one file, `checkpoint.safetensors`, replaced in one step. It holds the weights and both moments as flat float32 tensors,
+ * in the order of `parameterSpecs`. The model's config and the step count are metadata. The same state gives the same bytes.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -203,7 +203,7 @@ describe("EmbeddedTrainer", () => {
     },
   );
 
-  it("goes on from a checkpoint as if it had never stopped, to the bit", async () => {
+  it("continues from a checkpoint as if it had never stopped, to the bit", async () => {
     const whole = await create();
     for (let step = 0; step < 6; step++) await whole.trainStep(data.slice(step % 3), "cross_entropy", adam);
     const before = await create();

@@ -1,9 +1,10 @@
 /**
- * The trainer that runs inside the process, on the CPU: forward and backward in one onnxruntime graph, AdamW here, on flat
- * buffers. Threads share the micro-batches of a step. The same seed, data, calls and number of threads give the same bytes.
+ * The trainer that runs inside the process, on the CPU: forward and backward in one onnxruntime graph, and AdamW on flat buffers. Threads
+ * share the micro-batches of a step. The same seed, data, calls and number of threads give the same bytes.
  */
 import { TrainError } from "../../../core/errors.ts";
 import type { Engine } from "../../../engines/engine.ts";
+import type { Exporter, SamplerFactory } from "../../export/index.ts";
 import { parseQwen3Config, type Qwen3Config, type Qwen3ConfigInput } from "../../model/config.ts";
 import {
   flattenWeights,
@@ -39,17 +40,17 @@ import { WorkerLane } from "./worker-lane.ts";
 
 export interface EmbeddedTrainerOptions {
   readonly config: Qwen3ConfigInput;
-  /** Initial values from this seed... */
+  /** Seed of random initial weights. Either this or `weights` is given. */
   readonly seed?: number;
-  /** ... or these, by name. One of the two is given. */
+  /** Initial weights, by name. */
   readonly weights?: Weights;
-  /** Micro-batches that run at once, each on a thread of its own. Default 1. */
+  /** Micro-batches that run at once, each on its own thread. Default: 1. */
   readonly threads?: number;
-  /** T: tokens in a row; the longest datum. Default 256, or the model's maxPositions if that is less. */
+  /** T: tokens in a row, and so of the longest datum. Default: 256, or the model's maxPositions if that is less. */
   readonly rowLength?: number;
   /**
-   * Most rows run at once; more data is run in several micro-batches. Default: about 1,024 tokens, which keep what passes
-   * between operators in the processor's caches; larger micro-batches are slower.
+   * Most rows in a micro-batch; more data takes several. Default: about 1,024 tokens, so that what passes between operators stays in the
+   * processor's caches. Larger micro-batches are slower.
    */
   readonly rowsPerBatch?: number;
   /** Writes the model for other programs; `export` calls it. */
@@ -57,9 +58,6 @@ export interface EmbeddedTrainerOptions {
   /** Opens the model for rollouts; `sampler` calls it. */
   readonly sampler?: SamplerFactory;
 }
-
-export type Exporter = (folder: string, config: Qwen3Config, weights: Weights) => Promise<void>;
-export type SamplerFactory = (config: Qwen3Config, weights: Weights) => Promise<Engine>;
 
 type Purpose = "gradients" | "scores";
 
@@ -73,7 +71,7 @@ export class EmbeddedTrainer implements Trainer {
   readonly #ranges: readonly UpdateRange[];
   readonly #flat: Float32Array;
   readonly #gradients: Float32Array;
-  /** The weights, while those of a reference stand in their place. */
+  /** The trainer's weights, while those of a reference are in their place. */
   #parked: Float32Array | undefined;
   #adam: AdamState;
   readonly #localLane: LocalLane;
@@ -134,7 +132,7 @@ export class EmbeddedTrainer implements Trainer {
     return trainer;
   }
 
-  /** A trainer that goes on from a folder written by {@link save}. */
+  /** Opens a trainer that continues from a folder written by {@link save}. */
   static async open(
     folder: string,
     options: Omit<EmbeddedTrainerOptions, "config" | "seed" | "weights"> = {},
@@ -229,7 +227,7 @@ export class EmbeddedTrainer implements Trainer {
     });
   }
 
-  /** Takes the memory of the weights only: for the time of a forward pass they stand where this trainer's own stand. */
+  /** Takes only the memory of the weights: during a forward pass they replace the trainer's own. */
   async reference(folder: string): Promise<Reference> {
     const { weights } = await this.#checkpointIn(folder);
     return {
@@ -284,7 +282,7 @@ export class EmbeddedTrainer implements Trainer {
     try {
       return { gradientNorm: adamwStep(this.#flat, this.#gradients, this.#adam, this.#ranges, adam) };
     } finally {
-      // Also when the step is refused: what is not finite would stay so in every sum.
+      // Also for a refused step: a value that is not finite would stay in every sum.
       this.#gradients.fill(0);
       for (const lane of this.#lanes) lane.weightsChanged();
     }
@@ -324,7 +322,7 @@ export class EmbeddedTrainer implements Trainer {
   async #runBatches(data: readonly Datum[], purpose: Purpose): Promise<ForwardResult> {
     const logprobs = data.map(() => new Float32Array(0));
     const batches = this.#divide(packRows(data, this.rowLength));
-    // Those of other threads are under way before the one of this thread starts, which blocks it.
+    // Micro-batches of other threads start before the one of this thread, which blocks it.
     const runs = batches.map(async (rows, index) => {
       const lane = this.#lanes[(index + 1) % this.#lanes.length] ?? this.#localLane;
       const shape: BatchShape = { rows: graphRows(rows.length, this.#rowsPerBatch), length: this.rowLength };
@@ -345,7 +343,7 @@ export class EmbeddedTrainer implements Trainer {
     return { logprobs, lossSum, weightSum };
   }
 
-  /** Micro-batches of about equal size, as many for each lane where there are rows enough. */
+  /** Micro-batches of about equal size. Each lane gets as many, where there are enough rows. */
   #divide(rows: readonly PackedRow[]): PackedRow[][] {
     const lanes = this.#lanes.length;
     const count = Math.ceil(rows.length / this.#rowsPerBatch / lanes) * lanes;
@@ -373,7 +371,7 @@ export class EmbeddedTrainer implements Trainer {
   }
 }
 
-/** Graphs have fixed shapes: a few sizes serve all micro-batches, with at most a third of the rows as padding. */
+/** Rows of the graph for a micro-batch. Graphs have fixed shapes; a few sizes serve all, with at most a third of the rows as padding. */
 function graphRows(rowCount: number, most: number): number {
   let rows = 1;
   while (rows < rowCount) rows = rows % 3 === 0 ? (rows / 3) * 4 : rows === 1 ? 2 : (rows / 2) * 3;

@@ -1,6 +1,6 @@
 /**
- * A lane runs micro-batches one after another on one thread. Several lanes share the micro-batches of a step: single-threaded
- * operators on data of their own scale better than operators that split each small matrix between threads.
+ * A lane runs micro-batches one after another on one thread. Several lanes share the micro-batches of a step. Single-threaded operators,
+ * each on its own data, scale better than operators that split small matrices between threads.
  */
 import * as onnxruntime from "onnxruntime-node";
 
@@ -9,13 +9,13 @@ import { executeProgram, type Feeds, type Program } from "./program.ts";
 
 export interface Lane {
   /**
-   * Runs `program`, which is known by `key` from then on, and adds to this lane's gradients. Calls are worked off in the
-   * order in which they were made.
+   * Runs a program and adds to this lane's gradients. `program` is called only at the first run of its `key`. Calls run in the order in
+   * which they were made.
    */
   run(key: string, program: () => Program, feeds: Feeds): Promise<Float32Array>;
-  /** Says that the weights are others than those of the runs before. */
+  /** Tells the lane that the weights have changed. */
   weightsChanged(): void;
-  /** Adds this lane's gradients to `total` and clears them. Only while no run is under way. */
+  /** Adds this lane's gradients to `total` and clears them. Not while a run is under way. */
   collectGradients(total: Float32Array): void;
   close(): Promise<void>;
 }
@@ -58,11 +58,11 @@ export class LocalLane implements Lane {
   }
 
   weightsChanged(): void {
-    // They are read where they lie.
+    // The lane reads the weights in place.
   }
 
   collectGradients(): void {
-    // They are in the total already.
+    // The gradients are in the total already.
   }
 
   async close(): Promise<void> {

@@ -1,11 +1,11 @@
 /**
- * Packs data into rows of a fixed length, first fit in order of decreasing length: deterministic, and nearly full rows where
- * documents are much shorter than a row.
+ * Packs data into rows of a fixed length: first fit, longest first. The packing is deterministic; rows are nearly full when documents are
+ * much shorter than a row.
  */
 import { TrainError } from "../../../core/errors.ts";
 import type { Datum } from "../../trainer.ts";
 
-/** Where a datum lies: `data[datum]` fills columns `column .. column + tokens.length - 1` of its row. */
+/** Place of a datum: `data[datum]` fills columns `column .. column + tokens.length - 1` of its row. */
 interface Placement {
   readonly datum: number;
   readonly column: number;

@@ -1,7 +1,6 @@
 /**
- * A compiled graph as plain data, and the one function that runs it on a micro-batch. The function uses nothing but its
- * arguments: worker threads are given its text, since they cannot import sources that are not compiled (see
- * `worker-lane.ts`).
+ * A compiled graph as plain data, and the one function that runs it on a micro-batch. The function uses nothing but its arguments, because
+ * worker threads are given its text: they cannot import sources that are not compiled (see `worker-lane.ts`).
  */
 import type * as Onnxruntime from "onnxruntime-node";
 
@@ -29,7 +28,7 @@ export interface Program {
   readonly gradients: readonly {
     readonly output: string;
     readonly parameter: Range;
-    /** Where output row n belongs to row ids[n] of a matrix: the input with the ids and the matrix's width. */
+    /** Set for outputs by rows: output row n belongs to row ids[n] of a matrix. Names the input with the ids, and the matrix's width. */
     readonly rows: { readonly ids: string; readonly width: number } | undefined;
   }[];
   /** The output that is returned. */
@@ -68,8 +67,8 @@ const rangeOf = (spec: ParameterSpec | undefined): Range | undefined =>
   spec && { offset: spec.offset, size: spec.size };
 
 /**
- * Runs a program and adds what its gradients are to `gradients`, in the order of the program and of the rows. `weights` must
- * not be shared memory, which onnxruntime does not take.
+ * Runs a program and adds its gradients to `gradients`, in the order of the program and of the rows. `weights` must not be shared memory,
+ * which onnxruntime does not take.
  */
 export async function executeProgram(
   onnxruntime: Pick<typeof Onnxruntime, "Tensor">,
@@ -104,7 +103,7 @@ export async function executeProgram(
     }
     const ids = feeds.get(rows.ids);
     if (!ids) throw new Error(`no value was given for the graph's input ${rows.ids}`);
-    // The low halves of int64 numbers that are small: no BigInt is made for each.
+    // Low halves of small int64 numbers, so that no BigInt is made for each.
     const words = new Int32Array(ids.buffer, ids.byteOffset, ids.length * 2);
     for (let row = 0, from = 0; from < values.length; row++, from += rows.width) {
       const to = (words[2 * row] as number) * rows.width;

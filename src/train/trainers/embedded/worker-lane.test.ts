@@ -52,7 +52,7 @@ describe("lanes", () => {
     await lane.close();
   });
 
-  it("reject what fails, and go on", async () => {
+  it("reject what fails, and continue", async () => {
     const lane = new WorkerLane(new Float32Array(7));
     const broken = { ...createProgram(), model: Uint8Array.of(1, 2, 3) };
     await expect(lane.run("broken", () => broken, feeds)).rejects.toThrow(/a training thread failed/);

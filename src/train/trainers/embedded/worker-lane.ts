@@ -1,8 +1,7 @@
 /**
- * A lane in a worker thread. The worker is started from the text of functions in this project rather than from a file, so
- * that it starts alike from TypeScript sources (tests) and from compiled ones, and runs the very code of the local lane.
- *
- * Weights and gradients cross in shared memory; micro-batches and results as messages.
+ * A lane in a worker thread. The worker is started from the text of functions in this project, not from a file. So it starts from
+ * TypeScript sources (tests) as from compiled ones, and runs the code of the local lane. Weights and gradients cross in shared memory,
+ * micro-batches and results as messages.
  */
 // oxlint-disable unicorn/require-post-message-target-origin -- messages between threads have no origin
 import { createRequire } from "node:module";
@@ -18,10 +17,10 @@ import { executeProgram, type Feeds, type Program } from "./program.ts";
 interface Job {
   readonly id: number;
   readonly key: string;
-  /** At the first run of a key. */
+  /** The program, at the first run of its key. */
   readonly program: Program | undefined;
   readonly feeds: Feeds;
-  /** Whether the weights in shared memory are others than before. */
+  /** Whether the weights in shared memory have changed. */
   readonly weightsChanged: boolean;
 }
 
@@ -41,7 +40,7 @@ interface WorkerInput {
   readonly gradients: Float32Array;
 }
 
-/** The worker's program; like `execute`, it may use nothing but its arguments. */
+/** The worker's program. Like `execute`, it may use nothing but its arguments. */
 function workerMain(
   { parentPort, workerData }: typeof WorkerThreads,
   require: NodeJS.Require,
@@ -83,7 +82,7 @@ export class WorkerLane implements Lane {
   #stale = true;
   #failure: TrainError | undefined;
 
-  /** `weights` are read at each run that follows {@link weightsChanged}. */
+  /** `weights` are read at each run after {@link weightsChanged}. */
   constructor(weights: Float32Array) {
     this.#source = weights;
     this.#weights = new Float32Array(new SharedArrayBuffer(weights.byteLength));
@@ -114,7 +113,7 @@ export class WorkerLane implements Lane {
     };
     this.#stale = false;
     this.#sent.add(key);
-    // Someone waits: the process must not end before the worker has answered.
+    // Somebody waits for it, so the process must not end before the worker has answered.
     this.#worker.ref();
     return new Promise((resolve, reject) => {
       this.#waiting.set(job.id, { resolve, reject });
@@ -150,7 +149,7 @@ export class WorkerLane implements Lane {
   }
 
   #fail(what: string): void {
-    this.#failure = new TrainError(`a training thread cannot go on: ${what}.`, { code: "internal" });
+    this.#failure = new TrainError(`a training thread cannot continue: ${what}.`, { code: "internal" });
     for (const waiting of this.#waiting.values()) waiting.reject(this.#failure);
     this.#waiting.clear();
   }

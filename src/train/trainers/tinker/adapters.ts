@@ -1,11 +1,11 @@
-/** Low-rank adapters (PEFT's files) put into the weights that they are for: W + alpha / rank * B A. */
+/** Merges low-rank adapters (PEFT's files) into the weights that they belong to: W + alpha / rank * B A. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { z } from "zod";
 
+import { readDocument } from "../../../core/document.ts";
 import { DataError } from "../../../core/errors.ts";
-import { readTextFile } from "../../../core/files.ts";
 import { decodeSafetensors } from "../../../formats/safetensors.ts";
 import type { Weights } from "../../model/parameters.ts";
 
@@ -20,14 +20,16 @@ const configSchema = z.object({
   use_dora: z.literal(false).default(false),
 });
 
-/** @param folder With the two files of an adapter. @throws DataError when it is not for these weights. */
+/**
+ * @param folder Folder with the two files of an adapter.
+ * @throws DataError when the adapter is not for these weights.
+ */
 export async function mergeAdapters(folder: string, base: Weights): Promise<Weights> {
   const path = join(folder, ADAPTER_FILE);
-  const config = configSchema.safeParse(JSON.parse(await readTextFile(join(folder, ADAPTER_CONFIG))));
+  const config = await readDocument(join(folder, ADAPTER_CONFIG), configSchema, { source: "file" });
   const invalid = (what: string) =>
     new DataError(`the adapters in ${path} do not fit the model: ${what}.`, { code: "data-invalid" });
-  if (!config.success) throw invalid(`${ADAPTER_CONFIG}: ${z.prettifyError(config.error)}`);
-  const scale = config.data.lora_alpha / config.data.r;
+  const scale = config.lora_alpha / config.r;
   const { tensors } = decodeSafetensors(await readFile(path), path);
   const merged = new Map(base);
   for (const [name, down] of tensors) {

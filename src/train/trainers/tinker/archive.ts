@@ -1,4 +1,4 @@
-/** Weights as they come from a server: a tar archive, plain or gzipped, with a whole model or with adapters for one. */
+/** Unpacks weights as a server sends them: a tar archive, plain or gzipped, with a whole model or with adapters for one. */
 import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -10,7 +10,7 @@ import { extract } from "tar-stream";
 
 import { DataError, errorMessage } from "../../../core/errors.ts";
 
-/** Far above any model of this size class; a stream that goes on for ever ends here. */
+/** Largest archive: far above any model that is trained here, so that an endless stream ends. */
 const MOST_BYTES = 512 * 1024 ** 3;
 const MOST_FILES = 4_096;
 const GZIP = Buffer.from([0x1f, 0x8b]);
@@ -28,7 +28,7 @@ export async function unpackArchive(archive: NodeJS.ReadableStream, folder: stri
       next(new Error(`it has more than ${MOST_BYTES} bytes or ${MOST_FILES} files`));
       return;
     }
-    // Folders, links and hidden files have no place in weights; a name is never a path here.
+    // Folders, links and hidden files do not belong to weights, and a name is never a path here.
     if (header.type !== "file" || name.startsWith(".")) {
       stream.on("end", () => next());
       stream.resume();
@@ -48,7 +48,7 @@ export async function unpackArchive(archive: NodeJS.ReadableStream, folder: stri
   return names;
 }
 
-/** SkyRL's backends name both `.tar.gz`; one of them does not compress. */
+/** Unzips where needed. All SkyRL backends name the archive `.tar.gz`, but one does not compress it. */
 async function unzipped(archive: NodeJS.ReadableStream): Promise<Readable> {
   const chunks = archive[Symbol.asyncIterator]();
   const first = await chunks.next();

@@ -1,11 +1,12 @@
-/** What a run folder holds of a checkpoint that the server keeps: where it is, and of what model. */
+/** The run folder's part of a checkpoint that the server keeps: its place, and the model it belongs to. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
 import { z } from "zod";
 
-import { errorMessage, TrainError } from "../../../core/errors.ts";
-import { readTextFile, writeFileAtomic } from "../../../core/files.ts";
+import { readDocument } from "../../../core/document.ts";
+import { TrainError } from "../../../core/errors.ts";
+import { ifExists, writeFileAtomic } from "../../../core/files.ts";
 
 const POINTER_FILE = "tinker.json";
 
@@ -15,7 +16,7 @@ const statePath = z
 
 const pointerSchema = z.object({
   path: statePath,
-  /** The state before, if the server still has it: who goes on from this one deletes both in turn. */
+  /** The state before, if the server still has it. A run that continues from here deletes both in turn. */
   previous: statePath.optional(),
   base: z.string(),
   rank: z.int().nonnegative(),
@@ -29,15 +30,16 @@ export async function writePointer(folder: string, pointer: Pointer): Promise<vo
 /** @throws TrainError when the checkpoint is of another trainer or model. */
 export async function readPointer(folder: string, wanted: Pick<Pointer, "base" | "rank">): Promise<Pointer> {
   const path = join(folder, POINTER_FILE);
-  const pointer = await readTextFile(path).then(
-    (text) => pointerSchema.parse(JSON.parse(text)),
-    (error: unknown) => {
-      throw new TrainError(
-        `${folder} is not a checkpoint of a trainer server (${errorMessage(error)}): give the --trainer that the run began with, or another --out.`,
-        { code: "train-invalid", cause: error },
-      );
-    },
-  );
+  const advice = "Give the --trainer that the run began with, or another --out.";
+  const pointer = await ifExists(readDocument(path, pointerSchema, { source: "training", advice }));
+  if (pointer === undefined) {
+    throw new TrainError(
+      `${folder} is not a checkpoint of a trainer server: it has no ${POINTER_FILE}. ${advice}`,
+      {
+        code: "train-invalid",
+      },
+    );
+  }
   if (pointer.base === wanted.base && pointer.rank === wanted.rank) return pointer;
   throw new TrainError(
     `${path} is of ${pointer.base} with rank ${pointer.rank}; the trainer has ${wanted.base} with rank ${wanted.rank}.`,
@@ -45,6 +47,6 @@ export async function readPointer(folder: string, wanted: Pick<Pointer, "base" |
   );
 }
 
-/** Unlike any other: names on a server are never used twice, whatever ran there before. */
+/** A name that was never used before: names on a server are used only once, whatever ran there. */
 export const stateName = (kind: string, count: number): string =>
   `${kind}-${count}-${randomBytes(4).toString("hex")}`;

@@ -1,14 +1,14 @@
-/** Promises that a server keeps: a request is submitted, its result asked for until it is there. */
+/** Results that a server computes later: a request is submitted, then its result is asked for until it is there. */
 import { TrainError, WireError } from "../../../core/errors.ts";
 import { type Answer, StatusError, type TinkerTransport } from "./transport.ts";
 import { failedSchema, parseDocument, pendingSchema, submittedSchema } from "./wire/documents.ts";
 
 const MOST_RESUBMISSIONS = 3;
 
-/** A server that was started anew knows requests and models of before from its database, but no longer has the models. */
+/** Messages of a server that was restarted: its database has the old requests and models, but the models are no longer loaded. */
 const LOST = /not loaded|(?:model|session|future)\s+(?:\S+\s+)?not found/iu;
 
-/** @returns A request's id, submitting it: once more when the server let its promise expire (410). */
+/** Submits a request and returns its id. It is called again when the server let the result expire (410). */
 export type Submit = () => Promise<string>;
 
 export async function resultOf(transport: TinkerTransport, what: string, submit: Submit): Promise<Answer> {
@@ -33,7 +33,7 @@ async function awaitResult(
     const answer = await transport
       .post("/retrieve_future", () => ({ request_id: id }))
       .catch((error) => {
-        // SkyRL tells of a request that failed by this status.
+        // SkyRL reports a failed request with this status.
         if (error instanceof StatusError && error.status === 400)
           throw failure(transport.name, what, error.message);
         throw error;
@@ -56,7 +56,7 @@ function failure(name: string, what: string, said: string): TrainError {
   );
 }
 
-/** For requests that are answered at once. */
+/** Turns "not found" into "model lost", where it means that. Used for requests that are answered at once. */
 export function lostOr(error: unknown, name: string): unknown {
   if (!(error instanceof StatusError) || error.status !== 404) return error;
   return lostError(name, error.message) ?? error;
@@ -65,8 +65,8 @@ export function lostOr(error: unknown, name: string): unknown {
 function lostError(name: string, said: string): TrainError | undefined {
   if (!LOST.test(said)) return undefined;
   return new TrainError(
-    `the trainer server at ${name} no longer has the model of this run (${said.slice(-200)}): it was started anew, or the session ran out. ` +
-      `The run goes on from its last checkpoint.`,
+    `the trainer server at ${name} no longer has the model of this run (${said.slice(-200)}): it was restarted, or the session expired. ` +
+      `The run continues from its last checkpoint.`,
     { code: "trainer-lost", retryable: true },
   );
 }

@@ -1,93 +1,84 @@
-/**
- * Training on a server that speaks the Tinker protocol (SkyRL): the entrance. It owns the transport and decides who samples the policy; the
- * trainer itself is `tinker/tinker-trainer.ts`. Callers give a spec and what belongs to the model.
- */
-import { createRng } from "../../../core/rng.ts";
-import { readKey } from "../../../engines/http/credentials.ts";
-import type { ByteLevelTokenizer } from "../../../tokenizer/index.ts";
-import type { Exporter, SamplerFactory } from "../embedded/embedded-trainer.ts";
-import { BACKEND_FACTS } from "./backends.ts";
-import type { OutageNews } from "./outage.ts";
-import { SamplingEngine } from "./sampler/sampling-engine.ts";
-import { servedSampler } from "./served-sampler.ts";
-import type { TinkerTrainerSpec } from "./spec.ts";
-import { type PolicyAccess, TinkerTrainer } from "./tinker-trainer.ts";
-import { TinkerTransport } from "./transport.ts";
-import { type BaseModel, localSampler, publishedExporter } from "./weights.ts";
+/** `--trainer tinker:URL?...`: training on a server that speaks the Tinker protocol (SkyRL). Only the registry calls this. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 
-export type { OutageNews } from "./outage.ts";
-export { parseTrainerSpec, type TinkerTrainerSpec, type TrainerSpec } from "./spec.ts";
-export { TinkerTrainer } from "./tinker-trainer.ts";
+import { z } from "zod";
 
-export interface TinkerOptions {
-  readonly spec: TinkerTrainerSpec;
-  /** Of the adapters' initial values. */
-  readonly seed: number;
-  readonly tokenizer: ByteLevelTokenizer;
-  /** Of the policy's context in rollouts, unless the spec says otherwise. */
-  readonly contextSize: number;
-  readonly baseModel: BaseModel;
-  readonly exporter?: Exporter;
-  /** Opens the policy in this process, for `sampler=local`. */
-  readonly localSampler?: SamplerFactory;
-  readonly onOutage?: (news: OutageNews) => void;
-  readonly signal?: AbortSignal;
+import { readDocument } from "../../../core/document.ts";
+import { DataError } from "../../../core/errors.ts";
+import { ifExists } from "../../../core/files.ts";
+import { exportedTokenizer, type StartingModel, trainableTokenizer } from "../../starting-model.ts";
+import type { Trainer } from "../../trainer.ts";
+import type { TrainerKind, TrainerOptions } from "../../trainer-kind.ts";
+import { newsText } from "./outage.ts";
+import { parseTinkerSpec, type TinkerSpec } from "./spec.ts";
+
+/** A server that loses its model more often than this is faulty. */
+const MAX_LOSSES = 10;
+
+export const tinker: TrainerKind = {
+  name: "tinker",
+  usage: "tinker:http://HOST:PORT?base=MODEL&backend=fsdp&sampler=ENGINE (a SkyRL server: docs/scale.md)",
+  parse(parameters = "", refuse) {
+    const spec = parseTinkerSpec(parameters, refuse);
+    return {
+      maxRestarts: MAX_LOSSES,
+      readModel: (folder) => readModel(folder, spec),
+      open: (model, options) => open(model, options, spec),
+    };
+  },
+};
+
+const shapeSchema = z.object({
+  max_position_embeddings: z.int().positive().default(32_768),
+  vocab_size: z.int().positive().optional(),
+});
+
+async function readModel(folder: string, spec: TinkerSpec): Promise<StartingModel> {
+  const { loadTokenizer } = await import("../../../tokenizer/index.ts");
+  const file = await ifExists(readDocument(join(folder, "config.json"), shapeSchema, { source: "file" }));
+  const shape = file ?? shapeSchema.parse({});
+  const tokenizer = trainableTokenizer(await loadTokenizer(folder, shape.vocab_size), folder);
+  const { base, backend, rank } = spec;
+  return {
+    ...tokenizer,
+    maxPositions: shape.max_position_embeddings,
+    ...(await readWeights(folder)),
+    identity: { base, backend, rank, vocabulary: tokenizer.tokenizer.vocabulary },
+  };
 }
 
-export async function connectTinker(options: TinkerOptions): Promise<TinkerTrainer> {
-  const { spec, seed, exporter, onOutage, signal } = options;
-  const transport = new TinkerTransport({
-    url: spec.url,
-    key: await readKey({ keyEnv: spec.keyEnv, keyFile: undefined }),
-    patienceMs: spec.patienceMs,
-    // Only pauses depend on it.
-    rng: createRng(process.pid),
-    ...(onOutage === undefined ? {} : { onOutage }),
-    ...(signal === undefined ? {} : { signal }),
-  });
+/**
+ * Reads the weights on this machine, where there are any. The server trains its own; these are merged with its adapters when the run is
+ * over.
+ */
+async function readWeights(folder: string): Promise<Pick<StartingModel, "config" | "weights">> {
+  if (!existsSync(join(folder, "model.safetensors"))) return {};
+  const { importHuggingFace } = await import("../../export/index.ts");
   try {
-    return await TinkerTrainer.connect({
-      transport,
-      backend: spec.backend,
-      model: { base: spec.base, rank: spec.rank, seed },
-      sampler: (policy) => samplePolicy(policy, options),
-      ...(exporter === undefined ? {} : { exporter: publishedExporter(options.baseModel, exporter) }),
-    });
+    const { config, weights } = await importHuggingFace(folder);
+    return { config, weights };
   } catch (error) {
-    await transport.close();
+    if (error instanceof DataError) return {};
     throw error;
   }
 }
 
-async function samplePolicy(policy: PolicyAccess, options: TinkerOptions) {
-  const { spec, tokenizer } = options;
-  const contextSize = spec.contextSize ?? options.contextSize;
-  switch (spec.sampler) {
-    case "server":
-      return new SamplingEngine({
-        name: `tinker:${spec.url}`,
-        source: await policy.openSource(),
-        tokenizer,
-        contextSize,
-      });
-    case "local": {
-      const published = await policy.publish();
-      try {
-        return await localSampler(options.baseModel, options.localSampler ?? missingLocal)(published);
-      } finally {
-        await published.release();
-      }
-    }
-    default:
-      return servedSampler(policy, {
-        spec: spec.sampler,
-        adapters: spec.adapters,
-        contextSize,
-        rank: spec.rank,
-        servedAs: BACKEND_FACTS[spec.backend].servedAs,
-      });
-  }
+async function open(model: StartingModel, options: TrainerOptions, spec: TinkerSpec): Promise<Trainer> {
+  const { connectTinker } = await import("./connect.ts");
+  const { modelOutlets } = await import("../../export/index.ts");
+  const { seed, rowLength, chatTemplate, onNotice, signal } = options;
+  const { config, weights, tokenizer } = model;
+  const { exporter, sampler } = modelOutlets(exportedTokenizer(model, chatTemplate), options);
+  return connectTinker({
+    spec,
+    seed,
+    tokenizer,
+    contextSize: rowLength,
+    base: config === undefined || weights === undefined ? undefined : { config, weights },
+    exporter,
+    ...(sampler === undefined ? {} : { localSampler: sampler }),
+    ...(onNotice === undefined ? {} : { onOutage: (news) => onNotice(newsText(spec.url, news)) }),
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
-
-const missingLocal: SamplerFactory = () =>
-  Promise.reject(new TypeError("sampler=local was not made possible here"));

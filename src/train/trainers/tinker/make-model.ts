@@ -1,6 +1,6 @@
 /**
- * A model of one's own on a server that may have room for one. SkyRL's fsdp backend holds one policy and its megatron backend adapters of one
- * rank; what a client that was killed left there goes when its session has been silent for 300 s (`session_timeout_sec`).
+ * Makes a model on a server that may have no room. SkyRL's fsdp backend holds one policy model, its megatron backend adapters of one rank.
+ * The model of a killed client stays until its session has been silent for 300 s (`session_timeout_sec`).
  */
 import { TrainError } from "../../../core/errors.ts";
 import { type ModelChoice, TinkerModel } from "./model.ts";
@@ -8,7 +8,7 @@ import type { Attempt } from "./patience.ts";
 import type { TinkerSession } from "./session.ts";
 import type { TinkerTransport } from "./transport.ts";
 
-/** SkyRL's `create_model` where another model is in the way; the second is what fsdp says of a second adapter. */
+/** SkyRL's answers to `create_model` while another model is in the way. The second is fsdp's for a second adapter. */
 const IN_THE_WAY =
   /already has a '\w+' model|register_adapter|register an additional LoRA adapter|LoRA signature mismatch/u;
 const REASON =
@@ -21,8 +21,8 @@ export interface MadeModel {
 
 /**
  * Waits for room, as long as patience lasts.
- * @param reopen Opens another session: when the answer to a request was lost, the model that is in the way may be our own, which our heartbeats
- * would keep there.
+ * @param reopen Opens another session. If the answer to a request was lost, the model in the way may be our own, and our heartbeats would
+ * keep it there.
  */
 export async function makeModel(
   transport: TinkerTransport,
@@ -48,7 +48,7 @@ export async function makeModel(
     }
   };
   try {
-    // The server answers meanwhile, so that this outage is not that of its requests.
+    // The server does answer, so this outage is not that of its requests.
     const model = await transport.patience.repeat("/create_model", once, transport.patience.outage());
     return { model, session: current };
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * One model on a server: requests in the order of their sequence numbers, each retried under its own number, so that nothing is done
- * twice. Saves have no such protection: each attempt has a name of its own.
+ * One model on a server. Requests go in the order of their sequence numbers. Each is repeated under its own number, so that nothing is done
+ * twice. Saves have no such protection, so each attempt has its own name.
  */
 import { rm } from "node:fs/promises";
 
@@ -9,8 +9,8 @@ import type { AdamParameters } from "../../trainer.ts";
 import { unpackArchive } from "./archive.ts";
 import type { BackendFacts } from "./backends.ts";
 import { binaryOf, lostOr, resultOf, type Submit, submitted } from "./futures.ts";
-import { splitByLimits } from "./limits.ts";
 import type { WireLoss } from "./reduction.ts";
+import type { SampleRequest } from "./sampler/policy-source.ts";
 import type { TinkerSession } from "./session.ts";
 import { StatusError, type TinkerTransport } from "./transport.ts";
 import { modelSchema, optimizedSchema, parseDocument, savedSchema } from "./wire/documents.ts";
@@ -20,29 +20,20 @@ import {
   encodePassRequest,
   encodeWireDatum,
   type SampledSequence,
+  splitByLimits,
   type WireDatum,
 } from "./wire/protobuf.ts";
 
 export interface ModelChoice {
   readonly base: string;
-  /** Of the adapters that are trained; 0 trains all weights. */
+  /** Rank of the adapters that are trained; 0 trains all weights. */
   readonly rank: number;
   readonly seed: number;
 }
 
-export interface SampleRequest {
-  readonly prompt: readonly number[];
-  readonly maxTokens: number;
-  readonly samples: number;
-  readonly temperature: number;
-  readonly topP: number;
-  readonly seed: number;
-  readonly stops: readonly number[];
-}
-
 export interface PassOutcome {
   readonly logprobs: readonly Float32Array[];
-  /** Of what the server answered for each datum. */
+  /** Names of what the server answered for each datum. */
   readonly outputs: ReadonlySet<string>;
   readonly metrics: ReadonlyMap<string, number>;
 }
@@ -58,7 +49,7 @@ export class TinkerModel {
     this.#transport = transport;
   }
 
-  /** @param onRepeat Called before the request is made once more: an earlier one may have made a model whose id nobody heard. */
+  /** @param onRepeat Called before the request is repeated: the first one may have made a model whose id was lost. */
   static async create(
     transport: TinkerTransport,
     session: TinkerSession,
@@ -93,9 +84,9 @@ export class TinkerModel {
   }
 
   /**
-   * Only as the first request of a model.
+   * Loads a saved state. It must be the first request of a model.
    * @param path `tinker://...` of a saved state.
-   * @returns `too-late` where the model has had a request: an earlier attempt whose answer was lost. What became of it is not known.
+   * @returns `too-late` when the model has had a request before: an attempt whose answer was lost. Its outcome is not known.
    */
   async load(path: string): Promise<"loaded" | "too-late"> {
     try {
@@ -147,7 +138,7 @@ export class TinkerModel {
     return { logprobs, outputs, metrics: new Map(results.flatMap(({ metrics }) => [...metrics])) };
   }
 
-  /** @returns The gradient's norm, as the server says it; NaN for one that is not finite. */
+  /** @returns The gradient's norm, as the server reports it; NaN for one that is not finite. */
   async optimStep(adam: AdamParameters, facts: BackendFacts): Promise<number> {
     const everything = {
       beta1: adam.beta1,
@@ -168,7 +159,7 @@ export class TinkerModel {
     );
     const { metrics } = parseDocument(optimizedSchema, answer.document, `${this.#transport.name}/optim_step`);
     const norm = metrics?.["skyrl.ai/grad_norm"];
-    // SkyRL writes NaN and infinity as null; what is not there is something else.
+    // SkyRL writes NaN and infinity as null. A missing norm is something else.
     if (norm !== undefined) return norm ?? Number.NaN;
     throw new TrainError(
       `the trainer server at ${this.#transport.name} does not say the gradient's norm (skyrl.ai/grad_norm), without which divergence cannot be seen. ` +
@@ -177,7 +168,7 @@ export class TinkerModel {
     );
   }
 
-  /** @returns The path of the saved state, `tinker://...`: weights, moments and step count. */
+  /** Saves weights, moments and step count. @returns The path of the saved state, `tinker://...`. */
   async save(name: string): Promise<string> {
     let given = name;
     await this.#ordered("saving the state", (sequence) =>
@@ -189,7 +180,7 @@ export class TinkerModel {
     return `tinker://${this.id}/weights/${given}`;
   }
 
-  /** Weights for others to read, as files behind {@link archive}. @returns Their name. */
+  /** Publishes the weights for others to read as an archive. @returns Their name. */
   async publish(name: string): Promise<string> {
     let given = name;
     await this.#ordered("writing the weights", (sequence) =>
@@ -201,7 +192,7 @@ export class TinkerModel {
     return given;
   }
 
-  /** Makes the weights those of the server's sampler. @returns The session to sample in, and the name under which the weights lie there. */
+  /** Gives the weights to the server's sampler. @returns The session to sample in, and the name of the weights there. */
   async openSampler(order: number): Promise<{ readonly session: string; readonly checkpoint: string }> {
     let checkpoint = "";
     const answer = await this.#ordered("handing the weights to the sampler", (sequence) =>
@@ -222,7 +213,7 @@ export class TinkerModel {
     throw new TrainError(`${name}: it opened no sampling session.`, { code: "trainer-unavailable" });
   }
 
-  /** Frees room on the server. What cannot be deleted stays there. */
+  /** Frees room on the server. Failures are ignored. */
   forget(name: string): Promise<void> {
     return forgetFiles(this.#transport, `tinker://${this.id}/sampler_weights/${name}`);
   }
@@ -251,7 +242,7 @@ export class TinkerModel {
     return sequences;
   }
 
-  /** Puts published weights into `folder`, which is emptied before. @returns The names of its files. */
+  /** Unpacks published weights into `folder`, which is emptied before. @returns The names of its files. */
   unpack(name: string, folder: string): Promise<string[]> {
     const path = `/training_runs/${this.id}/checkpoints/${name}/archive`;
     return this.#transport.download(path, async (body) => {
@@ -266,7 +257,7 @@ export class TinkerModel {
     );
   }
 
-  /** Submitted in the order of the calls, awaited apart: what is called together is under way together. */
+  /** Submits requests in the order of the calls and awaits each by itself: requests that are made together are under way together. */
   #ordered(what: string, submit: (sequence: number) => Promise<string>): ReturnType<typeof resultOf> {
     const sequence = ++this.#sequence;
     const first = this.#lastSubmission.then(() => submit(sequence));
@@ -284,13 +275,13 @@ export class TinkerModel {
   }
 }
 
-/** @param path `tinker://MODEL/...`, also of a model that is no longer loaded. What cannot be deleted stays there. */
+/** @param path `tinker://MODEL/...`, also of a model that is no longer loaded. Failures are ignored. */
 export async function forgetFiles(transport: TinkerTransport, path: string): Promise<void> {
   const [model = "", ...rest] = path.slice("tinker://".length).split("/");
   await transport.delete(`/training_runs/${model}/checkpoints/${rest.join("/")}`).catch(() => undefined);
 }
 
-/** Some servers fill in zeros where they have no log-probabilities; a run of tokens that are all certain does not happen. */
+/** Run of zeros that no model produces. Some servers fill in zeros when they have no log-probabilities. */
 const SUSPICIOUS_ZEROS = 16;
 
 function checkLogprobs(name: string, logprobs: Float32Array | undefined, length: number): void {

@@ -1,6 +1,5 @@
-/** Asking again what may work later, with pauses that grow and vary, as long as patience lasts; and saying so meanwhile. */
-import { setTimeout as pause } from "node:timers/promises";
-
+/** Repeats requests that may succeed later, with pauses that grow and vary, as long as patience lasts. It tells people meanwhile. */
+import { linkSignals, sleep } from "../../../core/async.ts";
 import type { Clock } from "../../../core/clock.ts";
 import { TrainError } from "../../../core/errors.ts";
 import type { Rng } from "../../../core/rng.ts";
@@ -11,16 +10,16 @@ export type Attempt<Result> =
   | {
       readonly type: "again";
       readonly reason: string;
-      /** What the server asked to be waited for. */
+      /** Pause that the server asked for. */
       readonly afterMs?: number;
-      /** Of failures of this kind: a fault may repeat for ever, where an absence ends. */
+      /** Most failures of this kind. A fault may repeat forever, whereas an absence ends. */
       readonly most?: number;
-      /** Thrown when there were that many, rather than that the server cannot be used. */
+      /** Error to throw after so many failures, instead of "cannot be used". */
       readonly error?: unknown;
     };
 
 export interface PatienceOptions {
-  /** Of the server, in messages. */
+  /** Name of the server in messages. */
   readonly name: string;
   readonly patienceMs: number;
   readonly rng: Rng;
@@ -42,7 +41,7 @@ export class Patience {
     this.#outage = this.outage();
   }
 
-  /** Of its own, where the server answers meanwhile. */
+  /** An outage of its own, for waits during which the server does answer. */
   outage(): Outage {
     const { clock, patienceMs, onNews } = this.#options;
     return new Outage(clock, patienceMs, onNews);
@@ -77,20 +76,22 @@ export class Patience {
   }
 
   async #pause(waitMs: number): Promise<void> {
-    const signal = AbortSignal.any([...this.#options.signals]);
+    const link = linkSignals(...this.#options.signals);
     try {
-      await pause(waitMs, undefined, { signal });
+      await sleep(waitMs, link.signal);
     } catch {
       throw new TrainError(
-        `stopped while the trainer server at ${this.#options.name} was away; the same command goes on from the last checkpoint.`,
-        { code: "aborted", cause: signal.reason },
+        `stopped while the trainer server at ${this.#options.name} was away; the same command continues from the last checkpoint.`,
+        { code: "aborted", cause: link.signal.reason },
       );
+    } finally {
+      link.release();
     }
   }
 
   #givenUp(path: string, what: string): TrainError {
     return new TrainError(
-      `the trainer server at ${this.#options.name} cannot be used (${path}), ${what}. Start it again, then run the same command to go on from the last checkpoint; ` +
+      `the trainer server at ${this.#options.name} cannot be used (${path}), ${what}. Start it again, then run the same command to continue from the last checkpoint; ` +
         `patience=SECONDS in --trainer waits longer.`,
       { code: "trainer-unavailable", retryable: true },
     );

@@ -1,7 +1,8 @@
 /**
- * From -sum(weights * logprob) to what a server computes. SkyRL's JAX backend divides each datum's loss by the sum of its weights and the
- * gradient by the number of datums: a weight cannot say how much its datum matters, and weights whose sum is not positive make it
- * explode. Its `cispo` loss, with both clips at 1, is -A * logprob with a factor that is exactly 1; there A carries what weights cannot.
+ * Turns -sum(weights * logprob) into what a server computes. SkyRL's jax backend divides each datum's loss by the sum of its weights, and
+ * the gradient by the number of datums. So a weight cannot say how much its datum matters, and a sum of weights that is not positive makes
+ * the loss explode. Its `cispo` loss, with both clips at 1, is -A * logprob times a factor of exactly 1. There A carries what weights
+ * cannot.
  */
 import type { Datum } from "../../trainer.ts";
 import type { WireDatum } from "./wire/protobuf.ts";
@@ -17,7 +18,7 @@ export const MEAN_LOSS: WireLoss = {
   config: { clip_low_threshold: 1, clip_high_threshold: 1 },
 };
 
-/** @param count Datums that the gradient will be divided by: all of the step. */
+/** @param count Number of datums in the step, which the gradient will be divided by. */
 export function wireDatum(datum: Datum, reduction: "sum" | "mean", count: number): WireDatum {
   const { tokens, targets, weights } = datum;
   if (reduction === "sum") return { tokens, targets, floats: { weights } };
@@ -34,7 +35,7 @@ export function wireDatum(datum: Datum, reduction: "sum" | "mean", count: number
   };
 }
 
-/** For passes that only ask: every target counts. */
+/** Datum for passes that only ask: every target counts. */
 export const askingDatum = ({ tokens, targets }: Pick<WireDatum, "tokens" | "targets">): WireDatum => ({
   tokens,
   targets,

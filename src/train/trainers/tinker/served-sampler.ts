@@ -1,6 +1,7 @@
 /**
- * The policy on a server that the user named (vLLM). Either the trainer server updates its weights in place (SkyRL's own vLLM), or it is
- * given adapters by a folder that both machines see, under a name of their own each time, so that no request meets half-loaded weights.
+ * The policy model on a server that the user named (vLLM). Either the trainer server updates that server's weights in place (SkyRL's own
+ * vLLM). Or adapters go through a folder that both machines see. They have a new name each time, so that no request meets half-loaded
+ * weights.
  */
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -11,9 +12,9 @@ import { z } from "zod";
 import { errorMessage, TrainError } from "../../../core/errors.ts";
 import { messageInBody, readBody, readErrorBody } from "../../../core/http-body.ts";
 import type { Engine } from "../../../engines/engine.ts";
-import { addressOf } from "../../../engines/http/transport.ts";
-import { openEngine } from "../../../engines/open-engine.ts";
-import { parseEngineSpec } from "../../../engines/spec.ts";
+import { addressOf } from "../../../engines/http/transport/transport.ts";
+import { openEngine } from "../../../engines/open/open-engine.ts";
+import { parseEngineSpec } from "../../../engines/open/spec.ts";
 import { ADAPTER_FILE } from "./adapters.ts";
 import type { BackendFacts } from "./backends.ts";
 import { stateName } from "./checkpoint.ts";
@@ -32,7 +33,7 @@ export async function servedSampler(policy: PolicyAccess, options: ServedSampler
   const parsed = parseEngineSpec(spec);
   const urls = parsed.kind === "http" ? parsed.urls : [];
   if (adapters === undefined) {
-    // Its server registers the adapters by handing them over.
+    // The trainer server registers the adapters when it hands them over.
     const source = await policy.openSource();
     try {
       const named = parsed.kind === "http" ? parsed.model : undefined;
@@ -64,7 +65,7 @@ export async function servedSampler(policy: PolicyAccess, options: ServedSampler
   }
 }
 
-/** The name to ask for, or undefined where the spec says it. */
+/** Model name to ask for; undefined where the spec says it. */
 async function servedModel(
   modelId: string,
   urls: readonly string[],
@@ -88,7 +89,7 @@ async function servedModel(
 const MAX_MODELS_BYTES = 4 * 1024 * 1024;
 const modelsSchema = z.object({ data: z.array(z.object({ id: z.string() })) });
 
-/** Empty where it does not say: opening the engine tells what is wrong. */
+/** Models that a server lists. Empty on failure: opening the engine tells what is wrong. */
 async function modelsAt(url: string): Promise<readonly string[]> {
   const answer = await request(addressOf(url, { at: "api", path: "/models" }))
     .then(async ({ body }): Promise<unknown> => {
@@ -129,7 +130,7 @@ async function tell(url: string, call: string, body: Readonly<Record<string, str
   );
 }
 
-/** The same spec with another `#MODEL`. */
+/** The spec with another `#MODEL`. */
 function withModel(spec: string, model: string): string {
   const question = spec.indexOf("?");
   const place = question < 0 ? spec : spec.slice(0, question);

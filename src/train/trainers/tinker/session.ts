@@ -1,10 +1,10 @@
-/** A session: what a server keeps models alive for. Its heartbeat goes by a timer of its own, whatever else is under way. */
+/** A session, which keeps models alive on the server. Its heartbeat has its own timer, whatever else is under way. */
 import type { TinkerTransport } from "./transport.ts";
 import { parseDocument, sessionSchema } from "./wire/documents.ts";
 
 /** The SDK whose wire format is spoken here. */
 const SDK_VERSION = "0.25.0";
-/** As the SDK does; servers give a session up after 300 s of silence. */
+/** Interval of heartbeats, the SDK's. Servers end a session after 300 s of silence. */
 const HEARTBEAT_MS = 10_000;
 
 export class TinkerSession {
@@ -14,7 +14,7 @@ export class TinkerSession {
   private constructor(id: string, transport: TinkerTransport, heartbeatMs: number) {
     this.id = id;
     this.#timer = setInterval(() => {
-      // A beat that is missed is made up by the next one; what a long silence means, the transport finds out.
+      // The next beat makes up for a missed one. The transport finds out what a long silence means.
       transport.beat("/session_heartbeat", { session_id: id, type: "session_heartbeat" }).catch(() => {});
     }, heartbeatMs);
     // It keeps the session alive, not this process.

@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
 
-import { parseTrainerSpec } from "./spec.ts";
+import { chooseTrainer } from "../registry.ts";
+import { parseTinkerSpec } from "./spec.ts";
 
-it("reads the embedded trainer, and a server with all its parameters", () => {
-  expect(parseTrainerSpec("embedded")).toEqual({ kind: "embedded" });
-  expect(parseTrainerSpec("tinker:http://host:8000")).toEqual({
-    kind: "tinker",
+const parse = (text: string) => parseTinkerSpec(text, (what) => expect.fail(what));
+
+it("reads a server with all its parameters", () => {
+  expect(parse("http://host:8000")).toEqual({
     url: "http://host:8000",
     base: undefined,
     backend: "fsdp",
@@ -18,8 +19,8 @@ it("reads the embedded trainer, and a server with all its parameters", () => {
   });
   const sampler = "openai:http://host:8001/v1#model?dialect=vllm&template=chatml";
   expect(
-    parseTrainerSpec(
-      `tinker:http://host:8000/api/v1?base=Qwen/Qwen3-1.7B&rank=8&patience=60&context=4096&adapters=/shared&sampler=${sampler}`,
+    parse(
+      `http://host:8000/api/v1?base=Qwen/Qwen3-1.7B&rank=8&patience=60&context=4096&adapters=/shared&sampler=${sampler}`,
     ),
   ).toMatchObject({
     url: "http://host:8000",
@@ -34,10 +35,11 @@ it("reads the embedded trainer, and a server with all its parameters", () => {
 
 it.each([
   ["remote", "there is no such trainer"],
-  ["tinker:host", "is no URL"],
+  ["embedded:8", "it takes no parameters"],
+  ["tinker:host", "is not a URL"],
   ["tinker:ftp://host", "does not begin with http"],
   ["tinker:http://me:secret@host", "key-env"],
-  ["tinker:http://host?bse=x", "bse is no parameter; there are base, backend"],
+  ["tinker:http://host?bse=x", "bse is not a parameter; there are base, backend"],
   ["tinker:http://host?rank=-1", "parameter rank"],
   ["tinker:http://host?backend=tpu", "parameter backend"],
   ["tinker:http://host?rank=1&rank=2", "twice"],
@@ -46,6 +48,6 @@ it.each([
   ["tinker:http://host?adapters=/x&sampler=local", "adapters=FOLDER"],
   ["tinker:http://host?rank=0&adapters=/x&sampler=openai:http://host:8001/v1#m", "rank=0"],
 ])("refuses %s", (text, message) => {
-  expect(() => parseTrainerSpec(text)).toThrow(message);
-  expect(() => parseTrainerSpec(text)).toThrow("tinker:http://HOST:PORT");
+  expect(() => chooseTrainer(text)).toThrow(message);
+  expect(() => chooseTrainer(text)).toThrow("tinker:http://HOST:PORT");
 });

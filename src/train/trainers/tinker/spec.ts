@@ -1,33 +1,29 @@
-/** `--trainer`: `embedded`, or `tinker:URL?parameter=value&...`. Parsing only: no server is asked. */
+/** `--trainer tinker:URL?parameter=value&...`, without its first word. Parsing only: no server is asked. */
 import { z } from "zod";
 
-import { ConfigError } from "../../../core/errors.ts";
-import { parseEngineSpec } from "../../../engines/spec.ts";
+import { specAddress, specParameters } from "../../../core/spec.ts";
+import { parseEngineSpec } from "../../../engines/open/spec.ts";
 import { BACKENDS, type BackendName } from "./backends.ts";
 
-interface EmbeddedTrainerSpec {
-  readonly kind: "embedded";
-}
-
 /** The parameters are explained in docs/scale.md. */
-export interface TinkerTrainerSpec {
-  readonly kind: "tinker";
+export interface TinkerSpec {
   readonly url: string;
-  /** Undefined: the only model that the server has. */
+  /** The base model. Undefined: the only model that the server has. */
   readonly base: string | undefined;
   readonly backend: BackendName;
   readonly rank: number;
   readonly keyEnv: string | undefined;
   readonly patienceMs: number;
-  /** Tokens in a rollout's context. Undefined: what --model says. */
+  /** Tokens in a rollout's context. Undefined: as many as --model says. */
   readonly contextSize: number | undefined;
-  /** `server`: the trainer server's own. `local`: in this process. Else an engine spec, whose servers have the same weights. */
+  /**
+   * Who samples the policy model. `server`: the trainer server. `local`: this process. Otherwise an engine spec, whose servers have the
+   * same weights.
+   */
   readonly sampler: string;
-  /** A folder that the sampler's server reads adapters from; undefined where the trainer server updates it by itself. */
+  /** Folder that the sampler's server reads adapters from. Undefined where the trainer server updates the sampler by itself. */
   readonly adapters: string | undefined;
 }
-
-export type TrainerSpec = EmbeddedTrainerSpec | TinkerTrainerSpec;
 
 const wholeNumber = z
   .string()
@@ -47,52 +43,31 @@ const parametersSchema = z.strictObject({
   adapters: z.string().min(1).optional(),
 });
 
-const NAMES = [...Object.keys(parametersSchema.shape), "sampler (last)"].join(", ");
 const SAMPLER = /[?&]sampler=/u;
 
-/** @throws ConfigError that says what is wrong and how it is written. */
-export function parseTrainerSpec(text: string): TrainerSpec {
-  if (text === "embedded") return { kind: "embedded" };
-  const fail = (what: string): never => {
-    throw new ConfigError(
-      `the trainer ${JSON.stringify(text)} cannot be used: ${what}; it is embedded, or ` +
-        `tinker:http://HOST:PORT?base=MODEL&backend=fsdp&sampler=ENGINE (docs/scale.md).`,
-      { code: "config-invalid" },
-    );
-  };
-  if (!text.startsWith("tinker:")) return fail("there is no such trainer");
-  // An engine spec has parameters of its own, so the sampler's is the last one and takes all that follows.
-  const whole = text.slice("tinker:".length);
+/** @param fail Throws an error that says what is wrong. */
+export function parseTinkerSpec(whole: string, fail: (what: string) => never): TinkerSpec {
+  // An engine spec has its own parameters, so `sampler` is the last parameter and takes all that follows.
   const at = whole.search(SAMPLER);
   const sampler = at < 0 ? "server" : whole.slice(at + "?sampler=".length);
   const rest = at < 0 ? whole : whole.slice(0, at);
   const question = rest.indexOf("?");
-  const url = parseAddress(question < 0 ? rest : rest.slice(0, question), fail);
-  const given: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(question < 0 ? "" : rest.slice(question + 1))) {
-    if (Object.hasOwn(given, name)) return fail(`the parameter ${name} is there twice`);
-    given[name] = value;
-  }
-  const parsed = parametersSchema.safeParse(given);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    if (issue?.code === "unrecognized_keys")
-      return fail(`${issue.keys.join(", ")} is no parameter; there are ${NAMES}`);
-    return fail(`parameter ${issue?.path.join(".") ?? "?"}: ${issue?.message ?? "invalid"}`);
-  }
-  const { base, backend, rank, patience, context, adapters } = parsed.data;
+  const url = specAddress(question < 0 ? rest : rest.slice(0, question), fail).replace(/\/api\/v1$/u, "");
+  const parameters = specParameters(question < 0 ? "" : rest.slice(question + 1), parametersSchema, fail, [
+    "sampler (last)",
+  ]);
+  const { base, backend, rank, patience, context, adapters } = parameters;
   checkSampler(sampler, adapters, fail);
   if (adapters !== undefined && rank === 0)
     return fail("adapters=FOLDER is for adapters, and rank=0 trains all weights");
   if (rank === 0 && backend === "jax")
     return fail("rank=0 trains all weights, which the jax backend does not do");
   return {
-    kind: "tinker",
     url,
     base,
     backend,
     rank,
-    keyEnv: parsed.data["key-env"],
+    keyEnv: parameters["key-env"],
     patienceMs: patience * 1000,
     contextSize: context,
     sampler,
@@ -105,18 +80,4 @@ function checkSampler(sampler: string, adapters: string | undefined, fail: (what
     if (parseEngineSpec(sampler).kind !== "http")
       fail(`sampler ${JSON.stringify(sampler)} is no server; it is server, local or openai:URL#MODEL?...`);
   } else if (adapters !== undefined) fail(`adapters=FOLDER is for a sampler=openai:..., not for ${sampler}`);
-}
-
-function parseAddress(address: string, fail: (what: string) => never): string {
-  let url: URL;
-  try {
-    url = new URL(address);
-  } catch {
-    return fail(`${JSON.stringify(address)} is no URL`);
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:")
-    return fail(`${JSON.stringify(address)} does not begin with http:// or https://`);
-  if (url.username !== "" || url.password !== "")
-    return fail("the URL holds a user name or password: use key-env");
-  return `${url.origin}${url.pathname.replace(/\/+$/u, "").replace(/\/api\/v1$/u, "")}`;
 }

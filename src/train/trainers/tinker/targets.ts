@@ -1,14 +1,14 @@
 /**
- * Targets that are not the next input, for servers that know no others. A choice not to close is a target of that kind: the close tag, where
- * the big model's text goes on. Each becomes the last target of a datum of its own, which ends there; the sums are the same. The cost
- * is one more pass over the context up to it (docs/scale.md has figures).
+ * Targets that are not the next input, for servers that take no others. A choice not to close is such a target: the close tag, where the
+ * big model's text continues. Each becomes the last target of its own datum, which ends there. The sums are the same. Each costs one more
+ * pass over the context before it (docs/scale.md has figures).
  */
 import type { Datum } from "../../trainer.ts";
 
 export interface PlacedDatum extends Datum {
-  /** Index of the datum that it stems from. */
+  /** Index of the datum that it comes from. */
   readonly of: number;
-  /** The only position that counts, or undefined: all of them. */
+  /** The only position that counts. Undefined: all positions count. */
   readonly only?: number;
 }
 
@@ -46,7 +46,9 @@ function expand(datum: Datum, of: number): PlacedDatum[] {
   return [main, ...rest];
 }
 
-/** Log-probabilities of the targets of `data`, from those of {@link placeTargets}. NaN where a target of weight 0 was left out. */
+/**
+ * Log-probabilities of the targets of `data`, gathered from those of {@link placeTargets}. NaN for a target of weight 0 that was left out.
+ */
 export function gatherLogprobs(
   data: readonly Datum[],
   placed: readonly PlacedDatum[],

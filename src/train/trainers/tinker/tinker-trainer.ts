@@ -1,35 +1,34 @@
 /**
- * A trainer on another machine, behind the contract of `trainer.ts`: the Tinker protocol as a SkyRL server of one's own speaks it. The weights,
- * moments and checkpoints are the server's; here are the order of requests, the sums, and what a run needs to go on.
+ * A trainer on another machine, behind the contract of `trainer.ts`: the Tinker protocol as SkyRL speaks it. The server keeps weights,
+ * moments and checkpoints. This class keeps the order of requests, the sums, and what a run needs to be resumed.
  */
 import { TrainError } from "../../../core/errors.ts";
 import type { Engine } from "../../../engines/engine.ts";
 import type { AdamParameters, Datum, ForwardResult, LossName, OptimResult, Trainer } from "../../trainer.ts";
-import { BACKEND_FACTS, type BackendFacts, type BackendName } from "./backends.ts";
+import { BACKEND_FACTS, type BackendFacts, type BackendName, checkBackend, probeOf } from "./backends.ts";
 import { readPointer, stateName, writePointer } from "./checkpoint.ts";
 import { makeModel } from "./make-model.ts";
 import { forgetFiles, type ModelChoice, type PassOutcome, type TinkerModel } from "./model.ts";
 import { askingDatum, MEAN_LOSS, SUM_LOSS, wireDatum } from "./reduction.ts";
 import type { WireDatum } from "./wire/protobuf.ts";
-import { checkBackend, probeOf } from "./known-backend.ts";
 import type { PolicySource } from "./sampler/policy-source.ts";
 import { TinkerSession } from "./session.ts";
 import { gatherLogprobs, placeTargets } from "./targets.ts";
 import type { TinkerTransport } from "./transport.ts";
 import { capabilitiesSchema, parseDocument } from "./wire/documents.ts";
 
-/** Weights as they were when it was made; used up by {@link release}. */
+/** Weights of the moment when they were published. {@link release} frees them. */
 export interface PublishedWeights {
-  /** Puts them into a folder of their own, as files. @returns Their names. */
+  /** Writes them as files into a folder. @returns The names of the files. */
   readonly unpack: (folder: string) => Promise<string[]>;
   readonly release: () => Promise<void>;
 }
 
-/** What a sampler or an exporter needs of this trainer. */
+/** The trainer as samplers and exporters see it. */
 export interface PolicyAccess {
   /** The model's id on the server. */
   readonly modelId: string;
-  /** The server's own sampler with the weights of this moment. */
+  /** Opens the server's own sampler with the current weights. */
   openSource(): Promise<PolicySource>;
   publish(): Promise<PublishedWeights>;
 }
@@ -37,14 +36,14 @@ export interface PolicyAccess {
 export interface TinkerTrainerOptions {
   readonly transport: TinkerTransport;
   readonly backend: BackendName;
-  /** `base` undefined: the only model that the server has. */
+  /** The model to train. Without `base`: the only model that the server has. */
   readonly model: Omit<ModelChoice, "base"> & { readonly base: string | undefined };
   readonly sampler?: (policy: PolicyAccess) => Promise<Engine>;
   readonly exporter?: (folder: string, weights: PublishedWeights) => Promise<void>;
   readonly heartbeatMs?: number;
 }
 
-/** Answers that are lost more often have another reason. */
+/** Most attempts to load a checkpoint. Answers that are lost more often have another cause. */
 const MOST_LOADS = 3;
 
 export class TinkerTrainer implements Trainer, PolicyAccess {
@@ -53,17 +52,17 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
   readonly #facts: BackendFacts;
   #session: TinkerSession;
   #model: TinkerModel;
-  /** Settled once the server turned out to be of the backend that was named. */
+  /** Settled when the server is known to be of the backend that was named. */
   #known: Promise<void> | undefined;
-  /** Changes with the weights: what was made before is of others. */
+  /** Version of the weights. What was made from an earlier version is out of date. */
   #version = 0;
-  /** Of the gradients that lie on the server: their scale, and the datums that they are divided by. */
+  /** Scale of the gradients on the server, and below the number of datums that they are divided by. */
   #scale: number | undefined;
   #accumulated = 0;
   #names = 0;
-  /** The first sign that the server no longer has the model: also when those who met it went on. */
+  /** The first sign that the server no longer has the model. It is kept even when whoever met it continued. */
   #lost: TrainError | undefined;
-  /** Paths of the states that the server keeps for this run, the oldest first. */
+  /** Paths of the states that the server keeps for this run, oldest first. */
   #saved: string[] = [];
 
   private constructor(
@@ -79,7 +78,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
     this.base = base;
   }
 
-  /** @throws TrainError when no server answers, or it has not the model. */
+  /** Connects and makes a model. @throws TrainError when no server answers, or it does not have the base model. */
   static async connect(options: TinkerTrainerOptions): Promise<TinkerTrainer> {
     const { transport } = options;
     const base = await chooseBase(transport, options.model.base);
@@ -92,7 +91,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
     return this.#model.id;
   }
 
-  /** Set when the server turned out to have lost the model, whoever was told. */
+  /** Set when the server has lost the model, whichever call found out. */
   get lost(): TrainError | undefined {
     return this.#lost;
   }
@@ -105,7 +104,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
 
   async forwardBackward(data: readonly Datum[], loss: LossName): Promise<ForwardResult> {
     loss satisfies "cross_entropy";
-    // Before any gradient: what an averaging server makes of weights that are to be summed is of any size.
+    // The check comes before any gradient: a server that averages would make gradients of any size.
     this.#known ??= this.#probe(data);
     await this.#known;
     const placed = placeTargets(data, this.#facts.targets);
@@ -122,7 +121,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
   }
 
   async optimStep(adam: AdamParameters): Promise<OptimResult> {
-    // Behind the pass that was asked for before, as that waits for the same.
+    // Waits for the check, as the pass that was asked for before does.
     await this.#known;
     const { reduction } = this.#facts;
     const correction = reduction === "sum" || this.#scale === undefined ? 1 : this.#accumulated / this.#scale;
@@ -132,7 +131,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
     return { gradientNorm: (await this.#model.optimStep(adam, this.#facts)) * correction };
   }
 
-  /** Both are under way before the first is awaited. */
+  /** Both requests are under way before the first is awaited. */
   async trainStep(
     data: readonly Datum[],
     loss: LossName,
@@ -157,7 +156,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
     const version = this.#version;
     const { session, checkpoint } = await model.openSampler(++this.#names);
     let order = 0;
-    // SkyRL's JAX backend samples from the very weights it trains: asked for older ones, it would put them back.
+    // SkyRL's jax backend samples from the weights that it trains. If it were asked for older ones, it would put them back.
     const checkFresh = (): void => {
       if (this.#model === model && this.#version === version) return;
       throw new TrainError("the weights of this sampler have been updated since; make another one.", {
@@ -173,8 +172,8 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
         checkFresh();
         if (this.#facts.targets !== "any") {
           throw new TrainError(
-            `a ${this.#options.backend} server says nothing of tokens that do not follow, so that its sampler cannot tell where the small model would take ` +
-              "the pen back. Name one that can with sampler=openai:... at the end of --trainer (docs/scale.md).",
+            `a ${this.#options.backend} server gives log-probabilities only of the tokens that follow, so its sampler cannot tell where the small model would ` +
+              "close a segment. Name one that can with sampler=openai:... at the end of --trainer (docs/scale.md).",
             { code: "train-invalid" },
           );
         }
@@ -193,7 +192,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
     };
   }
 
-  /** The server keeps the state; `folder` gets a file that says where. The last two states are kept there. */
+  /** The server keeps the state; a file in `folder` says where. The server keeps the last two states. */
   async save(folder: string): Promise<void> {
     const path = await this.#model.save(stateName("state", ++this.#names));
     const { transport, model } = this.#options;
@@ -208,7 +207,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
     for (const oldest of this.#saved.splice(0, this.#saved.length - 2)) await forgetFiles(transport, oldest);
   }
 
-  /** A new model with the state that is there: the protocol loads into nothing else. */
+  /** Makes a new model and loads the state into it: the protocol loads into no other. */
   async load(folder: string): Promise<void> {
     const { transport, backend, model, heartbeatMs } = this.#options;
     const pointer = await readPointer(folder, { base: this.base, rank: model.rank });
@@ -252,7 +251,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
     }
   }
 
-  /** A forward pass; the first one shows what kind of server answers. */
+  /** Runs a forward pass. The first one shows what kind of server answers. */
   async #ask(data: readonly WireDatum[]): Promise<PassOutcome> {
     const outcome = await this.#model.pass(data, SUM_LOSS, true);
     if (this.#known === undefined && outcome.outputs.size > 0) {
@@ -269,7 +268,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
     checkBackend(this.#options.transport.name, this.#options.backend, outputs);
   }
 
-  /** A rollout that fails is recorded and passed over; that its model is gone is not. */
+  /** Notes the loss of the model. A failed rollout is recorded and passed over; a lost model is not. */
   async #noting<Result>(work: Promise<Result>): Promise<Result> {
     try {
       return await work;
@@ -283,7 +282,7 @@ export class TinkerTrainer implements Trainer, PolicyAccess {
   async close(): Promise<void> {
     const { transport } = this.#options;
     this.#session.close();
-    // A server that is away has nothing to forget, and is not waited for.
+    // A server that is away has nothing to forget and is not waited for.
     await transport
       .once("/unload_model", { model_id: this.#model.id, type: "unload_model" })
       .catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * Requests to a trainer server. What may work later is asked again (429, 5xx, nobody listening), as long as patience lasts; what cannot is an
- * error at once. Bounded in time and size.
+ * Requests to a trainer server. Requests that may succeed later (429, 5xx, no connection) are repeated, as long as patience lasts. Others
+ * fail at once. Answers are bounded in time and size.
  */
 import { setMaxListeners } from "node:events";
 
@@ -11,26 +11,28 @@ import { explainFault, isConnectionFault, systemCode } from "../../../core/conne
 import { DataError, errorMessage, SplitReasonError, TrainError, WireError } from "../../../core/errors.ts";
 import { messageInBody, readBody, readErrorBody, retryAfterMs } from "../../../core/http-body.ts";
 import type { Rng } from "../../../core/rng.ts";
-import type { Secret } from "../../../engines/http/credentials.ts";
+import type { Secret } from "../../../engines/http/transport/credentials.ts";
 import { LongWork, type OutageNews } from "./outage.ts";
 import { type Attempt, Patience } from "./patience.ts";
 import { PROTOBUF } from "./wire/protobuf.ts";
 
 export interface TransportOptions {
-  /** Without a slash at the end and without `/api/v1`. */
+  /** Address without a trailing slash and without `/api/v1`. */
   readonly url: string;
   readonly key: Secret | undefined;
   /** How long a server may be away. */
   readonly patienceMs: number;
-  /** Draws the variation of pauses. */
+  /** Varies the pauses. */
   readonly rng: Rng;
   readonly onOutage?: (news: OutageNews) => void;
   readonly clock?: Clock;
-  /** Ends the waiting for a server that is away. What a server is at work on is waited for: the run's last state is to be saved. */
+  /** Ends the wait for a server that is away. Work in progress is still waited for, so that the run's last state is saved. */
   readonly signal?: AbortSignal;
-  /** Before the first repetition; doubles up to 40 times as much. Default 500. */
+  /** Pause before the first repetition. It doubles, up to 40 times as much. Default: 500. */
   readonly firstPauseMs?: number;
-  /** A long poll is answered after 300 s at the latest; it is given up before, and asked again. Default 60,000. */
+  /**
+   * Time limit of a request. Servers answer a long poll after 300 s at the latest; it is given up earlier and repeated. Default: 60,000.
+   */
   readonly answerTimeoutMs?: number;
 }
 
@@ -40,7 +42,7 @@ export interface Answer {
   readonly document: unknown;
 }
 
-/** The server answered, and asking again would not help. */
+/** An answer that a repetition would not change. */
 export class StatusError extends WireError {
   readonly status: number;
 
@@ -51,14 +53,14 @@ export class StatusError extends WireError {
 }
 
 const ANSWER_TIMEOUT_MS = 60_000;
-/** SkyRL reads the whole file, from wherever it lies, before it sends the first byte. */
+/** Time limit of a download's first byte: SkyRL reads the whole file before it sends one. */
 const FIRST_BYTE_TIMEOUT_MS = 900_000;
 const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
-/** A server that fails is not away: it may have a fault that repeats. */
+/** Most failures in a row. A server that fails is not away: its fault may repeat. */
 const MOST_FAILURES = 6;
-/** An archive that ended too early, or is none. */
+/** Most attempts at an archive that breaks off, or is none. */
 const MOST_BROKEN_ARCHIVES = 3;
-/** Of heartbeats in a row, after which a server that does not answer is not taken to be at work. */
+/** Missed heartbeats in a row after which a silent server is taken to be away, not at work. */
 const MISSED_BEATS = 2;
 
 export class TinkerTransport {
@@ -98,17 +100,19 @@ export class TinkerTransport {
     return this.#patiently(path, "DELETE", () => undefined);
   }
 
-  /** @param body A document, or protobuf bytes. Made anew for each attempt: what must not be said twice can differ. */
+  /**
+   * @param body Makes the body, a document or protobuf bytes, for each attempt. Attempts may differ where something must not be said twice.
+   */
   post(path: string, body: (attempt: number) => unknown): Promise<Answer> {
     return this.#patiently(path, "POST", body);
   }
 
-  /** One attempt, without patience. */
+  /** Makes one attempt, without patience. */
   async once(path: string, body: unknown): Promise<void> {
     await this.#attempt(path, "POST", body);
   }
 
-  /** The same for heartbeats, which come again anyway: whether they arrive tells a server at work from one that is away. */
+  /** Sends a heartbeat, once. Whether heartbeats arrive tells a server at work from one that is away. */
   async beat(path: string, body: unknown): Promise<void> {
     const outcome = await this.#attempt(path, "POST", body).catch((error: unknown) => {
       if (error instanceof TrainError) throw error;
@@ -118,9 +122,9 @@ export class TinkerTransport {
   }
 
   /**
-   * A body of any length, following redirections. Fetching and using it are one: when it breaks off, both are done again.
-   * @param use Reads the body to its end. A DataError is tried a few times more, unless a file on this machine is the cause.
-   * @throws TrainError when patience ends, StatusError for what there is not, the last DataError.
+   * Downloads a body of any length and follows redirects. Fetching and using it are one attempt: if the body breaks off, both are repeated.
+   * @param use Reads the body to its end. After a DataError it is called a few times more, unless a file on this machine is the cause.
+   * @throws TrainError when patience ends, StatusError for what does not exist, or the last DataError.
    */
   download<Result>(path: string, use: (body: NodeJS.ReadableStream) => Promise<Result>): Promise<Result> {
     return this.patience.repeat(path, async (): Promise<Attempt<Result>> => {
@@ -130,7 +134,7 @@ export class TinkerTransport {
         const found = await this.#open(path);
         if (found.type === "again") return found;
         const body = found.answer;
-        // What is destroyed before its end says so, to nobody.
+        // A body that is destroyed early reports an error that nobody needs.
         body.on("error", () => undefined);
         try {
           isHere = true;
@@ -155,7 +159,7 @@ export class TinkerTransport {
     for (let hop = 0; hop < 4; hop++) {
       const answer = await request(url, {
         dispatcher: this.#agent,
-        // The key is for this server only; an archive elsewhere (object storage) is fetched without it.
+        // The key is only for this server. An archive elsewhere (object storage) is fetched without it.
         headers: url.origin === own.origin ? this.#headers() : {},
         headersTimeout: FIRST_BYTE_TIMEOUT_MS,
         signal: this.#life.signal,
@@ -208,7 +212,7 @@ export class TinkerTransport {
     } catch (error) {
       this.#throwIfClosed();
       if (error instanceof WireError) throw error;
-      // A result that is not there yet: the server keeps the connection open longer than we do.
+      // The result is not there yet: the server keeps the connection open longer than this side does.
       const isPoll = systemCode(error) === "UND_ERR_HEADERS_TIMEOUT" && path === "/retrieve_future";
       if (isPoll && this.#missedBeats < MISSED_BEATS) return STILL_AT_WORK;
       return againAfter(error);
@@ -233,7 +237,7 @@ export class TinkerTransport {
   }
 
   #headers(): Record<string, string> {
-    // A server of one's own asks for no key; the header is part of the protocol.
+    // A private server asks for no key, but the header is part of the protocol.
     return {
       "x-api-key": this.#options.key?.reveal() ?? "tml-dummy",
       accept: `${PROTOBUF}, application/json`,
@@ -281,7 +285,7 @@ const cannotBePut = (cause: unknown): DataError =>
     },
   );
 
-/** What went wrong stands at the end of a traceback. */
+/** The beginning and the end of a message: the cause is at the end of a traceback. */
 const shortened = (text: string): string =>
   text.length <= 600 ? text : `${text.slice(0, 200)} ... ${text.slice(-400)}`;
 
@@ -289,5 +293,5 @@ type Again = Extract<Attempt<never>, { readonly type: "again" }>;
 
 const againAfter = (error: unknown): Again => ({ type: "again", reason: explainFault(error) });
 
-/** What the system says of files: a full disk, a folder that may not be written. zlib's codes begin with Z. */
+/** Whether an error is one of files on this machine: a full disk, a folder that may not be written. zlib's codes begin with Z. */
 const isOfThisMachine = (error: unknown): boolean => /^E[A-Z]+$/u.test(systemCode(error));

@@ -1,16 +1,22 @@
-/** From published weights to a model on this machine: adapters are put into the base model's weights, a whole model is read as it is. */
+/**
+ * Turns published weights into a model on this machine. Adapters are merged into the base model's weights; a whole model is read as it is.
+ */
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { TrainError } from "../../../core/errors.ts";
-import { importHuggingFace, type ImportedModel } from "../../export/index.ts";
-import type { Exporter, SamplerFactory } from "../embedded/embedded-trainer.ts";
+import {
+  type Exporter,
+  importHuggingFace,
+  type ImportedModel,
+  type SamplerFactory,
+} from "../../export/index.ts";
 import { ADAPTER_FILE, mergeAdapters } from "./adapters.ts";
 import type { PublishedWeights } from "./tinker-trainer.ts";
 
-/** Reads the base model's weights; undefined where they are not on this machine. */
-export type BaseModel = () => Promise<Pick<ImportedModel, "config" | "weights"> | undefined>;
+/** The base model's weights; undefined where they are not on this machine. */
+export type BaseModel = Pick<ImportedModel, "config" | "weights"> | undefined;
 
 async function withUnpacked<Result>(
   weights: PublishedWeights,
@@ -25,20 +31,22 @@ async function withUnpacked<Result>(
   }
 }
 
-/** Writes what `exporter` writes; without the base model, the files as the server has them (adapters in PEFT's form, or a whole model). */
+/**
+ * Exports published weights with `exporter`. Without the base model, the server's files are copied (adapters in PEFT's form, or a whole
+ * model).
+ */
 export function publishedExporter(
   base: BaseModel,
   exporter: Exporter,
 ): (folder: string, weights: PublishedWeights) => Promise<void> {
   return (folder, weights) =>
     withUnpacked(weights, async (unpacked, hasAdapters) => {
-      const model = hasAdapters ? await base() : undefined;
-      if (model === undefined) return cp(unpacked, folder, { recursive: true });
-      return exporter(folder, model.config, await mergeAdapters(unpacked, model.weights));
+      if (!hasAdapters || base === undefined) return cp(unpacked, folder, { recursive: true });
+      return exporter(folder, base.config, await mergeAdapters(unpacked, base.weights));
     });
 }
 
-/** Runs the policy on this machine: as fast as it is here, and with every capability of the local engine. */
+/** Opens the policy model on this machine, with every capability of the local engine. */
 export function localSampler(base: BaseModel, open: SamplerFactory) {
   return async (weights: PublishedWeights) =>
     withUnpacked(weights, async (unpacked, hasAdapters) => {
@@ -46,13 +54,12 @@ export function localSampler(base: BaseModel, open: SamplerFactory) {
         const { config, weights: whole } = await importHuggingFace(unpacked);
         return open(config, whole);
       }
-      const model = await base();
-      if (model === undefined) {
+      if (base === undefined) {
         throw new TrainError(
           "sampler=local needs the base model's weights on this machine: give a --model folder with model.safetensors, or another sampler.",
           { code: "train-invalid" },
         );
       }
-      return open(model.config, await mergeAdapters(unpacked, model.weights));
+      return open(base.config, await mergeAdapters(unpacked, base.weights));
     });
 }

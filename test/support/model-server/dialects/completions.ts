@@ -31,7 +31,7 @@ import {
 
 const bias = z.record(z.string().regex(/^\d+$/u), z.number()).nullish();
 
-/** What every completions server knows. */
+/** The facts that every completions server has. */
 const plainFields = {
   model: z.string().optional(),
   prompt: promptField,
@@ -85,8 +85,8 @@ export interface CompletionsOptions {
   readonly logprobs: boolean;
 }
 
-const MOST_PLAIN_LOGPROBS = 5;
-const MOST_LOGPROBS = 20;
+const MAX_PLAIN_LOGPROBS = 5;
+const MAX_LOGPROBS = 20;
 
 export class CompletionsDialect implements Dialect {
   readonly name: string;
@@ -156,7 +156,7 @@ export class CompletionsDialect implements Dialect {
     if (body.model !== undefined && body.model !== model.name) {
       throw new Refusal(`The model \`${body.model}\` does not exist.`, 404, "NotFoundError");
     }
-    const most = this.#options.plain ? MOST_PLAIN_LOGPROBS : MOST_LOGPROBS;
+    const most = this.#options.plain ? MAX_PLAIN_LOGPROBS : MAX_LOGPROBS;
     if ((body.logprobs ?? 0) > most) throw new Refusal(`logprobs: at most ${most} are possible`);
     const prompts = promptsOf(model, body.prompt);
     const maxTokens = body.max_tokens ?? 16;

@@ -1,7 +1,7 @@
 /**
- * llama.cpp's server: `/completion`, `/tokenize`, `/detokenize`, `/props`, `/slots`, `/health`, `/v1/models`, true to tools/server of
- * version 0.5: sampling defaults that are not neutral; special tokens shown only with `special` or as `preserved_tokens`; in a
- * stream no event, and so no id, for a token that leaves a code point incomplete; no `[DONE]`.
+ * llama.cpp's server: `/completion`, `/tokenize`, `/detokenize`, `/props`, `/slots`, `/health`, `/v1/models`. It imitates tools/server of
+ * version 0.5. Sampling defaults are not neutral. Special tokens are shown only with `special` or as `preserved_tokens`. A stream has no
+ * event, and so no id, for a token that leaves a code point incomplete. There is no `[DONE]`.
  */
 import { z } from "zod";
 

@@ -312,7 +312,7 @@ function finishOf({ end }: RunToken, stopText: string | undefined, length: numbe
   return "id" in end ? { type: "stop", matched: end.id } : { type: "length", length };
 }
 
-/** Of the prompt from `startLength` on. What stands at the start has nothing before it that was looked at: null. */
+/** Log-probabilities of the prompt from `startLength` on. The first token has null: nothing before it was read. */
 function inputLogprobs(
   item: Item,
   rows: readonly Float64Array[],

@@ -1,6 +1,7 @@
 /**
  * Bias on a server that has none. Forbidden tokens: draws are rejected until one is allowed, which gives exactly the distribution that is left.
- * A finite bias of b nats on a token of probability p: it is taken with probability p e^b / (p e^b + 1 - p), and else the draw is made without it.
+ * A finite bias of b nats on a token of probability p: the token is taken with probability p e^b / (p e^b + 1 - p). Otherwise the draw is made
+ * without it.
  */
 import { EngineError } from "../../../../core/errors.ts";
 import { type TokenId, tokenId } from "../../../../core/ids.ts";
@@ -111,7 +112,7 @@ async function drawAllowed(
     if (found !== undefined) return found;
   }
   throw new EngineError(
-    `the policy writes nothing but what is forbidden here (${MOST_ROUNDS * CANDIDATES} draws); the rollout cannot go on.`,
+    `the policy model finds nothing likely here but forbidden tokens (${MOST_ROUNDS * CANDIDATES} draws); the rollout cannot continue.`,
     { code: "engine-failed" },
   );
 }

@@ -1,7 +1,7 @@
 /**
- * The controlling prefill on a server that samples and trains, and has no call of the kind: a forward pass whose target is the watched tag at
- * *every* position says how likely it comes next everywhere, at the cost of one pass over the context. A second one, with the text's own tokens as
- * targets, tells where another token is likelier. Where neither settles which token is the likeliest, one token is drawn greedily.
+ * The controlling prefill on a server that has no call for it. A forward pass whose target is the watched tag at *every* position tells how
+ * likely the tag comes next everywhere, for one pass over the context. A second pass, with the text's own tokens as targets, tells where
+ * another token is likelier. Where neither settles it, one token is drawn at temperature 0.
  */
 import { type TokenId, tokenId } from "../../../../core/ids.ts";
 import type { ScoreRequest, TokenScore } from "../../../../engines/token-backend.ts";
@@ -21,7 +21,7 @@ export async function scoreTargets(
   const places = ids.slice(from).map((_, index) => {
     const at = from + index;
     const logprobs = watchLogprobs.map((list) => list[at] ?? Number.NaN);
-    // What follows the last token is not known: nothing rules the watched tag out there.
+    // The token after the last one is not known: nothing rules out the watched tag there.
     const next = ids[at + 1];
     const nextLogprob =
       next === undefined || watch.includes(next) ? -Infinity : (ownLogprobs?.[at] ?? -Infinity);
@@ -49,9 +49,9 @@ function decide(logprobs: readonly number[], next: number): number | "other" | "
   if (highest > Math.log(0.5)) return best;
   if (best < 0 || next >= highest) return "other";
   const known = logprobs.reduce((sum, logprob) => sum + Math.exp(logprob), Math.exp(next));
-  // All that is left together is less likely.
+  // All other tokens together are less likely.
   if (1 - known < Math.exp(highest)) return best;
-  // A tag is not the likeliest of anything when it is this rare: some token of the vocabulary has more.
+  // A tag this rare is never the likeliest: some token of the vocabulary has more.
   return highest < NEVER_LIKELIEST ? "other" : "unclear";
 }
 

@@ -1,4 +1,8 @@
-/** A sequence on a trainer server: nothing is kept there between requests, so what was read is a count here. */
+/**
+ * A sequence on a trainer server. The server keeps nothing between requests, so the tokens read so far are only counted here. After an
+ * abort the server finishes its request, and nobody waits for it.
+ */
+import { unlessAborted } from "../../../../core/async.ts";
 import { EngineError } from "../../../../core/errors.ts";
 import { type TokenId, tokenId } from "../../../../core/ids.ts";
 import { hash32 } from "../../../../core/rng.ts";
@@ -14,13 +18,13 @@ import { drawBiased } from "./biased-draw.ts";
 import { scoreTargets } from "./close-scores.ts";
 import type { PolicySource } from "./policy-source.ts";
 
-/** In no vocabulary: a token about which only this is known, that it is not one of those asked about. */
+/** An id of no vocabulary. It stands for a token about which only this is known: it is none of those asked about. */
 const SOME_OTHER_TOKEN = tokenId(-1);
 
-/** Requests ask for one of few lengths: a server that compiles for each length would otherwise do little else. */
+/** The few lengths that requests ask for. A server that compiles for each new length would otherwise do little else. */
 const LENGTHS = [1, 8, 64, 256, 1024, 4096, 16_384];
 
-/** The shortest of the lengths that is enough, or the longest that fits: then another request goes on. */
+/** The shortest length that is enough; or the longest that fits, after which another request continues. */
 function requestLength(most: number, room: number): number {
   const enough = LENGTHS.find((length) => length >= most) ?? most;
   return enough <= room ? enough : (LENGTHS.findLast((length) => length <= room) ?? 1);
@@ -28,7 +32,7 @@ function requestLength(most: number, room: number): number {
 
 export interface SamplingLimits {
   readonly contextSize: number;
-  /** Tokens that end the turn: the server stops there as well. */
+  /** Tokens that end the turn. The server stops there as well. */
   readonly turnEnds: readonly TokenId[];
 }
 
@@ -58,9 +62,9 @@ export class SamplingBackend implements TokenBackend {
       sample: (ids, most) => this.#sample(ids, most, request, signal),
       biased: async (ids, forbidden) => {
         this.calls++;
-        return await this.#unlessAborted(
-          signal,
+        return await unlessAborted(
           drawBiased(this.#source, ids, request, forbidden, seedOf(request, ids)),
+          signal,
         );
       },
       reached: (length) => {
@@ -78,7 +82,7 @@ export class SamplingBackend implements TokenBackend {
     const isAsked = request.watch.length > 0 || request.tokenLogprobs;
     if (isAsked) this.calls++;
     const scores = isAsked
-      ? await this.#unlessAborted(signal, scoreTargets(this.#source, ids, from, request, SOME_OTHER_TOKEN))
+      ? await unlessAborted(scoreTargets(this.#source, ids, from, request, SOME_OTHER_TOKEN), signal)
       : ids.slice(from).map(() => ({ argmax: SOME_OTHER_TOKEN, watchLogprobs: [] }));
     this.#length = ids.length;
     return scores;
@@ -102,8 +106,7 @@ export class SamplingBackend implements TokenBackend {
   ): Promise<readonly DrawnToken[]> {
     this.calls++;
     const stops = new Set([...request.stops, ...this.#limits.turnEnds]);
-    const [sequence] = await this.#unlessAborted(
-      signal,
+    const [sequence] = await unlessAborted(
       this.#source.sample({
         prompt: ids,
         maxTokens: requestLength(most, this.#limits.contextSize - ids.length),
@@ -113,6 +116,7 @@ export class SamplingBackend implements TokenBackend {
         seed: seedOf(request, ids),
         stops: [...stops],
       }),
+      signal,
     );
     const tokens = sequence?.tokens ?? [];
     const last = tokens.at(-1);
@@ -128,23 +132,6 @@ export class SamplingBackend implements TokenBackend {
       const logprob = sequence?.logprobs?.[index];
       return { id: tokenId(id), ...(logprob === undefined ? {} : { logprob }) };
     });
-  }
-
-  /** The server goes on with what it was asked; nobody waits for it. */
-  async #unlessAborted<Result>(signal: AbortSignal | undefined, work: Promise<Result>): Promise<Result> {
-    if (signal === undefined) return await work;
-    signal.throwIfAborted();
-    let stop = (): void => {};
-    const aborted = new Promise<never>((_, reject) => {
-      stop = () => reject(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
-      signal.addEventListener("abort", stop, { once: true });
-    });
-    try {
-      return await Promise.race([work, aborted]);
-    } finally {
-      signal.removeEventListener("abort", stop);
-      work.catch(() => undefined);
-    }
   }
 }
 
@@ -162,7 +149,7 @@ class SamplingDrawer implements Drawer {
   readonly #request: DrawRequest;
   readonly #draws: Draws;
   #queue: DrawnToken[] = [];
-  /** Length of the context behind which the queue stands. */
+  /** Length of the context that the queued tokens follow. */
   #queueAt = -1;
   #drawn = 0;
 
@@ -177,7 +164,7 @@ class SamplingDrawer implements Drawer {
     if (isBiased || this.#queueAt !== ids.length || this.#queue.length === 0) {
       this.#queue = isBiased
         ? [await this.#draws.biased(ids, forbidden ?? new Set())]
-        : [...(await this.#draws.sample(ids, Math.max(1, this.#request.most - this.#drawn)))];
+        : [...(await this.#draws.sample(ids, Math.max(1, this.#request.maxTokens - this.#drawn)))];
     }
     const token = this.#queue.shift();
     this.#queueAt = ids.length + 1;

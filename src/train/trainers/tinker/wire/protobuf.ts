@@ -1,14 +1,14 @@
 /**
- * The messages that travel as protobuf (Tinker SDK 0.25, `tinker_public.proto`): forward passes there; their results and samples back.
- * Numbers inside lie as little-endian bytes: token ids as int32, log-probabilities as float32, targets as int64.
+ * The messages that travel as protobuf (Tinker SDK 0.25, `tinker_public.proto`): requests of passes, and the results of passes and samples.
+ * Numbers are little-endian bytes: token ids int32, log-probabilities float32, targets int64.
  */
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
-import { WireError } from "../../../../core/errors.ts";
+import { TrainError, WireError } from "../../../../core/errors.ts";
 
 export const PROTOBUF = "application/x-protobuf";
 
-/** One datum as it is sent: `loss_fn_inputs` by their names. */
+/** One datum as it is sent. `loss_fn_inputs` are named. */
 export interface WireDatum {
   readonly tokens: readonly number[];
   readonly targets: readonly number[];
@@ -21,15 +21,15 @@ export interface PassRequest {
   readonly loss: string;
   readonly lossConfig: Readonly<Record<string, number>>;
   readonly forwardOnly: boolean;
-  /** From {@link encodeWireDatum}. */
+  /** Encoded datums, from {@link encodeWireDatum}. */
   readonly data: readonly Uint8Array[];
 }
 
 export interface PassResult {
   readonly outputType: string;
-  /** What each datum has, `logprobs` among them. */
+  /** Names of what each datum has, `logprobs` among them. */
   readonly outputs: readonly string[];
-  /** Of each datum: its log-probabilities of the targets. */
+  /** Log-probabilities of the targets, one array for each datum. */
   readonly logprobs: readonly Float32Array[];
   readonly metrics: ReadonlyMap<string, number>;
 }
@@ -48,7 +48,7 @@ const FLOAT32 = 1;
 const INT64 = 2;
 const STOPPED = 0;
 
-/** Bytes of one datum: what a request's size is the sum of. */
+/** Encodes one datum. The size of a request is the sum of these. */
 export function encodeWireDatum({ tokens, targets, floats }: WireDatum): Uint8Array {
   const writer = new BinaryWriter();
   const ids = bytesOf(Int32Array.from(tokens));
@@ -135,7 +135,7 @@ function readSequence(bytes: Uint8Array): SampledSequence {
   return { stopped, tokens, logprobs };
 }
 
-/** ArrayRecord: the names of its fields, and the field `logprobs` of all its datums. */
+/** Reads an ArrayRecord: the names of its fields, and the field `logprobs` of all its datums. */
 function readRecord(bytes: Uint8Array): Pick<PassResult, "outputs" | "logprobs"> {
   const outputs: string[] = [];
   let found: Float32Array[] | undefined;
@@ -214,7 +214,7 @@ function decoding<Result>(name: string, decode: () => Result): Result {
   }
 }
 
-/** A copy that typed arrays can look at. */
+/** An aligned copy, which typed arrays can view. */
 function aligned(bytes: Uint8Array, size: number): ArrayBuffer {
   if (bytes.length % size !== 0) throw new RangeError(`${bytes.length} bytes are no whole number of ${size}`);
   return Uint8Array.from(bytes).buffer;
@@ -222,4 +222,38 @@ function aligned(bytes: Uint8Array, size: number): ArrayBuffer {
 
 function bytesOf(array: Int32Array | BigInt64Array | Float32Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** Limits of one request (Tinker protocol). */
+const MOST_DATUMS = 1_024;
+const MOST_BYTES = 5_000_000;
+/** Bytes of names, sequence number and loss; and about three bytes for each datum's length. */
+const OVERHEAD_BYTES = 4_096;
+const OVERHEAD_PER_DATUM_BYTES = 6;
+
+/** Splits items into consecutive groups that keep the limits. @throws TrainError for a datum that is too large by itself. */
+export function splitByLimits<Item extends { readonly encoded: Uint8Array }>(
+  items: readonly Item[],
+): Item[][] {
+  const groups: Item[][] = [];
+  let group: Item[] = [];
+  let sizeBytes = OVERHEAD_BYTES;
+  for (const item of items) {
+    const itemBytes = item.encoded.length + OVERHEAD_PER_DATUM_BYTES;
+    if (OVERHEAD_BYTES + itemBytes > MOST_BYTES) {
+      throw new TrainError(
+        `a datum has ${item.encoded.length} bytes on the wire; a trainer server takes ${MOST_BYTES} in a request. Leave out examples this long.`,
+        { code: "train-invalid" },
+      );
+    }
+    if (group.length === MOST_DATUMS || sizeBytes + itemBytes > MOST_BYTES) {
+      groups.push(group);
+      group = [];
+      sizeBytes = OVERHEAD_BYTES;
+    }
+    group.push(item);
+    sizeBytes += itemBytes;
+  }
+  if (group.length > 0) groups.push(group);
+  return groups;
 }

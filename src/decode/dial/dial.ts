@@ -1,0 +1,134 @@
+/** The dial, per request: how much help the small model may ask for, and get. */
+import { z } from "zod";
+
+import type { Rng } from "../../core/rng.ts";
+import type { Refusal, SegmentEndReason } from "../events/events.ts";
+
+const share = z.number().min(0).max(1);
+
+/** Every setting, once. The other lists of them are made of this one. */
+const settings = {
+  /** Nats added to the open tag's logit: above 0 more offloading, below less. */
+  bias: z.number(),
+  /**
+   * Hard limit on the big model's share of the generated tokens, which holds after *every* token, not only at the end:
+   * bigTokens <= max(budgetGrace, budget * (smallTokens + bigTokens)). So credit is earned as the small model writes.
+   */
+  budget: share,
+  /**
+   * Big tokens that are free of the budget while the output is short (more than `budget` of fewer than budgetGrace/budget
+   * tokens). Without effect when the budget is 0.
+   */
+  budgetGrace: z.number().int().nonnegative(),
+  /** The longest segment the big model may write, in tokens. */
+  maxSegmentTokens: z.number().int().positive(),
+  /** Segments per generation. */
+  maxSegments: z.number().int().nonnegative(),
+  /** Probability of refusing a request to offload (Paper 3.1). */
+  reject: share,
+};
+
+/** Some settings of the dial, as a flag, a preset or a request gives them. */
+export const askedDialSchema = z.object(settings).partial().strict();
+export type AskedDial = z.output<typeof askedDialSchema>;
+
+/** The whole dial. What is not set has no limit. */
+export const dialSchema = askedDialSchema.extend({
+  bias: settings.bias.default(0),
+  budget: settings.budget.default(1),
+  budgetGrace: settings.budgetGrace.default(0),
+  reject: settings.reject.default(0),
+});
+export type DialInput = z.input<typeof dialSchema>;
+export type Dial = z.output<typeof dialSchema>;
+export type DialField = keyof Dial;
+
+/** The settings that limit how much the big model writes. */
+export const DIAL_LIMITS: readonly DialField[] = ["budget", "maxSegmentTokens", "maxSegments"];
+
+/** Those settings of the dial that `source` gives, and nothing else of it. */
+export function askedDial(source: AskedDial): AskedDial {
+  const given = Object.entries(source).filter(
+    ([name, value]) => Object.hasOwn(settings, name) && value !== undefined,
+  );
+  return askedDialSchema.parse(Object.fromEntries(given));
+}
+
+/** The tokens that a segment may use. `tokens` may be Infinity. */
+export interface Allowance {
+  readonly tokens: number;
+  /** The segment's end when it uses all of it. */
+  readonly reason: SegmentEndReason;
+}
+
+export interface Spent {
+  readonly smallTokens: number;
+  readonly bigTokens: number;
+}
+
+/** Applies the dial to one generation. */
+export class Gate {
+  readonly #dial: Dial;
+  readonly #rng: Rng;
+  #requests = 0;
+  #segments = 0;
+
+  constructor(dial: Dial, rng: Rng) {
+    this.#dial = dial;
+    this.#rng = rng;
+  }
+
+  /** Whether no request can be granted any more: then the open tag is forbidden from the outset, and no one is asked. */
+  get shut(): boolean {
+    return this.#dial.budget === 0 || this.outOfSegments;
+  }
+
+  get outOfSegments(): boolean {
+    return this.#segments >= (this.#dial.maxSegments ?? Infinity);
+  }
+
+  /**
+   * Whether the small model's request is refused, and why. `self`: it wants to write the span by itself, which costs no budget.
+   * Each request makes its own draw, so a seed refuses the same requests whatever else happens.
+   */
+  refuseRequest(spent: Spent, writer: "big" | "self"): Refusal | undefined {
+    const draw = this.#rng.fork(this.#requests++).next();
+    if (this.outOfSegments) return "segments";
+    if (writer === "big" && this.budgetLeft(spent) < 1) return "budget";
+    return draw < this.#dial.reject ? "reject" : undefined;
+  }
+
+  /** Whether a segment that a policy schedules is refused, and why. The dial's probability of refusing is for requests only. */
+  refuseScheduled(spent: Spent): Refusal | undefined {
+    if (this.outOfSegments) return "segments";
+    return this.budgetLeft(spent) < 1 ? "budget" : undefined;
+  }
+
+  countSegment(): void {
+    this.#segments++;
+  }
+
+  /** Tokens that the big model may write before the small one writes again. */
+  allowance(spent: Spent): Allowance {
+    const budget = this.budgetLeft(spent);
+    const segment = this.#dial.maxSegmentTokens ?? Infinity;
+    return segment <= budget
+      ? { tokens: segment, reason: "segment-limit" }
+      : { tokens: budget, reason: "budget" };
+  }
+
+  /** The longest span that the small model may write by itself. */
+  get spanTokens(): number {
+    return this.#dial.maxSegmentTokens ?? Infinity;
+  }
+
+  /** The largest n with bigTokens + n <= max(grace, budget * (smallTokens + bigTokens + n)). */
+  budgetLeft({ smallTokens, bigTokens }: Spent): number {
+    const { budget, budgetGrace } = this.#dial;
+    if (budget === 1) return Infinity;
+    if (budget === 0) return 0;
+    // The small surplus absorbs rounding: .1 * 90 / .9 must allow 10.
+    const earned = Math.floor((budget * smallTokens) / (1 - budget) + 1e-9);
+    return Math.max(0, Math.max(earned, budgetGrace) - bigTokens);
+  }
+}

@@ -1,0 +1,103 @@
+/** Two models opened together, with their chat templates. `pair-fit.ts` says whether they fit a policy. */
+import { ConfigError } from "../../core/errors.ts";
+import type { Piece } from "../../core/piece.ts";
+import type { Engine } from "../../engines/engine.ts";
+import { openEngine, type OpenEngineOptions } from "../../engines/open/open-engine.ts";
+import { type ChatMessage, ChatTemplate } from "../../tokenizer/chat-template.ts";
+import type { PairConfig } from "./pair-config.ts";
+import type { ModelPair } from "./pair-fit.ts";
+
+export interface PairPrompt {
+  readonly prompt: readonly Piece[];
+  /** Only where the big model reads something else. */
+  readonly promptForBig?: readonly Piece[];
+}
+
+export class Pair implements ModelPair, AsyncDisposable {
+  readonly config: PairConfig;
+  readonly small: Engine;
+  /** Absent when it was not asked for. */
+  readonly big?: Engine;
+  /** Templates by their source. An engine may learn its own only when its server answers. */
+  readonly #templates = new Map<string, ChatTemplate>();
+
+  /** @throws ConfigError when a model has no chat template and the configuration names none. */
+  constructor(config: PairConfig, engines: { readonly small: Engine; readonly big?: Engine }) {
+    this.config = config;
+    this.small = engines.small;
+    if (engines.big !== undefined) this.big = engines.big;
+    this.#smallTemplate();
+    this.#bigTemplate();
+  }
+
+  /**
+   * Opens the small model, and the big one unless `without` it. When one fails to open, the other is closed again.
+   * @throws ConfigError, EngineError as {@link openEngine} does.
+   */
+  static async open(
+    config: PairConfig,
+    options: OpenEngineOptions & { readonly without?: "big" },
+    signal?: AbortSignal,
+  ): Promise<Pair> {
+    const { without, ...engineOptions } = options;
+    const small = await openEngine(config.small, engineOptions, signal);
+    let big: Engine | undefined;
+    try {
+      if (without !== "big") big = await openEngine(config.big, engineOptions, signal);
+      return new Pair(config, { small, ...(big === undefined ? {} : { big }) });
+    } catch (error) {
+      await Promise.allSettled([small.close(), big?.close()]);
+      throw error;
+    }
+  }
+
+  /** Writes the messages with each model's template, and opens the assistant's turn. */
+  render(messages: readonly ChatMessage[]): PairPrompt {
+    const { openThinking } = this.config;
+    const smallTemplate = this.#smallTemplate();
+    const bigTemplate = this.#bigTemplate();
+    const prompt = smallTemplate.render(messages, { openThinking });
+    if (bigTemplate === undefined || bigTemplate.source === smallTemplate.source) return { prompt };
+    return { prompt, promptForBig: bigTemplate.render(messages, { openThinking }) };
+  }
+
+  /** Both models, for work that needs both. @throws ConfigError when the pair was opened without the big one. */
+  get both(): Required<ModelPair> {
+    if (this.big !== undefined) return { small: this.small, big: this.big };
+    throw new ConfigError(`${this.small.model} was opened without a big model, which is needed here.`, {
+      code: "pair-mismatch",
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.small.close(), this.big?.close()]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #smallTemplate(): ChatTemplate {
+    return this.#templateOf(this.small, this.config.template, "template");
+  }
+
+  #bigTemplate(): ChatTemplate | undefined {
+    const named = this.config.bigTemplate ?? this.config.template;
+    return this.big && this.#templateOf(this.big, named, "bigTemplate");
+  }
+
+  #templateOf(engine: Engine, named: string | undefined, field: string): ChatTemplate {
+    const source = named ?? engine.chatTemplate;
+    if (source === undefined) {
+      throw new ConfigError(
+        `${engine.model} has no chat template of its own: name one in the pair file, e.g. "${field}": "chatml".`,
+        { code: "config-invalid" },
+      );
+    }
+    const known = this.#templates.get(source);
+    if (known !== undefined) return known;
+    const template = new ChatTemplate(source);
+    this.#templates.set(source, template);
+    return template;
+  }
+}

@@ -1,0 +1,82 @@
+/** Parts of both kinds of the big model's segments. */
+import type { Piece } from "../../core/piece.ts";
+import type { Engine, GenerateOptions, MarkerBias } from "../../engines/engine.ts";
+import type { TagPair } from "../../tags/grammar.ts";
+import type { BigModel, KeptPart } from "../contexts/big-model.ts";
+import { BigReader, type BigToken } from "../contexts/big-reader.ts";
+import type { SegmentEndReason } from "../events/events.ts";
+import type { BigPlan } from "../policies/policy.ts";
+import { type Session, seedFor } from "../session/session.ts";
+import { forbid } from "./refused-tags.ts";
+
+/** How many tokens a segment may have, and how it ends when it has them. */
+export interface SegmentLimit {
+  readonly tokens: number;
+  readonly reason: SegmentEndReason;
+}
+
+/** The lowest of the limits of the whole, the dial and the plan; of equal ones the first. */
+export function segmentLimit({ transcript, gate }: Session, plan: BigPlan): SegmentLimit {
+  const limits: readonly SegmentLimit[] = [
+    { tokens: transcript.remaining, reason: "length" },
+    gate.allowance(transcript),
+    { tokens: plan.maxTokens ?? Infinity, reason: "scheduled" },
+  ];
+  return limits.reduce((least, limit) => (limit.tokens < least.tokens ? limit : least));
+}
+
+/** A bias under which the big model cannot write a tag. It never sees one either; only with a shared vocabulary does it know them at all. */
+export function withoutTags({ capabilities }: Engine, { open, close }: TagPair): readonly MarkerBias[] {
+  if (!capabilities.logitBias) return [];
+  return forbid([open, close].filter((tag) => capabilities.isControlToken(tag)));
+}
+
+/** Starts the big model. Its context must be up to date. */
+export function openReader(session: Session, big: BigModel, maxTokens: number): BigReader {
+  const { sampling, options } = session.settings;
+  const bias = withoutTags(big.context.engine, options.tags);
+  const generate: GenerateOptions = {
+    maxTokens,
+    sampling: seedFor("big", sampling),
+    logprobs: session.logprobs,
+    ...(bias.length > 0 ? { bias } : {}),
+  };
+  return new BigReader(big.context, generate, session.clock);
+}
+
+/** Notes the time from the decision to the first token, once a segment. */
+export function noteHandoff(session: Session, reader: BigReader): void {
+  if (session.handoffFromMs === undefined || reader.firstTokenAtMs === undefined) return;
+  session.transcript.countHandoff(session.handoffFromMs, reader.firstTokenAtMs);
+  session.handoffFromMs = undefined;
+}
+
+/** The tokens of a segment that stay. */
+export class KeptTokens {
+  readonly #big: BigModel;
+  readonly #startPosition: number;
+  readonly #tokens: BigToken[] = [];
+
+  constructor(big: BigModel, startPosition: number) {
+    this.#big = big;
+    this.#startPosition = startPosition;
+  }
+
+  push(tokens: readonly BigToken[]): void {
+    for (const token of tokens) this.#tokens.push(token);
+  }
+
+  /** The part of the segment that stays. `remainder`: the beginning of the last token, where only that stays; it is read again, as text. */
+  part(remainder = ""): KeptPart {
+    const whole = remainder === "" ? this.#tokens : this.#tokens.slice(0, -1);
+    const { vocabulary } = this.#big.context.engine;
+    return {
+      position: whole.at(-1)?.position ?? this.#startPosition,
+      tokens: this.#tokens.length,
+      pieces: whole.map(({ text, id }): Piece =>
+        id === undefined ? { text } : { text, tokens: { vocabulary, ids: [id] } },
+      ),
+      remainder,
+    };
+  }
+}

@@ -1,0 +1,18 @@
+/** Makes the prompts of both models for a task's problem. */
+import type { Policy } from "../../decode/index.ts";
+import type { PairPrompt } from "../../decode/pair/pair.ts";
+import type { ChatMessage } from "../../tokenizer/chat-template.ts";
+import type { Task, TaskProblem } from "./task.ts";
+
+/** The small model reads the task's hint about the tags if its policy wants it. The big model reads the problem without the hint. */
+export function taskPrompt(
+  task: Task,
+  problem: TaskProblem,
+  render: (messages: readonly ChatMessage[]) => PairPrompt,
+  { readsHint }: Pick<Policy, "readsHint">,
+): PairPrompt {
+  const plain = render(task.messages(problem));
+  const hinted = readsHint === true ? task.hintedMessages?.(problem) : undefined;
+  if (hinted === undefined) return plain;
+  return { prompt: render(hinted).prompt, promptForBig: plain.promptForBig ?? plain.prompt };
+}

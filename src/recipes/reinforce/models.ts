@@ -1,0 +1,56 @@
+/** The two models of a run: what must hold between them, and how each reads a prompt. */
+import { ConfigError } from "../../core/errors.ts";
+import type { TokenId } from "../../core/ids.ts";
+import type { PairPrompt } from "../../decode/pair/pair.ts";
+import type { Engine } from "../../engines/engine.ts";
+import { openEngine } from "../../engines/open/open-engine.ts";
+import { OFFLOAD_TAGS } from "../../tags/index.ts";
+import { type ChatMessage, ChatTemplate } from "../../tokenizer/index.ts";
+import type { TagIds } from "../../train/grpo/trajectory.ts";
+import type { StartingModel } from "../../train/starting-model.ts";
+import type { ReinforceConfig } from "./config.ts";
+import { longestPrompt } from "./problems.ts";
+
+/** Tokens of the tags in the small model's vocabulary. @throws ConfigError when they are no control tokens there. */
+export function tagIdsOf({ tokenizer, endOfTurn }: StartingModel, folder: string): TagIds {
+  const idOf = (marker: string): TokenId => {
+    const id = tokenizer.controlId(marker);
+    if (id !== undefined) return id;
+    throw new ConfigError(
+      `${folder} has no control token ${marker}: tune it first (splitreason train sft, on a copy that splitreason train add-tags made).`,
+      { code: "pair-mismatch" },
+    );
+  };
+  return { open: idOf(OFFLOAD_TAGS.open), close: idOf(OFFLOAD_TAGS.close), endOfTurn: idOf(endOfTurn) };
+}
+
+/** Tokens for the big model's own chat template, which may be longer than the small one's. */
+const ROOM_FOR_TEMPLATE = 256;
+
+/** Opens the big model; the caller closes it. @throws ConfigError when its vocabulary is not the small model's. */
+export async function openBig(
+  config: ReinforceConfig,
+  { tokenizer }: StartingModel,
+  signal: AbortSignal | undefined,
+): Promise<Engine> {
+  const { grpo } = config;
+  const longestContext = grpo.maxTokens + longestPrompt(config) + ROOM_FOR_TEMPLATE;
+  const big = await openEngine(config.big, { sequences: grpo.concurrency, longestContext }, signal);
+  if (big.vocabulary === tokenizer.vocabulary) return big;
+  await big.close();
+  throw new ConfigError(
+    `${config.big} has another vocabulary than ${config.model}: the policy model is trained on the big model's token ids, so both must have the same.`,
+    { code: "pair-mismatch" },
+  );
+}
+
+/** Renders messages as the pair is served: each model reads its own template. A big model without one reads the small model's. */
+export function rendererFor(template: string, templateOfBig: string | undefined) {
+  const own = new ChatTemplate(template);
+  const ofBig = new ChatTemplate(templateOfBig ?? template);
+  return (messages: readonly ChatMessage[]): PairPrompt => {
+    const prompt = own.render(messages, { openThinking: true });
+    if (ofBig.source === own.source) return { prompt };
+    return { prompt, promptForBig: ofBig.render(messages, { openThinking: true }) };
+  };
+}
