@@ -13,6 +13,7 @@ import { registerSimulate } from "./eval/simulate.ts";
 import { registerMicro } from "./micro/index.ts";
 import { registerQuickstart } from "./micro/quickstart.ts";
 import { registerConfig } from "./serve/config.ts";
+import { registerRequantize } from "./serve/requantize.ts";
 import { registerServe } from "./serve/serve.ts";
 import { registerSolve } from "./serve/solve.ts";
 import { registerTrace } from "./serve/trace.ts";
@@ -37,6 +38,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerTrace,
   registerMicro,
   registerConfig,
+  registerRequantize,
 ];
 
 /** Runs one call and returns its exit status. It prints every error and never throws. */

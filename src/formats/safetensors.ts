@@ -6,6 +6,7 @@ import { z } from "zod";
 
 import { DataError, errorMessage } from "../core/errors.ts";
 import { firstFault } from "../core/schema-faults.ts";
+import { halfToFloat } from "./half.ts";
 
 /** A tensor in row-major order. */
 interface NamedTensor {
@@ -136,11 +137,3 @@ export function toFloats(dtype: keyof typeof DTYPE_BYTES, bytes: Uint8Array): Fl
 }
 
 /** Converts an IEEE 754 binary16: 1 sign, 5 exponent and 10 fraction bits. */
-function halfToFloat(half: number): number {
-  const sign = (half & 0x8000) === 0 ? 1 : -1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}

@@ -1,6 +1,6 @@
 /**
- * A GGUF model with other weight types: every matrix is dequantised to float32 and quantised again. The type decides the speed: llama.cpp has
- * batched kernels for some types only. Quantising twice costs accuracy: measure the result.
+ * Writes a GGUF model again with other weight types: every matrix is dequantised to float32 and quantised again. The type decides the speed,
+ * since llama.cpp has batched kernels for some types only. Quantising twice costs accuracy, so the result should be evaluated.
  */
 import { DataError } from "../../core/errors.ts";
 import { type WritableEncoding, quantize } from "./quantization/quantize.ts";
@@ -9,7 +9,7 @@ import { readTensorBytes, readTensorValues } from "./tensor-data.ts";
 import { type GgufFile, type GgufTensorInfo, ggufUint32, type GgufValue } from "./types.ts";
 import { type GgufTensorSource, writeGgufSources } from "./writer.ts";
 
-/** `general.file_type` (llama.h, `enum llama_ftype`): which type most matrices have. Loaders print it and do not rely on it. */
+/** Values of `general.file_type` (llama.h, `enum llama_ftype`): the type of most matrices. Loaders print it and do not rely on it. */
 const FILE_TYPES: Readonly<Record<WritableEncoding, number>> = { F32: 0, F16: 1, Q4_0: 2, Q8_0: 7 };
 
 export interface RequantizeOptions {
@@ -39,12 +39,16 @@ export async function requantizeGguf(from: string, to: string, options: Requanti
     );
   }
   const total = file.tensors.size;
+  const throwIfStopped = () => {
+    if (options.signal?.aborted === true)
+      throw new DataError(`stopped before ${to} was whole; nothing was written.`, { code: "aborted" });
+  };
   await writeGgufSources(to, {
     metadata: withFileType(file.metadata, options.weights),
     tensors: [...file.tensors.values()].map((tensor, index) =>
       requantized(file, tensor, options, () => {
+        throwIfStopped();
         options.onTensor?.(index + 1, total);
-        options.signal?.throwIfAborted();
       }),
     ),
   });

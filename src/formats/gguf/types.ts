@@ -99,7 +99,7 @@ const encoding = (
   isWeight,
 });
 
-export const GGML_F32 = 0;
+const GGML_F32 = 0;
 
 /** Tensor types by their id in the file (ggml.h, `enum ggml_type`); ids that are missing were withdrawn. */
 export const TENSOR_ENCODINGS: ReadonlyMap<number, TensorEncoding> = new Map([

@@ -1,5 +1,5 @@
 /**
- * Writes GGUF files, version 3: F32 tensors as the embedded trainer exports them, or tensors of any type, one at a time, so that a model of
+ * Writes GGUF files, version 3. The embedded trainer exports F32 tensors. Tensors of any type are written one at a time, so that a model of
  * several gigabytes needs the memory of its largest tensor only.
  */
 import { writeFileAtomic } from "../../core/files.ts";
@@ -15,16 +15,16 @@ import {
 
 interface TensorShape {
   readonly name: string;
-  /** Innermost first: a row-major `[rows, columns]` matrix has dimensions `[columns, rows]`. */
+  /** Lengths, innermost first: a row-major `[rows, columns]` matrix has dimensions `[columns, rows]`. */
   readonly dimensions: readonly number[];
 }
 
 export interface GgufTensor extends TensorShape {
-  /** Row-major, as many as the product of `dimensions`. */
+  /** Values in row-major order, as many as the product of `dimensions`. */
   readonly data: Float32Array;
 }
 
-/** A tensor that is made when its turn to be written comes. */
+/** A tensor whose bytes are made when its turn to be written comes. */
 export interface GgufTensorSource extends TensorShape {
   /** A name of `TENSOR_ENCODINGS`. */
   readonly encoding: string;
@@ -33,7 +33,7 @@ export interface GgufTensorSource extends TensorShape {
 }
 
 export interface GgufContent<Tensor = GgufTensor> {
-  /** Written in insertion order. */
+  /** Keys and values, written in insertion order. */
   readonly metadata: Readonly<Record<string, GgufValue>> | ReadonlyMap<string, GgufValue>;
   readonly tensors: readonly Tensor[];
 }
@@ -115,7 +115,7 @@ const paddingAfter = (bytes: number) => (ALIGNMENT_BYTES - (bytes % ALIGNMENT_BY
 const invalidTensor = ({ name }: TensorShape, what: string) =>
   new DataError(`cannot write the GGUF tensor "${name}": ${what}`, { code: "data-invalid" });
 
-/** Its type's id in the file, and its size. Adds its name to `names`. */
+/** The id of the tensor's type in the file, and the size of the tensor. Adds its name to `names`. */
 function placedTensor(
   tensor: GgufTensorSource,
   names: Set<string>,
@@ -180,7 +180,7 @@ function writeScalar(
   else if ((type === "uint64" || type === "int64") && typeof value === "bigint") {
     const wrapped = BigInt.asUintN(64, value);
     if ((type === "uint64" ? wrapped : BigInt.asIntN(64, wrapped)) !== value) {
-      throw invalid(`${value} is no ${type}.`);
+      throw invalid(`${value} is not of type ${type}.`);
     }
     writer.uint64(wrapped);
   } else if (
@@ -192,10 +192,10 @@ function writeScalar(
   ) {
     const bounds = INTEGER_BOUNDS[type];
     if (bounds !== undefined && !(Number.isInteger(value) && value >= bounds[0] && value <= bounds[1])) {
-      throw invalid(`${value} is no ${type}.`);
+      throw invalid(`${value} is not of type ${type}.`);
     }
     writer.number(type, value);
-  } else throw invalid(`${String(value)} (${typeof value}) is no ${type}.`);
+  } else throw invalid(`${String(value)} (${typeof value}) is not of type ${type}.`);
 }
 
 /** A growing little-endian buffer. */
@@ -225,7 +225,7 @@ class ByteWriter {
   }
 
   number(type: GgufNumberType, value: number): void {
-    // Claimed first: growing replaces the view.
+    // The place is claimed first, since growing replaces the view.
     const at = this.#claim(NUMBER_BYTES[type]);
     const view = this.#view;
     switch (type) {
