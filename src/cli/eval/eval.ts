@@ -205,7 +205,7 @@ A file has one line {"problem", "answer"} for each problem.
 
 Arms (in all but small, the small model is the tuned one):
 ${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(15)} ${meaning}`).join("\n")}
-all stands for every arm except random:SHARE. The control is the best of small, never and self: a gain is a gain over the control.
+all stands for every arm except random:SHARE and random matched to an arm other than learned. The control is the best of small, never and self: a gain is a gain over the control.
 docs/evaluating.md defines every figure. A price table, in dollars for a million tokens:
   models:
     small: {prompt: 0.05, cachedPrompt: 0.01, completion: 0.20}
