@@ -6,13 +6,11 @@ import { type Command, Option } from "commander";
 
 import { ConfigError } from "../../core/errors.ts";
 import { fileSize } from "../../core/figures.ts";
-import type { WritableEncoding } from "../../formats/gguf/quantization/quantize.ts";
+import { WRITABLE_ENCODINGS, type WritableEncoding } from "../../formats/gguf/quantization/quantize.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
 import { filledText, jsonFlag } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import type { Terminal } from "../support/terminal.ts";
-
-const TYPES: readonly WritableEncoding[] = ["F32", "F16", "Q8_0", "Q4_0"];
 
 interface RequantizeFlags {
   readonly weights: WritableEncoding;
@@ -30,12 +28,14 @@ export function registerRequantize(program: Command, { terminal }: CommandContex
         "some types only (Q4_0 and Q8_0 have them, Q5_0 has none). Quantising twice costs some accuracy: evaluate the result before you use it.",
     )
     .argument("<file>", "the model: a GGUF file in one part", filledText)
-    .addOption(new Option("--weights <type>", "the type of the matrices").choices(TYPES).default("Q4_0"))
+    .addOption(
+      new Option("--weights <type>", "the type of the matrices").choices(WRITABLE_ENCODINGS).default("Q4_0"),
+    )
     .addOption(
       new Option(
         "--embedding <type>",
         "the type of the token embedding and the output matrix (default: as the others)",
-      ).choices(TYPES),
+      ).choices(WRITABLE_ENCODINGS),
     )
     .requiredOption("--out <file>", "the new file", filledText)
     .addOption(jsonFlag())

@@ -138,7 +138,7 @@ function placedTensor(
   const [row = 0] = dimensions;
   if (row % encoding.blockElements !== 0) {
     throw invalid(
-      `rows of ${row} values are no whole blocks of ${encoding.name} (${encoding.blockElements}).`,
+      `rows of ${row} values are not whole blocks of ${encoding.name} (${encoding.blockElements}); F16 and F32 take rows of any length.`,
     );
   }
   const elements = dimensions.reduce((product, dimension) => product * dimension, 1);

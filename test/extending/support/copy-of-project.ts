@@ -90,7 +90,7 @@ export async function copyOfProject(name: string): Promise<CopyOfProject> {
   };
 }
 
-/** @public How many files CONTRIBUTING.md says one edits `to add` this; undefined where it has no such row. */
+/** How many files CONTRIBUTING.md says one edits `to add` this; undefined where it has no such row. */
 export async function promisedFiles(what: string): Promise<number | undefined> {
   const text = await readFile(join(root, "CONTRIBUTING.md"), "utf8");
   const row = text.split("\n").find((line) => line.startsWith(`| ${what} |`));

@@ -53,8 +53,9 @@ const QUANTIZERS = {
   Q8_0: { blockElements: BLOCK, blockBytes: 34, write: writeQ8_0 },
 } as const satisfies Readonly<Record<string, Quantizer>>;
 
-/** Encodings that can be written, by their name in `TENSOR_ENCODINGS`. */
 export type WritableEncoding = keyof typeof QUANTIZERS;
+/** Encodings that can be written, by their name in `TENSOR_ENCODINGS`. */
+export const WRITABLE_ENCODINGS = Object.keys(QUANTIZERS) as readonly WritableEncoding[];
 
 /**
  * The bytes of a tensor's values.
