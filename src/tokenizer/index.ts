@@ -14,7 +14,6 @@ export {
   type OpenThinking,
   openThinkingSchema,
   opensThought,
-  thoughtOpening,
 } from "./chat-template.ts";
 export { ggufVocabulary } from "./gguf-vocabulary.ts";
 export { tokenizerFiles } from "./tokenizer-files.ts";

@@ -65,7 +65,7 @@ describe("runEvaluation", () => {
         solve: async (request) => {
           const index = plan.problems.indexOf(request.problem);
           const finishReason = index === 1 ? "end-of-turn" : "length";
-          return { ...(await fakeSolve(request)), text: texts[index] ?? "", finishReason };
+          return { ...fakeSolve(request), text: texts[index] ?? "", finishReason };
         },
       }),
     );
