@@ -36,8 +36,10 @@ export const evaluationRowSchema = z.object({
   /** Number of the sample, from 0. */
   sample: z.number().int(),
   seed: z.number().int(),
+  /** Null without one, also where a limit cut the text before it. */
   answer: z.string().nullable(),
   correct: z.boolean(),
+  /** `length` or `context-full` where a limit ended the text. */
   finishReason: z.string(),
   text: z.string(),
   segments: z.array(

@@ -92,6 +92,8 @@ const armSummarySchema = z.object({
   compute: computeSchema.optional(),
   /** Number of samples for each way of ending. */
   finishReasons: z.record(z.string(), z.number()),
+  /** Samples that a limit cut before they gave an answer. They count as wrong. */
+  cut: z.number().optional(),
   /** Samples in which the big model was lost and the small one continued. Their answers still count. */
   degraded: z.number(),
   /** Samples that failed and count as wrong. */

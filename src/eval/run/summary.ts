@@ -6,6 +6,7 @@ import { comparedPairs, bestControl } from "../arms/compared-pairs.ts";
 import { type ArmSizes, computeOf } from "../cost/compute.ts";
 import { costOf } from "../cost/dollars.ts";
 import { type PricedModels, pricesFor } from "../cost/prices.ts";
+import { isCut } from "../graders/cut.ts";
 import { type EngineWorkCounts, type RowFigures, rowsDigest } from "../row.ts";
 import type { EvaluationPlan } from "./runner.ts";
 import { accuracyOf, meanOverProblems, type OutcomesPS, spreadOf } from "../statistics/accuracy.ts";
@@ -118,6 +119,7 @@ function summarizeArm(
     ...(cost === undefined ? {} : { costUsd: cost }),
     ...(compute === undefined ? {} : { compute }),
     finishReasons: countBy(rows.map((row) => row.finishReason)),
+    cut: rows.filter((row) => row.answer === null && isCut(row.finishReason)).length,
     degraded: rows.filter((row) => row.degraded !== undefined).length,
     failed: failed.length,
     ...(failed[0]?.error === undefined ? {} : { firstError: failed[0].error }),
