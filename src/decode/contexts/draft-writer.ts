@@ -14,7 +14,7 @@ export class DraftWriter implements Drafter {
   readonly #bias: readonly MarkerBias[];
   readonly #signal: AbortSignal;
   #sequence: Sequence | undefined;
-  /** What the sequence holds. */
+  /** Tokens in the sequence. */
   #ids: TokenId[] = [];
   #length: number;
   #drafted = 0;

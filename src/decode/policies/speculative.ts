@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { always } from "./always.ts";
 import { definePolicy } from "./policy-kind.ts";
 
 const speculativeOptions = z
@@ -24,6 +25,7 @@ export const speculative = definePolicy({
   uses: "big",
   needsTags: false,
   ignores: ["bias", "reject", "budget", "maxSegmentTokens", "maxSegments"],
+  copies: always.facts.name,
   options: speculativeOptions,
   create: ({ tokens, confidence }) => ({
     needs: { drafts: true },
