@@ -4,13 +4,16 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { type TraceRow, traceRowSchema } from "../../src/formats/trace-row.ts";
 import { microExample, splitOf, generateProblem, UNSEEN_SEED } from "../../src/micro/index.ts";
 import { microTask } from "../../src/eval/tasks/micro.ts";
 import { runCliProcess } from "../support/cli.ts";
 import { callCli } from "../support/terminal.ts";
+
+// Models at work: a busy machine needs minutes.
+vi.setConfig({ testTimeout: 300_000 });
 
 let folder: string;
 beforeAll(async () => {
@@ -43,27 +46,27 @@ const rightAnswer = (row: TraceRow): boolean =>
 
 describe("rows", () => {
   test("are right traces of training problems, spans around whole words that the big model began in", async () => {
-    const flags = [...REWRITE, "--problems", "6", "--samples", "2", "--concurrency", "4"];
+    const flags = [...REWRITE, "--problems", "4", "--samples", "2", "--concurrency", "4"];
     const { status, out } = await callCli(call("rows.jsonl", ...flags));
     expect(status).toBe(0);
     const summary = JSON.parse(out);
     const rows = await rowsIn("rows.jsonl");
     expect(summary).toMatchObject({
       status: "done",
-      problems: 6,
-      samples: 12,
-      wanted: 12,
+      problems: 4,
+      samples: 8,
+      wanted: 8,
       rows: rows.length,
     });
     expect(summary.tokensPerSecond).toBeGreaterThan(0);
     // Tokens of the micro pair come out of its own vocabulary again, with tags between them.
     expect(summary.tokens).toEqual({ same: rows.length, other: 0, unknown: 0 });
-    expect(rows.length).toBeGreaterThan(6);
+    expect(rows.length).toBeGreaterThan(4);
     const spans = rows.flatMap(({ trace, spans: marked = [] }) =>
       marked.map(({ start, end }) => trace.slice(start, end)),
     );
     expect(spans.length).toBe(summary.spans);
-    expect(spans.length).toBeGreaterThan(6);
+    expect(spans.length).toBeGreaterThan(4);
     for (const span of spans) expect(span).toMatch(/^\s*\S/u);
     expect(rows.every((row) => row.correct === true && rightAnswer(row))).toBe(true);
     const [first] = rows;
@@ -87,7 +90,7 @@ describe("rows", () => {
     const again = await callCli(call("rows.jsonl", ...flags, "--grain", "sentence", "--keep", "1"));
     expect(JSON.parse(again.out)).not.toHaveProperty("tokensPerSecond");
     const fewer = await rowsIn("rows.jsonl");
-    expect(fewer.length).toBeLessThanOrEqual(6);
+    expect(fewer.length).toBeLessThanOrEqual(4);
     expect(
       fewer.some(({ trace, spans: [span] = [] }) =>
         / times .* is /u.test(trace.slice(span?.start, span?.end)),
@@ -138,7 +141,7 @@ describe("a run that ends early", () => {
     );
   });
 
-  test("after Ctrl-C and after kills it ends in the same bytes", { timeout: 300_000 }, async () => {
+  test("after Ctrl-C and after kills it ends in the same bytes", async () => {
     await callCli(call("calm.jsonl", ...flags));
     const journal = join(folder, "killed.jsonl.journal.jsonl");
     const samplesKept = async (): Promise<number> =>

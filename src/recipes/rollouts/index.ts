@@ -4,6 +4,5 @@
  *
  * The solver is that of an evaluation, the journal that of an annotation. Only `cli` and other recipes may call it.
  */
-export { GRAINS, type Grain } from "./grain.ts";
 export { openTrainingTask } from "./problems.ts";
 export { makeRollouts, type RolloutProgress, type RolloutSummary } from "./run.ts";

@@ -57,7 +57,7 @@ interface Job {
 /** So many failures one after the other end the run: a model is away. */
 const MAX_FAILURES_IN_A_ROW = 8;
 
-export const problemDigest = ({ id, problem, gold }: TaskProblem): string => digestOf([id, problem, gold]);
+const problemDigest = ({ id, problem, gold }: TaskProblem): string => digestOf([id, problem, gold]);
 
 export class Sampling {
   readonly #options: SamplingOptions;
