@@ -8,7 +8,7 @@ import type { LlamaContext, LlamaModel } from "node-llama-cpp";
 
 import { EngineError, errorMessage, SplitReasonError } from "../../core/errors.ts";
 import { modelId, type ModelId } from "../../core/ids.ts";
-import { checkGguf, type GgufSummary } from "../../formats/gguf/index.ts";
+import { checkAdapter, checkGguf, type GgufSummary } from "../../formats/gguf/index.ts";
 import { throwIfAborted } from "../cancellation.ts";
 import { TokenEngine } from "../token-engine.ts";
 import { LlamaBackend } from "./llama-backend.ts";
@@ -38,6 +38,8 @@ export interface LlamaEngineOptions {
    * (F16: 2e-3). The cache takes twice the memory. Default: true for models of up to half a billion parameters.
    */
   readonly exact?: boolean;
+  /** A LoRA adapter in llama.cpp's format, put on the model. It is checked against the model first. */
+  readonly lora?: string;
   /** Whether to use faster, undocumented parts of the library if it has them. Default true. The results are the same. */
   readonly native?: boolean;
 }
@@ -64,6 +66,7 @@ export class LlamaEngine extends TokenEngine<LlamaBackend> {
     const name = modelId(options.name ?? `gguf:${path}`);
     throwIfAborted(name, signal);
     const summary = checkGguf(path);
+    if (options.lora !== undefined) checkAdapter(options.lora, path);
     const runtime = await sharedRuntime(options.gpu ?? false);
     const complaints = runtime.listen();
     let model: LlamaModel | undefined;
@@ -155,6 +158,7 @@ async function createShared(
         else dispatch();
       },
     },
+    ...(options.lora === undefined ? {} : { lora: options.lora }),
     ...(exact
       ? { flashAttention: false, experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32" }
       : {}),
