@@ -12,6 +12,7 @@ import type { Exporter, ModelTokenizer, SamplerFactory } from "./model-files.ts"
 export { importHuggingFace, type ImportedModel } from "./import-hugging-face.ts";
 export { GGUF_FILE } from "./llama-sampler.ts";
 export type { Exporter, ModelTokenizer, SamplerFactory } from "./model-files.ts";
+export type { Adapter, AdapterOutlets } from "./adapter.ts";
 export { copyWithTags } from "./tagged-copy.ts";
 
 /** How a trainer's model leaves it. */
