@@ -32,12 +32,6 @@ interface NativeContext {
   sampleToken(
     logitIndex: number,
     sampler: NativeSampler,
-    probabilities: false,
-    confidence: true,
-  ): Promise<[token: number, unknown, probability: number | undefined]>;
-  sampleToken(
-    logitIndex: number,
-    sampler: NativeSampler,
     probabilities: boolean,
     confidence: boolean,
     logits: LogitFilter,

@@ -11,6 +11,7 @@ import { modelId, type ModelId } from "../../core/ids.ts";
 import { checkAdapter, checkGguf, type GgufSummary } from "../../formats/gguf/index.ts";
 import { throwIfAborted } from "../cancellation.ts";
 import { TokenEngine } from "../token-engine.ts";
+import { BatchOrder } from "./batch-order.ts";
 import { LlamaBackend } from "./llama-backend.ts";
 import type { LlamaShared } from "./llama-cache.ts";
 import { LlamaTokenizer } from "./llama-tokenizer.ts";
@@ -35,11 +36,17 @@ export interface LlamaEngineOptions {
   readonly gpu?: GpuOption;
   /**
    * Whether to keep the cache in F32 and to compute attention plainly. Log-probabilities then agree with a float32 forward pass to 1e-5
-   * (F16: 2e-3). The cache takes twice the memory. Default: true for models of up to half a billion parameters.
+   * (F16: 2e-3). The cache takes twice the memory, and many sequences decode a third more slowly. Default: true for models of up to half a
+   * billion parameters whose weights are not quantised. The rounding of quantised weights is far larger than that of the cache.
    */
   readonly exact?: boolean;
   /** A LoRA adapter in llama.cpp's format, put on the model. It is checked against the model first. */
   readonly lora?: string;
+  /**
+   * Whether idle sequences between two that decode read a token along, so that all decode in one pass (batch-order.ts). Default: true except
+   * for tiny models, whose passes cost less than that.
+   */
+  readonly fillGaps?: boolean;
   /** Whether to use faster, undocumented parts of the library if it has them. Default true. The results are the same. */
   readonly native?: boolean;
 }
@@ -124,6 +131,11 @@ export class LlamaEngine extends TokenEngine<LlamaBackend> {
 const defaultSequences = (summary: GgufSummary): number =>
   summary.parameters > LARGE_MODEL_PARAMETERS ? 1 : 4;
 
+const isTiny = ({ parameters }: GgufSummary): boolean => parameters < TINY_MODEL_PARAMETERS;
+
+/** Whether a weight takes less than two bytes on average. */
+const isQuantised = ({ fileBytes, parameters }: GgufSummary): boolean => fileBytes < 1.9 * parameters;
+
 async function createShared(
   name: ModelId,
   model: LlamaModel,
@@ -137,12 +149,11 @@ async function createShared(
       Math.min(summary.contextLength, DEFAULT_CONTEXT, options.longestContext ?? Infinity),
   );
   const batchSize = positive("batchSize", options.batchSize ?? DEFAULT_BATCH);
-  const threads = positive(
-    "threads",
-    options.threads ?? (summary.parameters < TINY_MODEL_PARAMETERS ? 1 : availableParallelism()),
-  );
-  const exact = options.exact ?? summary.parameters <= LARGE_MODEL_PARAMETERS;
+  const threads = positive("threads", options.threads ?? (isTiny(summary) ? 1 : availableParallelism()));
+  const exact = options.exact ?? (summary.parameters <= LARGE_MODEL_PARAMETERS && !isQuantised(summary));
+  const fillGaps = options.fillGaps ?? !isTiny(summary);
   const waves = new Waves();
+  const order = new BatchOrder();
   const context: LlamaContext = await model.createContext({
     contextSize: contextSize + SPARE_CELLS,
     sequences,
@@ -154,15 +165,20 @@ async function createShared(
     batching: {
       // The calls of a wave reach the library's queue one after the other, without waiting for anything else.
       dispatchSchedule: (dispatch) => {
-        if (waves.size > 1) setImmediate(dispatch);
-        else dispatch();
+        if (waves.size <= 1) return dispatch();
+        setImmediate(() => {
+          if (fillGaps) order.fill();
+          dispatch();
+        });
       },
+      itemPrioritizationStrategy: order.choose,
     },
     ...(options.lora === undefined ? {} : { lora: options.lora }),
     ...(exact
       ? { flashAttention: false, experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32" }
-      : {}),
+      : { flashAttention: true }),
   });
+  if (options.native ?? true) order.attach(context);
   if (context.contextSize < contextSize + 1) {
     await context.dispose();
     throw new EngineError(

@@ -4,18 +4,17 @@ import type { Drawer, DrawnToken, DrawRequest } from "../token-backend.ts";
 import type { NativeSampler, SamplerConfig, SequenceInternals } from "./internals.ts";
 import type { LlamaCache } from "./llama-cache.ts";
 
-const SMALLEST_NORMAL = 2 ** -126;
-
 export class NativeDrawer implements Drawer {
   readonly #cache: LlamaCache;
   readonly #internals: SequenceInternals;
   readonly #request: DrawRequest;
   readonly #sampler: NativeSampler;
   readonly #config: SamplerConfig;
-  /** Reads log-probabilities at temperature 1 without bias, from a copy of the logits that the sampler does not change. */
+  /**
+   * Reads log-probabilities at temperature 1 without bias, from a copy of the logits that the sampler does not change. A plain greedy sampler
+   * is its own witness. The library's other way, a "confidence", sorts the whole vocabulary for each token.
+   */
   readonly #witness: NativeSampler | undefined;
-  /** Whether the sampler's probability is the model's: temperature 1, no bias, no nucleus. That saves a call for each token. */
-  readonly #isPlain: boolean;
   readonly #seedOf: (position: number) => number;
   readonly #careful: () => Drawer;
 
@@ -43,8 +42,10 @@ export class NativeDrawer implements Drawer {
     }
     this.#sampler = internals.createSampler();
     this.#sampler.applyConfig(this.#config);
-    this.#isPlain = temperature === 1 && (topP ?? 1) === 1 && request.bias.size === 0;
-    if (request.logprob && !this.#isPlain) {
+    if (!request.logprob) return;
+    if (temperature <= 0 && request.bias.size === 0) {
+      this.#witness = this.#sampler;
+    } else {
       this.#witness = internals.createSampler();
       this.#witness.applyConfig({ temperature: 0 });
     }
@@ -66,29 +67,33 @@ export class NativeDrawer implements Drawer {
 
   async end(): Promise<void> {
     this.#sampler.dispose();
-    this.#witness?.dispose();
+    if (this.#witness !== this.#sampler) this.#witness?.dispose();
   }
 
   async #sample(logitIndex: number): Promise<DrawnToken> {
     const { native } = this.#internals;
-    if (this.#request.logprob && this.#isPlain) {
-      const [id, , probability] = await native.sampleToken(logitIndex, this.#sampler, false, true);
-      if (id < 0 || probability === undefined) throw new Error("llama.cpp drew no token");
-      // Single precision may give 0 for the least likely tokens.
-      return { id: tokenId(id), logprob: Math.log(Math.max(probability, SMALLEST_NORMAL)) };
-    }
+    if (this.#witness === this.#sampler) return this.#witnessed(logitIndex, this.#sampler);
     const token = await native.sampleToken(logitIndex, this.#sampler);
     if (token < 0) throw new Error("llama.cpp drew no token");
-    if (this.#witness === undefined) return { id: tokenId(token) };
-    const seen = await native.sampleToken(
+    return this.#witness === undefined
+      ? { id: tokenId(token) }
+      : this.#witnessed(logitIndex, this.#witness, token);
+  }
+
+  /** Reads the log-probability of a token. @param wanted The token; by default the most likely one. */
+  async #witnessed(logitIndex: number, witness: NativeSampler, wanted?: number): Promise<DrawnToken> {
+    const filter = [wanted === undefined ? [] : [wanted], false, false, true, 0] as const;
+    const [likeliest, , , logits, weight] = await this.#internals.native.sampleToken(
       logitIndex,
-      this.#witness,
+      witness,
       false,
       false,
-      [[token], false, false, true, 0],
+      filter,
       true,
     );
-    return { id: tokenId(token), logprob: logprobOf(token, seen[0], seen[3], seen[4]) };
+    if (likeliest < 0) throw new Error("llama.cpp drew no token");
+    const token = wanted ?? likeliest;
+    return { id: tokenId(token), logprob: logprobOf(token, likeliest, logits, weight) };
   }
 }
 

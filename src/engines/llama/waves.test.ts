@@ -46,6 +46,33 @@ describe("waves", () => {
     expect(waves.active).toBe(0);
   });
 
+  it("keeps sequences in step that ask again as soon as they are answered", async () => {
+    const waves = new Waves();
+    const sizes: number[] = [];
+    let open = 0;
+    const sequence = async (): Promise<void> => {
+      for (let round = 0; round < 5; round++) {
+        await waves.run(async () => {
+          if (open++ === 0) sizes.push(waves.size);
+          await turn();
+          open--;
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, sequence));
+    // The very first call finds nobody to wait for. From then on no call takes a wave for itself.
+    expect(sizes).toEqual([1, 8, 8, 8, 8, 7]);
+  });
+
+  it("starts a call at once again after a wave of one", async () => {
+    const waves = new Waves();
+    await Promise.all([waves.run(async () => {}), waves.run(async () => {}), waves.run(async () => {})]);
+    await waves.run(async () => {});
+    const { log, call } = makeCalls(waves);
+    void call("a");
+    expect(log).toEqual(["begin a"]);
+  });
+
   it("continues after a call that fails", async () => {
     const waves = new Waves();
     const { call, end } = makeCalls(waves);

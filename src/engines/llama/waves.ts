@@ -10,6 +10,8 @@ export class Waves {
   #answers: (() => void)[] = [];
   #scheduled = false;
   #asked = 0;
+  /** Number of calls in the last wave. */
+  #last = 0;
 
   /** Number of calls that were not answered yet. */
   get active(): number {
@@ -25,9 +27,8 @@ export class Waves {
   async run<Result>(evaluate: () => Promise<Result>): Promise<Result> {
     this.#asked++;
     try {
-      // A call that is alone does not wait for others.
-      if (this.#asked > 1) await this.#nextWave();
-      else this.#running++;
+      if (this.#isAlone()) this.#begin(1);
+      else await this.#nextWave();
       try {
         return await evaluate();
       } finally {
@@ -36,6 +37,19 @@ export class Waves {
     } finally {
       this.#asked--;
     }
+  }
+
+  /**
+   * Whether a call starts without waiting for others. After a wave of several calls, the first that is asked for is not alone: the others
+   * follow in the same turn of the event loop. It would take a whole pass through the model for itself in every round.
+   */
+  #isAlone(): boolean {
+    return this.#asked === 1 && this.#last <= 1;
+  }
+
+  #begin(calls: number): void {
+    this.#running = calls;
+    this.#last = calls;
   }
 
   #nextWave(): Promise<void> {
@@ -61,7 +75,7 @@ export class Waves {
       // A call that was alone has begun meanwhile.
       if (this.#running > 0) return;
       const wave = this.#waiting.splice(0);
-      this.#running = wave.length;
+      this.#begin(wave.length);
       for (const start of wave) start();
     });
   }

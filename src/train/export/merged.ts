@@ -1,5 +1,5 @@
 /** A base with its adapter put into its weights: W + alpha / rank * B A. */
-import { adapterPairs } from "../model/adapter.ts";
+import { adapterPairs, plusLowRank } from "../model/adapter.ts";
 import type { Weights } from "../model/parameters.ts";
 import type { Adapter } from "./adapter.ts";
 
@@ -11,19 +11,11 @@ export function mergedWeights(weights: Weights, { config, shape, values }: Adapt
     const matrix = weights.get(base);
     const [narrow, wide] = [values.get(a.name)?.data, values.get(b.name)?.data];
     if (matrix === undefined || narrow === undefined || wide === undefined) continue;
-    const [rows = 0, columns = 0] = matrix.shape;
-    const data = matrix.data.slice();
-    for (let row = 0; row < rows; row++) {
-      for (let rank = 0; rank < shape.rank; rank++) {
-        const factor = scale * (wide[row * shape.rank + rank] as number);
-        if (factor === 0) continue;
-        const [to, from] = [row * columns, rank * columns];
-        for (let column = 0; column < columns; column++) {
-          data[to + column] = (data[to + column] as number) + factor * (narrow[from + column] as number);
-        }
-      }
-    }
-    merged.set(base, { shape: matrix.shape, data });
+    const [, columns = 1] = matrix.shape;
+    merged.set(base, {
+      shape: matrix.shape,
+      data: plusLowRank(matrix.data, columns, narrow, wide, scale),
+    });
   }
   return merged;
 }

@@ -77,3 +77,26 @@ export function initialAdapter(pairs: readonly AdapterPair[], seed: number): Flo
   }
   return flat;
 }
+
+/** W + scale * B A: W [out, in] with `columns` = in, A [rank, in], B [out, rank]. A new array. */
+export function plusLowRank(
+  weight: Float32Array,
+  columns: number,
+  a: Float32Array,
+  b: Float32Array,
+  scale: number,
+): Float32Array {
+  const sum = weight.slice();
+  const rank = a.length / columns;
+  for (let row = 0, to = 0; to < sum.length; row++, to += columns) {
+    for (let inner = 0; inner < rank; inner++) {
+      const factor = scale * (b[row * rank + inner] as number);
+      if (factor === 0) continue;
+      const from = inner * columns;
+      for (let column = 0; column < columns; column++) {
+        sum[to + column] = (sum[to + column] as number) + factor * (a[from + column] as number);
+      }
+    }
+  }
+  return sum;
+}
