@@ -35,3 +35,7 @@ export const loraConfigSchema = z.strictObject({
 });
 
 export type LoraConfig = z.output<typeof loraConfigSchema>;
+
+/** The part of the settings that must be equal to continue a run. */
+export const loraIdentity = (lora: LoraConfig | undefined): unknown =>
+  lora === undefined ? undefined : { ...lora, exports: undefined };
