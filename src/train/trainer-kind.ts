@@ -3,7 +3,7 @@
  * `trainers/` (or a folder with an index.ts) and its line in `trainers/registry.ts`. The file is light, because help texts load it: it imports the
  * trainer itself when a run begins.
  */
-import type { LoraConfig } from "./lora-config.ts";
+import type { LoraConfig } from "./model/lora-config.ts";
 import type { StartingModel } from "./starting-model.ts";
 import type { Trainer } from "./trainer.ts";
 

@@ -20,7 +20,7 @@ import {
   importHuggingFace,
   importPeft,
 } from "../../src/train/export/index.ts";
-import { loraConfigSchema } from "../../src/train/lora-config.ts";
+import { loraConfigSchema } from "../../src/train/model/lora-config.ts";
 import { adapterPairs, adapterSize } from "../../src/train/model/adapter.ts";
 import type { Datum } from "../../src/train/trainer.ts";
 import { LoraTrainer } from "../../src/train/trainers/embedded/lora-trainer.ts";

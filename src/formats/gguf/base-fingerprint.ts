@@ -1,6 +1,6 @@
 /**
- * A fingerprint of the model that an adapter belongs to. It is the same for a Hugging Face folder and for every quantisation of it: it has the
- * digest of the norms and biases, which GGUF files keep in float32, and a few weights, which are compared roughly.
+ * A fingerprint of the model that an adapter belongs to. It is the same for a Hugging Face folder and for every quantisation of it. Norms and
+ * biases, which GGUF files keep in float32, are in it as a digest. A few weights are in it as they are, and are compared roughly.
  */
 import { createHash } from "node:crypto";
 

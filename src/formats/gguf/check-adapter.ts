@@ -1,6 +1,6 @@
 /**
- * Checks llama.cpp's LoRA adapters before llama.cpp sees them: the kind of file, a pair of matrices for each tensor that is adapted, shapes
- * that fit the base, values that are numbers, and whether it was made for this base.
+ * Checks llama.cpp's LoRA adapters before llama.cpp sees them: the kind of file, the pairs of matrices, their shapes and values. An adapter
+ * of ours also says for which base it was made.
  */
 import { DataError } from "../../core/errors.ts";
 import { BASE_FINGERPRINT_KEY, ggufFingerprint, isSameBase } from "./base-fingerprint.ts";

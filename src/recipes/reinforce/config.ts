@@ -6,7 +6,7 @@ import { z } from "zod";
 import { ConfigError } from "../../core/errors.ts";
 import { TASKS } from "../../eval/tasks/index.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
-import { loraConfigSchema } from "../../train/lora-config.ts";
+import { loraConfigSchema } from "../../train/model/lora-config.ts";
 import { REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
 import { loadTrainingConfig } from "../trainer/config-file.ts";
 

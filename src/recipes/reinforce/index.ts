@@ -9,7 +9,7 @@ import { readProvenance } from "../../core/provenance.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import { BUILT_IN_TEMPLATES } from "../../tokenizer/index.ts";
 import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo/loop.ts";
-import { loraIdentity } from "../../train/lora-config.ts";
+import { loraIdentity } from "../../train/model/lora-config.ts";
 import { parseReward } from "../../train/grpo/rewards/registry.ts";
 import type { RolloutOptions } from "../../train/grpo/rollout.ts";
 import { chooseTrainer } from "../../train/trainers/registry.ts";

@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 import { loopConfigSchema } from "../../train/supervised/loop.ts";
-import { loraConfigSchema } from "../../train/lora-config.ts";
+import { loraConfigSchema } from "../../train/model/lora-config.ts";
 import { qwen3ConfigSchema } from "../../train/model/config.ts";
 
 const positive = z.int().positive();

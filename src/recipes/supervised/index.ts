@@ -10,7 +10,7 @@ import { given } from "../../core/given.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { BUILT_IN_TEMPLATES, ChatTemplate } from "../../tokenizer/index.ts";
 import { ADAPTER_GGUF, GGUF_FILE } from "../../train/export/index.ts";
-import { type LoraConfig, loraIdentity } from "../../train/lora-config.ts";
+import { type LoraConfig, loraIdentity } from "../../train/model/lora-config.ts";
 import { parameterCount } from "../../train/model/parameters.ts";
 import type { StartingModel } from "../../train/starting-model.ts";
 import {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import type { Qwen3Config } from "../model/config.ts";
 import type { Weights } from "../model/parameters.ts";
-import type { LoraConfig } from "../lora-config.ts";
+import type { LoraConfig } from "../model/lora-config.ts";
 import type { Adapter, AdapterOutlets } from "./adapter.ts";
 import { exportGguf } from "./gguf.ts";
 import { exportHuggingFace } from "./hugging-face.ts";

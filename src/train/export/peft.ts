@@ -15,7 +15,7 @@ import type { Adapter } from "./adapter.ts";
 
 const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";
-/** What PEFT puts before the names of the model that it wraps. */
+/** Prefix that PEFT gives to the names of the model that it wraps. */
 const WRAPPED = "base_model.model.";
 /** Far above any adapter. */
 const MAX_ADAPTER_BYTES = 2 ** 32;

@@ -38,7 +38,7 @@ export interface LayerGraphs {
   readonly kept: readonly KeptValue[];
 }
 
-/** What the forward graph puts out and the backward one takes. */
+/** A value that the forward graph puts out and the backward one takes. */
 export interface KeptValue {
   /** Name of the forward graph's output. */
   readonly output: string;

@@ -3,7 +3,7 @@
  * an adapted matrix [out, in] gets A [rank, in] and B [out, rank], and acts as W + alpha / rank * B A.
  */
 import { createRng } from "../../core/rng.ts";
-import type { LoraConfig, LoraTarget } from "../lora-config.ts";
+import type { LoraConfig, LoraTarget } from "./lora-config.ts";
 import type { Qwen3Config } from "./config.ts";
 import { layerNames, type LayerParameter, type ParameterSpec, parameterSpecs } from "./parameters.ts";
 

@@ -53,7 +53,7 @@ export class AdaptedModel {
   readonly #options: AdaptedModelOptions;
   readonly #layers = new Map<number, Promise<LayerSessions>>();
   readonly #heads = new Map<string, Promise<GraphSession>>();
-  /** For each layer, what it keeps, by name; and its input. */
+  /** Kept values of each layer, by name; and its input. */
   readonly #kept: Buffers[] = [];
   readonly #hidden = new Map<number, Float32Array>();
 

@@ -13,7 +13,7 @@ import type { AdapterShape } from "../../model/adapter.ts";
 import type { AdamState } from "./adamw.ts";
 import { CHECKPOINT_FILE } from "./checkpoint.ts";
 
-/** What a checkpoint belongs to. */
+/** The base and the kind of adapter that a checkpoint belongs to. */
 export interface AdapterOwner {
   readonly adapter: AdapterShape;
   /** Fingerprint of the base. */

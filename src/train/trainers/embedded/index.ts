@@ -1,7 +1,7 @@
 /** `--trainer embedded`: training in this process, on the CPU. Only the registry calls this. */
 import { digestOfBytes } from "../../../core/digest.ts";
 import { given } from "../../../core/given.ts";
-import type { LoraConfig } from "../../lora-config.ts";
+import type { LoraConfig } from "../../model/lora-config.ts";
 import { exportedTokenizer, type StartingModel, trainableTokenizer } from "../../starting-model.ts";
 import type { Trainer } from "../../trainer.ts";
 import type { TrainerKind, TrainerOptions } from "../../trainer-kind.ts";

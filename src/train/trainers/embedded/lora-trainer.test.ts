@@ -8,7 +8,7 @@ import { tokenId } from "../../../core/ids.ts";
 import { createRng } from "../../../core/rng.ts";
 import { fingerprintOf } from "../../export/adapter.ts";
 import { mergedWeights } from "../../export/merged.ts";
-import { loraConfigSchema } from "../../lora-config.ts";
+import { loraConfigSchema } from "../../model/lora-config.ts";
 import { adapterPairs, adapterSize } from "../../model/adapter.ts";
 import { parseQwen3Config } from "../../model/config.ts";
 import { initialWeights, parameterSpecs, type Weights } from "../../model/parameters.ts";

@@ -2,18 +2,10 @@
 import { z } from "zod";
 
 /** The matrices of a layer that can be adapted, as Hugging Face and PEFT name them. */
-export const LORA_TARGETS = [
-  "q_proj",
-  "k_proj",
-  "v_proj",
-  "o_proj",
-  "gate_proj",
-  "up_proj",
-  "down_proj",
-] as const;
+const LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] as const;
 export type LoraTarget = (typeof LORA_TARGETS)[number];
 
-/** What is written at the end of a run. */
+/** Files that a run can end with. */
 const LORA_EXPORTS = ["peft", "gguf", "merged"] as const;
 
 export const loraConfigSchema = z.strictObject({
