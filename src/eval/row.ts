@@ -24,6 +24,9 @@ export const engineWorkSchema = z.object({
   calls: z.number(),
   /** The part of `decoded` that was discarded. */
   discarded: z.number(),
+  /** Tokens that it guessed for the other model and that were read, and those of them that the other model wrote. Absent without guesses. */
+  drafted: z.number().optional(),
+  accepted: z.number().optional(),
   /** Tokens of all prompts sent to a server, whether its prefix cache had them or not; absent for a model in this process. */
   sent: z.number().optional(),
 });
@@ -36,8 +39,10 @@ export const evaluationRowSchema = z.object({
   /** Number of the sample, from 0. */
   sample: z.number().int(),
   seed: z.number().int(),
+  /** Null without one, also where a limit cut the text before it. */
   answer: z.string().nullable(),
   correct: z.boolean(),
+  /** `length` or `context-full` where a limit ended the text. */
   finishReason: z.string(),
   text: z.string(),
   segments: z.array(

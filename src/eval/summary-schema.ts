@@ -72,6 +72,8 @@ const armSummarySchema = z.object({
   /** Sum over samples, each from its start to its end. */
   wallMs: z.number(),
   sampleMs: spreadSchema.optional(),
+  /** Tokens of the outputs for each second of their samples, the reading of the prompts included: the speed of one sample. */
+  tokensPerSecond: z.number().optional(),
   /** Time from a sample's start to its first token; absent where none was measured. */
   firstTokenMs: spreadSchema.optional(),
   passAt: byK,
@@ -92,6 +94,8 @@ const armSummarySchema = z.object({
   compute: computeSchema.optional(),
   /** Number of samples for each way of ending. */
   finishReasons: z.record(z.string(), z.number()),
+  /** Samples that a limit cut before they gave an answer. They count as wrong. */
+  cut: z.number().optional(),
   /** Samples in which the big model was lost and the small one continued. Their answers still count. */
   degraded: z.number(),
   /** Samples that failed and count as wrong. */

@@ -7,6 +7,9 @@ export function chainOfThought(trace: string): string {
   return end < 0 ? trace : trace.slice(0, end);
 }
 
+/** Whether a trace closes a chain of thought. Then its prompt has to open one. */
+export const closesThought = (trace: string): boolean => trace.includes(THINK_TAGS.close);
+
 /** The text after the `<think>` that opens it and one newline; the text itself when nothing opens it. */
 export function afterThinkTag(text: string): string {
   const opened = /^\s*<think>\n?/u.exec(text);

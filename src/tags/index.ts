@@ -3,6 +3,7 @@
  * tagged text and spans. Pure functions of text. Not here: deciding who writes (decode), or making tags tokens (tokenizer).
  * Anyone may import it.
  */
+export { closesThought } from "./chain-of-thought.ts";
 export { OFFLOAD_TAGS, THINK_TAGS } from "./grammar.ts";
 export { type TagEvent, TagParser } from "./parser.ts";
 export { partialMarkerLength } from "./partial.ts";

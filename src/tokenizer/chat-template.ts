@@ -5,6 +5,8 @@
  */
 import { Template } from "@huggingface/jinja";
 
+import { z } from "zod";
+
 import { ConfigError, errorMessage } from "../core/errors.ts";
 import { controlPiece, textPiece, type Piece } from "../core/piece.ts";
 import { THINK_TAGS } from "../tags/grammar.ts";
@@ -13,6 +15,24 @@ import { BUILT_IN_TEMPLATES } from "./built-in-templates.ts";
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
+}
+
+/**
+ * Whether a prompt ends with `<think>\n` where the template does not write it. `if-token`: for a model whose vocabulary has `<think>` as a
+ * control token.
+ */
+export const openThinkingSchema = z.union([z.boolean(), z.literal("if-token")]);
+export type OpenThinking = z.output<typeof openThinkingSchema>;
+
+/** {@link OpenThinking} for one model. */
+export const opensThought = (setting: OpenThinking, isControlToken: (marker: string) => boolean): boolean =>
+  setting === "if-token" ? isControlToken(THINK_TAGS.open) : setting;
+
+/** The part of the assistant's turn that a rendered prompt has opened: `<think>\n`, or nothing. */
+export function thoughtOpening(prompt: readonly Piece[]): string {
+  const last = prompt.at(-1);
+  const isOpen = last?.control === true && last.text.trimEnd().endsWith(THINK_TAGS.open);
+  return isOpen ? `${THINK_TAGS.open}\n` : "";
 }
 
 export interface RenderOptions {
@@ -88,7 +108,8 @@ export class ChatTemplate {
         { code: "config-invalid" },
       );
     }
-    if (openAssistant && openThinking && !opensThinking(pieces)) pushControl(pieces, `${THINK_TAGS.open}\n`);
+    if (openAssistant && openThinking && thoughtOpening(pieces) === "")
+      pushControl(pieces, `${THINK_TAGS.open}\n`);
     return pieces;
   }
 
@@ -119,11 +140,6 @@ function contentOf({ role, content }: ChatMessage): string {
   if (role !== "assistant") return content;
   const end = content.lastIndexOf(THINK_TAGS.close);
   return end === -1 ? content : content.slice(end + THINK_TAGS.close.length).replace(/^\n+/u, "");
-}
-
-function opensThinking(pieces: readonly Piece[]): boolean {
-  const last = pieces.at(-1);
-  return last?.control === true && last.text.trimEnd().endsWith(THINK_TAGS.open);
 }
 
 /** Adds text of the template. Neighbouring parts become one piece. */

@@ -8,7 +8,13 @@ export { cutWithinMarkers, MarkerMatcher } from "./fragments.ts";
 export { type Tokenizer } from "./tokenizer.ts";
 export { digestVocabulary } from "./vocabulary.ts";
 export { BUILT_IN_TEMPLATES } from "./built-in-templates.ts";
-export { ChatTemplate, type ChatMessage } from "./chat-template.ts";
+export {
+  type ChatMessage,
+  ChatTemplate,
+  type OpenThinking,
+  openThinkingSchema,
+  opensThought,
+} from "./chat-template.ts";
 export { ggufVocabulary } from "./gguf-vocabulary.ts";
 export { tokenizerFiles } from "./tokenizer-files.ts";
 export { loadTokenizer, type LoadedTokenizer } from "./tokenizer-json.ts";

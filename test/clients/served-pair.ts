@@ -88,6 +88,7 @@ export async function serveScripted(options: ServedOptions = {}): Promise<Served
     small: "scripted:small",
     big: "scripted:big",
     template: "chatml",
+    openThinking: true,
     sampling: { temperature: 0 },
   };
   const gateway = await serveGateway(

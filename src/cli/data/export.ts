@@ -198,7 +198,7 @@ function outputPath(file: string, { format, task, to, out }: ExportFlags): strin
 const wrongFlags = (message: string): ConfigError => new ConfigError(message, { code: "usage" });
 
 const HELP = `
-Conversations hold the assistant's turn as "<think>" and the trace, tags included. The templates of DeepSeek-R1 and Qwen3 cut an assistant's thoughts
+Conversations hold the assistant's turn: the trace with its tags, after "<think>" where the trace closes a thought. The templates of DeepSeek-R1 and Qwen3 cut an assistant's thoughts
 out. For such a model give --template (texts) or --tokenizer (tokens), so that the whole turn is trained.
 
 Examples:

@@ -11,7 +11,7 @@ export function evaluationReport(summary: EvaluationSummary, paint: Paint): stri
   const failed = arms.filter((arm) => arm.failed > 0);
   return [
     `${paint.bold(task.name)} (version ${task.version}), ${count(task.problems)} problems, ${samples}, seed ${seed}\n\n`,
-    renderTable(columns(samplesPerProblem), arms, paint.bold),
+    renderTable(columns(samplesPerProblem, arms), arms, paint.bold),
     "\n",
     renderTable(costColumns(arms), arms, paint.bold),
     costNotes(summary),
@@ -19,6 +19,7 @@ export function evaluationReport(summary: EvaluationSummary, paint: Paint): stri
     ...comparisons.map((comparison) => comparisonLine(comparison, control, arms)),
     comparisons.length > 1 ? `p-values are adjusted for ${comparisons.length} comparisons (Holm)\n` : "",
     ...arms.map((arm) => matchingLine(arm)),
+    ...arms.map((arm) => paint.yellow(cutLine(arm))),
     ...failed.map((arm) =>
       paint.yellow(
         `${arm.name}: ${arm.failed} of ${arm.samples} samples failed and count as wrong; the first: ${printableLine(arm.firstError ?? "")}\n`,
@@ -35,7 +36,7 @@ export function evaluationReport(summary: EvaluationSummary, paint: Paint): stri
   ].join("");
 }
 
-function columns(samplesPerProblem: number): Column<ArmSummary>[] {
+function columns(samplesPerProblem: number, arms: readonly ArmSummary[]): Column<ArmSummary>[] {
   const most = String(samplesPerProblem);
   const at = (
     title: string,
@@ -51,6 +52,9 @@ function columns(samplesPerProblem: number): Column<ArmSummary>[] {
     { title: "95% interval", cell: ({ ci95: [low, high] }) => `${percent(low)} to ${percent(high)}` },
     // With all samples counted, cov@n is pass@n.
     ...(samplesPerProblem > 1 ? [at("pass", (arm) => arm.passAt), at("maj", (arm) => arm.majAt)] : []),
+    ...(arms.some(({ cut = 0 }) => cut > 0)
+      ? [{ title: "length", cell: ({ cut = 0 }: ArmSummary) => count(cut), align: "right" as const }]
+      : []),
     { title: "big tokens", cell: (arm) => percent(arm.offloadShare), align: "right" },
     { title: "hand-offs", cell: (arm) => arm.switches.toFixed(2), align: "right" },
     {
@@ -93,6 +97,12 @@ function costColumns(arms: readonly ArmSummary[]): Column<ArmSummary>[] {
       firstTokenMs === undefined ? "" : duration(firstTokenMs.p50),
     ),
     right("time", (arm) => duration(arm.wallMs / arm.samples)),
+    right("tokens/s", ({ tokensPerSecond }) =>
+      tokensPerSecond === undefined ? "" : tokensPerSecond.toPrecision(3),
+    ),
+    ...(arms.some((arm) => draftsOf(arm) !== undefined)
+      ? [right("drafts taken", (arm) => draftsOf(arm) ?? "")]
+      : []),
     ...(arms.some((arm) => arm.compute !== undefined)
       ? [right("FLOP", ({ compute }) => (compute === undefined ? "" : operations(compute.flopsPerSample)))]
       : []),
@@ -108,6 +118,12 @@ function costColumns(arms: readonly ArmSummary[]): Column<ArmSummary>[] {
         ]
       : []),
   ];
+}
+
+/** The share of the tokens guessed by the small model that the big one wrote too. Undefined if nothing was guessed. */
+function draftsOf({ work }: ArmSummary): string | undefined {
+  const { drafted = 0, accepted = 0 } = work?.small ?? {};
+  return drafted === 0 ? undefined : percent(accepted / drafted);
 }
 
 function costNotes({ arms, execution }: EvaluationSummary): string {
@@ -130,6 +146,11 @@ function comparisonLine(
       ? `: ${percent(accuracyOf(first) / accuracyOf("big"))} of what it gets right`
       : "";
   return `${first} against ${second}${role}: ${points(difference)} points (95%: ${points(low)} to ${points(high)}, ${pValueText(pAdjusted)})${ratio}\n`;
+}
+
+function cutLine({ name, cut = 0, samples }: ArmSummary): string {
+  if (cut === 0) return "";
+  return `${name}: ${count(cut)} of ${count(samples)} samples reached the limit of tokens before an answer (length) and count as wrong; --max-tokens raises it\n`;
 }
 
 function matchingLine({ name, offloadShare, matched }: ArmSummary): string {

@@ -6,6 +6,7 @@ import { ConfigError, EngineError, SplitReasonError } from "../../core/errors.ts
 import { collect, type Policy, type SplitEvent, SplitDecoder, type SplitResult } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
 import type { PairConfig } from "../../decode/pair/pair-config.ts";
+import { gradedPart } from "../../eval/graders/cut.ts";
 import { lastBoxed } from "../../eval/graders/boxed.ts";
 import {
   addPairFlags,
@@ -109,7 +110,7 @@ export async function showSolution(
   };
   const result = await collect(watch(events, show));
   if (result.finishReason === "aborted" || result.finishReason === "error") return result;
-  const answer = lastBoxed(result.text);
+  const answer = answerOf(result);
   terminal.out(`answer: ${answer === null ? "none" : paint().bold(printable(answer))}${endNote(result)}\n`);
   terminal.out(`${paint().dim(figures(result.usage, result.timing))}\n`);
   return result;
@@ -125,8 +126,14 @@ async function* watch(
   }
 }
 
+/** The boxed answer; null without one, also where the limit of tokens cut the text within its last box. */
+function answerOf({ text, finishReason }: SplitResult): string | null {
+  const part = gradedPart(text, finishReason);
+  return part === null ? null : lastBoxed(part);
+}
+
 function endNote({ finishReason }: SplitResult): string {
-  if (finishReason === "length") return " (stopped at the limit of tokens: --max-tokens raises it)";
+  if (finishReason === "length") return " (length: stopped at the limit of tokens, --max-tokens raises it)";
   if (finishReason === "context-full") return " (stopped: the context is full)";
   return "";
 }
@@ -146,7 +153,7 @@ function solveDocument({ problem, policy, seed }: SolveJob, result: SplitResult)
   const handoffs = handoffsMs.length;
   return {
     problem,
-    answer: lastBoxed(result.text),
+    answer: answerOf(result),
     text: result.text,
     segments: result.segments.map(({ author, text, tokens, reason }) => ({ author, text, tokens, reason })),
     usage: result.usage,

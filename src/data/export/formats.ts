@@ -1,5 +1,5 @@
 /** Trace rows in the forms of TRL and SkyRL. Each form lists what it keeps of a row; the rest of the row is left out. */
-import { THINK_TAGS, wrapSpans } from "../../tags/index.ts";
+import { closesThought, THINK_TAGS, wrapSpans } from "../../tags/index.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
 import { booleans, listOf, type ParquetColumn, structOf, texts } from "../writers/parquet-schema.ts";
 
@@ -35,9 +35,9 @@ export const kept = ({ id, annotator, answer, source, correct }: TraceRow) => ({
   correct,
 });
 
-/** The assistant's turn as it is trained: it opens with `<think>` and has offload tags around the spans. */
+/** The assistant's turn as it is trained: a thought that it closes is opened, and offload tags stand around the spans. */
 const taggedTurn = ({ trace, spans = [] }: TraceRow): string =>
-  `${THINK_TAGS.open}\n${wrapSpans(trace, spans)}`;
+  `${closesThought(trace) ? `${THINK_TAGS.open}\n` : ""}${wrapSpans(trace, spans)}`;
 
 const user = ({ problem }: TraceRow): Message => ({ role: "user", content: problem });
 const assistant = (row: TraceRow): Message => ({ role: "assistant", content: taggedTurn(row) });

@@ -7,7 +7,7 @@ import { given } from "../../core/given.ts";
 import { ConfigError, DataError } from "../../core/errors.ts";
 import { controlPiece, type Piece } from "../../core/piece.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
-import { OFFLOAD_TAGS, wrapSpans, wrapSpansAsPieces } from "../../tags/index.ts";
+import { closesThought, OFFLOAD_TAGS, wrapSpans, wrapSpansAsPieces } from "../../tags/index.ts";
 import { ChatTemplate } from "../../tokenizer/chat-template.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { integers, listOf, texts } from "../writers/parquet-schema.ts";
@@ -92,9 +92,9 @@ function promptOf({ template, beginOfText, endOfTurn }: TurnTemplate): (row: Tra
     });
   }
   const chat = new ChatTemplate(template);
-  return ({ problem }) =>
+  return ({ problem, trace }) =>
     chat.render([{ role: "user", content: problem }], {
-      openThinking: true,
+      openThinking: closesThought(trace),
       endOfTurn,
       ...given({ beginOfText }),
     });

@@ -38,7 +38,7 @@ describe("loadPairConfig", () => {
       policy: "learned",
       sampling: { temperature: 0.6 },
       dial: { bias: 0, budget: 1 },
-      openThinking: true,
+      openThinking: false,
     });
   });
 

@@ -9,6 +9,7 @@ import { dialSchema } from "../dial/dial.ts";
 import { parsePolicy, parsePolicySpec } from "../policies/index.ts";
 import type { Policy } from "../policies/policy.ts";
 import { requireHonoured } from "../policies/honoured-dial.ts";
+import { openThinkingSchema } from "../../tokenizer/chat-template.ts";
 import { splitOptionsSchema } from "./split-options.ts";
 
 export const pairConfigSchema = z
@@ -24,8 +25,8 @@ export const pairConfigSchema = z
     template: z.string().min(1).optional(),
     /** Another template for the big model, where it needs one: two models of different families, a base model without a template. */
     bigTemplate: z.string().min(1).optional(),
-    /** Whether the assistant's turn begins with `<think>\n` where the template does not open it so. */
-    openThinking: z.boolean().default(true),
+    /** Whether prompts end with `<think>\n` where the template does not write it: `true`, `false`, or `"if-token"`. */
+    openThinking: openThinkingSchema.default(false),
     policy: z.string().min(1).default("learned"),
     policyOptions: z.record(z.string(), z.unknown()).default({}),
     /** Options of policies in this pair, by policy, e.g. what a step is in its traces; `policyOptions` win over them. */
@@ -65,6 +66,7 @@ export const MICRO_PAIR: PairConfig = pairConfigSchema.parse({
   small: "micro:small",
   big: "micro:big",
   smallBase: "micro:small-base",
+  openThinking: "if-token",
   policies: MICRO_POLICIES,
   sampling: { temperature: 0 },
   maxTokens: 512,

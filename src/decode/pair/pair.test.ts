@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { ByteLevelTokenizer, trainBytePairs } from "../../tokenizer/index.ts";
 import { ScriptedEngine, scriptModel } from "../../engines/scripted/index.ts";
 import { pairConfigSchema } from "./pair-config.ts";
 import { Pair } from "./pair.ts";
@@ -26,6 +27,35 @@ describe("Pair", () => {
     expect(pairWith({ template: "chatml", bigTemplate: "chatml" }).render(MESSAGES)).not.toHaveProperty(
       "promptForBig",
     );
+  });
+
+  it("opens a thought only where the pair says so, or with if-token for a model that has the marker", () => {
+    const thinker = engine("small");
+    const plain = new ScriptedEngine({
+      next: scriptModel([]),
+      name: "big",
+      tokenizer: new ByteLevelTokenizer(
+        trainBytePairs({ corpus: ["ab"], controlTokens: ["<|im_end|>"] }),
+        {},
+      ),
+    });
+    const render = (openThinking?: boolean | "if-token") =>
+      new Pair(
+        pairConfigSchema.parse({
+          small: "s",
+          big: "b",
+          template: "{{ messages[0].content }}:",
+          openThinking,
+        }),
+        { small: thinker, big: plain },
+      ).render(MESSAGES);
+    const written = (openThinking?: boolean | "if-token") => {
+      const { prompt, promptForBig } = render(openThinking);
+      return [textOf(prompt), textOf(promptForBig)];
+    };
+    expect(written()).toEqual(["Why?:", undefined]);
+    expect(written(true)).toEqual(["Why?:<think>\n", undefined]);
+    expect(written("if-token")).toEqual(["Why?:<think>\n", "Why?:"]);
   });
 
   it("says which model has no template, and what to write where", () => {

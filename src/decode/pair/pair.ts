@@ -3,7 +3,7 @@ import { ConfigError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine, type OpenEngineOptions } from "../../engines/open/open-engine.ts";
-import { type ChatMessage, ChatTemplate } from "../../tokenizer/chat-template.ts";
+import { type ChatMessage, ChatTemplate, opensThought } from "../../tokenizer/chat-template.ts";
 import type { PairConfig } from "./pair-config.ts";
 import type { ModelPair } from "./pair-fit.ts";
 
@@ -11,6 +11,30 @@ export interface PairPrompt {
   readonly prompt: readonly Piece[];
   /** Only where the big model reads something else. */
   readonly promptForBig?: readonly Piece[];
+}
+
+/** How one model reads messages. */
+export interface PromptStyle {
+  readonly template: ChatTemplate;
+  readonly openThinking: boolean;
+}
+
+/** Writes messages as each model reads them, and opens the assistant's turn. */
+export function renderPrompts(
+  messages: readonly ChatMessage[],
+  small: PromptStyle,
+  big: PromptStyle | undefined,
+): PairPrompt {
+  const write = ({ template, openThinking }: PromptStyle): Piece[] =>
+    template.render(messages, { openThinking });
+  const prompt = write(small);
+  if (
+    big === undefined ||
+    (big.template.source === small.template.source && big.openThinking === small.openThinking)
+  ) {
+    return { prompt };
+  }
+  return { prompt, promptForBig: write(big) };
 }
 
 export class Pair implements ModelPair, AsyncDisposable {
@@ -53,12 +77,16 @@ export class Pair implements ModelPair, AsyncDisposable {
 
   /** Writes the messages with each model's template, and opens the assistant's turn. */
   render(messages: readonly ChatMessage[]): PairPrompt {
-    const { openThinking } = this.config;
-    const smallTemplate = this.#smallTemplate();
+    const readAs = (template: ChatTemplate, engine: Engine): PromptStyle => ({
+      template,
+      openThinking: opensThought(this.config.openThinking, engine.capabilities.isControlToken),
+    });
     const bigTemplate = this.#bigTemplate();
-    const prompt = smallTemplate.render(messages, { openThinking });
-    if (bigTemplate === undefined || bigTemplate.source === smallTemplate.source) return { prompt };
-    return { prompt, promptForBig: bigTemplate.render(messages, { openThinking }) };
+    return renderPrompts(
+      messages,
+      readAs(this.#smallTemplate(), this.small),
+      bigTemplate && this.big && readAs(bigTemplate, this.big),
+    );
   }
 
   /** Both models, for work that needs both. @throws ConfigError when the pair was opened without the big one. */

@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { ConfigError, DataError, EngineError, errorMessage } from "../../core/errors.ts";
-import { modelId } from "../../core/ids.ts";
+import { modelId, type VocabularyId } from "../../core/ids.ts";
+import { checkGguf } from "../../formats/gguf/index.ts";
 import { throwIfAborted } from "../cancellation.ts";
 import type { Engine } from "../engine.ts";
 import type { LlamaEngineOptions } from "../llama/llama-engine.ts";
+import { vocabularyOf } from "../llama/llama-tokenizer.ts";
 import { type EmbeddedSpec, parseEngineSpec } from "./spec.ts";
 
 export interface OpenEngineOptions extends Omit<LlamaEngineOptions, "name" | "lora"> {
@@ -93,6 +95,15 @@ export function localAdapterFile(spec: string): string | undefined {
 function existingAdapter(spec: string, path: string): string {
   if (existsSync(path)) return path;
   throw new DataError(`${spec}: there is no adapter file ${path}.`, { code: "file-missing" });
+}
+
+/**
+ * The identity of a model's vocabulary, from the header of its file; undefined if the model is not on this machine.
+ * @throws ConfigError for a wrong spec, DataError for a file that is missing or broken.
+ */
+export function vocabularyOfModel(spec: string): VocabularyId | undefined {
+  const path = localModelFile(spec);
+  return path === undefined ? undefined : vocabularyOf(checkGguf(path));
 }
 
 const defaultModelsFolder = () => join(homedir(), ".cache", "splitreason", "models");

@@ -77,8 +77,9 @@ function sampleNotes({ summary, arms }: NotedRun): string[] {
     }
     const long = (arm.finishReasons["length"] ?? 0) + (arm.finishReasons["context-full"] ?? 0);
     if (long > 0) {
+      const unanswered = arm.cut === undefined ? "" : `, ${count(arm.cut)} of them before an answer`;
       words.push(
-        `${label}: ${count(long)} of ${count(arm.samples)} samples were cut off at the limit of tokens.`,
+        `${label}: ${count(long)} of ${count(arm.samples)} samples were cut off at the limit of tokens (length)${unanswered}.`,
       );
     }
     if ((arm.costUsd?.unpriced ?? 0) > 0) {

@@ -12,6 +12,7 @@ import {
   pairPolicyOptions,
   type PairConfig,
 } from "../../decode/pair/pair-config.ts";
+import { openThinkingSchema } from "../../tokenizer/chat-template.ts";
 import { DEFAULT_RANDOM_CHUNK } from "../arms/arms.ts";
 import type { EvaluationSummary } from "../summary-schema.ts";
 import type { ReportModel, ReportRun } from "./document.ts";
@@ -29,7 +30,7 @@ const configSchema = z.object({
   big: modelSchema.optional(),
   smallBase: modelSchema.optional(),
   template: z.string().optional(),
-  openThinking: z.boolean(),
+  openThinking: openThinkingSchema,
   dial: z.looseObject({ bias: z.number(), budget: z.number() }),
   options: z.unknown(),
   sampling: z.looseObject({ temperature: z.number() }),

@@ -56,6 +56,28 @@ describe("runEvaluation", () => {
     expect(new Set(rows.map((row) => row.seed)).size).toBe(12);
   });
 
+  it("gives a sample that a limit cut before its answer no answer, and counts it apart from wrong ones", async () => {
+    const plan = await makePlan("learned", 3);
+    const texts = ["so \\boxed{7}, or \\boxed{1", "so \\boxed{7}.", "so \\boxed{7}. And"];
+    const rows = await runEvaluation(
+      plan,
+      runOptions({
+        solve: async (request) => {
+          const index = plan.problems.indexOf(request.problem);
+          const finishReason = index === 1 ? "end-of-turn" : "length";
+          return { ...fakeSolve(request), text: texts[index] ?? "", finishReason };
+        },
+      }),
+    );
+    expect(rows.map(({ answer, finishReason }) => [answer, finishReason])).toEqual([
+      [null, "length"],
+      ["7", "end-of-turn"],
+      ["7", "length"],
+    ]);
+    const [arm] = summarize(plan, rows, { configHash: "", config: {}, provenance }).arms;
+    expect(arm).toMatchObject({ cut: 1, finishReasons: { length: 2, "end-of-turn": 1 } });
+  });
+
   it("keeps a failed sample as a wrong row with its reason and continues", async () => {
     const plan = await makePlan("learned", 5);
     const broken = plan.problems[2]?.id;

@@ -7,6 +7,7 @@ import { ConfigError, errorMessage, SplitReasonError } from "../../core/errors.t
 import { hash32 } from "../../core/rng.ts";
 import type { Author, SegmentReason } from "../../decode/events/events.ts";
 import type { Arm } from "../arms/arms.ts";
+import { gradedPart } from "../graders/cut.ts";
 import type { Journal } from "./journal.ts";
 import { shareToRequest, tokenTotals } from "./matching.ts";
 import {
@@ -146,7 +147,8 @@ async function runJob(
     { arm, problem, seed, ...(share === undefined ? {} : { share }) },
     signal,
   );
-  const grade = plan.task.grade(outcome.text, problem);
+  const part = gradedPart(outcome.text, outcome.finishReason);
+  const grade = part === null ? { answer: null, correct: false } : plan.task.grade(part, problem);
   return {
     problemId: problem.id,
     problem: problem.problem,

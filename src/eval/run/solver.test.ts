@@ -14,7 +14,12 @@ import { createSolver, type SolverOptions } from "./solver.ts";
 import type { TaskProblem } from "../tasks/task.ts";
 import { microTask } from "../tasks/micro.ts";
 
-const config = pairConfigSchema.parse({ small: "micro:small", big: "micro:big", template: "chatml" });
+const config = pairConfigSchema.parse({
+  small: "micro:small",
+  big: "micro:big",
+  template: "chatml",
+  openThinking: true,
+});
 const problem: TaskProblem = { id: "p", problem: "What is 4 times 4?", gold: "16" };
 
 /** Asks for the product, takes the pen back after it, and boxes what it was given. */

@@ -4,7 +4,7 @@ import type { Piece } from "../../core/piece.ts";
 import type { Usage } from "../../decode/index.ts";
 import { type LinkedSignal, linkSignals, onAbort } from "../../core/async.ts";
 import type { Pair } from "../../decode/pair/pair.ts";
-import { THINK_TAGS } from "../../tags/grammar.ts";
+import { thoughtOpening } from "../../tokenizer/chat-template.ts";
 import type { Admission, Ticket } from "./admission.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import type { GatewayMetrics } from "../observability/metrics.ts";
@@ -257,8 +257,7 @@ class Generation {
 
 /** Whether the template opened the assistant's thought (`reasoning`) or left that to the model (`opening`). */
 function thinkingState(prompt: readonly Piece[]): "opening" | "reasoning" {
-  const last = prompt.at(-1);
-  return last?.control === true && last.text.trimEnd().endsWith(THINK_TAGS.open) ? "reasoning" : "opening";
+  return thoughtOpening(prompt) === "" ? "opening" : "reasoning";
 }
 
 const promptText = ({ prompt }: GenerationRequest["prompts"][number]): string =>

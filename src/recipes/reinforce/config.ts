@@ -5,6 +5,7 @@ import { z } from "zod";
 
 import { ConfigError } from "../../core/errors.ts";
 import { TASKS } from "../../eval/tasks/index.ts";
+import { openThinkingSchema } from "../../tokenizer/index.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
 import { loraConfigSchema } from "../../train/model/lora-config.ts";
 import { REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
@@ -21,6 +22,8 @@ export const reinforceConfigSchema = z.strictObject({
   heldOutData: z.string().min(1).optional(),
   /** Longest prompt of a file's problems. Longer ones are left out, and counted. Default: 1,024. */
   maxPromptTokens: z.int().positive().optional(),
+  /** Whether prompts end with `<think>\n` where a template does not write it: as in the pair that is served afterwards. */
+  openThinking: openThinkingSchema.default("if-token"),
   /** A name, a reward's configuration, or a list of `{reward, weight}`. */
   reward: z.unknown().default("cost"),
   /** Number of held-out problems, attempted at temperature 0. Without `heldOutData`, at most half of `data`. */

@@ -51,7 +51,7 @@ export async function reinforce(
 
   const problems = await openRunProblems({
     config,
-    render: rendererFor(chatTemplate, big.chatTemplate),
+    render: rendererFor(chatTemplate, small.tokenizer, big, config.openThinking),
     countTokens: (prompt) => small.tokenizer.encode(prompt).length,
     maxPositions: small.maxPositions,
     signal: signal ?? new AbortController().signal,

@@ -1,11 +1,17 @@
 /** The two models of a run: what must hold between them, and how each reads a prompt. */
 import { ConfigError } from "../../core/errors.ts";
 import type { TokenId } from "../../core/ids.ts";
-import type { PairPrompt } from "../../decode/pair/pair.ts";
+import { type PairPrompt, renderPrompts } from "../../decode/pair/pair.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine } from "../../engines/open/open-engine.ts";
 import { OFFLOAD_TAGS } from "../../tags/index.ts";
-import { type ChatMessage, ChatTemplate } from "../../tokenizer/index.ts";
+import {
+  type ChatMessage,
+  ChatTemplate,
+  type OpenThinking,
+  opensThought,
+  type Tokenizer,
+} from "../../tokenizer/index.ts";
 import type { TagIds } from "../../train/grpo/trajectory.ts";
 import type { StartingModel } from "../../train/starting-model.ts";
 import type { ReinforceConfig } from "./config.ts";
@@ -45,12 +51,19 @@ export async function openBig(
 }
 
 /** Renders messages as the pair is served: each model reads its own template. A big model without one reads the small model's. */
-export function rendererFor(template: string, templateOfBig: string | undefined) {
-  const own = new ChatTemplate(template);
-  const ofBig = new ChatTemplate(templateOfBig ?? template);
-  return (messages: readonly ChatMessage[]): PairPrompt => {
-    const prompt = own.render(messages, { openThinking: true });
-    if (ofBig.source === own.source) return { prompt };
-    return { prompt, promptForBig: ofBig.render(messages, { openThinking: true }) };
+export function rendererFor(
+  template: string,
+  tokenizer: Tokenizer,
+  big: Pick<Engine, "chatTemplate" | "capabilities">,
+  openThinking: OpenThinking,
+): (messages: readonly ChatMessage[]) => PairPrompt {
+  const small = {
+    template: new ChatTemplate(template),
+    openThinking: opensThought(openThinking, (marker) => tokenizer.controlId(marker) !== undefined),
   };
+  const ofBig = {
+    template: new ChatTemplate(big.chatTemplate ?? template),
+    openThinking: opensThought(openThinking, big.capabilities.isControlToken),
+  };
+  return (messages) => renderPrompts(messages, small, ofBig);
 }

@@ -74,8 +74,9 @@ describe("problems of a file", () => {
     expect(forBig).toMatch(/within \\boxed\{\}\.$/u);
     expect(longestPromptTokens).toBeGreaterThanOrEqual(textOf(problem).length);
     const answer = Number.parseInt(textOf(problem), 10) + 1;
-    expect(problem.grade(`It is \\boxed{${answer}}.`)).toBe(true);
-    expect(problem.grade(`It is \\boxed{${answer + 1}}.`)).toBe(false);
+    expect(problem.grade(`It is \\boxed{${answer}}.`, "end-of-turn")).toBe(true);
+    expect(problem.grade(`It is ${answer}`, "length")).toBe(false);
+    expect(problem.grade(`It is \\boxed{${answer + 1}}.`, "end-of-turn")).toBe(false);
   });
 
   it("that are judged on are not trained on, from whichever file; the micro domain can be either", async () => {

@@ -6,11 +6,12 @@ import { ConfigError, DataError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";
 import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
+import { gradedPart } from "../../eval/graders/cut.ts";
 import { taskPrompt } from "../../eval/tasks/prompt.ts";
 import type { Task, TaskProblem } from "../../eval/tasks/task.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import { isCorrectAnswer, microExample, parseAnswer, type Split } from "../../micro/index.ts";
-import type { ChatMessage } from "../../tokenizer/chat-template.ts";
+import { type ChatMessage, thoughtOpening } from "../../tokenizer/chat-template.ts";
 import type { RolloutProblem } from "../../train/grpo/rollout.ts";
 import type { ReinforceConfig } from "./config.ts";
 
@@ -20,8 +21,21 @@ export interface ProblemSource {
   heldOut(count: number): RolloutProblem[];
 }
 
-/** The part of the output that prompts have opened already. */
-const OPENING = "<think>\n";
+function rolloutProblem(
+  id: string,
+  prompt: PairPrompt,
+  isCorrect: (written: string) => boolean,
+): RolloutProblem {
+  return {
+    id,
+    prompt,
+    opening: thoughtOpening(prompt.prompt),
+    grade: (written, finish) => {
+      const part = gradedPart(written, finish);
+      return part !== null && isCorrect(part);
+    },
+  };
+}
 
 /** Problems of the micro domain: unlimited, and never those of an evaluation. They come from the training and validation splits. */
 export function microProblems(pair: Pick<Pair, "render">, seed: number): ProblemSource {
@@ -30,12 +44,9 @@ export function microProblems(pair: Pick<Pair, "render">, seed: number): Problem
       problem: { id, answer },
       text,
     } = microExample(split, seed, index);
-    return {
-      id,
-      prompt: pair.render([{ role: "user", content: text }]),
-      opening: OPENING,
-      grade: (written) => isCorrectAnswer(parseAnswer(written), answer),
-    };
+    return rolloutProblem(id, pair.render([{ role: "user", content: text }]), (written) =>
+      isCorrectAnswer(parseAnswer(written), answer),
+    );
   };
   const range = (start: number, count: number): number[] =>
     Array.from({ length: count }, (_, index) => start + index);
@@ -148,12 +159,12 @@ async function openProblems(spec: string, options: ProblemOptions): Promise<Open
     ...(fetchRows === undefined ? {} : { fetchRows }),
   });
   const all = await task.problems(task.size ?? 0, SPLIT_SEED);
-  const asRollout = (problem: TaskProblem): RolloutProblem => ({
-    id: problem.id,
-    prompt: promptOf(task, problem, render),
-    opening: OPENING,
-    grade: (written) => task.grade(written, problem).correct,
-  });
+  const asRollout = (problem: TaskProblem): RolloutProblem =>
+    rolloutProblem(
+      problem.id,
+      promptOf(task, problem, render),
+      (written) => task.grade(written, problem).correct,
+    );
   const room = maxPositions - config.grpo.maxTokens;
   const mostTokens = Math.min(room, longestPrompt(config));
   const problems: TaskProblem[] = [];

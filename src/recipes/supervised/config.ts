@@ -12,8 +12,8 @@ const common = {
   data: z.string().min(1),
   /** A built-in chat template's name or Jinja source. Default: the tokenizer's own, or else chatml. */
   template: z.string().min(1).optional(),
-  /** Whether the prompt ends with `<think>\n`, as it will at inference. */
-  openThinking: z.boolean().default(true),
+  /** Whether prompts end with `<think>\n`, as at inference, where the template does not write it. Default: those whose trace has `</think>`. */
+  openThinking: z.boolean().optional(),
   /** Rows in a step (Paper 3.3: 64). */
   rows: positive.default(8),
   /** Passes over the data, when `training.steps` is not given (Paper 3.3: 3). */

@@ -24,11 +24,11 @@ const traces = Array.from({ length: 6 }, (_, index) => {
   return { id: problem.id, problem: text, trace: trace.text, spans: [{ start: 2, end: 9 }] };
 });
 
-async function examplesOf(path: string, heldOut = 2) {
+async function examplesOf(path: string, heldOut = 2, openThinking?: boolean) {
   const { tokenizer } = await loadTokenizer(join("models", "micro", "small"));
   return readExamples(openSource(path, { heldOut, seed: 1 }), heldOut, tokenizer, {
     template: BUILT_IN_TEMPLATES.chatml,
-    openThinking: true,
+    openThinking,
     endOfTurn: "<|im_end|>",
     spanWeight: 1,
   });
@@ -55,6 +55,24 @@ it("counts problems none of whose traces is known to be correct", async () => {
   }));
   await writeFile(path, toJsonLines(rows));
   expect(await examplesOf(path, 0)).toMatchObject({ training: [0], heldOut: [], skipped: 1 });
+});
+
+it("opens a thought where the trace closes one, unless the configuration says", async () => {
+  const path = join(folder, "thoughts.jsonl");
+  await writeFile(
+    path,
+    toJsonLines([
+      { id: "a", problem: "2+2?", trace: "4</think> 4" },
+      { id: "b", problem: "2+2?", trace: "4 is 4" },
+    ]),
+  );
+  const lengths = async (openThinking?: boolean) => {
+    const { examples } = await examplesOf(path, 0, openThinking);
+    return [0, 1].map((index) => examples.at(index).weights.filter((weight) => weight === 0).length);
+  };
+  const [own, always, never] = [await lengths(), await lengths(true), await lengths(false)];
+  expect(always.map((tokens, index) => tokens - (never[index] ?? 0))).toEqual([2, 2]);
+  expect(own).toEqual([always[0], never[1]]);
 });
 
 it("takes a data set on the hub for no path, whatever folder the configuration is in", async () => {

@@ -3,7 +3,7 @@ import { ConfigError, DataError } from "../../core/errors.ts";
 import type { HubAccess } from "../../data/hub/calls.ts";
 import { fromTraceRow, type TrainingRow, trainingRows } from "../../data/training-rows.ts";
 import { microExample, type Split } from "../../micro/index.ts";
-import { OFFLOAD_TAGS } from "../../tags/index.ts";
+import { closesThought, OFFLOAD_TAGS } from "../../tags/index.ts";
 import { ChatTemplate } from "../../tokenizer/chat-template.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { PackedExamples } from "../../train/supervised/packed-examples.ts";
@@ -60,7 +60,8 @@ function microRows(split: Split, seed: number, count: number): TrainingRow[] {
 
 export interface ExampleOptions {
   readonly template: string;
-  readonly openThinking: boolean;
+  /** Default: whether the trace has `</think>`. */
+  readonly openThinking: boolean | undefined;
   readonly endOfTurn: string;
   readonly spanWeight: number;
 }
@@ -96,7 +97,7 @@ export async function readExamples(
 }
 
 function rowEncoder(tokenizer: Tokenizer, options: ExampleOptions): (row: TrainingRow) => Datum {
-  const { template: source, openThinking, endOfTurn, spanWeight } = options;
+  const { template: source, endOfTurn, spanWeight } = options;
   const missing = [OFFLOAD_TAGS.open, OFFLOAD_TAGS.close].filter(
     (tag) => tokenizer.controlId(tag) === undefined,
   );
@@ -109,6 +110,7 @@ function rowEncoder(tokenizer: Tokenizer, options: ExampleOptions): (row: Traini
         { code: "config-invalid" },
       );
     }
+    const openThinking = options.openThinking ?? closesThought(trace);
     return traceRowDatum(
       tokenizer,
       { id: "", problem: "", trace, spans: [...spans] },

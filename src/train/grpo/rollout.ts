@@ -9,6 +9,7 @@ import { hash32 } from "../../core/rng.ts";
 import {
   collect,
   type DialInput,
+  type FinishReason,
   type Policy,
   type SplitDecoder,
   type SplitResult,
@@ -24,7 +25,8 @@ export interface RolloutProblem {
   readonly prompt: PairPrompt;
   /** The part of the output that the prompt has opened already, e.g. `<think>\n`. Rewards see it. */
   readonly opening: string;
-  readonly grade: (text: string) => boolean;
+  /** Whether the text answers the problem rightly, given how it ended. */
+  readonly grade: (text: string, finish: FinishReason) => boolean;
 }
 
 export interface RolloutOptions {
@@ -151,7 +153,7 @@ async function attempt(
 function factsOf(result: SplitResult, ledger: Ledger, problem: RolloutProblem, ids: TagIds): RolloutFacts {
   const { smallTokens, bigTokens, discardedTokens } = result.usage;
   return {
-    correct: problem.grade(result.text),
+    correct: problem.grade(result.text, result.finishReason),
     taggedText: problem.opening + result.taggedText,
     finish: result.finishReason,
     smallTokens,

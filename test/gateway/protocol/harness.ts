@@ -52,7 +52,10 @@ export function pairOver(
   engines: { readonly small: Engine; readonly big?: Engine },
   config: Partial<PairConfig> = {},
 ): Pair {
-  return new Pair(pairConfigSchema.parse({ small: "s", big: "b", template: "chatml", ...config }), engines);
+  return new Pair(
+    pairConfigSchema.parse({ small: "s", big: "b", template: "chatml", openThinking: true, ...config }),
+    engines,
+  );
 }
 
 export async function openMicro(sequences = 4): Promise<Pair> {

@@ -146,6 +146,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         small: "scripted:small",
         big: "scripted:big",
         template: "chatml",
+        openThinking: true,
         sampling: { temperature: 0 },
         options: { bigTimeoutMs: options.bigTimeoutMs ?? 10_000 },
       },

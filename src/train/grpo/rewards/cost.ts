@@ -44,4 +44,6 @@ export const cost = defineReward({
 });
 
 const isFinished = (text: string, finish: string): boolean =>
-  finish === "end-of-turn" && text.split(THINK_TAGS.close).length === 2;
+  finish === "end-of-turn" && times(text, THINK_TAGS.close) === Math.min(1, times(text, THINK_TAGS.open));
+
+const times = (text: string, marker: string): number => text.split(marker).length - 1;

@@ -68,11 +68,18 @@ describe("cost", () => {
   });
 
   it("gives the format to a finished chain only", () => {
-    const [finished, cut, twice] = reward({ lambda: 0 }).score(
-      [facts({}), facts({ finish: "length" }), facts({ taggedText: "<think>\na</think>b</think>" })],
+    const [finished, cut, twice, without] = reward({ lambda: 0 }).score(
+      [
+        facts({}),
+        facts({ finish: "length" }),
+        facts({ taggedText: "<think>\na</think>b</think>" }),
+        facts({ taggedText: "a model that writes no thought: 4." }),
+      ],
       moment,
     );
-    expect([finished, cut, twice].map((result) => result?.parts["format"])).toEqual([0.1, 0, 0]);
+    expect([finished, cut, twice, without].map((result) => result?.parts["format"])).toEqual([
+      0.1, 0, 0, 0.1,
+    ]);
   });
 
   it("puts the prices of single choices aside", () => {
