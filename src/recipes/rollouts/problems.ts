@@ -11,8 +11,8 @@ const LOOKED_AT = 1000;
 
 /**
  * Opens a task with its training problems, or those of a file.
- * @throws ConfigError on a name that is no task's, or of a task without training problems; DataError on a file that cannot be used, or whose
- * ids or words say that it is a test split.
+ * @throws ConfigError on a name that is no task's, or of a task without training problems. DataError on a file that cannot be used. DataError too
+ * where ids or words say that a problem is one of a test split.
  */
 export async function openTrainingTask(
   spec: string,

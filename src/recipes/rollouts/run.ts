@@ -73,9 +73,9 @@ export interface RolloutSummary extends RowCounts {
 }
 
 /**
- * @throws ConfigError before anything is opened when the policy does not use both models or `out` has another form of name, and when the
- * journal belongs to other settings; SplitReasonError with code `aborted` when the signal stops it (the same call continues); EngineError when
- * samples fail one after the other.
+ * @throws ConfigError before anything is opened, when the policy does not use both models or `out` cannot be written in any form that is known.
+ * ConfigError when the journal belongs to other settings. SplitReasonError with code `aborted` when the signal stops it; the same call
+ * continues. EngineError when samples fail one after the other.
  */
 export async function makeRollouts(
   options: RolloutOptions,
@@ -153,7 +153,7 @@ function armOf(policy: string, config: PairConfig): Arm {
   return { name: policy, checkpoint: "tuned", policy: { kind: "policy", name, options } };
 }
 
-/** What a sample depends on: not how many there are, nor which of them become rows. */
+/** The settings that a sample depends on. How many there are, and which of them become rows, is not among them. */
 async function settingsOf(options: RolloutOptions, arm: Arm): Promise<Record<string, unknown>> {
   const {
     problems: _problems,
