@@ -123,7 +123,7 @@ export function registerEval(program: Command, context: CommandContext): void {
         );
       }
       const problems = flags.problems ?? task.size ?? DEFAULT_PROBLEMS;
-      const { samples, seed, concurrency, threads, randomChunk, out } = flags;
+      const { samples, seed, concurrency, threads, context: contextTokens, randomChunk, out } = flags;
       const summary = await evaluateWithProgress(terminal, {
         pair,
         task,
@@ -133,7 +133,7 @@ export function registerEval(program: Command, context: CommandContext): void {
         seed,
         concurrency,
         randomChunk,
-        ...given({ threads, out }),
+        ...given({ threads, context: contextTokens, out }),
         ...(flags.reproducible === true ? { apart: true } : {}),
         ...given({ rates, sizes }),
       });
@@ -164,8 +164,9 @@ export async function evaluateWithProgress(
       onStart: (kept, total) => {
         if (kept > 0)
           terminal.log(`continuing: ${kept} of ${total} samples are in ${settings.out} already\n`);
-        progress.start(kept);
+        progress.start(kept, total);
       },
+      onTokens: (written) => progress.tokens(written),
       onRow: (row, done, total) => {
         const tally = right.get(row.arm);
         if (tally !== undefined) {

@@ -27,6 +27,8 @@ export interface SolverOptions {
   readonly options: SplitOptionsInput;
   /** Tokens in a row by one author in random arms. */
   readonly randomChunk: number;
+  /** Called with the number of tokens that any sample has just written. */
+  readonly onTokens?: (count: number) => void;
 }
 
 /** Rejects on what every sample would fail of (ConfigError); any other failure is in the outcome. */
@@ -49,7 +51,7 @@ export function createSolver(solver: SolverOptions): SolveSample {
 }
 
 async function solveOnce(
-  { task, maxTokens, sampling: { temperature, topP }, dial, options }: SolverOptions,
+  { task, maxTokens, sampling: { temperature, topP }, dial, options, onTokens }: SolverOptions,
   pair: Pair,
   decoder: SplitDecoder,
   policy: Policy,
@@ -66,6 +68,8 @@ async function solveOnce(
       options,
       signal,
     }),
+    undefined,
+    onTokens,
   );
   const { promptTokens, smallTokens, bigTokens, tagTokens, discardedTokens, switches, offloadShare } =
     result.usage;
