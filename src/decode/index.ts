@@ -21,6 +21,7 @@ export { never } from "./policies/never.ts";
 export { random } from "./policies/random.ts";
 export { rewrite } from "./policies/rewrite.ts";
 export { self } from "./policies/self.ts";
+export { speculative } from "./policies/speculative.ts";
 export { stepScore } from "./policies/step-score.ts";
 export {
   parsePolicy,

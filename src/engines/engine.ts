@@ -29,6 +29,8 @@ export interface EngineCapabilities {
   readonly logprobs?: boolean;
   /** Whether {@link TokenDelta.entropy} is reported when asked for. Default true. */
   readonly entropy?: boolean;
+  /** Whether {@link GenerateOptions.drafter} is possible. Default false. */
+  readonly drafts?: boolean;
   /** Whether a marker is a single special token of the vocabulary. */
   readonly isControlToken: (marker: string) => boolean;
   /** Tokens that fit in one sequence. */
@@ -61,6 +63,22 @@ export interface GenerateOptions {
   readonly logprobs?: boolean;
   /** Whether to report {@link TokenDelta.entropy} at any cost. With a large vocabulary the cost is high. */
   readonly entropy?: boolean;
+  /**
+   * Guesses tokens ahead. Each token is still the model's own draw, and no token changes, apart from ties that rounding decides. Needs
+   * `capabilities.drafts`, and does nothing together with `entropy`.
+   */
+  readonly drafter?: Drafter;
+}
+
+/** Guesses the tokens of another model, which then reads several in one call: speculative decoding (Leviathan et al. 2023). */
+export interface Drafter {
+  /**
+   * Guesses what comes after `ids`, which are all tokens of the sequence. At most `most` ids of the same vocabulary; none where it has no good
+   * guess.
+   */
+  draft(ids: readonly TokenId[], most: number): Promise<readonly TokenId[]>;
+  /** Called after each draft that was read. `accepted`: how many of the `drafted` tokens the model chose too, from the first on. */
+  verified(drafted: number, accepted: number): void;
 }
 
 export interface MarkerBias {

@@ -5,7 +5,7 @@
 import type { TokenId } from "../core/ids.ts";
 import type { Piece } from "../core/piece.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import type { Sampling } from "./engine.ts";
+import type { Drafter, Sampling } from "./engine.ts";
 
 /** The vocabulary of a model. */
 export interface EngineTokenizer extends Tokenizer {
@@ -23,6 +23,8 @@ export interface DrawRequest {
   readonly maxTokens: number;
   /** Tokens after which nothing more is drawn. A backend that draws ahead stops there. */
   readonly stops: ReadonlySet<TokenId>;
+  /** Guesses ahead, for a backend that {@link TokenBackend.drafts}. */
+  readonly drafter?: Drafter;
 }
 
 export interface DrawnToken {
@@ -62,6 +64,8 @@ export interface TokenBackend {
   readonly calls: number;
   /** Tokens of all prompts sent to a server, for a backend that has one. */
   readonly sent?: number;
+  /** Whether its drawers use {@link DrawRequest.drafter}. */
+  readonly drafts?: boolean;
   /** Reads `ids` after the tokens already read. May stop between batches when aborted; `length` says how far it came. */
   read(ids: readonly TokenId[], signal?: AbortSignal): Promise<void>;
   drawer(request: DrawRequest, signal?: AbortSignal): Drawer;

@@ -2,7 +2,7 @@
 import type { TokenId } from "../core/ids.ts";
 import { textPiece } from "../core/piece.ts";
 import { abortedError, closedError, usageError } from "./cancellation.ts";
-import type { GenerateEnd, GenerateEvent, GenerateOptions, TokenDelta } from "./engine.ts";
+import type { Drafter, GenerateEnd, GenerateEvent, GenerateOptions, TokenDelta } from "./engine.ts";
 import { HeldTokens, type HeldToken, type StopMatch } from "./held-tokens.ts";
 import type { Drawer, DrawnToken } from "./token-backend.ts";
 import type { TokenState } from "./token-state.ts";
@@ -60,6 +60,7 @@ export async function* generateTokens(
             entropy: options.entropy === true,
             maxTokens: Math.min(options.maxTokens - yielded - held.count, state.capacity - state.ids.length),
             stops: plan.stops,
+            ...(options.drafter === undefined ? {} : { drafter: countedDrafter(state, options.drafter) }),
           },
           signal,
         );
@@ -100,6 +101,17 @@ export async function* generateTokens(
   }
 }
 
+/** Counts the drafted tokens that were read in vain. The others are read in place of the model's own. */
+function countedDrafter(state: TokenState, drafter: Drafter): Drafter {
+  return {
+    draft: (ids, most) => drafter.draft(ids, most),
+    verified: (drafted, accepted) => {
+      state.scored += drafted - accepted;
+      drafter.verified(drafted, accepted);
+    },
+  };
+}
+
 function changedError(state: TokenState): Error {
   return state.closed
     ? closedError(state.model, "sequence")
@@ -118,6 +130,8 @@ function planGeneration(state: TokenState, options: GenerateOptions): Plan {
   if (options.maxTokens > 0 && state.visible === 0) {
     throw usageError(model, "nothing was appended: there is no text to continue.");
   }
+  if (options.drafter !== undefined && state.backend.drafts !== true)
+    throw usageError(model, "this engine cannot read another model's drafts.");
   const stopIds = new Map<TokenId, string>();
   const stopTexts: string[] = [];
   for (const marker of options.stop ?? []) {

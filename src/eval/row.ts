@@ -24,6 +24,9 @@ export const engineWorkSchema = z.object({
   calls: z.number(),
   /** The part of `decoded` that was discarded. */
   discarded: z.number(),
+  /** Tokens that it guessed for the other model and that were read, and those of them that the other model wrote. Absent without guesses. */
+  drafted: z.number().optional(),
+  accepted: z.number().optional(),
   /** Tokens of all prompts sent to a server, whether its prefix cache had them or not; absent for a model in this process. */
   sent: z.number().optional(),
 });

@@ -72,6 +72,8 @@ const armSummarySchema = z.object({
   /** Sum over samples, each from its start to its end. */
   wallMs: z.number(),
   sampleMs: spreadSchema.optional(),
+  /** Tokens of the outputs for each second of their samples, the reading of the prompts included: the speed of one sample. */
+  tokensPerSecond: z.number().optional(),
   /** Time from a sample's start to its first token; absent where none was measured. */
   firstTokenMs: spreadSchema.optional(),
   passAt: byK,

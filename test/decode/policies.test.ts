@@ -33,6 +33,7 @@ const NAMES = [
   "rewrite",
   "never",
   "self",
+  "speculative",
   "always",
 ];
 
@@ -253,7 +254,7 @@ describe("parsePolicy", () => {
     expect(POLICY_NAMES).toEqual(NAMES);
     for (const name of POLICY_NAMES) expect(parsePolicy(name).name).toBe(name);
     expect(() => parsePolicy("sometimes")).toThrow(
-      'unknown policy "sometimes"; known are learned, random, entropy, step-score, call-n, cue, logprob-select, rewrite, never, self, always.',
+      'unknown policy "sometimes"; known are learned, random, entropy, step-score, call-n, cue, logprob-select, rewrite, never, self, speculative, always.',
     );
     expect(() => parsePolicy("constructor")).toThrow(ConfigError);
     expect(() => parsePolicy("random", { share: 2 })).toThrow(/policy "random", option "share"/);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { buildReport } from "../../src/eval/report/build.ts";
+import { armColumns } from "../../src/eval/report/columns.ts";
 import { rowsIn } from "../../src/eval/rows.ts";
 import { TraceSample } from "../../src/eval/report/trace-sample.ts";
 import { ArmTally } from "../../src/eval/report/arm-tally.ts";
@@ -71,6 +72,31 @@ describe("one run", () => {
     // Tokens 16 to 20 of 40: the twentieths 8 and 9, of two tokens each.
     expect(spans?.position).toEqual(Array.from({ length: 20 }, (_, bin) => (bin === 8 || bin === 9 ? 1 : 0)));
     expect(spans?.length).toMatchObject({ count: 1, mean: 4 });
+  });
+
+  test("speed and drafts, by hand", async () => {
+    const work = { prefilled: 9, scored: 2, decoded: 40, calls: 9, discarded: 30 };
+    const rows = [100, 300].map((wallMs, problem) =>
+      row({
+        arm: "speculative",
+        problemId: `p${problem}`,
+        wallMs,
+        work: { small: { ...work, drafted: 20, accepted: 10 + 5 * problem }, big: work },
+      }),
+    );
+    const summary = summaryOf(rows);
+    const arms = summary.arms.map((arm) => ({
+      ...arm,
+      work: { small: { ...work, drafted: 40, accepted: 25 }, big: work },
+    }));
+    await writeRun(at("drafts"), rows, { summary: { ...summary, arms } });
+    const { document } = await buildReport([at("drafts")]);
+    // 40 tokens in .1 s, and 40 in .3 s.
+    expect(document.arms[0]?.tokensPerSecond?.value).toBeCloseTo(200, 9);
+    expect(document.arms[0]?.draftsTaken).toBe(0.625);
+    const columns = armColumns(document);
+    expect(columns.find(({ title }) => title === "drafts taken")?.cell(document.arms[0]!)).toBe("62.5%");
+    expect(columns.find(({ title }) => title === "tokens/s")?.cell(document.arms[0]!)).toBe("200");
   });
 
   test("times and work that are kept apart are joined", async () => {

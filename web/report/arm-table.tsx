@@ -90,6 +90,24 @@ function columnsOf({ arms }: ReportDocument): Column[] {
     ...(has(({ wallMs }) => wallMs)
       ? [{ title: "time", cell: ({ wallMs }: ReportArm) => <Figure of={wallMs} write={duration} /> }]
       : []),
+    ...(has(({ tokensPerSecond }) => tokensPerSecond)
+      ? [
+          {
+            title: "tokens/s",
+            cell: ({ tokensPerSecond }: ReportArm) => (
+              <Figure of={tokensPerSecond} write={(rate) => rate.toPrecision(3)} />
+            ),
+          },
+        ]
+      : []),
+    ...(has(({ draftsTaken }) => draftsTaken)
+      ? [
+          {
+            title: "drafts taken",
+            cell: ({ draftsTaken }: ReportArm) => (draftsTaken === undefined ? "–" : percent(draftsTaken)),
+          },
+        ]
+      : []),
     ...(has(({ firstTokenMs }) => firstTokenMs)
       ? [
           {

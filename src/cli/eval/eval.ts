@@ -15,6 +15,7 @@ import {
   parseArms,
   policyNameOf,
 } from "../../eval/arms/arms.ts";
+import { unfitArms } from "../../eval/arms/unfit-arms.ts";
 import { parseParameters } from "../../eval/cost/compute.ts";
 import { loadRates } from "../../eval/cost/prices.ts";
 import { evaluate, type EvaluationSettings } from "../../eval/run/evaluate.ts";
@@ -104,7 +105,9 @@ export function registerEval(program: Command, context: CommandContext): void {
     .addHelpText("after", HELP)
     .action(async (taskName: string, flags: EvalFlags) => {
       const { terminal } = context;
-      const arms = parseArms(expandArms(flags.arms));
+      const ownPair = await pairConfigFrom(flags);
+      const unfit = /\ball\b/u.test(flags.arms) ? unfitArms(ownPair) : undefined;
+      const arms = parseArms(expandArms(flags.arms, unfit?.names));
       requireHonouredFlags(arms.map(policyNameOf), flags);
       if (flags.reproducible === true && flags.out === undefined) {
         throw new ConfigError("--reproducible is about the files of --out DIR: give both.", {
@@ -116,7 +119,10 @@ export function registerEval(program: Command, context: CommandContext): void {
       // Loaded here: the graders' parser is slow to load.
       const { openTask } = await import("../../eval/tasks/open.ts");
       const task = await openTask(taskName, { signal: terminal.signal, fetchRows: hubRows(terminal) });
-      const pair = await withWantedShare(await pairConfigFrom(flags), { ...flags, policy: "learned" });
+      const pair = await withWantedShare(ownPair, { ...flags, policy: "learned" });
+      if (unfit !== undefined) {
+        terminal.log(`note: all leaves out ${unfit.names.join(", ")}: ${unfit.reason}\n`);
+      }
       if (flags.samples > 1 && pair.sampling.temperature === 0) {
         terminal.log(
           "note: at temperature 0 all samples of a problem are the same; --temperature 0.6 makes them differ\n",
@@ -206,7 +212,7 @@ A file has one line {"problem", "answer"} for each problem.
 
 Arms (in all but small, the small model is the tuned one):
 ${ARM_HELP.map(([name, meaning]) => `  ${name.padEnd(15)} ${meaning}`).join("\n")}
-all stands for every arm except random:SHARE and random matched to an arm other than learned. The control is the best of small, never and self: a gain is a gain over the control.
+all stands for every arm except random:SHARE and random matched to an arm other than learned. Arms that the pair does not allow are left out of it. The control is the best of small, never and self: a gain is a gain over the control.
 docs/evaluating.md defines every figure. A price table, in dollars for a million tokens:
   models:
     small: {prompt: 0.05, cachedPrompt: 0.01, completion: 0.20}

@@ -97,6 +97,12 @@ function costColumns(arms: readonly ArmSummary[]): Column<ArmSummary>[] {
       firstTokenMs === undefined ? "" : duration(firstTokenMs.p50),
     ),
     right("time", (arm) => duration(arm.wallMs / arm.samples)),
+    right("tokens/s", ({ tokensPerSecond }) =>
+      tokensPerSecond === undefined ? "" : tokensPerSecond.toPrecision(3),
+    ),
+    ...(arms.some((arm) => draftsOf(arm) !== undefined)
+      ? [right("drafts taken", (arm) => draftsOf(arm) ?? "")]
+      : []),
     ...(arms.some((arm) => arm.compute !== undefined)
       ? [right("FLOP", ({ compute }) => (compute === undefined ? "" : operations(compute.flopsPerSample)))]
       : []),
@@ -112,6 +118,12 @@ function costColumns(arms: readonly ArmSummary[]): Column<ArmSummary>[] {
         ]
       : []),
   ];
+}
+
+/** The share of the tokens guessed by the small model that the big one wrote too. Undefined if nothing was guessed. */
+function draftsOf({ work }: ArmSummary): string | undefined {
+  const { drafted = 0, accepted = 0 } = work?.small ?? {};
+  return drafted === 0 ? undefined : percent(accepted / drafted);
 }
 
 function costNotes({ arms, execution }: EvaluationSummary): string {

@@ -72,6 +72,9 @@ export interface EngineWork {
   readonly calls: number;
   /** The part of `decoded` that was discarded. */
   readonly discarded: number;
+  /** Tokens that it guessed for the other model and that were read, and those of them that the other model wrote. Absent without guesses. */
+  readonly drafted?: number;
+  readonly accepted?: number;
   /** Tokens of all prompts sent to a server (see `SequenceWork`); absent for a model in this process. */
   readonly sent?: number;
 }

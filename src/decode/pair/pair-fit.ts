@@ -54,10 +54,26 @@ function requireNeeds(
         `step-score:scorer=prompt, cue or random.`,
     );
   }
+  if (needs?.drafts === true && big !== undefined) requireDrafts(small, big, name, fail);
   if (needs?.forbidding === true && !small.capabilities.logitBias) {
     fail(
       `policy "${name}" has to forbid a refused request, and the engine of ${small.model} has no logit bias; ` +
         `use another dialect or give tokenizer=PATH in its engine spec (docs/engines.md), or use the policy cue or random.`,
     );
   }
+}
+
+function requireDrafts(small: Engine, big: Engine, policy: string, fail: (message: string) => never): void {
+  for (const { capabilities, model } of [small, big]) {
+    if (capabilities.drafts === true) continue;
+    fail(
+      `policy "${policy}" needs both models in this process (gguf:PATH), which ${model} is not; a server drafts by itself: start vLLM with ` +
+        `--speculative-config, llama-server with --model-draft, and run the policy always (the arm big) on it.`,
+    );
+  }
+  if (small.vocabulary === big.vocabulary) return;
+  fail(
+    `policy "${policy}" needs two models with one vocabulary: the tokens that ${small.model} guesses are not those of ${big.model}; ` +
+      `give a small model of the same family without added tokens, or use the policy always (the arm big).`,
+  );
 }

@@ -19,6 +19,7 @@ import { type PolicySpec, splitPolicySpec } from "./policy-spec.ts";
 import { random } from "./random.ts";
 import { rewrite } from "./rewrite.ts";
 import { self } from "./self.ts";
+import { speculative } from "./speculative.ts";
 import { stepScore } from "./step-score.ts";
 
 /** In the order in which help texts and messages name them. Adding a policy is adding a line here. */
@@ -33,6 +34,7 @@ const POLICIES: readonly PolicyKind[] = [
   rewrite,
   never,
   self,
+  speculative,
   always,
 ];
 

@@ -14,6 +14,8 @@ export interface PolicyFacts extends Pick<Policy, "name" | "uses" | "needsTags">
   readonly ignores: readonly DialField[];
   /** Whether the small model chooses where to hand over, so that it should read a task's hint about the tags. */
   readonly readsHint: boolean;
+  /** The policy whose text it writes, only in another time. An evaluation does not compare the two, nor others with both. */
+  readonly copies?: string;
   /** The arm of an evaluation that runs it on the tuned small model, part of `--arms all`. Undefined: it has no arm of its own. */
   readonly arm: string | undefined;
 }

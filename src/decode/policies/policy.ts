@@ -27,6 +27,8 @@ export interface PolicyNeeds {
   readonly entropy?: boolean;
   /** The big model's engine reports how likely each token is that it reads. */
   readonly tokenLogprobs?: boolean;
+  /** The small model drafts for the big one: both are in this process and have one vocabulary. */
+  readonly drafts?: boolean;
   /** The small model's engine can forbid a text that was drawn. */
   readonly forbidding?: boolean;
 }
@@ -147,8 +149,17 @@ export interface BigPlan {
   readonly maxTokens?: number;
   /** Not together with `predicted`. */
   readonly until?: Until;
+  /** The small model guesses the next tokens, which the big one reads together. The text does not change. Needs {@link PolicyNeeds.drafts}. */
+  readonly draft?: DraftLimits;
   /** When the big model ends its turn: `finish` ends the whole, `return` lets the small model continue. */
   readonly onEndOfTurn: "finish" | "return";
+}
+
+export interface DraftLimits {
+  /** The longest draft, in tokens. */
+  readonly tokens: number;
+  /** A draft ends before the first token to which the small model gives a probability below this. */
+  readonly confidence: number;
 }
 
 /** Looks at each token of the segment. `after` ends the segment after this token; `before` discards the token and ends the segment there. */

@@ -4,6 +4,7 @@ import type { Engine, GenerateOptions, MarkerBias } from "../../engines/engine.t
 import type { TagPair } from "../../tags/grammar.ts";
 import type { BigModel, KeptPart } from "../contexts/big-model.ts";
 import { BigReader, type BigToken } from "../contexts/big-reader.ts";
+import { DraftWriter } from "../contexts/draft-writer.ts";
 import type { SegmentEndReason } from "../events/events.ts";
 import type { BigPlan } from "../policies/policy.ts";
 import { type Session, seedFor } from "../session/session.ts";
@@ -32,14 +33,24 @@ export function withoutTags({ capabilities }: Engine, { open, close }: TagPair):
 }
 
 /** Starts the big model. Its context must be up to date. */
-export function openReader(session: Session, big: BigModel, maxTokens: number): BigReader {
+export function openReader(session: Session, big: BigModel, plan: BigPlan, maxTokens: number): BigReader {
   const { sampling, options } = session.settings;
   const bias = withoutTags(big.context.engine, options.tags);
+  if (plan.draft !== undefined) {
+    const { smallEngine, signal } = session;
+    session.drafts ??= new DraftWriter(
+      smallEngine,
+      plan.draft,
+      withoutTags(smallEngine, options.tags),
+      signal,
+    );
+  }
   const generate: GenerateOptions = {
     maxTokens,
     sampling: seedFor("big", sampling),
     logprobs: session.logprobs,
     ...(bias.length > 0 ? { bias } : {}),
+    ...(session.drafts === undefined ? {} : { drafter: session.drafts }),
   };
   return new BigReader(big.context, generate, session.clock);
 }

@@ -21,7 +21,7 @@ export async function writeControlled(
   const { transcript, settings } = session;
   const limit = segmentLimit(session, plan);
   await session.emit(transcript.start("big", plan.reason));
-  const reader = openReader(session, big, limit.tokens);
+  const reader = openReader(session, big, plan, limit.tokens);
   const close = { tag: settings.options.tags.close, rule: session.closeRule };
   const toSmall = createExchange(big.context.engine, small.engine);
   const control = new ControllingPrefill(small, toSmall, close, session.ledger);

@@ -34,7 +34,7 @@ export async function writeScheduled(session: Session, big: BigModel, plan: BigP
   }
   const limit = segmentLimit(session, plan);
   await session.emit(transcript.start("big", plan.reason));
-  const reader = openReader(session, big, limit.tokens);
+  const reader = openReader(session, big, plan, limit.tokens);
   const kept = new KeptTokens(big, reader.startPosition);
   const toSmall = small === undefined ? undefined : createExchange(big.context.engine, small.engine);
   const endWith = async (end: BigEnd | "until"): SegmentRun => {

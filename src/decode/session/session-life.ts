@@ -56,6 +56,8 @@ export function createSession(
     emit,
     small,
     big,
+    drafts: undefined,
+    smallEngine: pair.small,
     transcript: new Transcript(clock, settings.limits.maxTokens),
     gate: new Gate(usesSmall ? settings.dial : dialSchema.parse({}), rng.fork("dial")),
     closeRule: createCloseRule(sampling.temperature, rng.fork("close")),
@@ -99,8 +101,10 @@ export function hasTags({ small, settings }: Session): boolean {
 }
 
 /** Stops both models and frees their sequences. May be called again. */
-export async function closeSession({ small, big }: Session): Promise<void> {
+export async function closeSession({ small, big, drafts }: Session): Promise<void> {
+  // The big model may be waiting for a draft: it is closed first.
   await Promise.all([small?.close(), big?.context.close()]);
+  await drafts?.close();
 }
 
 /** Makes the last event. Call it after both contexts are closed: only then are the counts final. */
@@ -110,7 +114,10 @@ export function finishEvent(
 ): FinishEvent {
   const { transcript, ledger } = session;
   const { promptTokens, smallTokens, bigTokens, tagTokens, switches } = transcript;
-  const work = { small: session.small?.work ?? NO_WORK, big: session.big?.context.work ?? NO_WORK };
+  const work = {
+    small: session.small?.work ?? session.drafts?.work ?? NO_WORK,
+    big: session.big?.context.work ?? NO_WORK,
+  };
   const written = smallTokens + bigTokens;
   const usage: Usage = {
     promptTokens,

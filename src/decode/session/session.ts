@@ -1,8 +1,9 @@
 /** The state that the parts of one split decode share. */
 import type { Clock } from "../../core/clock.ts";
 import { hash32 } from "../../core/rng.ts";
-import type { Sampling } from "../../engines/engine.ts";
+import type { Engine, Sampling } from "../../engines/engine.ts";
 import type { BigModel, Loss } from "../contexts/big-model.ts";
+import type { DraftWriter } from "../contexts/draft-writer.ts";
 import type { CloseRule } from "./close-rule.ts";
 import type { Gate } from "../dial/dial.ts";
 import type { FinishReason, SegmentEndReason, SplitEvent } from "../events/events.ts";
@@ -22,6 +23,9 @@ export interface Session {
   /** Undefined when the policy does not use it. */
   readonly small: ModelContext | undefined;
   readonly big: BigModel | undefined;
+  /** The small model, where it only guesses the big one's tokens. Made when the first segment begins. */
+  drafts: DraftWriter | undefined;
+  readonly smallEngine: Engine;
   readonly transcript: Transcript;
   readonly gate: Gate;
   readonly closeRule: CloseRule;

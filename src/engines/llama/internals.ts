@@ -44,6 +44,11 @@ export interface SequenceInternals {
   createSampler(): NativeSampler;
   /** Reads `tokens`, calls `sample` for the logits after the last one, and returns its result. */
   decode<Result>(tokens: readonly number[], sample: (logitIndex: number) => Promise<Result>): Promise<Result>;
+  /** Reads `tokens`, calls `sample` for the logits after each of them, one after the other, and returns its results. */
+  decodeEach<Result>(
+    tokens: readonly number[],
+    sample: (logitIndex: number) => Promise<Result>,
+  ): Promise<readonly Result[]>;
 }
 
 interface InternalSequence {
@@ -82,21 +87,32 @@ export function internalsOf(sequence: LlamaContextSequence): SequenceInternals |
       throw new Error("the context is full");
     },
   };
+  const decode = async (
+    tokens: readonly number[],
+    logits: (true | undefined)[],
+    sample: (logitIndex: number) => unknown,
+  ): Promise<unknown[]> =>
+    (await inner._decodeTokens?.(
+      [...tokens] as Token[],
+      logits,
+      DEFAULT_PRIORITY,
+      inner._tokenMeter,
+      shift,
+      sample,
+    )) ?? [];
   return {
     native: native as NativeContext,
     createSampler: () => new Sampler(model),
     decode: async <Result>(tokens: readonly number[], sample: (logitIndex: number) => Promise<Result>) => {
       const logits: (true | undefined)[] = [];
       logits[tokens.length - 1] = true;
-      const results = await inner._decodeTokens?.(
-        [...tokens] as Token[],
-        logits,
-        DEFAULT_PRIORITY,
-        inner._tokenMeter,
-        shift,
-        sample,
-      );
-      return results?.[tokens.length - 1] as Result;
+      return (await decode(tokens, logits, sample))[tokens.length - 1] as Result;
     },
+    decodeEach: async <Result>(tokens: readonly number[], sample: (logitIndex: number) => Promise<Result>) =>
+      (await decode(
+        tokens,
+        tokens.map(() => true),
+        sample,
+      )) as Result[],
   };
 }

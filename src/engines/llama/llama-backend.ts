@@ -11,6 +11,10 @@ import { createDrawer } from "./llama-drawers.ts";
 const SCORED_LOGITS_BYTES = 32 * 1024 * 1024;
 
 export class LlamaBackend extends LlamaCache implements TokenBackend {
+  get drafts(): boolean {
+    return this.internals !== undefined;
+  }
+
   drawer(request: DrawRequest): Drawer {
     return createDrawer(this, request);
   }

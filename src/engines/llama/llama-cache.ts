@@ -37,6 +37,8 @@ export class LlamaCache implements PrefixHolder {
   calls = 0;
   beginning: readonly TokenId[] = [];
   reading: Promise<void> | undefined;
+  /** Tokens at the end that were read ahead of the sequence. The next call that does not use them forgets them. */
+  ahead = 0;
   readonly shared: LlamaShared;
   readonly sequence: LlamaContextSequence;
   readonly internals: SequenceInternals | undefined;
@@ -57,7 +59,7 @@ export class LlamaCache implements PrefixHolder {
   }
 
   get length(): number {
-    return this.sequence.nextTokenIndex;
+    return this.sequence.nextTokenIndex - this.ahead;
   }
 
   async read(ids: readonly TokenId[], signal?: AbortSignal): Promise<void> {
@@ -111,6 +113,7 @@ export class LlamaCache implements PrefixHolder {
 
   async truncate(length: number): Promise<void> {
     this.beginning = this.beginning.slice(0, length);
+    this.ahead = 0;
     const end = this.sequence.nextTokenIndex;
     if (length < end) await this.sequence.eraseContextTokenRanges([{ start: length, end }]);
   }
@@ -123,6 +126,7 @@ export class LlamaCache implements PrefixHolder {
 
   /** Makes one call into llama.cpp. */
   async call<T>(evaluate: () => Promise<T>): Promise<T> {
+    if (this.ahead > 0) await this.truncate(this.length);
     this.calls++;
     const result = await this.shared.waves.run(evaluate);
     this.shared.activity.count++;

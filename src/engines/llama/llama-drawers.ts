@@ -8,9 +8,11 @@ import { tokenId, type TokenId } from "../../core/ids.ts";
 import { hash32 } from "../../core/rng.ts";
 import { drawToken, entropyOf, logSumExp } from "../sampling.ts";
 import type { Drawer, DrawnToken, DrawRequest } from "../token-backend.ts";
+import { DraftedDrawer } from "./drafted-drawer.ts";
 import { asTokens, type LlamaCache } from "./llama-cache.ts";
 import { asLlamaSeed, firstUniform } from "./mersenne.ts";
 import { NativeDrawer } from "./native-drawer.ts";
+import { NativeSampling } from "./native-sampling.ts";
 
 export function createDrawer(cache: LlamaCache, request: DrawRequest): Drawer {
   if (request.entropy) return new DistributionDrawer(cache, request);
@@ -19,16 +21,16 @@ export function createDrawer(cache: LlamaCache, request: DrawRequest): Drawer {
   const biasesEnd = [...request.bias.keys()].some((id) => model.isEogToken(id as number as Token));
   const internals = cache.internals;
   if (internals !== undefined) {
-    return new NativeDrawer(
-      cache,
-      internals,
-      request,
-      (position) => positionSeed(request.sampling.seed, position),
-      () =>
-        biasesEnd || request.logprob
-          ? new DistributionDrawer(cache, request)
-          : new SamplerDrawer(cache, request),
-    );
+    const seedOf = (position: number): number => positionSeed(request.sampling.seed, position);
+    const sampling = new NativeSampling(internals, request, seedOf);
+    const careful = (): Drawer =>
+      biasesEnd || request.logprob
+        ? new DistributionDrawer(cache, request)
+        : new SamplerDrawer(cache, request);
+    const { drafter } = request;
+    return drafter === undefined
+      ? new NativeDrawer(cache, internals, sampling, careful)
+      : new DraftedDrawer(cache, internals, sampling, { ...request, drafter }, careful);
   }
   const isGreedy = request.sampling.temperature <= 0;
   const isCertainLogprob = isGreedy && request.bias.size === 0;

@@ -114,6 +114,7 @@ export class LlamaEngine extends TokenEngine<LlamaBackend> {
         prefill: true,
         tokenIds: true,
         logitBias: true,
+        drafts: shared.native,
         contextSize,
       },
       chatTemplate: summary.tokenizer.chatTemplate,

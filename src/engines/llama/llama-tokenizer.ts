@@ -40,8 +40,7 @@ export class LlamaTokenizer implements EngineTokenizer {
     this.#isByteLevel = summary.tokenizer.model === "gpt2";
     this.size = tokens.length;
     this.#ends = new Uint8Array(tokens.length);
-    const contents = ggufVocabulary(summary.metadata);
-    this.vocabulary = contents === undefined ? otherDigest(summary) : digestVocabulary(contents);
+    this.vocabulary = vocabularyOf(summary);
     const controls = new Map<string, TokenId>();
     const eager: string[] = [];
     for (const [id, token] of tokens.entries()) {
@@ -129,6 +128,12 @@ function unwritable(missingBytes: readonly number[]): RegExp | undefined {
     return `\\u{${byte.toString(16)}}`;
   });
   return ranges.length === 0 ? undefined : new RegExp(`[${ranges.join("")}]`, "gu");
+}
+
+/** The identity of a model's vocabulary, from the header of its file. */
+export function vocabularyOf(summary: GgufSummary): VocabularyId {
+  const contents = ggufVocabulary(summary.metadata);
+  return contents === undefined ? otherDigest(summary) : digestVocabulary(contents);
 }
 
 function otherDigest({ tokenizer }: GgufSummary): VocabularyId {

@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { ConfigError, DataError, EngineError, errorMessage } from "../../core/errors.ts";
-import { modelId } from "../../core/ids.ts";
+import { modelId, type VocabularyId } from "../../core/ids.ts";
+import { checkGguf } from "../../formats/gguf/index.ts";
 import { throwIfAborted } from "../cancellation.ts";
 import type { Engine } from "../engine.ts";
 import type { LlamaEngineOptions } from "../llama/llama-engine.ts";
+import { vocabularyOf } from "../llama/llama-tokenizer.ts";
 import { parseEngineSpec, type EngineSpec } from "./spec.ts";
 
 export interface OpenEngineOptions extends Omit<LlamaEngineOptions, "name"> {
@@ -73,6 +75,15 @@ export async function modelFileDigest(spec: string): Promise<string | undefined>
 export function localModelFile(spec: string): string | undefined {
   const parsed = parseEngineSpec(spec);
   return parsed.kind === "gguf-hf" || parsed.kind === "http" ? undefined : localPath(spec, parsed);
+}
+
+/**
+ * The identity of a model's vocabulary, from the header of its file; undefined if the model is not on this machine.
+ * @throws ConfigError for a wrong spec, DataError for a file that is missing or broken.
+ */
+export function vocabularyOfModel(spec: string): VocabularyId | undefined {
+  const path = localModelFile(spec);
+  return path === undefined ? undefined : vocabularyOf(checkGguf(path));
 }
 
 const defaultModelsFolder = () => join(homedir(), ".cache", "splitreason", "models");

@@ -63,6 +63,11 @@ describe("expandArms", () => {
     expect(names.slice(-2)).toEqual(["random~learned", "big"]);
   });
 
+  it("leaves out what does not fit, unless it is named", () => {
+    expect(expandArms("all", ["speculative"]).split(",")).not.toContain("speculative");
+    expect(expandArms("all,speculative", ["speculative"]).split(",")).toContain("speculative");
+  });
+
   it("adds what is named besides, once", () => {
     const names = expandArms("all, random:0.05,learned").split(",");
     expect(names.filter((name) => name === "learned")).toHaveLength(1);

@@ -55,10 +55,12 @@ export const ARM_HELP: readonly (readonly [name: string, meaning: string])[] = [
 /**
  * Expands `all` in a list of arms, separated by commas. It stands for each arm with a name of its own, then the random one matched to the
  * method, then the big model. Arms named besides it are not repeated.
+ * @param unfit Arms that `all` leaves out.
  */
-export function expandArms(list: string): string {
+export function expandArms(list: string, unfit: readonly string[] = []): string {
   const names = list.split(",").map((name) => name.trim());
-  const all = [...NAMED_ARMS.filter((name) => name !== "big"), "random~learned", "big"];
+  const named = NAMED_ARMS.filter((name) => name !== "big" && !unfit.includes(name));
+  const all = [...named, "random~learned", "big"];
   const expanded = names.flatMap((name) => (name === "all" ? all : [name]));
   return names.includes("all") ? [...new Set(expanded)].join(",") : list;
 }

@@ -16,6 +16,11 @@ it("sets the method against the best control, against chance and against the big
   expect(pairs("small,big,random:0.1", "small")).toEqual([]);
 });
 
+it("does not compare with an arm that writes what another one writes", () => {
+  expect(pairs("never,learned,speculative,big", "never")).toEqual(["learned - never", "learned - big"]);
+  expect(pairs("never,learned,speculative", "never")).toEqual(["learned - never", "learned - speculative"]);
+});
+
 it("chooses the control that is right most often, the first of equals", () => {
   const arm = (name: string, accuracy: number) => ({ name, accuracy });
   expect(bestControl([arm("self", 0.2), arm("small", 0.3), arm("never", 0.3), arm("big", 1)])).toBe("small");

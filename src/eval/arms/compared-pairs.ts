@@ -1,5 +1,6 @@
 /** Chooses the pairs of arms that an evaluation compares: those whose difference says something. */
-import { type Arm, CONTROL_ARMS, modelsOf } from "./arms.ts";
+import { policyFacts } from "../../decode/index.ts";
+import { type Arm, CONTROL_ARMS, modelsOf, policyNameOf } from "./arms.ts";
 
 /** The best of the control arms; the first one of equals. */
 export function bestControl(
@@ -18,9 +19,10 @@ export function bestControl(
  * policy of two models minus the control, minus the random arm that is matched to it, and minus the big model.
  */
 export function comparedPairs(
-  arms: readonly Arm[],
+  all: readonly Arm[],
   control: string | undefined,
 ): readonly (readonly [first: string, second: string])[] {
+  const arms = all.filter((arm) => !isCopy(arm, all));
   const pairs: (readonly [string, string])[] = [];
   const policies = arms.filter(isPolicyOfTwo);
   if (arms.some(({ name }) => name === "learned")) {
@@ -37,6 +39,12 @@ export function comparedPairs(
     }
   }
   return pairs;
+}
+
+/** Whether another arm has the same answers, because both write the same text. */
+function isCopy(arm: Arm, arms: readonly Arm[]): boolean {
+  const copied = policyFacts(policyNameOf(arm))?.copies;
+  return copied !== undefined && arms.some((other) => policyNameOf(other) === copied);
 }
 
 /** Whether something other than chance decides which of two models writes. */

@@ -19,6 +19,7 @@ export class ArmTally {
   readonly rightP: number[] = [];
   readonly #share = new RatioTally();
   readonly #wallMs = new RatioTally();
+  readonly #speed = new RatioTally();
   readonly #smallWork = new RatioTally();
   readonly #bigWork = new RatioTally();
   readonly #spans = new SpanTally();
@@ -39,7 +40,10 @@ export class ArmTally {
       this.rightP[problem] = (this.rightP[problem] ?? 0) + 1;
     }
     this.#share.add(problem, usage.bigTokens, usage.smallTokens + usage.bigTokens);
-    if (wallMs !== undefined) this.#wallMs.add(problem, wallMs, 1);
+    if (wallMs !== undefined) {
+      this.#wallMs.add(problem, wallMs, 1);
+      this.#speed.add(problem, usage.smallTokens + usage.bigTokens, wallMs / 1000);
+    }
     if (work !== undefined) {
       this.#smallWork.add(problem, work.small.prefilled + work.small.scored + work.small.decoded, 1);
       this.#bigWork.add(problem, work.big.prefilled + work.big.scored + work.big.decoded, 1);
@@ -53,6 +57,8 @@ export class ArmTally {
     const outputTokens = summary.smallTokens + summary.bigTokens;
     const share = this.#share.estimate([0, 1]);
     const wallMs = this.#wallMs.estimate();
+    const tokensPerSecond = this.#speed.estimate();
+    const { drafted = 0, accepted = 0 } = summary.work?.small ?? {};
     const spans = summary.offloadShare >= NEARLY_ALL ? undefined : this.#spans.finish();
     const atK = Object.keys(summary.passAt)
       .map(Number)
@@ -66,7 +72,8 @@ export class ArmTally {
         value: summary.offloadShare,
         ...(share?.ci95 === undefined ? {} : { ci95: share.ci95 }),
       },
-      ...(wallMs === undefined ? {} : { wallMs }),
+      ...given({ wallMs, tokensPerSecond }),
+      ...(drafted === 0 ? {} : { draftsTaken: accepted / drafted }),
       ...(firstTokenMs === undefined ? {} : { firstTokenMs: firstTokenMs.mean }),
       ...(costUsd === undefined ? {} : { costUsd: { value: costUsd.perSample, ci95: costUsd.ci95 } }),
       ...(compute === undefined ? {} : { flops: this.#flops(compute) }),

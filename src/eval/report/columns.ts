@@ -29,6 +29,12 @@ export function armColumns({ arms, runs }: ReportDocument): ArmColumn[] {
     right("tokens", ({ tokens }) => count(tokens)),
     right("discarded", ({ discardedShare }) => percent(discardedShare)),
     ...(has(({ wallMs }) => wallMs) ? [right("time", ({ wallMs }) => of(wallMs, duration))] : []),
+    ...(has(({ tokensPerSecond }) => tokensPerSecond)
+      ? [right("tokens/s", ({ tokensPerSecond }) => of(tokensPerSecond, (rate) => rate.toPrecision(3)))]
+      : []),
+    ...(has(({ draftsTaken }) => draftsTaken)
+      ? [right("drafts taken", ({ draftsTaken }) => optional(draftsTaken, percent))]
+      : []),
     ...(has(({ firstTokenMs }) => firstTokenMs)
       ? [right("first token", ({ firstTokenMs }) => optional(firstTokenMs, duration))]
       : []),

@@ -69,6 +69,10 @@ export interface ReportArm {
   readonly share: Measured;
   /** Time of a sample from its start to its end. */
   readonly wallMs?: Measured;
+  /** Tokens of the outputs for each second of their samples. */
+  readonly tokensPerSecond?: Measured;
+  /** Share of the tokens guessed by the small model that the big one wrote too. */
+  readonly draftsTaken?: number;
   /** Mean over samples. */
   readonly firstTokenMs?: number;
   /** Dollars for a sample. */

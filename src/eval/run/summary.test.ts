@@ -57,10 +57,14 @@ describe("summarize", () => {
   it("adds up work, and what it costs, over samples", async () => {
     const plan = await makePlan("small,learned", 20);
     const part = { prefilled: 100, scored: 10, decoded: 50, calls: 3, discarded: 5 };
+    const drafts = { drafted: 8, accepted: 6 };
     const solve = async (request: SampleRequest): Promise<SampleOutcome> => ({
       ...fakeSolve(request),
       firstTokenMs: 7,
-      work: { small: part, big: request.arm.name === "small" ? NO_WORK : { ...part, sent: 400 } },
+      work: {
+        small: request.arm.name === "small" ? part : { ...part, ...drafts },
+        big: request.arm.name === "small" ? NO_WORK : { ...part, sent: 400 },
+      },
     });
     const rows = await runEvaluation(plan, runOptions({ solve }));
     const [small, learned] = summarize(plan, rows, {
@@ -82,6 +86,12 @@ describe("summarize", () => {
       discarded: 100,
       sent: 8000,
     });
+    expect(learned?.work?.small).toMatchObject({ drafted: 160, accepted: 120 });
+    expect(small?.work?.small).not.toHaveProperty("drafted");
+    const own = rows.filter(({ arm }) => arm === "learned");
+    const seconds = own.reduce((sum, { wallMs }) => sum + wallMs, 0) / 1000;
+    const tokens = own.reduce((sum, { usage }) => sum + usage.smallTokens + usage.bigTokens, 0);
+    if (seconds > 0) expect(learned?.tokensPerSecond).toBeCloseTo(tokens / seconds, 6);
     expect(small?.costUsd?.total).toBeCloseTo((20 * (110 + 100)) / 1e6, 12);
     expect(learned?.costUsd?.total).toBeCloseTo((20 * (210 + 1100 + 290 + 1000)) / 1e6, 12);
     expect(small?.compute?.flopsPerSample).toBe(2 * 10 * 160);

@@ -91,6 +91,8 @@ function summarizeArm(
   const firstTokens = rows.flatMap((row) => row.firstTokenMs ?? []);
   const sum = (pick: (row: RowFigures) => number): number =>
     rows.reduce((total, row) => total + pick(row), 0);
+  const wallMs = sum((row) => row.wallMs);
+  const outputTokens = sum((row) => row.usage.smallTokens + row.usage.bigTokens);
   const prices =
     run.rates === undefined || run.models === undefined
       ? undefined
@@ -109,8 +111,9 @@ function summarizeArm(
     bigTokens: sum((row) => row.usage.bigTokens),
     tagTokens: sum((row) => row.usage.tagTokens),
     discardedTokens: sum((row) => row.usage.discardedTokens),
-    wallMs: Math.round(sum((row) => row.wallMs)),
+    wallMs: Math.round(wallMs),
     sampleMs: spreadOf(rows.map((row) => row.wallMs)),
+    ...(wallMs > 0 ? { tokensPerSecond: (1000 * outputTokens) / wallMs } : {}),
     ...(firstTokens.length === 0 ? {} : { firstTokenMs: spreadOf(firstTokens) }),
     ...severalSamples(plan, grouped, rng),
     switches: sum((row) => row.usage.switches) / rows.length,
@@ -180,6 +183,9 @@ function workOf(rows: readonly RowFigures[]): Pick<ArmSummary, "work"> {
       decoded: sum((work) => work.decoded),
       calls: sum((work) => work.calls),
       discarded: sum((work) => work.discarded),
+      ...(works.some((work) => work[author].drafted !== undefined)
+        ? { drafted: sum((work) => work.drafted ?? 0), accepted: sum((work) => work.accepted ?? 0) }
+        : {}),
       ...(works.some((work) => work[author].sent !== undefined)
         ? { sent: sum((work) => work.sent ?? 0) }
         : {}),

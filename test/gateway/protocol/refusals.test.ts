@@ -114,7 +114,7 @@ const CHAT_FAULTS: readonly (readonly [fields: object, param: string, says: RegE
   [
     split({ policy: "toString" }),
     "splitreason.policy",
-    /known are learned, random, entropy, step-score, call-n, cue, logprob-select, rewrite, never, self, always/,
+    /known are learned, random, entropy, step-score, call-n, cue, logprob-select, rewrite, never, self, speculative, always/,
   ],
   [
     split({ policy: "entropy:treshold=1" }),
