@@ -14,7 +14,7 @@ export class Progress {
   #shownMs: number;
   #lineShown = false;
   readonly #speed = new TokenSpeed();
-  /** What {@link tokens} shows the speed beside. */
+  /** The last line, which is shown again with the speed of the tokens. */
   #about = "";
 
   /** @param unit The things counted, e.g. `samples`. */
