@@ -6,6 +6,8 @@ import type { Qwen3Config } from "./model/config.ts";
 import type { Weights } from "./model/parameters.ts";
 
 export interface StartingModel {
+  /** The folder or file that it was read from, as the run was given it. */
+  readonly source?: string;
   readonly tokenizer: ByteLevelTokenizer;
   /** The marker that ends the assistant's turn. */
   readonly endOfTurn: string;

@@ -3,6 +3,7 @@
  * `trainers/` (or a folder with an index.ts) and its line in `trainers/registry.ts`. The file is light, because help texts load it: it imports the
  * trainer itself when a run begins.
  */
+import type { LoraConfig } from "./model/lora-config.ts";
 import type { StartingModel } from "./starting-model.ts";
 import type { Trainer } from "./trainer.ts";
 
@@ -39,6 +40,8 @@ export interface TrainerOptions {
   readonly rowLength: number;
   /** Jinja source that exports carry. */
   readonly chatTemplate: string;
+  /** An adapter is trained, over a base that stays as it is. Undefined: all weights are trained. */
+  readonly lora?: LoraConfig;
   /** Rollouts in flight. Undefined for runs without rollouts. */
   readonly concurrency?: number;
   /** Called with news for people, such as a server that does not answer. */

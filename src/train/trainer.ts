@@ -33,7 +33,7 @@ export interface AdamParameters {
 }
 
 export interface ForwardResult {
-  /** Log-probabilities of the targets (nats), in the order and with the lengths of the data. */
+  /** Log-probabilities of the targets (nats), in the order and with the lengths of the data. Of targets of weight 0 they may be NaN. */
   readonly logprobs: readonly Float32Array[];
   /** -sum(weights * logprob). */
   readonly lossSum: number;

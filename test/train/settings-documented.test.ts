@@ -8,6 +8,7 @@ import { reinforceConfigSchema } from "../../src/recipes/reinforce/config.ts";
 import { sftConfigSchema } from "../../src/recipes/supervised/config.ts";
 import { grpoConfigSchema } from "../../src/train/grpo/config.ts";
 import { REWARDS } from "../../src/train/grpo/rewards/registry.ts";
+import { loraConfigSchema } from "../../src/train/model/lora-config.ts";
 import { loopConfigSchema } from "../../src/train/supervised/loop.ts";
 
 const page = readFileSync("docs/training.md", "utf8");
@@ -16,6 +17,7 @@ const keysOf = ({ shape }: { readonly shape: Record<string, z.ZodType> }): strin
 
 it.each([
   ["train sft", keysOf(sftConfigSchema)],
+  ["lora", keysOf(loraConfigSchema)],
   ["its training", keysOf(loopConfigSchema)],
   ["train grpo", keysOf(reinforceConfigSchema)],
   ["its grpo", keysOf(grpoConfigSchema)],

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 
 import { pairPolicy } from "../../decode/pair/pair-config.ts";
 import { readKey } from "../../engines/http/transport/credentials.ts";
-import { parseEngineSpec } from "../../engines/open/spec.ts";
+import { parseEngineSpec, withSpecPaths } from "../../engines/open/spec.ts";
 import {
   type GatewayConfig,
   isLoopback,
@@ -71,8 +71,10 @@ async function checkConfig(
   }
   if (config.logPrompts) warnings.push("prompts and outputs go into the log (logPrompts)");
   for (const author of ["small", "big"] as const) {
-    const path = /^gguf:(?!hf:)(.+)$/u.exec(pair[author])?.[1];
-    if (path !== undefined && !existsSync(path)) warnings.push(`${author}: there is no file ${path}`);
+    withSpecPaths(pair[author], (path) => {
+      if (!existsSync(path)) warnings.push(`${author}: there is no file ${path}`);
+      return path;
+    });
   }
   return { ok: true, hasKey, config: { ...config, pair }, warnings };
 }

@@ -166,9 +166,14 @@ async function report(
     [
       `trained for ${count(result.step)} steps in ${duration(wallMs)}`,
       result.lastLoss === undefined ? "" : `; last loss ${result.lastLoss.toFixed(4)} nats a token`,
-      `\nmodel: ${model.folder} (Hugging Face)${model.gguf === undefined ? "" : `, ${model.gguf}`}\nmetrics: ${flags.out}/metrics.jsonl\n`,
+      `\n${exportedTo(model)}\nmetrics: ${flags.out}/metrics.jsonl\n`,
     ].join(""),
   );
+}
+
+function exportedTo({ folder, gguf, adapter }: NonNullable<RunResult["model"]>): string {
+  if (adapter !== undefined) return `adapter: ${folder} (PEFT), ${adapter} (gguf:MODEL?lora=${adapter})`;
+  return `model: ${folder} (Hugging Face)${gguf === undefined ? "" : `, ${gguf}`}`;
 }
 
 const PRETRAIN_HELP = `

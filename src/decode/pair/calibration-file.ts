@@ -4,14 +4,14 @@ import { dirname, join } from "node:path";
 import { readDocument } from "../../core/document.ts";
 import { ConfigError, DataError } from "../../core/errors.ts";
 import { writeFileAtomic } from "../../core/files.ts";
-import { localModelFile, modelFileDigest } from "../../engines/open/open-engine.ts";
+import { localAdapterFile, localModelFile, modelFileDigest } from "../../engines/open/open-engine.ts";
 import { type Calibration, CALIBRATION_FILE, calibrationSchema, dialForShare } from "../dial/calibration.ts";
 import { dialSchema } from "../dial/dial.ts";
 import type { PairConfig } from "./pair-config.ts";
 
 /** Where the calibration of this small model is kept; undefined when the model is not on this machine. */
 export function calibrationPath(small: string): string | undefined {
-  const file = localModelFile(small);
+  const file = localAdapterFile(small) ?? localModelFile(small);
   return file === undefined ? undefined : join(dirname(file), CALIBRATION_FILE);
 }
 

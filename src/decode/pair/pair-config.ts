@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 
 import { readDocument } from "../../core/document.ts";
+import { withSpecPaths } from "../../engines/open/spec.ts";
 import { dialSchema } from "../dial/dial.ts";
 import { parsePolicy, parsePolicySpec } from "../policies/index.ts";
 import type { Policy } from "../policies/policy.ts";
@@ -127,7 +128,5 @@ function withFolder(config: PairConfig, folder: string): PairConfig {
   };
 }
 
-function specIn(folder: string, spec: string): string {
-  const path = /^gguf:(?!hf:)(.+)$/u.exec(spec)?.[1];
-  return path === undefined || isAbsolute(path) ? spec : `gguf:${join(folder, path)}`;
-}
+const specIn = (folder: string, spec: string): string =>
+  withSpecPaths(spec, (path) => (isAbsolute(path) ? path : join(folder, path)));

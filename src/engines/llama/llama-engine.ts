@@ -8,7 +8,7 @@ import type { LlamaContext, LlamaModel } from "node-llama-cpp";
 
 import { EngineError, errorMessage, SplitReasonError } from "../../core/errors.ts";
 import { modelId, type ModelId } from "../../core/ids.ts";
-import { checkGguf, type GgufSummary } from "../../formats/gguf/index.ts";
+import { checkAdapter, checkGguf, type GgufSummary } from "../../formats/gguf/index.ts";
 import { throwIfAborted } from "../cancellation.ts";
 import { TokenEngine } from "../token-engine.ts";
 import { BatchOrder } from "./batch-order.ts";
@@ -40,6 +40,8 @@ export interface LlamaEngineOptions {
    * billion parameters whose weights are not quantised. The rounding of quantised weights is far larger than that of the cache.
    */
   readonly exact?: boolean;
+  /** A LoRA adapter in llama.cpp's format, put on the model. It is checked against the model first. */
+  readonly lora?: string;
   /**
    * Whether idle sequences between two that decode read a token along, so that all decode in one pass (batch-order.ts). Default: true except
    * for tiny models, whose passes cost less than that.
@@ -71,6 +73,7 @@ export class LlamaEngine extends TokenEngine<LlamaBackend> {
     const name = modelId(options.name ?? `gguf:${path}`);
     throwIfAborted(name, signal);
     const summary = checkGguf(path);
+    if (options.lora !== undefined) checkAdapter(options.lora, path);
     const runtime = await sharedRuntime(options.gpu ?? false);
     const complaints = runtime.listen();
     let model: LlamaModel | undefined;
@@ -181,6 +184,7 @@ async function createShared(
         return order.choose(batch);
       },
     },
+    ...(options.lora === undefined ? {} : { lora: options.lora }),
     ...(exact
       ? { flashAttention: false, experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32" }
       : { flashAttention: true }),

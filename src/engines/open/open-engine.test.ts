@@ -13,7 +13,7 @@ import {
 } from "../../../test/support/tiny-models.ts";
 import { encodeGguf } from "../../formats/gguf/index.ts";
 import { modelFileDigest, openEngine } from "./open-engine.ts";
-import { parseEngineSpec } from "./spec.ts";
+import { parseEngineSpec, withSpecPaths } from "./spec.ts";
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -34,6 +34,26 @@ describe("parseEngineSpec", () => {
       repository: "a/b",
       quantization: undefined,
     });
+    expect(parseEngineSpec("gguf:hf:a/b:Q8_0?lora=x y.gguf")).toMatchObject({
+      repository: "a/b",
+      quantization: "Q8_0",
+      lora: "x y.gguf",
+    });
+    expect(parseEngineSpec("micro:small?lora=a.gguf")).toEqual({
+      kind: "micro",
+      name: "small",
+      lora: "a.gguf",
+    });
+  });
+
+  it("moves the paths in a spec, and nothing else", () => {
+    const moved = (spec: string) => withSpecPaths(spec, (path) => `/at/${path}`);
+    expect(moved("gguf:a.gguf?lora=b.gguf")).toBe("gguf:/at/a.gguf?lora=/at/b.gguf");
+    expect(moved("gguf:a.gguf")).toBe("gguf:/at/a.gguf");
+    expect(moved("gguf:hf:a/b:Q8_0?lora=b.gguf")).toBe("gguf:hf:a/b:Q8_0?lora=/at/b.gguf");
+    expect(moved("micro:small?lora=b.gguf")).toBe("micro:small?lora=/at/b.gguf");
+    for (const spec of ["micro:small", "gguf:hf:a/b", "openai:http://h/v1#m?lora=b", "nonsense"])
+      expect(moved(spec)).toBe(spec);
   });
 
   it.each([
@@ -43,6 +63,7 @@ describe("parseEngineSpec", () => {
     ["micro:../secret", "not the name"],
     ["gguf:", "path is missing"],
     ["gguf:hf:justaname", "not OWNER/REPO:QUANT"],
+    ["gguf:a.gguf?lora=", "the adapter's path is missing"],
     ["ollama:llama3", '"ollama" is not a scheme'],
   ])("refuses %j and lists what is accepted", (spec, message) => {
     expect(() => parseEngineSpec(spec)).toThrow(message);
@@ -73,6 +94,7 @@ describe("openEngine", () => {
     const broken = join(folder, "broken.gguf");
     writeFileSync(broken, tinyGguf(model).subarray(0, 5000));
     await expect(openEngine(`gguf:${broken}`)).rejects.toMatchObject({ code: "file-invalid" });
+    await expect(openEngine(`gguf:${path}?lora=none.gguf`)).rejects.toMatchObject(missing);
     await expect(openEngine(`gguf:${path}`, { threads: 0 })).rejects.toMatchObject({ code: "usage" });
     await expect(openEngine(`gguf:${path}`, {}, AbortSignal.abort())).rejects.toMatchObject({
       code: "aborted",

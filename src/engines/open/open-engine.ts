@@ -12,9 +12,9 @@ import { throwIfAborted } from "../cancellation.ts";
 import type { Engine } from "../engine.ts";
 import type { LlamaEngineOptions } from "../llama/llama-engine.ts";
 import { vocabularyOf } from "../llama/llama-tokenizer.ts";
-import { parseEngineSpec, type EngineSpec } from "./spec.ts";
+import { type EmbeddedSpec, parseEngineSpec } from "./spec.ts";
 
-export interface OpenEngineOptions extends Omit<LlamaEngineOptions, "name"> {
+export interface OpenEngineOptions extends Omit<LlamaEngineOptions, "name" | "lora"> {
   /** Folder of `gguf:hf:` models. Default `~/.cache/splitreason/models`. */
   readonly modelsFolder?: string;
   /**
@@ -49,21 +49,27 @@ export async function openEngine(
   // The library takes half a second to load. A program that opens no model does not wait for it.
   if (verify === "child-process") await (await import("../llama/trial-load.ts")).trialLoad(path, signal);
   const { LlamaEngine } = await import("../llama/llama-engine.ts");
-  return LlamaEngine.load(path, { ...llamaOptions, name: spec }, signal);
+  const lora = parsed.lora === undefined ? {} : { lora: existingAdapter(spec, parsed.lora) };
+  return LlamaEngine.load(path, { ...llamaOptions, ...lora, name: spec }, signal);
 }
 
-/** SHA-256 (hexadecimal) of the model file that a spec names, or undefined if the file is not on this machine. */
+/**
+ * SHA-256 (hexadecimal) of the model file that a spec names, and of the adapter's file after it. Undefined if the model is not on this machine.
+ */
 export async function modelFileDigest(spec: string): Promise<string | undefined> {
   const path = localModelFile(spec);
   if (path === undefined) return undefined;
+  const adapter = localAdapterFile(spec);
   const hash = createHash("sha256");
-  try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  } catch (error) {
-    throw new DataError(`cannot read ${path}: ${errorMessage(error)}`, {
-      code: "file-unreadable",
-      cause: error,
-    });
+  for (const file of adapter === undefined ? [path] : [path, adapter]) {
+    try {
+      for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+    } catch (error) {
+      throw new DataError(`cannot read ${file}: ${errorMessage(error)}`, {
+        code: "file-unreadable",
+        cause: error,
+      });
+    }
   }
   return hash.digest("hex");
 }
@@ -75,6 +81,20 @@ export async function modelFileDigest(spec: string): Promise<string | undefined>
 export function localModelFile(spec: string): string | undefined {
   const parsed = parseEngineSpec(spec);
   return parsed.kind === "gguf-hf" || parsed.kind === "http" ? undefined : localPath(spec, parsed);
+}
+
+/**
+ * The adapter's file that a spec names, or undefined if it names none.
+ * @throws ConfigError for a wrong spec, DataError if the file is missing.
+ */
+export function localAdapterFile(spec: string): string | undefined {
+  const parsed = parseEngineSpec(spec);
+  return parsed.kind === "http" || parsed.lora === undefined ? undefined : existingAdapter(spec, parsed.lora);
+}
+
+function existingAdapter(spec: string, path: string): string {
+  if (existsSync(path)) return path;
+  throw new DataError(`${spec}: there is no adapter file ${path}.`, { code: "file-missing" });
 }
 
 /**
@@ -93,7 +113,7 @@ const packageFolder = fileURLToPath(new URL("../../..", import.meta.url));
 
 async function modelPath(
   spec: string,
-  parsed: Exclude<EngineSpec, { readonly kind: "http" }>,
+  parsed: EmbeddedSpec,
   modelsFolder: string,
   signal: AbortSignal | undefined,
 ): Promise<string> {
@@ -111,7 +131,7 @@ async function modelPath(
   }
 }
 
-function localPath(spec: string, parsed: Exclude<EngineSpec, { readonly kind: "gguf-hf" | "http" }>): string {
+function localPath(spec: string, parsed: Exclude<EmbeddedSpec, { readonly kind: "gguf-hf" }>): string {
   const path =
     parsed.kind === "micro" ? join(packageFolder, "models", "micro", parsed.name, "model.gguf") : parsed.path;
   if (existsSync(path)) return path;

@@ -73,7 +73,7 @@ function numberOf(file: GgufFile, key: string): number | undefined {
 const MAX_PARTS = 999;
 
 /** Joins a model of several files, `NAME-00001-of-00003.gguf` and so on. llama.cpp opens all of them, so all are read. */
-function joinParts(first: GgufFile): GgufFile {
+export function joinParts(first: GgufFile): GgufFile {
   const count = partNumber(first, "split.count") ?? 1;
   if (count <= 1) return first;
   const view = new MetadataView(first);

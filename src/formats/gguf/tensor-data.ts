@@ -6,7 +6,10 @@ import { dequantize } from "./quantization/dequantize.ts";
 import type { GgufTensorInfo } from "./types.ts";
 
 /** @throws DataError when the file cannot be read, or has become shorter than its header says. */
-export function readTensorBytes(path: string, { name, offsetBytes, sizeBytes }: GgufTensorInfo): Uint8Array {
+export const readTensorBytes = (path: string, tensor: GgufTensorInfo): Uint8Array =>
+  readBytes(path, tensor.name, tensor.offsetBytes, tensor.sizeBytes);
+
+function readBytes(path: string, name: string, offsetBytes: number, sizeBytes: number): Uint8Array {
   const bytes = new Uint8Array(sizeBytes);
   const descriptor = openSync(path, "r");
   try {
@@ -28,4 +31,11 @@ export function readTensorBytes(path: string, { name, offsetBytes, sizeBytes }: 
 /** Row-major float32 values. @throws DataError as {@link readTensorBytes}, and on a type that cannot be dequantised. */
 export function readTensorValues(path: string, tensor: GgufTensorInfo): Float32Array {
   return dequantize(tensor.encoding.name, readTensorBytes(path, tensor));
+}
+
+/** Values of one row: the innermost dimension. @throws DataError as {@link readTensorValues}. */
+export function readTensorRow(path: string, tensor: GgufTensorInfo, row: number): Float32Array {
+  const { name, dimensions, encoding, offsetBytes } = tensor;
+  const rowBytes = ((dimensions[0] ?? 0) / encoding.blockElements) * encoding.blockBytes;
+  return dequantize(encoding.name, readBytes(path, name, offsetBytes + row * rowBytes, rowBytes));
 }

@@ -11,6 +11,7 @@ import { ConfigError, DataError } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
 import { type PairConfig, loadPairConfig, pairConfigSchema } from "../../decode/pair/pair-config.ts";
 import { requireHonoured } from "../../decode/policies/honoured-dial.ts";
+import { withSpecPaths } from "../../engines/open/spec.ts";
 import { dialPresetSchema, presetNameSchema } from "./model-presets.ts";
 
 /** The longest wait of Node's timers. A longer one would end at once. */
@@ -186,10 +187,7 @@ const absolute = (folder: string, path: string): string => (isAbsolute(path) ? p
 const pathIn = (folder: string, pair: string): string => (pair === "micro" ? pair : absolute(folder, pair));
 
 function pairIn(folder: string, pair: PairConfig): PairConfig {
-  const specIn = (spec: string): string => {
-    const path = /^gguf:(?!hf:)(.+)$/u.exec(spec)?.[1];
-    return path === undefined ? spec : `gguf:${absolute(folder, path)}`;
-  };
+  const specIn = (spec: string): string => withSpecPaths(spec, (path) => absolute(folder, path));
   return {
     ...pair,
     small: specIn(pair.small),

@@ -7,6 +7,7 @@ import { ConfigError } from "../../core/errors.ts";
 import { TASKS } from "../../eval/tasks/index.ts";
 import { openThinkingSchema } from "../../tokenizer/index.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
+import { loraConfigSchema } from "../../train/model/lora-config.ts";
 import { REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.ts";
 import { loadTrainingConfig } from "../trainer/config-file.ts";
 
@@ -33,6 +34,8 @@ export const reinforceConfigSchema = z.strictObject({
   heldOutBudget: z.number().min(0).max(1).default(1),
   /** `embedded`, or `tinker:URL?...` (docs/scale.md). */
   trainer: z.string().min(1).default("embedded"),
+  /** Trains an adapter (LoRA) and leaves the model as it is. Default: all weights are trained. */
+  lora: loraConfigSchema.optional(),
   threads: z.int().positive().default(1),
   /** Tokens that each sequence of an embedded big model holds. Default: what the longest prompt and output need. */
   context: z.int().positive().optional(),
@@ -60,7 +63,8 @@ export async function loadReinforceConfig(
   flags: RewardFlags = {},
 ): Promise<ReinforceConfig> {
   const config = await loadTrainingConfig(reinforceConfigSchema, path, overrides, {
-    model: (value, file) => (isAbsolute(value) ? value : join(dirname(file), value)),
+    model: relocateFolder,
+    "lora.start": relocateFolder,
     data: relocateTask,
     heldOutData: relocateTask,
   });
@@ -85,6 +89,10 @@ const nameOf = (reward: unknown): unknown =>
   typeof reward === "object" && reward !== null && "name" in reward ? reward.name : reward;
 
 const TASK_NAMES: ReadonlySet<string> = new Set(TASKS.map(({ name }) => name));
+
+function relocateFolder(path: string, configPath: string): string {
+  return isAbsolute(path) ? path : join(dirname(configPath), path);
+}
 
 /** A task's spec whose file is relative to the configuration, as one relative to where the program was started. */
 function relocateTask(spec: string, configPath: string): string {

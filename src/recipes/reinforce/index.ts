@@ -4,11 +4,13 @@
  * trainers do. `splitreason train grpo` and `micro learn` call this.
  */
 import { digestOf } from "../../core/digest.ts";
+import { given } from "../../core/given.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { given } from "../../core/given.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import { BUILT_IN_TEMPLATES } from "../../tokenizer/index.ts";
 import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo/loop.ts";
+import { loraIdentity } from "../../train/model/lora-config.ts";
 import { parseReward } from "../../train/grpo/rewards/registry.ts";
 import type { RolloutOptions } from "../../train/grpo/rollout.ts";
 import { chooseTrainer } from "../../train/trainers/registry.ts";
@@ -70,6 +72,7 @@ export async function reinforce(
       bigTimeoutMs: undefined,
       model: undefined,
       trainer: undefined,
+      lora: loraIdentity(config.lora),
       data: problems.identity,
       heldOutData: undefined,
     }),
@@ -86,6 +89,7 @@ export async function reinforce(
       threads: config.threads,
       rowLength: Math.min(small.maxPositions, grpo.maxTokens + problems.longestPromptTokens),
       chatTemplate,
+      ...given({ lora: config.lora }),
       concurrency: grpo.concurrency,
       ...notices,
       ...(signal === undefined ? {} : { signal }),

@@ -2,6 +2,7 @@
 import { z } from "zod";
 
 import { loopConfigSchema } from "../../train/supervised/loop.ts";
+import { loraConfigSchema } from "../../train/model/lora-config.ts";
 import { qwen3ConfigSchema } from "../../train/model/config.ts";
 
 const positive = z.int().positive();
@@ -43,6 +44,8 @@ export const sftConfigSchema = z.strictObject({
   model: z.string().min(1),
   /** `embedded`, or `tinker:URL?...` (docs/scale.md). */
   trainer: z.string().min(1).default("embedded"),
+  /** Trains an adapter (LoRA) and leaves the model as it is. Default: all weights are trained. */
+  lora: loraConfigSchema.optional(),
 });
 
 export type PretrainConfig = z.output<typeof pretrainConfigSchema>;

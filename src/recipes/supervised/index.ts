@@ -6,9 +6,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
+import { given } from "../../core/given.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { BUILT_IN_TEMPLATES, ChatTemplate } from "../../tokenizer/index.ts";
-import { GGUF_FILE } from "../../train/export/index.ts";
+import { ADAPTER_GGUF, GGUF_FILE } from "../../train/export/index.ts";
+import { type LoraConfig, loraIdentity } from "../../train/model/lora-config.ts";
 import { parameterCount } from "../../train/model/parameters.ts";
 import type { StartingModel } from "../../train/starting-model.ts";
 import {
@@ -50,8 +52,10 @@ export interface RunStart {
 
 export interface RunResult extends LoopOutcome {
   readonly steps: number;
-  /** The exported model's folder and, where one could be made, its GGUF; undefined when the run was interrupted. */
-  readonly model?: { readonly folder: string; readonly gguf?: string };
+  /**
+   * The exported model's folder and, where there is one, its GGUF, or that of the adapter alone; undefined when the run was interrupted.
+   */
+  readonly model?: { readonly folder: string; readonly gguf?: string; readonly adapter?: string };
 }
 
 /** Trains a model from random weights into `folder`, or continues the run that is there. */
@@ -67,7 +71,7 @@ export async function sft(config: SftConfig, folder: string, hooks: RunHooks): P
   const source = sourceOf(config, hooks);
   const trainer = chooseTrainer(config.trainer);
   const model = await trainer.readModel(config.model);
-  return runFrom({ name: "sft", config, source, model, trainer, folder }, hooks);
+  return runFrom({ name: "sft", lora: config.lora, config, source, model, trainer, folder }, hooks);
 }
 
 function sourceOf(
@@ -84,6 +88,7 @@ function sourceOf(
 
 interface Run {
   readonly name: string;
+  readonly lora?: LoraConfig | undefined;
   readonly config: PretrainConfig | SftConfig;
   readonly source: SourceRows;
   readonly model: StartingModel;
@@ -92,7 +97,7 @@ interface Run {
 }
 
 async function runFrom(
-  { name, config, source, model, trainer: chosen, folder }: Run,
+  { name, lora, config, source, model, trainer: chosen, folder }: Run,
   { onStart, onStep, onEvaluation, onNotice, signal }: RunHooks,
 ): Promise<RunResult> {
   const { tokenizer, endOfTurn } = model;
@@ -128,6 +133,7 @@ async function runFrom(
     run: model.identity,
     vocabulary: tokenizer.vocabulary,
     data: [rows, rowLength, threads, examples.digestOf(learned)],
+    lora: loraIdentity(lora),
   };
   const header = { identity, provenance: await readProvenance() };
   const stoppable = signal === undefined ? {} : { signal };
@@ -140,6 +146,7 @@ async function runFrom(
       threads,
       rowLength,
       chatTemplate: template,
+      ...given({ lora }),
       ...(onNotice === undefined ? {} : { onNotice }),
       ...stoppable,
     },
@@ -162,8 +169,10 @@ async function runFrom(
       if (outcome.status !== "done") return { ...outcome, steps };
       const exported = join(folder, "model");
       await trainer.export(exported);
-      const gguf = join(exported, GGUF_FILE);
-      return { ...outcome, steps, model: { folder: exported, ...(existsSync(gguf) ? { gguf } : {}) } };
+      const [gguf, adapter] = [GGUF_FILE, ADAPTER_GGUF].map((file) => existing(join(exported, file)));
+      return { ...outcome, steps, model: { folder: exported, ...given({ gguf, adapter }) } };
     },
   );
 }
+
+const existing = (path: string): string | undefined => (existsSync(path) ? path : undefined);

@@ -11,11 +11,12 @@ export type Relocate = (value: string, configPath: string) => string;
 const relocatePath: Relocate = (value, configPath) =>
   /^(micro(:|$)|hf:)/u.test(value) || isAbsolute(value) ? value : join(dirname(configPath), value);
 
-/** Fields with a path. Paths in the file are relative to its folder, those in flags to where the program was started. */
+/** Fields with a path, by their names with dots. Paths in the file are relative to its folder, those in flags to where the program was started. */
 const PATH_FIELDS: Readonly<Record<string, Relocate>> = {
   data: relocatePath,
   tokenizer: relocatePath,
   model: relocatePath,
+  "lora.start": relocatePath,
 };
 
 /**
@@ -61,13 +62,17 @@ function merge(file: Json, overrides: Json): Json {
   return merged;
 }
 
-function relocated(config: Json, path: string, fields: Readonly<Record<string, Relocate>>): Json {
-  const moved = Object.entries(config).map(([key, value]) => {
-    const relocate = Object.hasOwn(fields, key) ? fields[key] : undefined;
-    return [
-      key,
-      relocate === undefined || typeof value !== "string" ? value : relocate(value, path),
-    ] as const;
+function relocated(
+  config: Json,
+  path: string,
+  fields: Readonly<Record<string, Relocate>>,
+  prefix = "",
+): Json {
+  const moved = Object.entries(config).map(([key, value]): [string, unknown] => {
+    const name = `${prefix}${key}`;
+    if (isObject(value)) return [key, relocated(value, path, fields, `${name}.`)];
+    const relocate = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    return [key, relocate === undefined || typeof value !== "string" ? value : relocate(value, path)];
   });
   return Object.fromEntries(moved);
 }

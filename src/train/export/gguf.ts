@@ -33,7 +33,7 @@ const LAYER_TENSORS: Readonly<Record<LayerParameter, string>> = {
 export async function exportGguf(path: string, files: GgufExport): Promise<void> {
   const { config, tokenizer, name } = files;
   const { endOfTurn, padding, chatTemplate, vocabulary } = tokenizer;
-  const names = tensorNames(config);
+  const names = ggufTensorNames(config);
   const tensors = Array.from(checkedWeights(files), ([huggingFaceName, { shape, data }]) => ({
     name: names.get(huggingFaceName) ?? huggingFaceName,
     dimensions: shape.toReversed(),
@@ -72,7 +72,7 @@ function modelMetadata(config: Qwen3Config, name: string): Map<string, GgufValue
 }
 
 /** Hugging Face name to GGUF name, for every parameter. */
-function tensorNames(config: Qwen3Config): Map<string, string> {
+export function ggufTensorNames(config: Qwen3Config): Map<string, string> {
   const names = new Map([
     [EMBEDDING, "token_embd.weight"],
     [FINAL_NORM, "output_norm.weight"],

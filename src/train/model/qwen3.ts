@@ -224,13 +224,13 @@ class ModelGraph {
 }
 
 /** Blocks of queries in a row of `length`: small enough to skip much of the upper triangle, large enough to be efficient. */
-function queryBlocks(length: number): number {
+export function queryBlocks(length: number): number {
   const wanted = Math.round(length / QUERY_BLOCK);
   for (let blocks = wanted; blocks > 1; blocks--) if (length % blocks === 0) return blocks;
   return 1;
 }
 
-function rotaryTables(graph: GraphBuilder, config: Qwen3Config): RotaryTables {
+export function rotaryTables(graph: GraphBuilder, config: Qwen3Config): RotaryTables {
   const half = config.headSize / 2;
   const cosine = new Float32Array(config.maxPositions * half);
   const sine = new Float32Array(cosine.length);

@@ -32,9 +32,15 @@ const MICROSOFT_OPSET = 1;
 
 export const elementCount = (shape: Shape): number => shape.reduce((product, size) => product * size, 1);
 
+interface Node {
+  readonly message: ProtobufMessage;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
 export class GraphBuilder {
-  readonly #nodes: ProtobufMessage[] = [];
-  readonly #constants: ProtobufMessage[] = [];
+  readonly #nodes: Node[] = [];
+  readonly #constants: { readonly name: string; readonly message: ProtobufMessage }[] = [];
   readonly #inputs: Value[] = [];
   readonly #outputs: Value[] = [];
   readonly #sharedConstants = new Map<string, Value>();
@@ -71,7 +77,7 @@ export class GraphBuilder {
     for (const size of shape) tensor.integer(1, size);
     tensor.integer(2, ELEMENT_TYPE[type]).string(8, value.name);
     tensor.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    this.#constants.push(tensor);
+    this.#constants.push({ name: value.name, message: tensor });
     return value;
   }
 
@@ -125,12 +131,18 @@ export class GraphBuilder {
     this.#outputs.push(named);
   }
 
-  /** The finished model file. */
+  /** Makes `value` an output under its own name, without a copy. */
+  expose(value: Value): void {
+    this.#outputs.push(value);
+  }
+
+  /** The finished model file. Nodes that no output needs are left out: onnxruntime would run them. */
   build(): Uint8Array {
     const graph = new ProtobufMessage();
-    for (const node of this.#nodes) graph.message(1, node);
+    const { nodes, used } = this.#needed();
+    for (const { message } of nodes) graph.message(1, message);
     graph.string(2, "splitreason");
-    for (const constant of this.#constants) graph.message(5, constant);
+    for (const { name, message } of this.#constants) if (used.has(name)) graph.message(5, message);
     for (const input of this.#inputs) graph.message(11, valueInfo(input));
     for (const output of this.#outputs) graph.message(12, valueInfo(output));
     return new ProtobufMessage()
@@ -141,6 +153,16 @@ export class GraphBuilder {
       .finish();
   }
 
+  #needed(): { readonly nodes: readonly Node[]; readonly used: ReadonlySet<string> } {
+    const used = new Set(this.#outputs.map(({ name }) => name));
+    const nodes = this.#nodes.toReversed().filter(({ inputs, outputs }) => {
+      const isUsed = outputs.some((name) => used.has(name));
+      if (isUsed) for (const name of inputs) used.add(name);
+      return isUsed;
+    });
+    return { nodes: nodes.toReversed(), used };
+  }
+
   #addNode(
     operator: string,
     inputs: readonly (Value | undefined)[],
@@ -148,13 +170,17 @@ export class GraphBuilder {
     options: NodeOptions,
   ): void {
     const node = new ProtobufMessage();
-    for (const input of inputs) node.string(1, input?.name ?? "");
-    for (const output of outputs) node.string(2, output.name);
+    const [inputNames, outputNames] = [
+      inputs.map((input) => input?.name ?? ""),
+      outputs.map(({ name }) => name),
+    ];
+    for (const name of inputNames) node.string(1, name);
+    for (const name of outputNames) node.string(2, name);
     node.string(3, `${operator} ${this.#nodes.length}`).string(4, operator);
     for (const [name, value] of Object.entries(options.attributes ?? {}))
       node.message(5, attribute(name, value));
     if (options.domain) node.string(7, options.domain);
-    this.#nodes.push(node);
+    this.#nodes.push({ message: node, inputs: inputNames, outputs: outputNames });
   }
 
   #shared(key: string, make: () => Value): Value {

@@ -46,8 +46,14 @@ export class GraphSession {
     }
   }
 
-  /** Feeds every input by name (read in place, not copied) and returns the float outputs by name. */
-  async run(feeds: ReadonlyMap<string, TensorData>): Promise<Map<string, Float32Array>> {
+  /**
+   * Feeds every input by name (read in place, not copied) and returns the float outputs by name.
+   * @param into Arrays that outputs are written to, by name. Without one, an output gets a new array.
+   */
+  async run(
+    feeds: ReadonlyMap<string, TensorData>,
+    into: ReadonlyMap<string, Float32Array> = new Map(),
+  ): Promise<Map<string, Float32Array>> {
     const tensors: Record<string, Tensor> = {};
     for (const { name, type, shape } of this.#inputs) {
       const data = feeds.get(name);
@@ -55,7 +61,13 @@ export class GraphSession {
         throw new TrainError(`no value was given for the graph's input ${name}.`, { code: "internal" });
       tensors[name] = new Tensor(type, data, shape);
     }
-    const results = await this.#session.run(tensors);
+    const fetches = Object.fromEntries(
+      this.#outputs.map(({ name, shape }) => {
+        const data = into.get(name);
+        return [name, data === undefined ? null : new Tensor("float32", data, shape)];
+      }),
+    );
+    const results = await this.#session.run(tensors, fetches);
     const outputs = new Map<string, Float32Array>();
     for (const { name } of this.#outputs) {
       const data = results[name]?.data;

@@ -61,10 +61,17 @@ export class Tape {
     return output;
   }
 
-  /** Writes the backward pass of the scalar `root`; returns the gradient of each of `parameters`, which are graph inputs. */
-  gradients(root: Value, parameters: readonly Value[]): ParameterGradient[] {
+  /**
+   * Writes the backward pass of `root`; returns the gradient of each of `parameters`, which are graph inputs.
+   * @param rootGradient Gradient of `root`. Default: 1, for a scalar.
+   */
+  gradients(
+    root: Value,
+    parameters: readonly Value[],
+    rootGradient: Value = this.graph.scalar(1),
+  ): ParameterGradient[] {
     const { graph } = this;
-    const gradients = new Map<string, Value>([[root.name, graph.scalar(1)]]);
+    const gradients = new Map<string, Value>([[root.name, rootGradient]]);
     for (const { output, inputs, product } of this.#entries.toReversed()) {
       const outputGradient = gradients.get(output.name);
       if (!outputGradient) continue;

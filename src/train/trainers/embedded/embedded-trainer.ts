@@ -34,8 +34,10 @@ import { type AdamState, adamwStep, createAdamState, type UpdateRange } from "./
 import { MicroBatch } from "./batch.ts";
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { type Lane, LocalLane } from "./lane.ts";
-import { type PackedRow, packRows } from "./packing.ts";
+import { divideRows, forwardResult, graphRows, usualRows } from "./micro-batches.ts";
+import { packRows } from "./packing.ts";
 import { createProgram, type Program } from "./program.ts";
+import { Turns } from "./turns.ts";
 import { WorkerLane } from "./worker-lane.ts";
 
 export interface EmbeddedTrainerOptions {
@@ -77,13 +79,12 @@ export class EmbeddedTrainer implements Trainer {
   readonly #localLane: LocalLane;
   readonly #lanes: readonly Lane[];
   #logitsSession: Promise<GraphSession> | undefined;
-  #last: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  readonly #turns = new Turns();
 
   private constructor(options: EmbeddedTrainerOptions) {
     this.config = parseQwen3Config(options.config);
     this.rowLength = options.rowLength ?? Math.min(256, this.config.maxPositions);
-    this.#rowsPerBatch = options.rowsPerBatch ?? Math.max(1, Math.floor(1024 / this.rowLength));
+    this.#rowsPerBatch = options.rowsPerBatch ?? usualRows(this.rowLength);
     this.#exporter = options.exporter;
     this.#sampler = options.sampler;
     if (this.rowLength > this.config.maxPositions) {
@@ -170,16 +171,16 @@ export class EmbeddedTrainer implements Trainer {
   }
 
   forward(data: readonly Datum[]): Promise<ForwardResult> {
-    return this.#exclusive(() => this.#runBatches(data, "scores"));
+    return this.#turns.take(() => this.#runBatches(data, "scores"));
   }
 
   forwardBackward(data: readonly Datum[], loss: LossName): Promise<ForwardResult> {
     loss satisfies "cross_entropy";
-    return this.#exclusive(() => this.#accumulate(data));
+    return this.#turns.take(() => this.#accumulate(data));
   }
 
   optimStep(adam: AdamParameters): Promise<OptimResult> {
-    return this.#exclusive(() => Promise.resolve(this.#update(adam)));
+    return this.#turns.take(() => Promise.resolve(this.#update(adam)));
   }
 
   trainStep(
@@ -188,12 +189,12 @@ export class EmbeddedTrainer implements Trainer {
     adam: AdamParameters,
   ): Promise<ForwardResult & OptimResult> {
     loss satisfies "cross_entropy";
-    return this.#exclusive(async () => ({ ...(await this.#accumulate(data)), ...this.#update(adam) }));
+    return this.#turns.take(async () => ({ ...(await this.#accumulate(data)), ...this.#update(adam) }));
   }
 
   /** Logits of one sequence of T tokens, [T, vocabularySize], row-major. */
   logits(tokens: Datum["tokens"]): Promise<Float32Array> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       const shape: BatchShape = { rows: 1, length: this.rowLength };
       const datum: Datum = { tokens, targets: tokens, weights: tokens.map(() => 0) };
       const batch = new MicroBatch(
@@ -214,14 +215,14 @@ export class EmbeddedTrainer implements Trainer {
   }
 
   save(folder: string): Promise<void> {
-    return this.#exclusive(() =>
+    return this.#turns.take(() =>
       writeCheckpoint(folder, { config: this.config, weights: this.#flat, adam: this.#adam }),
     );
   }
 
   /** Throws when the checkpoint is of another model. Accumulated gradients are dropped. */
   load(folder: string): Promise<void> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       this.#restore(await this.#checkpointIn(folder));
       this.#gradients.fill(0);
     });
@@ -232,7 +233,7 @@ export class EmbeddedTrainer implements Trainer {
     const { weights } = await this.#checkpointIn(folder);
     return {
       forward: (data) =>
-        this.#exclusive(() => this.#withWeights(weights, () => this.#runBatches(data, "scores"))),
+        this.#turns.take(() => this.#withWeights(weights, () => this.#runBatches(data, "scores"))),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   }
@@ -246,7 +247,7 @@ export class EmbeddedTrainer implements Trainer {
         }),
       );
     }
-    return this.#exclusive(() => exporter(folder, this.config, this.weights()));
+    return this.#turns.take(() => exporter(folder, this.config, this.weights()));
   }
 
   sampler(): Promise<Engine> {
@@ -258,12 +259,11 @@ export class EmbeddedTrainer implements Trainer {
         }),
       );
     }
-    return this.#exclusive(() => open(this.config, this.weights()));
+    return this.#turns.take(() => open(this.config, this.weights()));
   }
 
   close(): Promise<void> {
-    return this.#exclusive(async () => {
-      this.#closed = true;
+    return this.#turns.close(async () => {
       for (const lane of this.#lanes) await lane.close();
       await (await this.#logitsSession)?.close();
       this.#logitsSession = undefined;
@@ -321,7 +321,7 @@ export class EmbeddedTrainer implements Trainer {
 
   async #runBatches(data: readonly Datum[], purpose: Purpose): Promise<ForwardResult> {
     const logprobs = data.map(() => new Float32Array(0));
-    const batches = this.#divide(packRows(data, this.rowLength));
+    const batches = divideRows(packRows(data, this.rowLength), this.#rowsPerBatch, this.#lanes.length);
     // Micro-batches of other threads start before the one of this thread, which blocks it.
     const runs = batches.map(async (rows, index) => {
       const lane = this.#lanes[(index + 1) % this.#lanes.length] ?? this.#localLane;
@@ -332,25 +332,7 @@ export class EmbeddedTrainer implements Trainer {
     });
     const failed = (await Promise.allSettled(runs)).find((run) => run.status === "rejected");
     if (failed) throw failed.reason;
-    let lossSum = 0;
-    let weightSum = 0;
-    for (const [index, { weights }] of data.entries()) {
-      for (const [position, weight] of weights.entries()) {
-        lossSum -= weight * (logprobs[index]?.[position] ?? 0);
-        weightSum += weight;
-      }
-    }
-    return { logprobs, lossSum, weightSum };
-  }
-
-  /** Micro-batches of about equal size. Each lane gets as many, where there are enough rows. */
-  #divide(rows: readonly PackedRow[]): PackedRow[][] {
-    const lanes = this.#lanes.length;
-    const count = Math.ceil(rows.length / this.#rowsPerBatch / lanes) * lanes;
-    const size = Math.ceil(rows.length / count);
-    const batches: PackedRow[][] = [];
-    for (let start = 0; start < rows.length; start += size) batches.push(rows.slice(start, start + size));
-    return batches;
+    return forwardResult(data, logprobs);
   }
 
   #createProgram(purpose: Purpose, rows: number): Program {
@@ -359,23 +341,6 @@ export class EmbeddedTrainer implements Trainer {
     const { graph, gradients } = buildGradientGraph(this.config, shape);
     return createProgram(graph, gradients, this.#specs);
   }
-
-  /** Calls run one after another, in the order in which they were made. */
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(() => {
-      if (this.#closed) throw new TrainError("the trainer is closed.", { code: "train-invalid" });
-      return work();
-    });
-    this.#last = result.catch(() => undefined);
-    return result;
-  }
-}
-
-/** Rows of the graph for a micro-batch. Graphs have fixed shapes; a few sizes serve all, with at most a third of the rows as padding. */
-function graphRows(rowCount: number, most: number): number {
-  let rows = 1;
-  while (rows < rowCount) rows = rows % 3 === 0 ? (rows / 3) * 4 : rows === 1 ? 2 : (rows / 2) * 3;
-  return Math.min(rows, most);
 }
 
 function required<T>(map: ReadonlyMap<string, T>, name: string): T {

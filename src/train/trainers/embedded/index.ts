@@ -1,5 +1,7 @@
 /** `--trainer embedded`: training in this process, on the CPU. Only the registry calls this. */
 import { digestOfBytes } from "../../../core/digest.ts";
+import { given } from "../../../core/given.ts";
+import type { LoraConfig } from "../../model/lora-config.ts";
 import { exportedTokenizer, type StartingModel, trainableTokenizer } from "../../starting-model.ts";
 import type { Trainer } from "../../trainer.ts";
 import type { TrainerKind, TrainerOptions } from "../../trainer-kind.ts";
@@ -29,6 +31,8 @@ async function readModel(folder: string): Promise<StartingModel> {
 async function open(model: StartingModel, options: TrainerOptions): Promise<Trainer> {
   const { config, weights } = model;
   if (config === undefined) throw new TypeError("the embedded trainer needs the model's shape");
+  if (options.lora !== undefined && weights !== undefined)
+    return openLora({ ...model, config, weights }, options.lora, options);
   const { EmbeddedTrainer } = await import("./embedded-trainer.ts");
   const { modelOutlets } = await import("../../export/index.ts");
   const { seed, threads, rowLength, chatTemplate } = options;
@@ -38,5 +42,30 @@ async function open(model: StartingModel, options: TrainerOptions): Promise<Trai
     threads,
     rowLength,
     ...modelOutlets(exportedTokenizer(model, chatTemplate), options),
+  });
+}
+
+async function openLora(
+  model: StartingModel & Required<Pick<StartingModel, "config" | "weights">>,
+  lora: LoraConfig,
+  { seed, threads, rowLength, chatTemplate, name, concurrency }: TrainerOptions,
+): Promise<Trainer> {
+  const { config, weights } = model;
+  const { LoraTrainer } = await import("./lora-trainer.ts");
+  const { adapterOutlets, fingerprintOf, importPeft } = await import("../../export/index.ts");
+  const base = fingerprintOf(config, weights);
+  const outlets = adapterOutlets(
+    { ...model, config, weights, tokenizer: exportedTokenizer(model, chatTemplate) },
+    { name, rowLength, exports: lora.exports, ...given({ concurrency }) },
+  );
+  return new LoraTrainer({
+    config,
+    weights,
+    adapter: lora,
+    base,
+    start: lora.start === undefined ? { seed } : await importPeft(lora.start, config, lora, base),
+    threads,
+    rowLength,
+    ...outlets,
   });
 }

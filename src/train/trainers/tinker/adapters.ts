@@ -7,6 +7,7 @@ import { z } from "zod";
 import { readDocument } from "../../../core/document.ts";
 import { DataError } from "../../../core/errors.ts";
 import { decodeSafetensors } from "../../../formats/safetensors.ts";
+import { plusLowRank } from "../../model/adapter.ts";
 import type { Weights } from "../../model/parameters.ts";
 
 export const ADAPTER_FILE = "adapter_model.safetensors";
@@ -46,18 +47,10 @@ export async function mergeAdapters(folder: string, base: Weights): Promise<Weig
       throw invalid(
         `${target} is [${weight.shape.join(", ")}], its adapter [${up.shape.join(", ")}] x [${down.shape.join(", ")}]`,
       );
-    const data = Float32Array.from(weight.data);
-    for (let row = 0; row < rows; row++) {
-      for (let inner = 0; inner < rank; inner++) {
-        const factor = scale * (up.data[row * rank + inner] ?? 0);
-        if (factor === 0) continue;
-        for (let column = 0; column < columns; column++) {
-          const at = row * columns + column;
-          data[at] = (data[at] ?? 0) + factor * (down.data[inner * columns + column] ?? 0);
-        }
-      }
-    }
-    merged.set(target, { shape: weight.shape, data });
+    merged.set(target, {
+      shape: weight.shape,
+      data: plusLowRank(weight.data, columns, down.data, up.data, scale),
+    });
   }
   return merged;
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 
 import { readDocument } from "../../../core/document.ts";
-import { DataError } from "../../../core/errors.ts";
+import { ConfigError, DataError } from "../../../core/errors.ts";
 import { ifExists } from "../../../core/files.ts";
 import { exportedTokenizer, type StartingModel, trainableTokenizer } from "../../starting-model.ts";
 import type { Trainer } from "../../trainer.ts";
@@ -67,7 +67,13 @@ async function readWeights(folder: string): Promise<Pick<StartingModel, "config"
 async function open(model: StartingModel, options: TrainerOptions, spec: TinkerSpec): Promise<Trainer> {
   const { connectTinker } = await import("./connect.ts");
   const { modelOutlets } = await import("../../export/index.ts");
-  const { seed, rowLength, chatTemplate, onNotice, signal } = options;
+  const { seed, rowLength, chatTemplate, lora, onNotice, signal } = options;
+  if (lora !== undefined) {
+    throw new ConfigError(
+      "lora belongs to the trainer embedded: a trainer server makes its own adapters, and --trainer tinker:URL?rank=N sets their rank.",
+      { code: "config-invalid" },
+    );
+  }
   const { config, weights, tokenizer } = model;
   const { exporter, sampler } = modelOutlets(exportedTokenizer(model, chatTemplate), options);
   return connectTinker({
