@@ -6,7 +6,6 @@
 import { digestOf } from "../../core/digest.ts";
 import { given } from "../../core/given.ts";
 import { readProvenance } from "../../core/provenance.ts";
-import { given } from "../../core/given.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import { BUILT_IN_TEMPLATES } from "../../tokenizer/index.ts";
 import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo/loop.ts";
