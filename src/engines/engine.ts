@@ -209,6 +209,8 @@ export interface Engine extends AsyncDisposable {
    * is not known.
    */
   activity?(): number;
+  /** The tokens of `pieces`, each encoded by itself. Their ids mean something only with `capabilities.tokenIds`. */
+  tokenize?(pieces: readonly Piece[]): Promise<readonly TokenId[]>;
   /** The model's own chat template, if it has one (Jinja source). */
   readonly chatTemplate?: string | undefined;
   close(): Promise<void>;
