@@ -119,7 +119,7 @@ interface Measured {
 
 async function measure(
   terminal: Terminal,
-  { targetShare, concurrency, threads, seed }: CalibrateFlags,
+  { targetShare, concurrency, threads, context, seed }: CalibrateFlags,
   { path, ...measured }: Measured & { readonly path: string },
 ): Promise<CalibrationResult> {
   const progress = new Progress(terminal, "samples");
@@ -132,7 +132,7 @@ async function measure(
         concurrency,
         seed,
         partial: path,
-        ...given({ threads, targetShare }),
+        ...given({ threads, context, targetShare }),
       },
       {
         clock: terminal.clock,
@@ -143,7 +143,10 @@ async function measure(
         },
         onSample: ({ dial, done, total, left }, isNew) => {
           startMs ??= terminal.clock.nowMs();
-          if (!isNew) return;
+          if (!isNew) {
+            progress.about(`${settingText(dial)}: ${count(done)} of ${count(total)} samples`);
+            return;
+          }
           solved++;
           const perSampleMs = (terminal.clock.nowMs() - startMs) / solved;
           const leftMs = perSampleMs * (total - done + left * total);
@@ -151,6 +154,7 @@ async function measure(
             `${settingText(dial)}: ${count(done)} of ${count(total)} samples, about ${duration(leftMs)} left in all`,
           );
         },
+        onTokens: (written) => progress.tokens(written),
         onPoint: (point) => {
           progress.end();
           terminal.log(
