@@ -6,7 +6,7 @@
  * Every stage leaves its result in the work folder and continues there. Only the command line calls this.
  */
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 
 import { SplitReasonError } from "../../core/errors.ts";
 import { makeFolder, writeFileAtomic } from "../../core/files.ts";
@@ -28,6 +28,7 @@ import type { OpenedPair } from "./named-pairs.ts";
 import { splitProblems } from "./problem-files.ts";
 import { type DoneStage, type StageFigures, type StageHooks, Stages } from "./stages.ts";
 
+export type { DoneStage } from "./stages.ts";
 export { FAST_LEARNING, type LearnConfig, learnConfigSchema, MICRO_LEARNING } from "./config.ts";
 export { namedPair, PAIR_HELP, pairFolder, requireFiles } from "./named-pairs.ts";
 
@@ -58,7 +59,8 @@ export interface Learned {
 
 /** Runs all stages. @throws SplitReasonError `aborted` when the signal stopped it: the same call continues. */
 export async function learn(options: LearnOptions, hooks: LearnHooks): Promise<Learned> {
-  const { config, work } = options;
+  const { config } = options;
+  const work = resolve(options.work);
   await makeFolder(work);
   using _lock = lockRun(join(work, "learn.lock"));
   const stages = await Stages.open(work, hooks);
@@ -79,14 +81,20 @@ export async function learn(options: LearnOptions, hooks: LearnHooks): Promise<L
     reinforceTuned(options, problems, { tuned: join(tuned, "model"), folder: reinforced }, hooks),
   );
 
-  const learned = withAdapter(options.pair.config, join(reinforced, BEST_FOLDER, ADAPTER_GGUF));
+  const adapter = join(reinforced, BEST_FOLDER, ADAPTER_GGUF);
+  const learned = withAdapter(options.pair.config, adapter);
   const table = join(work, "calibration.json");
   await stages.run("calibration", config.calibration, () =>
     measureDial(options, learned, problems.heldOut, table, hooks),
   );
 
   const pair = join(work, "pair.json");
-  await writeFileAtomic(pair, `${JSON.stringify({ ...learned, calibration: table }, null, 2)}\n`);
+  // Paths in a pair file start at its folder, which may be moved.
+  const document = {
+    ...withAdapter(options.pair.config, relative(work, adapter)),
+    calibration: relative(work, table),
+  };
+  await writeFileAtomic(pair, `${JSON.stringify(document, null, 2)}\n`);
   return { pair, stages: stages.done };
 }
 
