@@ -5,6 +5,8 @@
  * closing signal would gather one a call.
  */
 
+import { setMaxListeners } from "node:events";
+
 /** A signal of its own, which is also aborted with any of its parents. {@link LinkedSignal.release} unlinks it from them. */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
@@ -36,6 +38,38 @@ export function linkWithLimit(
       link.release();
     },
   };
+}
+
+/**
+ * Calls `action` on every item, in order, at most `concurrency` at a time. The next item is taken when there is room for it. The first
+ * rejection aborts the others, which are waited for, and is what this rejects with.
+ */
+export async function forEachConcurrent<T>(
+  items: Iterable<T>,
+  concurrency: number,
+  signal: AbortSignal,
+  action: (item: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const link = linkSignals(signal);
+  // One listener for each item in work is no leak.
+  setMaxListeners(0, link.signal);
+  const queue = items[Symbol.iterator]();
+  const work = async (): Promise<void> => {
+    for (let next = queue.next(); next.done !== true; next = queue.next()) {
+      link.signal.throwIfAborted();
+      try {
+        await action(next.value, link.signal);
+      } catch (error) {
+        link.abort(error);
+        throw error;
+      }
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: concurrency }, work));
+  link.release();
+  signal.throwIfAborted();
+  const failed = ended.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw link.signal.reason;
 }
 
 /** Calls `listener` when the signal is aborted, once; at once where it is already. Returns what takes the listener off again. */

@@ -204,6 +204,8 @@ export interface Engine extends AsyncDisposable {
   open(options?: OpenOptions, signal?: AbortSignal): Promise<Sequence>;
   /** Number of tokens of `pieces`. No sequence is changed. */
   countTokens(pieces: readonly Piece[]): Promise<number>;
+  /** The tokens of `pieces`, each encoded by itself. Their ids mean something only with `capabilities.tokenIds`. */
+  tokenize?(pieces: readonly Piece[]): Promise<readonly TokenId[]>;
   /** The model's own chat template, if it has one (Jinja source). */
   readonly chatTemplate?: string | undefined;
   close(): Promise<void>;

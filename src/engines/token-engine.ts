@@ -80,10 +80,14 @@ export class TokenEngine<B extends ForkingBackend<B>> implements Engine {
   }
 
   async countTokens(pieces: readonly Piece[]): Promise<number> {
+    return (await this.tokenize(pieces)).length;
+  }
+
+  async tokenize(pieces: readonly Piece[]): Promise<readonly TokenId[]> {
     this.#requireOpen();
     const { tokenizer } = this.#options;
     await tokenizer.prepare?.(pieces);
-    return tokenizer.encode(pieces).length;
+    return tokenizer.encode(pieces);
   }
 
   /** Closes all sequences, then frees what the engine holds. Every call returns the same promise. */

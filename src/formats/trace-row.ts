@@ -22,6 +22,30 @@ const wordScoresSchema = z.object({
   gap: z.array(z.number()),
 });
 
+/** How a pair wrote the trace of a row itself (`data rollouts`). */
+const rolloutSchema = z.object({
+  /** Digest of all that the sample depends on; the journal's first line has it in full. */
+  configHash: z.string(),
+  /** Engine specs of the pair. */
+  small: z.string(),
+  big: z.string(),
+  /** The policy with its options, and what spans were widened to. */
+  policy: z.string(),
+  grain: z.string(),
+  temperature: z.number(),
+  /** The problem within its task, the sample of it, and the sample's own seed. */
+  problem: z.string(),
+  sample: z.number().int(),
+  seed: z.number().int(),
+  /** Tokens of both authors, and the big model's share of them as it was decoded. */
+  tokens: z.number().int(),
+  share: z.number(),
+  /** Whether the text encodes to the very tokens that were sampled. Absent where ids are not known. */
+  sameTokens: z.boolean().optional(),
+  /** The commit of this project; absent outside of a checkout. */
+  git: z.string().optional(),
+});
+
 export const traceRowSchema = z.object({
   /** Names the trace in every file that is made from it. Several traces of one problem have one id each. */
   id: z.string(),
@@ -38,10 +62,12 @@ export const traceRowSchema = z.object({
   /** Whether the trace ends in the right answer, if the data set says so. */
   correct: z.boolean().optional(),
   scores: wordScoresSchema.optional(),
+  rollout: rolloutSchema.optional(),
   /** The reason why a row could not be annotated. Such rows are kept apart and are not for training. */
   error: z.string().optional(),
 });
 
 export type Span = z.infer<typeof spanSchema>;
 export type WordScores = z.infer<typeof wordScoresSchema>;
+export type RolloutFacts = z.infer<typeof rolloutSchema>;
 export type TraceRow = z.infer<typeof traceRowSchema>;

@@ -5,5 +5,5 @@
 export { isCorrectAnswer, parseAnswer } from "./trace.ts";
 export { type DrillKind, writeDrill } from "./example.ts";
 export { microExample, type MicroExample } from "./example.ts";
-export { applyStep, generateProblem, problemKey, type Split, splitOf } from "./problem.ts";
+export { applyStep, generateProblem, problemKey, type Split, splitOf, UNSEEN_SEED } from "./problem.ts";
 export { type Skill, type Trace } from "./trace.ts";

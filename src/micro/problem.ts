@@ -25,6 +25,9 @@ export type Split = "train" | "validation" | "test";
 
 const MODULUS = 1000;
 
+/** Added to a seed, it gives problems of the training split that pre-training with that seed does not see. */
+export const UNSEEN_SEED = 1_000_003;
+
 /** Key of a problem. Two problems with the same key are the same, however they are worded. */
 export function problemKey(problem: Pick<Problem, "start" | "steps">): string {
   return [problem.start, ...problem.steps.map((step) => `${step.operation}${step.operand}`)].join(" ");

@@ -7,6 +7,7 @@ import { registerDataCheck } from "./check.ts";
 import { registerDataConvert } from "./convert.ts";
 import { registerDataExport } from "./export.ts";
 import { registerDataPush } from "./push.ts";
+import { registerRollouts } from "./rollouts.ts";
 import { registerDataStats } from "./stats.ts";
 import type { CommandContext } from "../support/command.ts";
 
@@ -19,6 +20,7 @@ export function registerData(program: Command, context: CommandContext): void {
     );
   registerDataConvert(data, context);
   registerAnnotate(data, context);
+  registerRollouts(data, context);
   registerDataCheck(data, context);
   registerDataStats(data, context);
   registerDataExport(data, context);

@@ -74,6 +74,13 @@ const BY_FIELD: { readonly [Field in keyof Required<TraceRow>]: ParquetColumn } 
   solution: texts("solution", { long: true }),
   correct: booleans("correct"),
   scores: structOf("scores", [listOf("offsets", integers("offset")), listOf("gap", numbers("gap"))]),
+  rollout: structOf("rollout", [
+    ...["configHash", "small", "big", "policy", "grain", "problem"].map((name) => texts(name)),
+    ...["temperature", "seed", "share"].map(numbers),
+    ...["sample", "tokens"].map(integers),
+    booleans("sameTokens"),
+    texts("git"),
+  ]),
   error: texts("error"),
 };
 

@@ -59,8 +59,9 @@ export type SegmentPlan = SmallPlan | GlimpsePlan | DraftPlan | BigPlan;
 /**
  * The end of a reasoning step. `paragraph`: an empty line, as in SpecReason, GlimpRouter and Speculative Thinking. `line`: the end of a line.
  * `sentence`: the end of a line too, and a full stop, question mark or exclamation mark with white space after it.
+ * `clause`: where a sentence ends, and after a comma, semicolon, colon or relation sign with white space after it.
  */
-export type StepKind = "paragraph" | "line" | "sentence";
+export type StepKind = "paragraph" | "line" | "sentence" | "clause";
 
 export interface SmallPlan {
   readonly author: "small";

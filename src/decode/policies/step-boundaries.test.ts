@@ -18,6 +18,11 @@ describe("stepStart", () => {
     ["sentence", 'He said "no!"', "space"],
     ["sentence", "\\boxed{3}.", "space"],
     ["sentence", "One\n", "next"],
+    ["clause", "One, ", "next"],
+    ["clause", "One,", "space"],
+    ["clause", "x =", "space"],
+    ["clause", "\\(x + 1\\) = ", "next"],
+    ["clause", "One and", "no"],
   ])("%s after %j: %s", (kind, text, start) => {
     expect(stepStart(kind, text)).toBe(start);
   });
@@ -26,6 +31,7 @@ describe("stepStart", () => {
 describe("currentStep", () => {
   it("is the text after the last boundary", () => {
     expect(currentStep("sentence", "One is 3.14. Two, wait")).toBe("Two, wait");
+    expect(currentStep("clause", "One is 3.14, or: 4 = 2 + ")).toBe("2 + ");
     expect(currentStep("line", "a\nb\n")).toBe("");
     expect(currentStep("paragraph", "a\nb")).toBe("a\nb");
   });
@@ -64,6 +70,25 @@ describe("untilStepEnds", () => {
     expect(cut("sentence", tokens)).toEqual(["One is 3.14.", " Two.\n", "\nThree"]);
     expect(cut("line", tokens)).toEqual(["One is 3.14. Two.\n", "\nThree"]);
     expect(cut("paragraph", tokens)).toEqual(["One is 3.14. Two.\n\n", "Three"]);
+    const sum = [
+      "So",
+      ",",
+      " x",
+      " =",
+      " 1",
+      ",",
+      "200",
+      " +",
+      " 3",
+      " =",
+      " 1",
+      ",",
+      "203",
+      ".",
+      "\n",
+      "Then",
+    ];
+    expect(cut("clause", sum)).toEqual(["So,", " x =", " 1,200 + 3 =", " 1,203.\n", "Then"]);
     expect(cut("sentence", ["1", ".", " ", "2", ".", " ", "3"])).toEqual(["1. ", "2. ", "3"]);
   });
 

@@ -4,20 +4,36 @@
  */
 import type { StepKind, Until } from "./policy.ts";
 
-export const STEP_KINDS = ["paragraph", "line", "sentence"] as const satisfies readonly StepKind[];
+export const STEP_KINDS = ["paragraph", "line", "sentence", "clause"] as const satisfies readonly StepKind[];
 
 /** Code units of the end of a text within which a boundary is looked for. */
 export const TAIL_LENGTH = 512;
 
-/** The end of a step, where a text ends with it and the white space after it. */
-const ENDED: Readonly<Record<StepKind, RegExp>> = {
-  paragraph: /\n[^\S\n]*\n\s*$/u,
-  line: /\n\s*$/u,
-  sentence: /(?:\n|[.!?]["'”’)\]}*]*\s)\s*$/u,
+interface Boundary {
+  /** The end of a step, where a text ends with it and the white space after it. */
+  readonly ended: RegExp;
+  /** A step that is over if white space follows: `3.` is not, in `3.14`. Undefined where white space alone tells. */
+  readonly mayEnd?: RegExp;
+  /** All ends of steps in a text. */
+  readonly ends: RegExp;
+}
+
+/** Steps that end with a mark, closing brackets, and white space; and with a line. */
+const markedBy = (marks: string): Boundary => {
+  const end = `${marks}["'”’)\\]}*]*`;
+  return {
+    ended: new RegExp(`(?:\\n|${end}\\s)\\s*$`, "u"),
+    mayEnd: new RegExp(`${end}$`, "u"),
+    ends: new RegExp(`(?:\\n|${end}\\s)\\s*`, "gu"),
+  };
 };
 
-/** A sentence that is over if white space follows: `3.` is not, in `3.14`. */
-const MAY_END = /[.!?]["'”’)\]}*]*$/u;
+const BOUNDARIES: Readonly<Record<StepKind, Boundary>> = {
+  paragraph: { ended: /\n[^\S\n]*\n\s*$/u, ends: /\n[^\S\n]*\n\s*/gu },
+  line: { ended: /\n\s*$/u, ends: /\n\s*/gu },
+  sentence: markedBy("[.!?]"),
+  clause: markedBy("[.!?,;:=<>≤≥≈]"),
+};
 
 const isBlank = (text: string): boolean => text.trim() === "";
 
@@ -26,8 +42,9 @@ const isBlank = (text: string): boolean => text.trim() === "";
  * (`no`). A token of nothing but white space never begins a step: it belongs to the boundary.
  */
 export function stepStart(kind: StepKind, tail: string): "next" | "space" | "no" {
-  if (isBlank(tail) || ENDED[kind].test(tail)) return "next";
-  return kind === "sentence" && MAY_END.test(tail) ? "space" : "no";
+  const { ended, mayEnd } = BOUNDARIES[kind];
+  if (isBlank(tail) || ended.test(tail)) return "next";
+  return mayEnd?.test(tail) === true ? "space" : "no";
 }
 
 /** Whether `token` is the first of a step, after a text with this end. */
@@ -39,17 +56,14 @@ export function beginsStep(kind: StepKind, tail: string, token: string): boolean
 
 /** The last step of the text, as far as it is written; undefined where it began before the tail. */
 export function currentStep(kind: StepKind, tail: string): string | undefined {
-  const ends = kind === "paragraph" ? /\n[^\S\n]*\n\s*/gu : kind === "line" ? /\n\s*/gu : SENTENCE_ENDS;
   let from = tail.length < TAIL_LENGTH ? 0 : undefined;
-  for (const match of tail.matchAll(ends)) from = match.index + match[0].length;
+  for (const match of tail.matchAll(BOUNDARIES[kind].ends)) from = match.index + match[0].length;
   return from === undefined ? undefined : tail.slice(from);
 }
 
-const SENTENCE_ENDS = /(?:\n|[.!?]["'”’)\]}*]*\s)\s*/gu;
-
 /**
  * Ends a segment where the step ends in which the segment begins. `tail` is the end of the text before it. White space after a step belongs
- * to the step. Where only the next token tells that a sentence is over, that token is discarded.
+ * to the step. Where only the next token tells that a step is over, that token is discarded.
  */
 export function untilStepEnds(kind: StepKind, tail: string): Until {
   const start = stepStart(kind, tail);

@@ -1,7 +1,5 @@
 /** Runs every sample of every arm, several at a time, and returns the rows in a fixed order. */
-import { setMaxListeners } from "node:events";
-
-import { linkSignals } from "../../core/async.ts";
+import { forEachConcurrent } from "../../core/async.ts";
 import type { Clock } from "../../core/clock.ts";
 import { ConfigError, errorMessage, SplitReasonError } from "../../core/errors.ts";
 import { hash32 } from "../../core/rng.ts";
@@ -94,7 +92,7 @@ export async function runEvaluation(
     const shares = matchedShares(plan, phase, rows);
     const open = phase.jobs.filter((job) => !rows.has(jobKey(job)));
     await forEachConcurrent(open, options.concurrency, options.signal, async (job, signal) => {
-      const row = await runJob(plan, job, shares.get(job.arm.name), options, signal);
+      const row = await runSample(plan, { ...job, share: shares.get(job.arm.name) }, options, signal);
       options.journal?.append(row);
       rows.set(jobKey(job), figuresOf(row));
       options.onRow?.(row, rows.size, total);
@@ -133,11 +131,11 @@ function matchedShares(
   return shares;
 }
 
-async function runJob(
-  plan: EvaluationPlan,
-  { arm, problem, sample }: Job,
-  share: number | undefined,
-  { solve, clock }: RunOptions,
+/** Runs one sample. What fails of it is in the row; see {@link runEvaluation} for what rejects. */
+export async function runSample(
+  plan: Pick<EvaluationPlan, "task" | "seed">,
+  { arm, problem, sample, share }: Job & { readonly share?: number | undefined },
+  { solve, clock }: Pick<RunOptions, "solve" | "clock">,
   signal: AbortSignal,
 ): Promise<EvaluationRow> {
   const seed = sampleSeed(plan.seed, problem.id, sample);
@@ -193,38 +191,6 @@ async function solveOrFail(
       error: `${code}${errorMessage(error)}`,
     };
   }
-}
-
-/**
- * Calls `action` on every item, in order, at most `concurrency` at a time. The first rejection aborts the others, which are waited
- * for, and is what this rejects with.
- */
-async function forEachConcurrent<T>(
-  items: readonly T[],
-  concurrency: number,
-  signal: AbortSignal,
-  action: (item: T, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const link = linkSignals(signal);
-  // One listener for each sample in flight is no leak.
-  setMaxListeners(0, link.signal);
-  const queue = items.values();
-  const work = async (): Promise<void> => {
-    for (const item of queue) {
-      link.signal.throwIfAborted();
-      try {
-        await action(item, link.signal);
-      } catch (error) {
-        link.abort(error);
-        throw error;
-      }
-    }
-  };
-  const ended = await Promise.allSettled(Array.from({ length: concurrency }, work));
-  link.release();
-  signal.throwIfAborted();
-  const failed = ended.find((result) => result.status === "rejected");
-  if (failed !== undefined) throw link.signal.reason;
 }
 
 /** Rounds to a hundredth. */

@@ -6,6 +6,7 @@ import {
   type Policy,
   random,
   SplitDecoder,
+  type SplitEvent,
   type SplitOptionsInput,
 } from "../../decode/index.ts";
 import type { Pair } from "../../decode/pair/pair.ts";
@@ -27,6 +28,8 @@ export interface SolverOptions {
   readonly options: SplitOptionsInput;
   /** Tokens in a row by one author in random arms. */
   readonly randomChunk: number;
+  /** Sees every event of the decoder, as it comes. */
+  readonly onEvent?: (event: SplitEvent) => void;
 }
 
 /** Rejects on what every sample would fail of (ConfigError); any other failure is in the outcome. */
@@ -49,24 +52,23 @@ export function createSolver(solver: SolverOptions): SolveSample {
 }
 
 async function solveOnce(
-  { task, maxTokens, sampling: { temperature, topP }, dial, options }: SolverOptions,
+  { task, maxTokens, sampling: { temperature, topP }, dial, options, onEvent }: SolverOptions,
   pair: Pair,
   decoder: SplitDecoder,
   policy: Policy,
   { problem, seed }: SampleRequest,
   signal: AbortSignal,
 ): Promise<SampleOutcome> {
-  const result = await collect(
-    decoder.decode({
-      ...taskPrompt(task, problem, (messages) => pair.render(messages), policy),
-      policy,
-      limits: { maxTokens },
-      sampling: { temperature, seed, ...(topP === undefined ? {} : { topP }) },
-      dial,
-      options,
-      signal,
-    }),
-  );
+  const events = decoder.decode({
+    ...taskPrompt(task, problem, (messages) => pair.render(messages), policy),
+    policy,
+    limits: { maxTokens },
+    sampling: { temperature, seed, ...(topP === undefined ? {} : { topP }) },
+    dial,
+    options,
+    signal,
+  });
+  const result = await collect(onEvent === undefined ? events : watched(events, onEvent));
   const { promptTokens, smallTokens, bigTokens, tagTokens, discardedTokens, switches, offloadShare } =
     result.usage;
   const { message, degraded, timing } = result;
@@ -81,6 +83,16 @@ async function solveOnce(
     ...(degraded.length === 0 ? {} : { degraded: degraded.join("; ") }),
     ...(result.finishReason === "error" ? { error: message ?? "failed without a message" } : {}),
   };
+}
+
+async function* watched(
+  events: AsyncIterable<SplitEvent>,
+  onEvent: (event: SplitEvent) => void,
+): AsyncGenerator<SplitEvent> {
+  for await (const event of events) {
+    onEvent(event);
+    yield event;
+  }
 }
 
 /** The decoder's policy for an arm of this pair; `share` and `chunk` are for random ones. */

@@ -34,6 +34,10 @@ export interface TaskDescription {
   readonly hub?: HubDataset;
   /** Makes problems without end, in a fixed order for a seed. */
   readonly generate?: (count: number, seed: number) => readonly TaskProblem[];
+  /** Where problems to train on come from, none of which is ever evaluated. Without it, they come from files only. */
+  readonly training?: Pick<TaskDescription, "hub" | "generate">;
+  /** Words of one problem of the evaluation, by which a file of them is recognised when it is given to train on. */
+  readonly recognisedBy?: string;
   /** Changes a problem before it is asked, e.g. the order of its choices. */
   readonly prepare?: (problem: TaskProblem, seed: number) => TaskProblem;
   /** A line after the problem, in the user's turn. Without one the bare problem is asked, and the small model gets no hint about tags either. */

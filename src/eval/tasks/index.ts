@@ -63,6 +63,8 @@ export const TASKS: readonly TaskDescription[] = [
     description: "GSM8K, test: 1,319 word problems of primary school",
     maxTokens: 2048,
     hub: { repository: "openai/gsm8k", config: "main", split: "test" },
+    training: { hub: { repository: "openai/gsm8k", config: "main", split: "train" } },
+    recognisedBy: "ducks lay 16 eggs per day",
     instruction: BOXED,
     grader: "last-number",
   },

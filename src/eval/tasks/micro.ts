@@ -1,5 +1,5 @@
 /** The micro domain as a task: problems of its test split, asked as in training. `micro:FILE` takes problems of the domain from a file instead. */
-import { isCorrectAnswer, microExample, parseAnswer } from "../../micro/index.ts";
+import { isCorrectAnswer, microExample, parseAnswer, type Split, UNSEEN_SEED } from "../../micro/index.ts";
 import { generatedTask, type Grader, type TaskDescription } from "./benchmark.ts";
 import type { Task, TaskProblem } from "./task.ts";
 
@@ -8,11 +8,13 @@ const gradeMicro: Grader = (text, gold) => {
   return { answer, correct: isCorrectAnswer(answer, Number(gold)) };
 };
 
-const testProblems = (count: number, seed: number): TaskProblem[] =>
+const problemsOf = (split: Split, count: number, seed: number): TaskProblem[] =>
   Array.from({ length: count }, (_, index) => {
-    const { problem, text } = microExample("test", seed, index);
+    const { problem, text } = microExample(split, seed, index);
     return { id: problem.id, problem: text, gold: String(problem.answer) };
   });
+
+const testProblems = (count: number, seed: number): TaskProblem[] => problemsOf("test", count, seed);
 
 export const micro: TaskDescription = {
   name: "micro",
@@ -21,6 +23,7 @@ export const micro: TaskDescription = {
     "three to five steps of arithmetic modulo 1000, in words; unlimited; micro:FILE: those of a file",
   maxTokens: 512,
   generate: testProblems,
+  training: { generate: (count, seed) => problemsOf("train", count, seed + UNSEEN_SEED) },
   grader: gradeMicro,
 };
 

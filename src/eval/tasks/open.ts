@@ -32,22 +32,25 @@ export interface OpenTaskOptions {
   readonly fetchRows?: FetchRows;
   /** Refuses problems whose own answer the task's grader does not accept. */
   readonly checkAnswers?: boolean;
+  /** Which problems a task without a file has: those of its evaluation, the default, or those to train on. */
+  readonly split?: "training";
 }
 
 /** @throws ConfigError on a spec that names no task, DataError when its problems cannot be had. */
 export async function openTask(
   spec: string,
-  { signal, fetchRows, checkAnswers = false }: OpenTaskOptions,
+  { signal, fetchRows, checkAnswers = false, split }: OpenTaskOptions,
 ): Promise<Task> {
   const { task, file } = parseTaskSpec(spec);
-  const { name, hub, generate } = task;
+  const { name } = task;
+  const { hub, generate } = (split === "training" ? task.training : task) ?? {};
   const grader = typeof task.grader === "function" ? task.grader : GRADERS[task.grader];
   const accepts = checkAnswers ? acceptsOwn(grader) : undefined;
   if (file !== undefined) return benchmarkTask(task, await problemsOfFile(file, name, accepts), grader);
   if (generate !== undefined) return generatedTask(task, generate, grader);
   if (hub === undefined || fetchRows === undefined) {
     throw new ConfigError(
-      `task ${name} needs a file of its problems, a line {"problem", "answer"} each: ${name}:FILE.jsonl.`,
+      `task ${name} needs a file of its ${split === "training" ? "problems to train on" : "problems"}, a line {"problem", "answer"} each: ${name}:FILE.jsonl.`,
       { code: "usage" },
     );
   }

@@ -14,14 +14,12 @@ import { annotate } from "../../data/annotate/run.ts";
 import { ScoringAnnotator } from "../../data/annotate/scoring-annotator.ts";
 import { openEngine } from "../../engines/open/open-engine.ts";
 import { type TraceRow, traceRowSchema } from "../../formats/trace-row.ts";
-import { microExample, type Split } from "../../micro/index.ts";
+import { microExample, type Split, UNSEEN_SEED } from "../../micro/index.ts";
 import type { MicroLearnConfig } from "./config.ts";
 import { promptPieces } from "./corpus.ts";
 import type { TrainedModel } from "./pretrain.ts";
 
 export const ANNOTATED_FILE = "annotated.jsonl";
-/** Seed of the annotated problems, which pre-training did not see. */
-const ANNOTATION_SEED = 1_000_003;
 
 /** Rows as a trace file of this domain has them before annotation. */
 function microRows(split: Split, seed: number, count: number): TraceRow[] {
@@ -64,7 +62,7 @@ export async function annotateMicro(
   const known = await readSummary(folder, identity);
   if (known !== undefined) return { rows: await readJsonLines(path, traceRowSchema), ...known };
   const { traces, ...gap } = annotation;
-  const plain = microRows("train", seed + ANNOTATION_SEED, traces);
+  const plain = microRows("train", seed + UNSEEN_SEED, traces);
   // Each configuration has its own name, so half-done work of other settings is not in the way.
   const out = join(folder, `annotating-${identity}.jsonl`);
   await using pair = await openScoring(models, signal);
