@@ -54,10 +54,10 @@ const datumOf = (ids: readonly TokenId[]): Datum => ({
   weights: ids.slice(1).map(() => 1),
 });
 
-function expectClose(left: readonly number[], right: readonly number[]): void {
+function expectClose(left: readonly number[], right: readonly number[], tolerance = TOLERANCE): void {
   expect(left.length).toBe(right.length);
   const differences = left.map((value, index) => Math.abs(value - (right[index] ?? NaN)));
-  expect(Math.max(...differences)).toBeLessThan(TOLERANCE);
+  expect(Math.max(...differences)).toBeLessThan(tolerance);
 }
 
 describe.each([["all-linear" as const], [["q_proj", "v_proj"] as const]])("an adapter of %j", (targets) => {
@@ -93,7 +93,7 @@ describe.each([["all-linear" as const], [["q_proj", "v_proj"] as const]])("an ad
     const text = "Start with 12. First, we multiply by 34: 12 times 34 is 408.";
     const ids = tokenizer.encode([textPiece(text)]).map((id) => tokenId(id));
     const [ours = new Float32Array()] = (await trainer.forward([datumOf(ids)])).logprobs;
-    const untrained = new LoraTrainer({
+    const fresh = {
       config,
       weights,
       adapter: lora,
@@ -101,7 +101,8 @@ describe.each([["all-linear" as const], [["q_proj", "v_proj"] as const]])("an ad
       start: { seed: 1 },
       rowLength: 64,
       exporter: () => Promise.resolve(),
-    });
+    };
+    const untrained = new LoraTrainer(fresh);
     const [plain = new Float32Array()] = (await untrained.forward([datumOf(ids)])).logprobs;
     // An adapter that changes nothing would agree with everything.
     expect(Math.max(...ours.map((value, index) => Math.abs(value - (plain[index] ?? NaN))))).toBeGreaterThan(
@@ -127,7 +128,13 @@ describe.each([["all-linear" as const], [["q_proj", "v_proj"] as const]])("an ad
       return outcome.entries.slice(1).map(({ tokenLogprob }) => tokenLogprob ?? NaN);
     };
     expectClose(await scored(`gguf:${join(BASE, GGUF_FILE)}?lora=${join(path, ADAPTER_GGUF)}`), [...ours]);
-    expectClose(await scored(`gguf:${join(path, "merged", GGUF_FILE)}`), [...ours]);
+    // Merged, it is written as F16.
+    expectClose(await scored(`gguf:${join(path, "merged", GGUF_FILE)}`), [...ours], 0.05);
+    const { weights: whole } = await importHuggingFace(join(path, "merged"));
+    const merged = new LoraTrainer({ ...fresh, weights: whole });
+    const [together = new Float32Array()] = (await merged.forward([datumOf(ids)])).logprobs;
+    expectClose([...together], [...ours]);
+    await merged.close();
     await using rollouts = await trainer.sampler();
     expect(rollouts.vocabulary).toBe(tokenizer.vocabulary);
     await trainer.close();

@@ -1,10 +1,14 @@
 /** `--trainer embedded`: training in this process, on the CPU. Only the registry calls this. */
 import { digestOfBytes } from "../../../core/digest.ts";
 import { given } from "../../../core/given.ts";
+import { ConfigError } from "../../../core/errors.ts";
+import type { Qwen3Config } from "../../model/config.ts";
 import type { LoraConfig } from "../../model/lora-config.ts";
 import { exportedTokenizer, type StartingModel, trainableTokenizer } from "../../starting-model.ts";
 import type { Trainer } from "../../trainer.ts";
 import type { TrainerKind, TrainerOptions } from "../../trainer-kind.ts";
+import { adaptedModelBytes } from "./adapter-memory.ts";
+import { usualRows } from "./micro-batches.ts";
 
 export const embedded: TrainerKind = {
   name: "embedded",
@@ -21,6 +25,7 @@ async function readModel(folder: string): Promise<StartingModel> {
   );
   return {
     ...trainableTokenizer(tokenizer, folder),
+    source: folder,
     maxPositions: config.maxPositions,
     config,
     weights,
@@ -45,6 +50,19 @@ async function open(model: StartingModel, options: TrainerOptions): Promise<Trai
   });
 }
 
+/** @throws ConfigError when the trainer needs more memory than there is, beside the weights that are loaded already. */
+function requireMemory(config: Qwen3Config, lora: LoraConfig, rowLength: number): void {
+  const needed = adaptedModelBytes(config, lora, { rows: usualRows(rowLength), length: rowLength });
+  const available = process.availableMemory();
+  if (needed <= available) return;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new ConfigError(
+    `training this adapter takes about ${gigabytes(needed)} beside the model, and ${gigabytes(available)} are free: ` +
+      `lower rowLength (now ${rowLength}) or lora.rank (now ${lora.rank}), or end other programs.`,
+    { code: "config-invalid" },
+  );
+}
+
 async function openLora(
   model: StartingModel & Required<Pick<StartingModel, "config" | "weights">>,
   lora: LoraConfig,
@@ -53,6 +71,7 @@ async function openLora(
   const { config, weights } = model;
   const { LoraTrainer } = await import("./lora-trainer.ts");
   const { adapterOutlets, fingerprintOf, importPeft } = await import("../../export/index.ts");
+  requireMemory(config, lora, rowLength);
   const base = fingerprintOf(config, weights);
   const outlets = adapterOutlets(
     { ...model, config, weights, tokenizer: exportedTokenizer(model, chatTemplate) },
