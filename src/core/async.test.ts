@@ -71,6 +71,16 @@ describe("a time limit", () => {
     await expect(withTimeout(after(500), 20, tooLate)).rejects.toThrow("20 ms");
   });
 
+  it("does not end work that makes progress, and ends it once that stops", async () => {
+    let passes = 0;
+    const timer = setInterval(() => passes++, 5);
+    const activity = (): number => passes;
+    expect(await withTimeout(after(300), 60, tooLate, activity)).toBe("answer");
+    const inVain = withTimeout(after(60_000), 60, tooLate, activity);
+    clearInterval(timer);
+    await expect(inVain).rejects.toThrow("20 ms");
+  });
+
   it("does not hold against the work that this process stood still", async () => {
     const waited = withTimeout(after(60), 30, tooLate);
     // As a suspended process finds it: both timers are overdue, and the limit comes first.

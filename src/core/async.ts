@@ -118,26 +118,42 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 const LATE_MS = 1000;
 /** How long the work is waited for then, once: a model in this process continues where it was. */
 const GRACE_MS = 10_000;
+/** How often silence is measured within the limit: it may last longer than the limit by that part of it. */
+const LOOKS = 8;
 
 /**
- * The result of `work`, unless it takes longer than `limitMs`. The work itself is not stopped: the caller aborts it. Where this process did
+ * The result of `work`, unless nothing happens for `limitMs`. The work itself is not stopped: the caller aborts it. Where this process did
  * not run in the meantime there is a short grace, since the answer may be waiting in the queue after the timer.
+ * @param activity A number that changes while the work makes progress. Default: none is known, and the limit holds from the start.
  * @throws the error that `timeoutError` makes.
  */
 export async function withTimeout<T>(
   work: Promise<T>,
   limitMs: number | undefined,
   timeoutError: () => Error,
+  activity: () => number = () => 0,
 ): Promise<T> {
   if (limitMs === undefined) return work;
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    const dueMs = performance.now() + limitMs;
-    const giveUp = (): void => reject(timeoutError());
-    timer = setTimeout(() => {
-      if (performance.now() - dueMs < LATE_MS) giveUp();
-      else timer = setTimeout(giveUp, Math.min(limitMs, GRACE_MS));
-    }, limitMs);
+    let graceLeft = true;
+    let seen = activity();
+    let seenMs = performance.now();
+    const wait = (ms: number): void => {
+      const dueMs = performance.now() + ms;
+      timer = setTimeout(() => look(dueMs), ms);
+    };
+    const look = (dueMs: number): void => {
+      const nowMs = performance.now();
+      const now = activity();
+      if (now !== seen) [seen, seenMs] = [now, nowMs];
+      const leftMs = limitMs - (nowMs - seenMs);
+      if (leftMs > 0) return wait(Math.min(leftMs, Math.ceil(limitMs / LOOKS)));
+      if (!graceLeft || nowMs - dueMs < LATE_MS) return reject(timeoutError());
+      graceLeft = false;
+      wait(Math.min(limitMs, GRACE_MS));
+    };
+    wait(limitMs);
   });
   try {
     return await Promise.race([work, timeout]);

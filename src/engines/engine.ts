@@ -204,6 +204,11 @@ export interface Engine extends AsyncDisposable {
   open(options?: OpenOptions, signal?: AbortSignal): Promise<Sequence>;
   /** Number of tokens of `pieces`. No sequence is changed. */
   countTokens(pieces: readonly Piece[]): Promise<number>;
+  /**
+   * A number that changes whenever the model computes for any of its sequences: a model that is busy is not silent. Absent where that
+   * is not known.
+   */
+  activity?(): number;
   /** The tokens of `pieces`, each encoded by itself. Their ids mean something only with `capabilities.tokenIds`. */
   tokenize?(pieces: readonly Piece[]): Promise<readonly TokenId[]>;
   /** The model's own chat template, if it has one (Jinja source). */

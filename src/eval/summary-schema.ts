@@ -165,7 +165,9 @@ export const summarySchema = z.object({
   git: z.string().nullable(),
   config: z.unknown(),
   /** Settings of the machine's use. Times depend on them, outcomes do not. */
-  execution: z.object({ concurrency: z.number(), threads: z.number().optional() }).optional(),
+  execution: z
+    .object({ concurrency: z.number(), threads: z.number().optional(), context: z.number().optional() })
+    .optional(),
   /** Known sizes by author. `smallBase` is the small model before tuning. */
   modelSizes: z
     .object({

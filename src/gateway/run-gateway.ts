@@ -2,6 +2,7 @@
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ConfigError, EngineError } from "../core/errors.ts";
 import type { Author } from "../decode/index.ts";
+import { contextNeed, contextOptions } from "../decode/pair/context-need.ts";
 import { Pair } from "../decode/pair/pair.ts";
 import type { PairConfig } from "../decode/pair/pair-config.ts";
 import type { Engine } from "../engines/engine.ts";
@@ -45,7 +46,7 @@ export async function runGateway(config: GatewayConfig, options: RunOptions = {}
   metrics.watchAdmission(admission);
   const guard = async (author: Author): Promise<GuardedEngine> => {
     const templateUntilOpen = await templateBeforeOpening(pairConfig, author);
-    const open = options.open ?? ((spec, aborted) => openForServing(spec, config, aborted));
+    const open = options.open ?? ((spec, aborted) => openForServing(spec, config, pairConfig, aborted));
     return guardEngine((aborted) => open(pairConfig[author], aborted), {
       name: pairConfig[author],
       ...config.breaker,
@@ -115,7 +116,12 @@ const STAND_IN = "chatml";
 const isRemote = (spec: string): boolean => spec.startsWith("openai:");
 
 /** Opens a model. Embedded models get one sequence for each generation that may run. */
-async function openForServing(spec: string, config: GatewayConfig, signal: AbortSignal): Promise<Engine> {
+async function openForServing(
+  spec: string,
+  config: GatewayConfig,
+  pair: PairConfig,
+  signal: AbortSignal,
+): Promise<Engine> {
   const { threads, contextTokens } = config.embedded;
   const { concurrent } = config.limits;
   try {
@@ -124,7 +130,7 @@ async function openForServing(spec: string, config: GatewayConfig, signal: Abort
       {
         sequences: concurrent,
         ...(threads === undefined ? {} : { threads }),
-        ...(contextTokens === undefined ? {} : { contextSize: contextTokens }),
+        ...contextOptions(contextTokens, servedContext(config, pair)),
       },
       signal,
     );
@@ -137,6 +143,14 @@ async function openForServing(spec: string, config: GatewayConfig, signal: Abort
     );
   }
 }
+
+/** Tokens of a conversation before the answer, where the configuration does not limit them. */
+const USUAL_PROMPT = 4096;
+const LONGEST_DEFAULT = 8192;
+
+/** Tokens of context for each place: the longest prompt, and an answer of the pair's default length. */
+const servedContext = ({ limits }: GatewayConfig, pair: PairConfig): number =>
+  Math.min(LONGEST_DEFAULT, contextNeed(pair, limits.promptTokens ?? USUAL_PROMPT));
 
 /** Checks that there is a chat template. Only an open engine can tell, and no request can be rendered without one. */
 function requireTemplate(engine: Engine, pair: PairConfig): void {

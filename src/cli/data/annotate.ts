@@ -12,6 +12,7 @@ import { type AnnotateFlags, type OpenedAnnotator, openAnnotator } from "./annot
 import {
   bigFlag,
   concurrencyFlag,
+  contextFlag,
   filledText,
   jsonFlag,
   limitFlag,
@@ -106,7 +107,12 @@ function addScoringFlags(command: Command): void {
     .addOption(pairFlag("gap, entropy: the pair: micro, or a JSON file").default("micro"))
     .addOption(smallFlag("gap, entropy: another small model, e.g. gguf:PATH"))
     .addOption(bigFlag("gap: another big model"))
-    .addOption(threadsFlag("gap, entropy: threads of each model"));
+    .addOption(threadsFlag("gap, entropy: threads of each model"))
+    .addOption(
+      contextFlag(
+        "gap, entropy: longest prompt and trace, in tokens (default: the model's own, at most 8192)",
+      ),
+    );
 }
 
 function addLlmFlags(command: Command): void {

@@ -28,6 +28,7 @@ export interface AnnotateFlags {
   readonly small?: string;
   readonly big?: string;
   readonly threads?: number;
+  readonly context?: number;
   readonly endpoint?: string;
   readonly keyEnv?: string;
   readonly keyFile?: string;
@@ -62,7 +63,7 @@ export async function openAnnotator(flags: AnnotateFlags, terminal: Terminal): P
 
 async function openScoring(flags: AnnotateFlags, terminal: Terminal): Promise<OpenedAnnotator> {
   const { ScoringAnnotator } = await import("../../data/annotate/scoring-annotator.ts");
-  const { minimumGap, smoothing, mergeDistance, share, threads, concurrency = 1 } = flags;
+  const { minimumGap, smoothing, mergeDistance, share, threads, context, concurrency = 1 } = flags;
   const pairConfig = await loadPairConfig(flags.pair);
   const config = { ...pairConfig, small: flags.small ?? pairConfig.small, big: flags.big ?? pairConfig.big };
   const isAlone = flags.annotator === "entropy";
@@ -77,7 +78,7 @@ async function openScoring(flags: AnnotateFlags, terminal: Terminal): Promise<Op
     config,
     {
       sequences: concurrency,
-      ...given({ threads }),
+      ...given({ threads, contextSize: context }),
       ...(isAlone ? { without: "big" as const } : {}),
     },
     terminal.signal,

@@ -124,7 +124,7 @@ interface Measured {
 
 async function measure(
   terminal: Terminal,
-  { targetShare, concurrency, threads, seed }: CalibrateFlags,
+  { targetShare, concurrency, threads, context, seed }: CalibrateFlags,
   { path, ...measured }: Measured & { readonly path: string },
 ): Promise<CalibrationResult> {
   const progress = new Progress(terminal, "samples");
@@ -137,7 +137,7 @@ async function measure(
         concurrency,
         seed,
         partial: path,
-        ...given({ threads, targetShare }),
+        ...given({ threads, context, targetShare }),
       },
       {
         clock: terminal.clock,
@@ -148,7 +148,10 @@ async function measure(
         },
         onSample: ({ dial, done, total, left }, isNew) => {
           startMs ??= terminal.clock.nowMs();
-          if (!isNew) return;
+          if (!isNew) {
+            progress.about(`${settingText(dial)}: ${count(done)} of ${count(total)} samples`);
+            return;
+          }
           solved++;
           const perSampleMs = (terminal.clock.nowMs() - startMs) / solved;
           const leftMs = perSampleMs * (total - done + left * total);
@@ -156,6 +159,7 @@ async function measure(
             `${settingText(dial)}: ${count(done)} of ${count(total)} samples, about ${duration(leftMs)} left in all`,
           );
         },
+        onTokens: (written) => progress.tokens(written),
         onPoint: (point) => {
           progress.end();
           terminal.log(

@@ -129,7 +129,7 @@ export function registerEval(program: Command, context: CommandContext): void {
         );
       }
       const problems = flags.problems ?? task.size ?? DEFAULT_PROBLEMS;
-      const { samples, seed, concurrency, threads, randomChunk, out } = flags;
+      const { samples, seed, concurrency, threads, context: contextTokens, randomChunk, out } = flags;
       const summary = await evaluateWithProgress(terminal, {
         pair,
         task,
@@ -139,7 +139,7 @@ export function registerEval(program: Command, context: CommandContext): void {
         seed,
         concurrency,
         randomChunk,
-        ...given({ threads, out }),
+        ...given({ threads, context: contextTokens, out }),
         ...(flags.reproducible === true ? { apart: true } : {}),
         ...given({ rates, sizes }),
       });
@@ -170,8 +170,9 @@ export async function evaluateWithProgress(
       onStart: (kept, total) => {
         if (kept > 0)
           terminal.log(`continuing: ${kept} of ${total} samples are in ${settings.out} already\n`);
-        progress.start(kept);
+        progress.start(kept, total);
       },
+      onTokens: (written) => progress.tokens(written),
       onRow: (row, done, total) => {
         const tally = right.get(row.arm);
         if (tally !== undefined) {

@@ -21,7 +21,9 @@ import {
   addPolicyFlags,
   biasFlag,
   bigFlag,
+  bigTimeoutFlag,
   budgetFlag,
+  contextFlag,
   filledText,
   maxTokensFlag,
   pairFlag,
@@ -75,6 +77,12 @@ export function registerServe(program: Command, context: CommandContext): void {
     .addOption(
       threadsFlag("threads of each embedded model (default: one for each core; give 1 for a tiny model)"),
     )
+    .addOption(
+      contextFlag(
+        "tokens of context for each generation of an embedded model (default: the longest prompt and answer, at most 8192)",
+      ),
+    )
+    .addOption(bigTimeoutFlag())
     .option("--api-key-env <name>", "environment variable that holds the key clients must send", filledText)
     .option("--api-key-file <file>", "file that holds that key", filledText)
     .option("--concurrent <n>", "generations that run at the same time", wholeNumber(1))
@@ -127,7 +135,7 @@ export async function servedConfig(flags: ServeFlags): Promise<GatewayConfig> {
       ...given({ concurrent: flags.concurrent, queue: flags.queue }),
       ...(flags.concurrent === undefined ? {} : { choices: Math.min(limits.choices, flags.concurrent) }),
     },
-    embedded: { ...embedded, ...given({ threads: flags.threads }) },
+    embedded: { ...embedded, ...given({ threads: flags.threads, contextTokens: flags.context }) },
   };
   return parseGatewayConfig(config, "the flags");
 }

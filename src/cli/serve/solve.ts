@@ -5,6 +5,7 @@ import { given } from "../../core/given.ts";
 import { ConfigError, EngineError, SplitReasonError } from "../../core/errors.ts";
 import { collect, type Policy, type SplitEvent, SplitDecoder, type SplitResult } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
+import { bytesOf, contextNeed, contextOptions } from "../../decode/pair/context-need.ts";
 import type { PairConfig } from "../../decode/pair/pair-config.ts";
 import { gradedPart } from "../../eval/graders/cut.ts";
 import { lastBoxed } from "../../eval/graders/boxed.ts";
@@ -38,7 +39,8 @@ export function registerSolve(program: Command, context: CommandContext): void {
       const problem = await readProblem(argument, terminal);
       const config = await withWantedShare(await pairConfigFrom(flags), flags);
       const policy = policyFrom(flags, config);
-      const job: SolveJob = { problem, config, policy, seed: flags.seed, threads: flags.threads };
+      const { seed, threads, context: contextTokens } = flags;
+      const job: SolveJob = { problem, config, policy, seed, threads, context: contextTokens };
       if (flags.json === true) {
         const result = await solve(job, terminal.signal, (events) => collect(events));
         terminal.out(jsonText(solveDocument(job, result)));
@@ -54,18 +56,22 @@ export interface SolveJob {
   readonly policy: Policy;
   readonly seed: number;
   readonly threads?: number | undefined;
+  /** Tokens of context. Default: what the problem and the longest output need. */
+  readonly context?: number | undefined;
 }
 
 /** Opens the pair, decodes, and closes it. @throws EngineError when the result of `consume` is a failure. */
 export async function solve(
-  { problem, config, policy, seed, threads }: SolveJob,
+  { problem, config, policy, seed, threads, context }: SolveJob,
   signal: AbortSignal,
   consume: (events: AsyncIterable<SplitEvent>, pair: Pair) => Promise<SplitResult>,
 ): Promise<SplitResult> {
+  const messages = [{ role: "user", content: problem }] as const;
   await using pair = await Pair.open(
     config,
     {
       sequences: 1,
+      ...contextOptions(context, contextNeed(config, bytesOf(messages))),
       ...given({ threads }),
       ...(policy.uses === "small" ? { without: "big" } : {}),
     },
@@ -73,7 +79,7 @@ export async function solve(
   );
   const { temperature, topP } = config.sampling;
   const events = new SplitDecoder(pair).decode({
-    ...pair.render([{ role: "user", content: problem }]),
+    ...pair.render(messages),
     policy,
     limits: { maxTokens: config.maxTokens },
     sampling: { temperature, seed, ...given({ topP }) },

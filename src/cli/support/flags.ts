@@ -44,6 +44,8 @@ export interface PairFlags {
   readonly temperature?: number;
   readonly seed: number;
   readonly threads?: number;
+  readonly context?: number;
+  readonly bigTimeout?: number;
   readonly json?: boolean;
 }
 
@@ -69,6 +71,15 @@ export const seedFlag = (help: string): Option => flag("--seed <n>", help, whole
 export const threadsFlag = (
   help = "threads of each model (default: one for each core; give 1 for a tiny model)",
 ): Option => flag("--threads <n>", help, wholeNumber(1, 256));
+export const contextFlag = (
+  help = "tokens that each sequence of a model in this process holds (default: what the longest prompt and output need)",
+): Option => flag("--context <tokens>", help, wholeNumber(64, 10_000_000));
+export const bigTimeoutFlag = (): Option =>
+  flag(
+    "--big-timeout <seconds>",
+    "longest silence of the big model before the small one continues alone (default: 120; while it computes it is not silent)",
+    realNumber(0.001, 1_000_000),
+  );
 export const concurrencyFlag = (help: string): Option =>
   flag("--concurrency <n>", help, wholeNumber(1, 1024));
 export const limitFlag = (help: string): Option => flag("--limit <n>", help, wholeNumber(1));
@@ -101,6 +112,8 @@ export function addPairFlags(command: Command): Command {
     .addOption(temperatureFlag("sampling temperature; 0 is greedy"))
     .addOption(seedFlag("the same seed gives the same output").default(1))
     .addOption(threadsFlag())
+    .addOption(contextFlag())
+    .addOption(bigTimeoutFlag())
     .addOption(jsonFlag());
 }
 

@@ -3,22 +3,50 @@ import { expect, it } from "vitest";
 import { Progress } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
-it("judges the time left by what this run did, not by what an earlier one left", () => {
-  let nowMs = 0;
-  let shown = "";
-  const terminal: Terminal = {
+function terminalAt(nowMs: () => number, show: (text: string) => void): Terminal {
+  return {
     out: () => {},
-    log: (text) => {
-      shown = text;
-    },
+    log: show,
     outIsTerminal: false,
     logIsTerminal: false,
     columns: 80,
     environment: {},
-    clock: { nowMs: () => nowMs, isoNow: () => "" },
+    clock: { nowMs, isoNow: () => "" },
     signal: new AbortController().signal,
     readInput: async () => "",
   };
+}
+
+it("shows the speed from the first tokens, before anything is done, and follows the load", () => {
+  let nowMs = 0;
+  let shown = "";
+  const progress = new Progress(
+    terminalAt(
+      () => nowMs,
+      (text) => (shown = text),
+    ),
+    "samples",
+  );
+  progress.start(0, 20);
+  const write = (seconds: number, tokens: number): void => {
+    for (let second = 0; second < seconds; second++) {
+      nowMs += 1000;
+      progress.tokens(tokens);
+    }
+  };
+  write(16, 8);
+  expect(shown).toBe("0 of 20 samples; 120 tokens, 8.0 tokens/s\n");
+  write(60, 2);
+  expect(shown).toMatch(/^0 of 20 samples; \d+ tokens, 2\.0 tokens\/s\n$/u);
+});
+
+it("judges the time left by what this run did, not by what an earlier one left", () => {
+  let nowMs = 0;
+  let shown = "";
+  const terminal = terminalAt(
+    () => nowMs,
+    (text) => (shown = text),
+  );
   const progress = new Progress(terminal, "samples");
   nowMs = 50_000;
   progress.start(900);

@@ -9,7 +9,7 @@ import { unhonoured } from "../../decode/policies/honoured-dial.ts";
 import type { PairFlags, PolicyFlags } from "./flags.ts";
 
 /** The flags that change a pair's configuration. */
-export type PairOverrides = Partial<Omit<PairFlags, "seed" | "json" | "threads">> & {
+export type PairOverrides = Partial<Omit<PairFlags, "seed" | "json" | "threads" | "context">> & {
   readonly smallBase?: string;
   readonly calibration?: string;
 };
@@ -42,8 +42,13 @@ export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): P
       ...given({ temperature: flags.temperature }),
     },
     maxTokens: flags.maxTokens ?? config.maxTokens,
+    options: { ...config.options, ...timeoutOption(flags) },
   };
 }
+
+/** --big-timeout as the option of a pair. */
+export const timeoutOption = ({ bigTimeout }: Pick<PairFlags, "bigTimeout">): { bigTimeoutMs?: number } =>
+  bigTimeout === undefined ? {} : { bigTimeoutMs: Math.ceil(1000 * bigTimeout) };
 
 /** @throws ConfigError on an unknown policy, a wrong option, or a share, bias or budget that the policy ignores. */
 export function policyFrom(

@@ -8,7 +8,9 @@ import { REWARDS, REWARDS_WITH_BUDGET } from "../../train/grpo/rewards/registry.
 import type { GrpoOutcome } from "../../train/grpo/loop.ts";
 import {
   bigFlag,
+  bigTimeoutFlag,
   budgetFlag,
+  contextFlag,
   filledText,
   jsonFlag,
   maxTokensFlag,
@@ -20,6 +22,7 @@ import { grpoFigures, scoresLine } from "./grpo-line.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
 import { hubRows } from "../support/hub-rows.ts";
+import { timeoutOption } from "../support/settings.ts";
 import type { Terminal } from "../support/terminal.ts";
 import {
   configFlag,
@@ -45,6 +48,8 @@ interface GrpoFlags extends TrainingFlags {
   readonly budget?: number;
   readonly problems?: number;
   readonly members?: number;
+  readonly context?: number;
+  readonly bigTimeout?: number;
 }
 
 export function registerTrainGrpo(train: Command, { terminal }: CommandContext): void {
@@ -94,6 +99,12 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
     .addOption(learningRateFlag())
     .addOption(seedFlag("seed of the problems and rollouts"))
     .addOption(threadsFlag("threads of the embedded trainer"))
+    .addOption(
+      contextFlag(
+        "tokens that each sequence of an embedded big model holds (default: the longest prompt and output)",
+      ),
+    )
+    .addOption(bigTimeoutFlag())
     .addOption(trainerFlag())
     .addOption(jsonFlag())
     .addHelpText("after", `${rewardsHelp()}${HELP}`)
@@ -105,10 +116,12 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
   const { loadReinforceConfig, reinforce } = await import("../../recipes/reinforce/index.ts");
   const config = await loadReinforceConfig(flags.config, overridesFrom(flags), flags);
   const progress = new Progress(terminal, "steps");
+  progress.about(`rollouts for the first of ${count(config.grpo.steps)} steps`);
   const startMs = terminal.clock.nowMs();
   let outcome: GrpoOutcome;
   try {
     outcome = await reinforce(config, flags.out, {
+      onTokens: (written) => progress.tokens(written),
       onStep: (metrics, steps) => progress.show(grpoFigures(metrics, steps)),
       onEvaluation: (evaluation) =>
         progress.message(`step ${evaluation.step}, held out: ${scoresLine(evaluation)}`),
@@ -140,7 +153,7 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
 }
 
 function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
-  const { model, big, data, heldOut, heldOutProblems, threads, trainer } = flags;
+  const { model, big, data, heldOut, heldOutProblems, threads, context, trainer } = flags;
   const { steps, problems, members, maxTokens, concurrency, learningRate, seed } = flags;
   const grpo = { steps, problems, members, maxTokens, concurrency, learningRate, seed };
   return {
@@ -150,6 +163,8 @@ function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
     heldOutData: heldOut,
     heldOut: heldOutProblems,
     threads,
+    context,
+    ...timeoutOption(flags),
     trainer,
     grpo: given(grpo),
   };

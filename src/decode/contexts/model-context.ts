@@ -19,7 +19,7 @@ export interface ModelContextOptions {
   readonly ledger?: LedgerBuilder;
   /** Keeps what was written, so that a failed sequence can be replaced by a new one. */
   readonly replaceable?: boolean;
-  /** Longest wait for one call into the engine. */
+  /** Longest silence of the engine during one call. */
   readonly timeoutMs?: number;
   readonly signal: AbortSignal;
 }
@@ -187,16 +187,21 @@ export class ModelContext {
     await settle(Promise.all(this.#tracked), CLOSE_LIMIT_MS);
   }
 
-  /** The result of one call into the engine. @throws a retryable EngineError `engine-unavailable` when it takes longer than this context's limit. */
+  /** The result of one call into the engine. @throws a retryable EngineError `engine-unavailable` when the engine is silent for this context's limit. */
   inTime<T>(work: Promise<T>, what: string): Promise<T> {
     const { timeoutMs } = this.#options;
-    return withTimeout(work, timeoutMs, () => {
-      const late = `${this.engine.model}: ${what} took longer than ${timeoutMs} ms`;
-      return new EngineError(`${late}; raise bigTimeoutMs or look at its load.`, {
-        code: "engine-unavailable",
-        retryable: true,
-      });
-    });
+    return withTimeout(
+      work,
+      timeoutMs,
+      () => {
+        const late = `${this.engine.model}: ${what} took longer than ${timeoutMs} ms, and it was silent`;
+        return new EngineError(`${late}; raise --big-timeout (bigTimeoutMs) or look at its load.`, {
+          code: "engine-unavailable",
+          retryable: true,
+        });
+      },
+      () => this.engine.activity?.() ?? 0,
+    );
   }
 
   /** Work that {@link close} waits for, and that never rejects. */

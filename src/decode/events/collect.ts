@@ -50,10 +50,14 @@ export class WrittenSegments {
   }
 }
 
-/** Consumes the stream. Throws what it throws; a stream that ends without `finish` is a TypeError. */
+/**
+ * Consumes the stream. Throws what it throws; a stream that ends without `finish` is a TypeError.
+ * @param onTokens Called with the number of tokens that were just written.
+ */
 export async function collect(
   stream: AsyncIterable<SplitEvent>,
   tags: TagPair = OFFLOAD_TAGS,
+  onTokens?: (count: number) => void,
 ): Promise<SplitResult> {
   const written = new WrittenSegments();
   const degraded: string[] = [];
@@ -67,6 +71,7 @@ export async function collect(
         break;
       case "segment-delta":
         taggedText += event.text;
+        onTokens?.(event.tokens.length);
         break;
       case "tag":
         if (event.by === "refused") refusals++;

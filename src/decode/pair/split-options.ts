@@ -20,7 +20,7 @@ export const splitOptionsSchema = z
       .object({ open: z.string().min(1), close: z.string().min(1) })
       .strict()
       .default(OFFLOAD_TAGS),
-    /** Longest wait for any one answer of the big model: its opening, a prefill, a token. */
+    /** Longest silence of the big model while it is waited for: its opening, a prefill, a token. One that computes is not silent. */
     bigTimeoutMs: positiveCount.default(120_000),
     /** How often a big model that failed in a retryable way is tried again, at the next hand-off. */
     bigRetries: z.number().int().nonnegative().default(1),

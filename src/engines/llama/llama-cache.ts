@@ -17,6 +17,12 @@ export interface LlamaShared {
   readonly native: boolean;
   readonly waves: Waves;
   readonly prefixes: SharedPrefixes<LlamaCache>;
+  readonly activity: Activity;
+}
+
+/** Counts the batches that llama.cpp begins and the calls that it answers. */
+export interface Activity {
+  count: number;
 }
 
 /** Casts ids of this engine's vocabulary to the library's tokens. Both are the same numbers. */
@@ -122,6 +128,8 @@ export class LlamaCache implements PrefixHolder {
   async call<T>(evaluate: () => Promise<T>): Promise<T> {
     if (this.ahead > 0) await this.truncate(this.length);
     this.calls++;
-    return this.shared.waves.run(evaluate);
+    const result = await this.shared.waves.run(evaluate);
+    this.shared.activity.count++;
+    return result;
   }
 }

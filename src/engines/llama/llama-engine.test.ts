@@ -200,6 +200,14 @@ describe("the llama engine", () => {
     await sequence.close();
   });
 
+  it("is not silent while it reads a long text for any sequence, whatever batches that takes", async () => {
+    await using engine = await LlamaEngine.load(path, { contextSize: 512, batchSize: 16, threads: 1 });
+    const before = engine.activity();
+    await using sequence = await engine.open();
+    await sequence.append([textPiece("x".repeat(160))]);
+    expect(engine.activity() - before).toBeGreaterThanOrEqual(10);
+  });
+
   it("reads long texts in batches, and stops between them when aborted", async () => {
     const long = textPiece("x".repeat(900));
     const small = await LlamaEngine.load(path, {

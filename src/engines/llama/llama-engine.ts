@@ -13,7 +13,7 @@ import { throwIfAborted } from "../cancellation.ts";
 import { TokenEngine } from "../token-engine.ts";
 import { BatchOrder } from "./batch-order.ts";
 import { LlamaBackend } from "./llama-backend.ts";
-import type { LlamaShared } from "./llama-cache.ts";
+import type { Activity, LlamaShared } from "./llama-cache.ts";
 import { LlamaTokenizer } from "./llama-tokenizer.ts";
 import { type GpuOption, sharedRuntime } from "./runtime.ts";
 import { SharedPrefixes } from "./shared-prefix.ts";
@@ -24,9 +24,9 @@ export interface LlamaEngineOptions {
   readonly name?: string;
   /** Sequences that can be open at once. Each reserves memory for its whole context. Default 4, or 1 for a large model. */
   readonly sequences?: number;
-  /** Tokens that one sequence holds. Default: the context that the model was made for, at most 8192. */
+  /** Tokens that one sequence holds. Default: the context that the model was made for, at most `longestContext`. */
   readonly contextSize?: number;
-  /** Limit of the default `contextSize`. Each sequence reserves a cache of that size. */
+  /** Limit of the default `contextSize`: what the work needs. Each sequence reserves a cache of that size. Default 8192. */
   readonly longestContext?: number;
   /** Tokens read in one call. Default 512. */
   readonly batchSize?: number;
@@ -99,6 +99,8 @@ export class LlamaEngine extends TokenEngine<LlamaBackend> {
     }
   }
 
+  readonly #activity: Activity;
+
   private constructor(
     name: ModelId,
     summary: GgufSummary,
@@ -126,6 +128,11 @@ export class LlamaEngine extends TokenEngine<LlamaBackend> {
         await model.dispose();
       },
     });
+    this.#activity = shared.activity;
+  }
+
+  activity(): number {
+    return this.#activity.count;
   }
 }
 
@@ -146,8 +153,7 @@ async function createShared(
   const sequences = positive("sequences", options.sequences ?? defaultSequences(summary));
   const contextSize = positive(
     "contextSize",
-    options.contextSize ??
-      Math.min(summary.contextLength, DEFAULT_CONTEXT, options.longestContext ?? Infinity),
+    options.contextSize ?? Math.min(summary.contextLength, options.longestContext ?? DEFAULT_CONTEXT),
   );
   const batchSize = positive("batchSize", options.batchSize ?? DEFAULT_BATCH);
   const threads = positive("threads", options.threads ?? (isTiny(summary) ? 1 : availableParallelism()));
@@ -155,6 +161,7 @@ async function createShared(
   const fillGaps = options.fillGaps ?? !isTiny(summary);
   const waves = new Waves();
   const order = new BatchOrder();
+  const activity: Activity = { count: 0 };
   const context: LlamaContext = await model.createContext({
     contextSize: contextSize + SPARE_CELLS,
     sequences,
@@ -172,7 +179,10 @@ async function createShared(
           dispatch();
         });
       },
-      itemPrioritizationStrategy: order.choose,
+      itemPrioritizationStrategy: (batch) => {
+        activity.count++;
+        return order.choose(batch);
+      },
     },
     ...(options.lora === undefined ? {} : { lora: options.lora }),
     ...(exact
@@ -195,6 +205,7 @@ async function createShared(
     native: options.native ?? true,
     waves,
     prefixes: new SharedPrefixes(name),
+    activity,
   };
   return { shared, contextSize };
 }

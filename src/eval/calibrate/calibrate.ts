@@ -6,10 +6,12 @@ import type { Clock } from "../../core/clock.ts";
 import { digestOf } from "../../core/digest.ts";
 import { EngineError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
+import { given } from "../../core/given.ts";
 import { createRng } from "../../core/rng.ts";
 import type { CalibrationPoint, ShareDial } from "../../decode/dial/calibration.ts";
 import { learned, requireFit } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
+import { contextNeed, contextOptions } from "../../decode/pair/context-need.ts";
 import type { PairConfig } from "../../decode/pair/pair-config.ts";
 import { type Arm, DEFAULT_RANDOM_CHUNK } from "../arms/arms.ts";
 import { searchShares, type SearchResult } from "./search.ts";
@@ -19,6 +21,7 @@ import type { RowFigures } from "../row.ts";
 import { runEvaluation } from "../run/runner.ts";
 import { createSolver } from "../run/solver.ts";
 import { bootstrapRatio, wilsonInterval } from "../statistics/accuracy.ts";
+import { longestPromptBytes } from "../tasks/prompt.ts";
 import type { Task } from "../tasks/task.ts";
 
 export interface CalibrationSettings {
@@ -31,6 +34,8 @@ export interface CalibrationSettings {
   readonly concurrency: number;
   /** Threads of each model. */
   readonly threads?: number;
+  /** Tokens of context for each sequence. Default: what the longest prompt and output need. */
+  readonly context?: number;
   /** The wanted share. Without it, only the curve is measured. */
   readonly targetShare?: number;
   /** Beginning of the names of the folders that keep samples until the table is done. */
@@ -53,6 +58,8 @@ export interface CalibrationHooks {
   readonly onStart?: (kept: number) => void;
   /** `isNew`: it was solved now. */
   readonly onSample?: (progress: CalibrationProgress, isNew: boolean) => void;
+  /** Called with the number of tokens that any sample has just written. */
+  readonly onTokens?: (count: number) => void;
   readonly onPoint?: (point: CalibrationPoint) => void;
 }
 
@@ -73,7 +80,7 @@ export async function calibrate(
   settings: CalibrationSettings,
   hooks: CalibrationHooks,
 ): Promise<CalibrationResult> {
-  const { task, targetShare, concurrency, threads, partial } = settings;
+  const { task, targetShare, concurrency, threads, context, partial } = settings;
   const { onPoint } = hooks;
   const seed = settings.seed + HELD_OUT_SEED;
   const problems = await task.problems(settings.problems, seed);
@@ -92,7 +99,11 @@ export async function calibrate(
   };
   await using pair = await Pair.open(
     settings.pair,
-    { sequences: concurrency, ...(threads === undefined ? {} : { threads }) },
+    {
+      sequences: concurrency,
+      ...given({ threads }),
+      ...contextOptions(context, contextNeed(settings.pair, longestPromptBytes(task, problems))),
+    },
     hooks.signal,
   );
   requireFit(pair, learned(), settings.pair.options.tags);
@@ -116,6 +127,7 @@ export async function calibrate(
           dial: { ...dial, ...point },
           options: settings.pair.options,
           randomChunk: DEFAULT_RANDOM_CHUNK,
+          ...given({ onTokens: hooks.onTokens }),
         }),
         concurrency,
         clock: hooks.clock,

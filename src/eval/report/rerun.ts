@@ -192,6 +192,7 @@ function command(
       : [`--random-chunk ${randomChunk}`]),
     ...(execution === undefined ? [] : [`--concurrency ${execution.concurrency}`]),
     ...(execution?.threads === undefined ? [] : [`--threads ${execution.threads}`]),
+    ...(execution?.context === undefined ? [] : [`--context ${execution.context}`]),
     "--out runs/again",
   ].join(" ");
 }

@@ -5,6 +5,7 @@ import { given } from "../../core/given.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { requireFit } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
+import { contextNeed, contextOptions } from "../../decode/pair/context-need.ts";
 import { policyOptionNames } from "../../decode/index.ts";
 import { type PairConfig, pairPolicyOptions } from "../../decode/pair/pair-config.ts";
 import { modelFileDigest } from "../../engines/open/open-engine.ts";
@@ -17,7 +18,8 @@ import { type EvaluationPlan, runEvaluation } from "./runner.ts";
 import { createSolver, policyOf } from "./solver.ts";
 import { type RunFacts, summarize } from "./summary.ts";
 import type { EvaluationSummary, Rates } from "../summary-schema.ts";
-import type { Task } from "../tasks/task.ts";
+import { longestPromptBytes } from "../tasks/prompt.ts";
+import type { Task, TaskProblem } from "../tasks/task.ts";
 
 export interface EvaluationSettings {
   readonly pair: PairConfig;
@@ -32,6 +34,8 @@ export interface EvaluationSettings {
   readonly concurrency: number;
   /** Threads of each model. */
   readonly threads?: number;
+  /** Tokens of context for each sequence. Default: what the longest prompt and output need. */
+  readonly context?: number;
   /** Tokens in a row by one author in random arms (Paper 4: 32). */
   readonly randomChunk: number;
   /** A folder for rows and summary; an unfinished run of the same settings in it is continued. */
@@ -49,6 +53,8 @@ export interface EvaluationHooks {
   readonly signal: AbortSignal;
   /** Called once, before the first sample, with the number of rows that an earlier run left. */
   readonly onStart?: (kept: number, total: number) => void;
+  /** Called with the number of tokens that any sample has just written. */
+  readonly onTokens?: (count: number) => void;
   readonly onRow?: (row: EvaluationRow, done: number, total: number) => void;
 }
 
@@ -58,7 +64,7 @@ export interface EvaluationHooks {
  */
 export async function evaluate(
   settings: EvaluationSettings,
-  { clock, signal, onStart, onRow }: EvaluationHooks,
+  { clock, signal, onStart, onTokens, onRow }: EvaluationHooks,
 ): Promise<{ readonly summary: EvaluationSummary; readonly rows: readonly RowFigures[] }> {
   const { task, arms, samples, seed, out, rates } = settings;
   const plan: EvaluationPlan = {
@@ -77,7 +83,7 @@ export async function evaluate(
     provenance: await readProvenance(),
     execution: {
       concurrency: settings.concurrency,
-      ...(settings.threads === undefined ? {} : { threads: settings.threads }),
+      ...given({ threads: settings.threads, context: settings.context }),
     },
     models,
     modelSizes: modelSizes(settings),
@@ -86,7 +92,7 @@ export async function evaluate(
   const journal =
     out === undefined ? undefined : await Journal.open(out, { configHash: run.configHash, config });
   try {
-    await using opened = await openModels(settings, signal);
+    await using opened = await openModels(settings, plan.problems, signal);
     onStart?.(journal?.kept.length ?? 0, arms.length * plan.problems.length * samples);
     const rows = await runEvaluation(plan, {
       solve: createSolver({
@@ -97,6 +103,7 @@ export async function evaluate(
         dial: settings.pair.dial,
         options: settings.pair.options,
         randomChunk: settings.randomChunk,
+        ...given({ onTokens }),
       }),
       concurrency: settings.concurrency,
       clock,
@@ -166,9 +173,17 @@ interface OpenModels extends AsyncDisposable {
   readonly base?: Pair;
 }
 
-async function openModels(settings: EvaluationSettings, signal: AbortSignal): Promise<OpenModels> {
-  const { pair, arms, concurrency, threads } = settings;
-  const options = { sequences: concurrency, ...(threads === undefined ? {} : { threads }) };
+async function openModels(
+  settings: EvaluationSettings,
+  problems: readonly TaskProblem[],
+  signal: AbortSignal,
+): Promise<OpenModels> {
+  const { pair, task, arms, concurrency, threads, context } = settings;
+  const options = {
+    sequences: concurrency,
+    ...given({ threads }),
+    ...contextOptions(context, contextNeed(pair, longestPromptBytes(task, problems))),
+  };
   const tuned = await Pair.open(
     pair,
     { ...options, ...(arms.some((arm) => needsBig(arm, pair)) ? {} : { without: "big" }) },

@@ -28,6 +28,8 @@ export interface SolverOptions {
   readonly options: SplitOptionsInput;
   /** Tokens in a row by one author in random arms. */
   readonly randomChunk: number;
+  /** Called with the number of tokens that any sample has just written. */
+  readonly onTokens?: (count: number) => void;
   /** Sees every event of the decoder, as it comes. */
   readonly onEvent?: (event: SplitEvent) => void;
 }
@@ -52,7 +54,7 @@ export function createSolver(solver: SolverOptions): SolveSample {
 }
 
 async function solveOnce(
-  { task, maxTokens, sampling: { temperature, topP }, dial, options, onEvent }: SolverOptions,
+  { task, maxTokens, sampling: { temperature, topP }, dial, options, onTokens, onEvent }: SolverOptions,
   pair: Pair,
   decoder: SplitDecoder,
   policy: Policy,
@@ -68,7 +70,8 @@ async function solveOnce(
     options,
     signal,
   });
-  const result = await collect(onEvent === undefined ? events : watched(events, onEvent));
+  const watching = onEvent === undefined ? events : watched(events, onEvent);
+  const result = await collect(watching, undefined, onTokens);
   const { promptTokens, smallTokens, bigTokens, tagTokens, discardedTokens, switches, offloadShare } =
     result.usage;
   const { message, degraded, timing } = result;

@@ -1,5 +1,6 @@
 /** Makes the prompts of both models for a task's problem. */
 import type { Policy } from "../../decode/index.ts";
+import { bytesOf } from "../../decode/pair/context-need.ts";
 import type { PairPrompt } from "../../decode/pair/pair.ts";
 import type { ChatMessage } from "../../tokenizer/chat-template.ts";
 import type { Task, TaskProblem } from "./task.ts";
@@ -16,3 +17,10 @@ export function taskPrompt(
   if (hinted === undefined) return plain;
   return { prompt: render(hinted).prompt, promptForBig: plain.promptForBig ?? plain.prompt };
 }
+
+/** UTF-8 bytes of the longest prompt of these problems, without what a chat template adds. */
+export const longestPromptBytes = (task: Task, problems: readonly TaskProblem[]): number =>
+  problems.reduce(
+    (most, problem) => Math.max(most, bytesOf(task.hintedMessages?.(problem) ?? task.messages(problem))),
+    0,
+  );

@@ -85,7 +85,10 @@ export const gatewayConfigSchema = z
     embedded: z
       .object({
         threads: z.number().int().positive().max(256).optional(),
-        /** Tokens of context for each generation. Each place reserves memory for all of them. */
+        /**
+         * Tokens of context for each generation. Each place reserves memory for all of them. Default: `limits.promptTokens` (or 4096) and an
+         * answer of the pair's `maxTokens`, at most 8192 and what the model was made for.
+         */
         contextTokens: count.optional(),
       })
       .strict()

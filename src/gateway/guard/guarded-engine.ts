@@ -128,6 +128,10 @@ export class GuardedEngine implements Engine {
     return this.health() === "up" ? undefined : this.#breaker.trouble;
   }
 
+  activity(): number {
+    return this.#engine?.activity?.() ?? 0;
+  }
+
   /** Sequences that are open now. */
   get openSequences(): number {
     return this.#sequences.size;

@@ -37,6 +37,10 @@ export const reinforceConfigSchema = z.strictObject({
   /** Trains an adapter (LoRA) and leaves the model as it is. Default: all weights are trained. */
   lora: loraConfigSchema.optional(),
   threads: z.int().positive().default(1),
+  /** Tokens that each sequence of an embedded big model holds. Default: what the longest prompt and output need. */
+  context: z.int().positive().optional(),
+  /** Longest silence of the big model in a rollout. Default: 120 s. */
+  bigTimeoutMs: z.int().positive().optional(),
   grpo: grpoConfigSchema.default(grpoConfigSchema.parse({})),
 });
 

@@ -1,8 +1,9 @@
 /** The held-out problems: what the policy model is judged by. */
+import { given } from "../../core/given.ts";
 import { learned, SplitDecoder } from "../../decode/index.ts";
 import type { Engine } from "../../engines/engine.ts";
 import type { Judgement } from "../../train/grpo/loop.ts";
-import { rollOut, type RolloutProblem } from "../../train/grpo/rollout.ts";
+import { rollOut, type RolloutOptions, type RolloutProblem } from "../../train/grpo/rollout.ts";
 import type { TagIds } from "../../train/grpo/trajectory.ts";
 import type { ReinforceConfig } from "./config.ts";
 
@@ -23,12 +24,14 @@ export interface JudgeOptions {
   readonly ids: TagIds;
   readonly config: ReinforceConfig;
   readonly signal: AbortSignal | undefined;
+  readonly options?: RolloutOptions["options"];
+  readonly onTokens?: RolloutOptions["onTokens"];
 }
 
 /** Attempts the held-out problems with the policy model and the big one, at temperature 0: what the trained pair would do when served. */
 export async function judgePolicy(
   policyModel: Engine,
-  { big, problems, ids, config, signal }: JudgeOptions,
+  { big, problems, ids, config, signal, options, onTokens }: JudgeOptions,
 ): Promise<Judgement> {
   const groups = await rollOut(problems, {
     decoders: [new SplitDecoder({ small: policyModel, big })],
@@ -39,7 +42,7 @@ export async function judgePolicy(
     temperature: 0,
     seed: 0,
     concurrency: config.grpo.concurrency,
-    ...(signal === undefined ? {} : { signal }),
+    ...given({ signal, options, onTokens }),
   });
   const facts = groups.flatMap(({ rollouts }) => rollouts.map((rollout) => rollout.facts));
   const accuracy = facts.filter(({ correct }) => correct).length / problems.length;

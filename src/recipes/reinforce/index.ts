@@ -22,6 +22,8 @@ import { openRunProblems } from "./problems.ts";
 export { loadReinforceConfig, type ReinforceConfig, reinforceConfigSchema } from "./config.ts";
 
 export interface ReinforceHooks {
+  /** Called with the number of tokens that any rollout has just written. */
+  readonly onTokens?: RolloutOptions["onTokens"];
   readonly onStep?: (metrics: GrpoMetrics, steps: number) => void;
   readonly onEvaluation?: (evaluation: GrpoEvaluation) => void;
   /** Called with news for people: which problems there are, a trainer server that does not answer. */
@@ -37,7 +39,7 @@ export interface ReinforceHooks {
 export async function reinforce(
   config: ReinforceConfig,
   folder: string,
-  { onStep, onNotice, fetchRows, ...hooks }: ReinforceHooks,
+  { onStep, onTokens, onNotice, fetchRows, ...hooks }: ReinforceHooks,
 ): Promise<GrpoOutcome> {
   const { grpo } = config;
   const { signal } = hooks;
@@ -65,6 +67,8 @@ export async function reinforce(
     run: digestOf({
       ...config,
       grpo: undefined,
+      context: undefined,
+      bigTimeoutMs: undefined,
       model: undefined,
       trainer: undefined,
       lora: loraIdentity(config.lora),
@@ -72,6 +76,7 @@ export async function reinforce(
       heldOutData: undefined,
     }),
   };
+  const options = config.bigTimeoutMs === undefined ? {} : { bigTimeoutMs: config.bigTimeoutMs };
   const header = { identity, provenance: await readProvenance() };
   const notices = onNotice === undefined ? {} : { onNotice };
   return await withTrainer(
@@ -99,7 +104,17 @@ export async function reinforce(
         folder,
         header,
         evaluate: (policyModel) =>
-          judgePolicy(policyModel, { big, problems: problems.heldOut, ids, config, signal }),
+          judgePolicy(policyModel, {
+            big,
+            problems: problems.heldOut,
+            ids,
+            config,
+            signal,
+            options,
+            ...given({ onTokens }),
+          }),
+        options,
+        ...given({ onTokens }),
         ...notices,
         ...(onStep === undefined ? {} : { onStep: (metrics) => onStep(metrics, grpo.steps) }),
         ...hooks,

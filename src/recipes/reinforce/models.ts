@@ -1,6 +1,7 @@
 /** The two models of a run: what must hold between them, and how each reads a prompt. */
 import { ConfigError } from "../../core/errors.ts";
 import type { TokenId } from "../../core/ids.ts";
+import { contextOptions } from "../../decode/pair/context-need.ts";
 import { type PairPrompt, renderPrompts } from "../../decode/pair/pair.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine } from "../../engines/open/open-engine.ts";
@@ -41,7 +42,8 @@ export async function openBig(
 ): Promise<Engine> {
   const { grpo } = config;
   const longestContext = grpo.maxTokens + longestPrompt(config) + ROOM_FOR_TEMPLATE;
-  const big = await openEngine(config.big, { sequences: grpo.concurrency, longestContext }, signal);
+  const context = contextOptions(config.context, longestContext);
+  const big = await openEngine(config.big, { sequences: grpo.concurrency, ...context }, signal);
   if (big.vocabulary === tokenizer.vocabulary) return big;
   await big.close();
   throw new ConfigError(

@@ -5,6 +5,7 @@
 import { setMaxListeners } from "node:events";
 
 import { errorMessage } from "../../core/errors.ts";
+import { given } from "../../core/given.ts";
 import { hash32 } from "../../core/rng.ts";
 import {
   collect,
@@ -12,6 +13,7 @@ import {
   type FinishReason,
   type Policy,
   type SplitDecoder,
+  type SplitOptionsInput,
   type SplitResult,
 } from "../../decode/index.ts";
 import type { Ledger } from "../../decode/events/ledger.ts";
@@ -44,6 +46,10 @@ export interface RolloutOptions {
   /** Rollouts in flight. */
   readonly concurrency: number;
   readonly signal?: AbortSignal;
+  /** How the models decode together: the tags, and how long the big one is waited for. */
+  readonly options?: SplitOptionsInput;
+  /** Called with the number of tokens that any rollout has just written. */
+  readonly onTokens?: (count: number) => void;
   /** Chooses what of a ledger is trained. Default: {@link trajectoryFrom}; experiments replace it. */
   readonly toTrajectory?: typeof trajectoryFrom;
 }
@@ -129,9 +135,10 @@ async function attempt(
         limits: { maxTokens: options.maxTokens },
         sampling: { temperature: options.temperature ?? 1, seed },
         ledger: true,
-        ...(options.dial === undefined ? {} : { dial: options.dial }),
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
+        ...given({ dial: options.dial, options: options.options, signal: options.signal }),
       }),
+      options.options?.tags,
+      options.onTokens,
     );
     if (result.ledger === undefined || result.finishReason === "error" || result.finishReason === "aborted") {
       return { ...about, error: result.message ?? `the rollout ended with ${result.finishReason}` };

@@ -1,6 +1,7 @@
 /** One training step: rollouts with the big model, a batch of them, an update of the policy model; and the figures of all that. */
 import type { Clock } from "../../core/clock.ts";
 import { TrainError } from "../../core/errors.ts";
+import { given } from "../../core/given.ts";
 import { hash32 } from "../../core/rng.ts";
 import { learned, self, SplitDecoder } from "../../decode/index.ts";
 import type { Engine } from "../../engines/engine.ts";
@@ -46,6 +47,10 @@ export interface StepOptions {
   /** The problems of a training step. They must depend on nothing but the step. */
   readonly problems: (step: number) => readonly RolloutProblem[];
   readonly toTrajectory?: RolloutOptions["toTrajectory"];
+  /** How the two models decode together in rollouts. */
+  readonly options?: RolloutOptions["options"];
+  /** Called with the number of tokens that any rollout of a training step has just written. */
+  readonly onTokens?: RolloutOptions["onTokens"];
   /** Called with news for people: what is waited for. */
   readonly onNotice?: (text: string) => void;
   readonly signal?: AbortSignal;
@@ -178,8 +183,12 @@ async function makeRollouts(
         bias: explorationBias(config, step),
         ...(config.maxSegmentTokens === undefined ? {} : { maxSegmentTokens: config.maxSegmentTokens }),
       },
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-      ...(options.toTrajectory === undefined ? {} : { toTrajectory: options.toTrajectory }),
+      ...given({
+        options: options.options,
+        onTokens: options.onTokens,
+        signal: options.signal,
+        toTrajectory: options.toTrajectory,
+      }),
     });
   } finally {
     await Promise.all(samplers.map((sampler) => sampler.close()));
