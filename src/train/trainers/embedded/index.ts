@@ -2,7 +2,7 @@
 import { digestOfBytes } from "../../../core/digest.ts";
 import { given } from "../../../core/given.ts";
 import { ConfigError } from "../../../core/errors.ts";
-import type { Qwen3Config } from "../../model/config.ts";
+import { architectureOf, type Qwen3Config } from "../../model/config.ts";
 import type { LoraConfig } from "../../model/lora-config.ts";
 import { exportedTokenizer, type StartingModel, trainableTokenizer } from "../../starting-model.ts";
 import type { Trainer } from "../../trainer.ts";
@@ -18,8 +18,10 @@ export const embedded: TrainerKind = {
 };
 
 async function readModel(folder: string): Promise<StartingModel> {
-  const { importHuggingFace } = await import("../../export/index.ts");
-  const { config, weights, tokenizer } = await importHuggingFace(folder);
+  const { importGguf, importHuggingFace } = await import("../../export/index.ts");
+  const { config, weights, tokenizer } = folder.endsWith(".gguf")
+    ? importGguf(folder)
+    : await importHuggingFace(folder);
   const bytes = [...weights.values()].map(
     ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   );
@@ -38,6 +40,12 @@ async function open(model: StartingModel, options: TrainerOptions): Promise<Trai
   if (config === undefined) throw new TypeError("the embedded trainer needs the model's shape");
   if (options.lora !== undefined && weights !== undefined)
     return openLora({ ...model, config, weights }, options.lora, options);
+  if (architectureOf(config) !== "qwen3") {
+    throw new ConfigError(
+      `all weights of a model can be trained for Qwen3 only, and this one is ${architectureOf(config) ?? "neither Qwen3 nor Qwen2"}: train an adapter, with "lora" in the configuration.`,
+      { code: "config-invalid" },
+    );
+  }
   const { EmbeddedTrainer } = await import("./embedded-trainer.ts");
   const { modelOutlets } = await import("../../export/index.ts");
   const { seed, threads, rowLength, chatTemplate } = options;
