@@ -47,7 +47,7 @@ export const learnConfigSchema = z.strictObject({
 export type LearnConfig = z.output<typeof learnConfigSchema>;
 export type LearnConfigInput = z.input<typeof learnConfigSchema>;
 
-/** What differs for the shipped pair, whose traces are short and whose steps are sentences. */
+/** Settings for the shipped pair, whose traces are short and whose steps are sentences. The others have their defaults. */
 export const MICRO_LEARNING: LearnConfigInput = {
   concurrency: 32,
   rollouts: { policy: "rewrite:step=sentence", problems: 3000, samples: 1 },

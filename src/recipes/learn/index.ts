@@ -31,7 +31,7 @@ import { type DoneStage, type StageFigures, type StageHooks, Stages } from "./st
 
 export type { DoneStage } from "./stages.ts";
 export { FAST_LEARNING, type LearnConfig, learnConfigSchema, MICRO_LEARNING } from "./config.ts";
-export { namedPair, PAIR_HELP, pairFolder, requireFiles } from "./named-pairs.ts";
+export { namedPair, pairFolder, requireFiles } from "./named-pairs.ts";
 
 export interface LearnOptions {
   readonly pair: OpenedPair;

@@ -38,7 +38,7 @@ interface ModelFile {
 
 const assembled = (folder: string): string => `python3 test/real-pair/models.py qwen-coder ${folder}`;
 
-/** As the models come, most of the small one has a type for which llama.cpp has no batched kernel. docs/log.md has the speeds. */
+/** Other weight types make the models faster: for most of the small one, as it comes, llama.cpp has no batched kernel. docs/log.md has the speeds. */
 const requantised =
   (model: string) =>
   (folder: string): string =>

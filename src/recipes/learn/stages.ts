@@ -35,7 +35,7 @@ const stateSchema = z.object({
 });
 
 type StageState = z.infer<typeof stateSchema>["stages"][number];
-/** What a stage gave, for people and programs. */
+/** Results of a stage, for people and programs. */
 export type StageFigures = z.infer<typeof figuresSchema>;
 export interface DoneStage {
   readonly name: string;
@@ -118,7 +118,9 @@ export class Stages {
     await mark();
     let marking = Promise.resolve();
     // A mark that cannot be written is told by the last one.
-    const timer = setInterval(() => (marking = marking.then(mark).catch(() => {})), MARK_EVERY_MS);
+    const timer = setInterval(() => {
+      marking = marking.then(mark).catch(() => {});
+    }, MARK_EVERY_MS);
     let figures: StageFigures | undefined;
     try {
       figures = await work();
