@@ -10,7 +10,7 @@ import type { Workload } from "./workload.ts";
 
 /** Shared with the tests of the exports, which ask for the same packages. */
 const ENVIRONMENT = join(process.cwd(), ".cache", "python-venv");
-const PYTHON = join(ENVIRONMENT, "bin", "python");
+export const PYTHON = join(ENVIRONMENT, "bin", "python");
 const REQUIREMENTS = join(process.cwd(), "test", "python", "requirements.txt");
 const SCRIPT = join(process.cwd(), "bench", "train", "pytorch.py");
 

@@ -17,24 +17,66 @@ import {
   adapterOutlets,
   fingerprintOf,
   GGUF_FILE,
+  importGguf,
   importHuggingFace,
   importPeft,
+  modelExporter,
 } from "../../src/train/export/index.ts";
+import { parseQwen3Config } from "../../src/train/model/config.ts";
 import { loraConfigSchema } from "../../src/train/model/lora-config.ts";
 import { adapterPairs, adapterSize } from "../../src/train/model/adapter.ts";
+import { parameterSpecs } from "../../src/train/model/parameters.ts";
 import type { Datum } from "../../src/train/trainer.ts";
 import { LoraTrainer } from "../../src/train/trainers/embedded/lora-trainer.ts";
 import { ENVIRONMENT_TIMEOUT_MS, preparePython, runPython } from "./environment.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 
-const BASE = join("models", "micro", "small");
+const QWEN3 = join("models", "micro", "small");
 const TOLERANCE = 1e-3;
 
 let folder = "";
+let qwen2 = "";
+
+/** A tiny Qwen2 of random weights, biases too, as a folder with its GGUF. */
+async function writeQwen2(path: string): Promise<void> {
+  const { tokenizer } = (await importHuggingFace(QWEN3)).tokenizer!;
+  const config = parseQwen3Config({
+    vocabularySize: tokenizer.size,
+    hiddenSize: 64,
+    layers: 2,
+    heads: 4,
+    keyValueHeads: 2,
+    headSize: 16,
+    intermediateSize: 96,
+    attentionBias: true,
+    headNorms: false,
+    ropeTheta: 50_000,
+    maxPositions: 128,
+  });
+  const rng = createRng(9);
+  const weights = new Map(
+    parameterSpecs(config).map(({ name, shape, size }) => {
+      const draw = (): number => {
+        if (name.endsWith(".bias")) return rng.normal();
+        return shape.length === 1 ? 1 + 0.2 * rng.normal() : (1.5 * rng.normal()) / Math.sqrt(shape[1] ?? 1);
+      };
+      return [name, { shape, data: Float32Array.from({ length: size }, draw) }];
+    }),
+  );
+  const tokenizerOfModel = {
+    vocabulary: tokenizer.contents,
+    endOfTurn: "<|im_end|>",
+    padding: "<|endoftext|>",
+  };
+  await modelExporter(tokenizerOfModel, "tiny qwen2")(path, config, weights);
+}
+
 beforeAll(async () => {
   await preparePython();
   folder = await mkdtemp(join(tmpdir(), "adapters-"));
+  qwen2 = join(folder, "qwen2");
+  await writeQwen2(qwen2);
 }, ENVIRONMENT_TIMEOUT_MS);
 afterAll(async () => {
   if (folder !== "") await rm(folder, { recursive: true });
@@ -54,15 +96,24 @@ const datumOf = (ids: readonly TokenId[]): Datum => ({
   weights: ids.slice(1).map(() => 1),
 });
 
-function expectClose(left: readonly number[], right: readonly number[]): void {
+function expectClose(left: readonly number[], right: readonly number[], tolerance = TOLERANCE): void {
   expect(left.length).toBe(right.length);
   const differences = left.map((value, index) => Math.abs(value - (right[index] ?? NaN)));
-  expect(Math.max(...differences)).toBeLessThan(TOLERANCE);
+  expect(Math.max(...differences)).toBeLessThan(tolerance);
 }
 
-describe.each([["all-linear" as const], [["q_proj", "v_proj"] as const]])("an adapter of %j", (targets) => {
+describe.each([
+  ["Qwen3", "all-linear" as const],
+  ["Qwen3", ["q_proj", "v_proj"] as const],
+  ["Qwen2", "all-linear" as const],
+])("an adapter of %s, %j", (architecture, targets) => {
   it("is the same in the trainer, in PEFT, in llama.cpp, and merged", async () => {
+    const BASE = architecture === "Qwen3" ? QWEN3 : qwen2;
     const { config, weights, tokenizer: loaded } = await importHuggingFace(BASE);
+    // The same model, read from its other file.
+    const { tokenizer: _, ...other } = importGguf(join(BASE, GGUF_FILE));
+    expect(other.weights).toEqual(weights);
+    expect({ ...other.config, rmsEpsilon: config.rmsEpsilon }).toEqual(config);
     const { tokenizer } = loaded!;
     const lora = loraConfigSchema.parse({ rank: 4, alpha: 12, targets, exports: ["peft", "gguf", "merged"] });
     const size = adapterSize(adapterPairs(config, lora));
@@ -86,14 +137,14 @@ describe.each([["all-linear" as const], [["q_proj", "v_proj"] as const]])("an ad
         { name: "tiny", rowLength: 64, concurrency: 1, exports: lora.exports },
       ),
     });
-    const path = join(folder, lora.targets.join("-"));
+    const path = join(folder, [architecture, ...lora.targets].join("-"));
     await trainer.export(path);
     expect(await importPeft(path, config, lora, base)).toEqual(start);
 
     const text = "Start with 12. First, we multiply by 34: 12 times 34 is 408.";
     const ids = tokenizer.encode([textPiece(text)]).map((id) => tokenId(id));
     const [ours = new Float32Array()] = (await trainer.forward([datumOf(ids)])).logprobs;
-    const untrained = new LoraTrainer({
+    const fresh = {
       config,
       weights,
       adapter: lora,
@@ -101,7 +152,8 @@ describe.each([["all-linear" as const], [["q_proj", "v_proj"] as const]])("an ad
       start: { seed: 1 },
       rowLength: 64,
       exporter: () => Promise.resolve(),
-    });
+    };
+    const untrained = new LoraTrainer(fresh);
     const [plain = new Float32Array()] = (await untrained.forward([datumOf(ids)])).logprobs;
     // An adapter that changes nothing would agree with everything.
     expect(Math.max(...ours.map((value, index) => Math.abs(value - (plain[index] ?? NaN))))).toBeGreaterThan(
@@ -127,7 +179,13 @@ describe.each([["all-linear" as const], [["q_proj", "v_proj"] as const]])("an ad
       return outcome.entries.slice(1).map(({ tokenLogprob }) => tokenLogprob ?? NaN);
     };
     expectClose(await scored(`gguf:${join(BASE, GGUF_FILE)}?lora=${join(path, ADAPTER_GGUF)}`), [...ours]);
-    expectClose(await scored(`gguf:${join(path, "merged", GGUF_FILE)}`), [...ours]);
+    // Merged, it is written as F16.
+    expectClose(await scored(`gguf:${join(path, "merged", GGUF_FILE)}`), [...ours], 0.05);
+    const { weights: whole } = await importHuggingFace(join(path, "merged"));
+    const merged = new LoraTrainer({ ...fresh, weights: whole });
+    const [together = new Float32Array()] = (await merged.forward([datumOf(ids)])).logprobs;
+    expectClose([...together], [...ours]);
+    await merged.close();
     await using rollouts = await trainer.sampler();
     expect(rollouts.vocabulary).toBe(tokenizer.vocabulary);
     await trainer.close();

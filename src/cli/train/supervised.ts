@@ -76,7 +76,11 @@ export function registerTrainSft(train: Command, { terminal }: CommandContext): 
           "learns to ask for it.",
       )
       .addOption(configFlag())
-      .addOption(modelFlag("a Hugging Face folder with a Qwen3 model to start from"))
+      .addOption(
+        modelFlag(
+          "a Hugging Face folder with a Qwen3 model to start from; for an adapter (lora in --config) Qwen2 too, or a GGUF",
+        ),
+      )
       .addOption(trainerFlag()),
   )
     .addHelpText("after", SFT_HELP)

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { requantizeGguf } from "../../formats/gguf/requantize.ts";
 import type { Qwen3Config } from "../model/config.ts";
 import type { Weights } from "../model/parameters.ts";
 import type { LoraConfig } from "../model/lora-config.ts";
@@ -35,6 +36,8 @@ export interface AdapterOutletOptions extends Pick<LoraConfig, "exports"> {
 
 /** Folder of the whole model within an export: programs that find an adapter in a folder look for no model there. */
 const MERGED_FOLDER = "merged";
+const MERGED_Q8_0 = "model-q8_0.gguf";
+const Q8_0_BLOCK = 32;
 
 export function adapterOutlets(base: AdapterBase, options: AdapterOutletOptions): AdapterOutlets {
   const { exports, name, rowLength, concurrency } = options;
@@ -55,20 +58,30 @@ async function exportMerged(
 ): Promise<void> {
   const files = { config, weights: mergedWeights(weights, adapter), tokenizer };
   await exportHuggingFace(folder, files);
-  await exportGguf(join(folder, GGUF_FILE), { ...files, name });
+  const exact = join(folder, "model-f32.gguf");
+  await exportGguf(exact, { ...files, name });
+  await requantizeGguf(exact, join(folder, GGUF_FILE), { weights: "F16" });
+  if (fitsBlocks(config)) await requantizeGguf(exact, join(folder, MERGED_Q8_0), { weights: "Q8_0" });
+  await rm(exact);
 }
+
+/** Whether rows of every matrix are whole blocks of Q8_0. Those of tiny models may not be. */
+const fitsBlocks = ({ hiddenSize, heads, headSize, intermediateSize }: Qwen3Config): boolean =>
+  [hiddenSize, heads * headSize, intermediateSize].every((columns) => columns % Q8_0_BLOCK === 0);
 
 /** Base and adapter in llama.cpp, from a temporary folder. */
 async function sample(
-  { config, weights, tokenizer }: AdapterBase,
+  { source = "", config, weights, tokenizer }: AdapterBase,
   adapter: Adapter,
   sequences: number,
   contextSize: number,
 ) {
   const folder = await mkdtemp(join(tmpdir(), "splitreason-policy-"));
   try {
-    const [path, lora] = [join(folder, GGUF_FILE), join(folder, ADAPTER_GGUF)];
-    await exportGguf(path, { config, weights, tokenizer, name: "policy" });
+    const lora = join(folder, ADAPTER_GGUF);
+    // What is trained is what is sampled: a base that came as a GGUF is that file.
+    const path = source.endsWith(".gguf") ? source : join(folder, GGUF_FILE);
+    if (path !== source) await exportGguf(path, { config, weights, tokenizer, name: "policy" });
     await exportLoraGguf(lora, "policy", adapter);
     const { LlamaEngine } = await import("../../engines/llama/llama-engine.ts");
     // A small file is read into memory; a mapped one stays readable after it was unlinked.

@@ -1,8 +1,9 @@
-/** Writes one GGUF file that llama.cpp loads, of architecture `qwen3`, weights in F32. */
+/** Writes one GGUF file that llama.cpp loads, of architecture `qwen3` or `qwen2`, weights in F32. */
 import { ggufFloat32, ggufString, ggufUint32, type GgufValue } from "../../formats/gguf/types.ts";
 import { writeGguf } from "../../formats/gguf/writer.ts";
 import { ggufTokenizerMetadata } from "../../tokenizer/gguf-vocabulary.ts";
 import type { Qwen3Config } from "../model/config.ts";
+import { knownArchitecture } from "./model-files.ts";
 import { EMBEDDING, FINAL_NORM, type LayerParameter, layerNames, OUTPUT_HEAD } from "../model/parameters.ts";
 import { checkedWeights, type ModelFiles } from "./model-files.ts";
 
@@ -11,12 +12,15 @@ export interface GgufExport extends ModelFiles {
   readonly name: string;
 }
 
-/** llama.cpp's names within `blk.N` (gguf-py/gguf/constants.py). */
+/** llama.cpp's names within `blk.N`, without the `.weight` or `.bias` at the end (gguf-py/gguf/constants.py). */
 const LAYER_TENSORS: Readonly<Record<LayerParameter, string>> = {
   inputNorm: "attn_norm",
   query: "attn_q",
+  queryBias: "attn_q",
   key: "attn_k",
+  keyBias: "attn_k",
   value: "attn_v",
+  valueBias: "attn_v",
   queryNorm: "attn_q_norm",
   keyNorm: "attn_k_norm",
   output: "attn_output",
@@ -52,22 +56,23 @@ export async function exportGguf(path: string, files: GgufExport): Promise<void>
 }
 
 function modelMetadata(config: Qwen3Config, name: string): Map<string, GgufValue> {
+  const architecture = knownArchitecture(config);
   return new Map([
-    ["general.architecture", ggufString("qwen3")],
+    ["general.architecture", ggufString(architecture)],
     ["general.type", ggufString("model")],
     ["general.name", ggufString(name)],
     // All tensors F32.
     ["general.file_type", ggufUint32(0)],
-    ["qwen3.context_length", ggufUint32(config.maxPositions)],
-    ["qwen3.embedding_length", ggufUint32(config.hiddenSize)],
-    ["qwen3.block_count", ggufUint32(config.layers)],
-    ["qwen3.feed_forward_length", ggufUint32(config.intermediateSize)],
-    ["qwen3.attention.head_count", ggufUint32(config.heads)],
-    ["qwen3.attention.head_count_kv", ggufUint32(config.keyValueHeads)],
-    ["qwen3.attention.key_length", ggufUint32(config.headSize)],
-    ["qwen3.attention.value_length", ggufUint32(config.headSize)],
-    ["qwen3.attention.layer_norm_rms_epsilon", ggufFloat32(config.rmsEpsilon)],
-    ["qwen3.rope.freq_base", ggufFloat32(config.ropeTheta)],
+    [`${architecture}.context_length`, ggufUint32(config.maxPositions)],
+    [`${architecture}.embedding_length`, ggufUint32(config.hiddenSize)],
+    [`${architecture}.block_count`, ggufUint32(config.layers)],
+    [`${architecture}.feed_forward_length`, ggufUint32(config.intermediateSize)],
+    [`${architecture}.attention.head_count`, ggufUint32(config.heads)],
+    [`${architecture}.attention.head_count_kv`, ggufUint32(config.keyValueHeads)],
+    [`${architecture}.attention.key_length`, ggufUint32(config.headSize)],
+    [`${architecture}.attention.value_length`, ggufUint32(config.headSize)],
+    [`${architecture}.attention.layer_norm_rms_epsilon`, ggufFloat32(config.rmsEpsilon)],
+    [`${architecture}.rope.freq_base`, ggufFloat32(config.ropeTheta)],
   ]);
 }
 
@@ -82,7 +87,8 @@ export function ggufTensorNames(config: Qwen3Config): Map<string, string> {
     const huggingFaceNames: Readonly<Record<string, string>> = layerNames(layer);
     for (const [parameter, ggufName] of Object.entries(LAYER_TENSORS)) {
       const huggingFaceName = huggingFaceNames[parameter];
-      if (huggingFaceName !== undefined) names.set(huggingFaceName, `blk.${layer}.${ggufName}.weight`);
+      const suffix = parameter.endsWith("Bias") ? "bias" : "weight";
+      if (huggingFaceName !== undefined) names.set(huggingFaceName, `blk.${layer}.${ggufName}.${suffix}`);
     }
   }
   return names;

@@ -1,11 +1,11 @@
-/** Writes a folder that transformers and vLLM load as `Qwen3ForCausalLM`. */
+/** Writes a folder that transformers and vLLM load as `Qwen3ForCausalLM` or `Qwen2ForCausalLM`. */
 import { join } from "node:path";
 
 import { writeFileAtomic } from "../../core/files.ts";
 import { encodeSafetensors } from "../../formats/safetensors.ts";
 import { tokenizerFiles } from "../../tokenizer/tokenizer-files.ts";
 import type { Qwen3Config } from "../model/config.ts";
-import { checkedWeights, type ModelFiles, type ModelTokenizer } from "./model-files.ts";
+import { checkedWeights, knownArchitecture, type ModelFiles, type ModelTokenizer } from "./model-files.ts";
 
 /** The first release that knows Qwen3. */
 const TRANSFORMERS_VERSION = "4.51.0";
@@ -32,11 +32,13 @@ export async function exportHuggingFace(folder: string, files: ModelFiles): Prom
   for (const [name, content] of contents) await writeFileAtomic(join(folder, name), content);
 }
 
-/** config.json: the fields of transformers' `Qwen3Config`, in the spelling that version 4 and 5 and vLLM read. */
+/** config.json: the fields of transformers' `Qwen3Config` and `Qwen2Config`, in the spelling that version 4 and 5 and vLLM read. */
 function modelConfig(config: Qwen3Config, tokenizer: ModelTokenizer): object {
+  const architecture = knownArchitecture(config);
   return {
-    architectures: ["Qwen3ForCausalLM"],
-    attention_bias: false,
+    architectures: [architecture === "qwen3" ? "Qwen3ForCausalLM" : "Qwen2ForCausalLM"],
+    // Qwen2 always has biases and does not say so.
+    ...(architecture === "qwen3" ? { attention_bias: false } : {}),
     attention_dropout: 0,
     eos_token_id: controlIndex(tokenizer, tokenizer.endOfTurn),
     head_dim: config.headSize,
@@ -46,7 +48,7 @@ function modelConfig(config: Qwen3Config, tokenizer: ModelTokenizer): object {
     intermediate_size: config.intermediateSize,
     max_position_embeddings: config.maxPositions,
     max_window_layers: config.layers,
-    model_type: "qwen3",
+    model_type: architecture,
     num_attention_heads: config.heads,
     num_hidden_layers: config.layers,
     num_key_value_heads: config.keyValueHeads,

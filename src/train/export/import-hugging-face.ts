@@ -1,4 +1,4 @@
-/** Reads a folder with a dense Qwen3 model, ours or one that transformers wrote, for the embedded trainer. */
+/** Reads a folder with a dense Qwen3 or Qwen2 model, ours or one that transformers wrote, for the embedded trainer. */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -8,7 +8,7 @@ import { readDocument } from "../../core/document.ts";
 import { DataError, errorMessage } from "../../core/errors.ts";
 import { decodeSafetensors } from "../../formats/safetensors.ts";
 import { loadTokenizer, type LoadedTokenizer } from "../../tokenizer/tokenizer-json.ts";
-import { parseQwen3Config, type Qwen3Config } from "../model/config.ts";
+import { architectureOf, parseQwen3Config, type Qwen3Config } from "../model/config.ts";
 import { OUTPUT_HEAD, parameterSpecs, type Weights } from "../model/parameters.ts";
 
 /** Largest file that is read into memory, far above what the embedded trainer can train. */
@@ -22,16 +22,16 @@ export interface ImportedModel {
 }
 
 const count = z.int().positive();
-/** `Qwen3Config` of transformers, versions 4 and 5. Fields that are not named do not change the logits. */
+/** `Qwen3Config` and `Qwen2Config` of transformers, versions 4 and 5. Fields that are not named do not change the logits. */
 const configSchema = z.object({
-  model_type: z.literal("qwen3"),
+  model_type: z.enum(["qwen3", "qwen2"]),
   vocab_size: count,
   hidden_size: count,
   intermediate_size: count,
   num_hidden_layers: count,
   num_attention_heads: count,
   num_key_value_heads: count.nullish(),
-  head_dim: count.default(128),
+  head_dim: count.optional(),
   max_position_embeddings: count.default(32_768),
   rms_norm_eps: z.number().positive().default(1e-6),
   tie_word_embeddings: z.boolean().default(false),
@@ -79,9 +79,10 @@ async function readConfig(path: string): Promise<Qwen3Config> {
   const config = await readDocument(path, configSchema, {
     name,
     source: "file",
-    advice: "Only dense Qwen3 without extensions is supported.",
+    advice: "Only dense Qwen3 and Qwen2 without extensions are supported.",
     maxFaults: 5,
   });
+  const isQwen3 = config.model_type === "qwen3";
   try {
     return parseQwen3Config({
       vocabularySize: config.vocab_size,
@@ -89,7 +90,9 @@ async function readConfig(path: string): Promise<Qwen3Config> {
       layers: config.num_hidden_layers,
       heads: config.num_attention_heads,
       keyValueHeads: config.num_key_value_heads ?? config.num_attention_heads,
-      headSize: config.head_dim,
+      headSize: config.head_dim ?? (isQwen3 ? 128 : config.hidden_size / config.num_attention_heads),
+      attentionBias: !isQwen3,
+      headNorms: isQwen3,
       intermediateSize: config.intermediate_size,
       ropeTheta: config.rope_parameters?.rope_theta ?? config.rope_theta ?? 10_000,
       rmsEpsilon: config.rms_norm_eps,
@@ -144,5 +147,5 @@ function checkWeights(path: string, config: Qwen3Config, weights: Weights): void
     }
   }
   const stranger = [...weights.keys()].find((name) => !shapes.has(name) && name !== OUTPUT_HEAD);
-  if (stranger !== undefined) throw invalid(`${stranger} is not a parameter of Qwen3`);
+  if (stranger !== undefined) throw invalid(`${stranger} is not a parameter of ${architectureOf(config)}`);
 }

@@ -9,6 +9,7 @@ import { exportHuggingFace } from "./hugging-face.ts";
 import { GGUF_FILE, llamaSampler } from "./llama-sampler.ts";
 import type { Exporter, ModelTokenizer, SamplerFactory } from "./model-files.ts";
 
+export { importGguf } from "./import-gguf.ts";
 export { importHuggingFace, type ImportedModel } from "./import-hugging-face.ts";
 export { GGUF_FILE } from "./llama-sampler.ts";
 export type { Exporter, ModelTokenizer, SamplerFactory } from "./model-files.ts";

@@ -5,6 +5,7 @@ import { writeGguf } from "../../formats/gguf/writer.ts";
 import { adapterPairs } from "../model/adapter.ts";
 import type { Adapter } from "./adapter.ts";
 import { ggufTensorNames } from "./gguf.ts";
+import { knownArchitecture } from "./model-files.ts";
 
 /** File name within an export. */
 export const ADAPTER_GGUF = "adapter.gguf";
@@ -14,7 +15,7 @@ export async function exportLoraGguf(path: string, name: string, adapter: Adapte
   const { config, shape, base, values } = adapter;
   const names = ggufTensorNames(config);
   const metadata = new Map<string, GgufValue>([
-    ["general.architecture", ggufString("qwen3")],
+    ["general.architecture", ggufString(knownArchitecture(config))],
     ["general.type", ggufString("adapter")],
     ["general.name", ggufString(name)],
     // All tensors F32.

@@ -96,24 +96,30 @@ class LayerGraph {
 
   #attentionBlock(): Value {
     const { tape, graph } = this;
-    const { heads, keyValueHeads, headSize, rmsEpsilon } = this.#config;
+    const { heads, keyValueHeads, headSize, headNorms, rmsEpsilon } = this.#config;
     const { rows, length } = this.#batch;
     const positions = graph.input(INPUT.positions, "int64", [rows, length]);
     const starts = graph.input(INPUT.starts, "int64", [rows, length, 1]);
     const mask = documentMask(graph, starts, queryBlocks(length));
-    const rotary = rotaryTables(graph, this.#config);
+    // No document is longer than a row, so the angles of its positions are enough.
+    const rotary = rotaryTables(graph, { ...this.#config, maxPositions: length });
     const normalised = this.#norm(this.hidden, "inputNorm");
     const toHeads = (x: Value, count: number): Value =>
       transpose(tape, reshape(tape, x, [rows, length, count, headSize]), [0, 2, 1, 3]);
-    const rotated = (projection: LayerParameter, norm: LayerParameter, count: number): Value => {
-      const flat = this.#projection(projection, normalised);
+    const rotated = (
+      projection: LayerParameter,
+      bias: LayerParameter,
+      norm: LayerParameter,
+      count: number,
+    ): Value => {
+      const flat = this.#projection(projection, normalised, bias);
       const each = reshape(tape, flat, [rows * length * count, headSize]);
-      const scaled = rmsNorm(tape, each, this.#parameter(norm), rmsEpsilon);
+      const scaled = headNorms ? rmsNorm(tape, each, this.#parameter(norm), rmsEpsilon) : each;
       return rotate(tape, toHeads(scaled, count), positions, rotary);
     };
-    const query = rotated("query", "queryNorm", heads);
-    const key = rotated("key", "keyNorm", keyValueHeads);
-    const value = toHeads(this.#projection("value", normalised), keyValueHeads);
+    const query = rotated("query", "queryBias", "queryNorm", heads);
+    const key = rotated("key", "keyBias", "keyNorm", keyValueHeads);
+    const value = toHeads(this.#projection("value", normalised, "valueBias"), keyValueHeads);
     const mixed = transpose(tape, attention(tape, query, key, value, mask), [0, 2, 1, 3]);
     return this.#residual(
       "output",
@@ -127,10 +133,16 @@ class LayerGraph {
     return rmsNorm(this.tape, x, this.#parameter(parameter), this.#config.rmsEpsilon);
   }
 
-  /** x [N, in] times the parameter [out, in] transposed, with its adapter: [N, out]. The result is kept. */
-  #projection(parameter: LayerParameter, x: Value): Value {
+  /** x [N, in] times the parameter [out, in] transposed, with its adapter and its bias if the model has one: [N, out]. The result is kept. */
+  #projection(parameter: LayerParameter, x: Value, bias?: LayerParameter): Value {
     const weight = this.#parameter(parameter);
-    const plain = (): Value => matmul(this.graph, x, weight, { transposeRight: true });
+    const added = bias !== undefined && this.#config.attentionBias ? this.#parameter(bias) : undefined;
+    const plain = (): Value =>
+      added === undefined
+        ? matmul(this.graph, x, weight, { transposeRight: true })
+        : this.graph.node("Gemm", [x, weight, added], [x.shape[0] ?? 1, weight.shape[0] ?? 1], {
+            attributes: { transB: 1 },
+          });
     return this.#adapted(parameter, x, weight, plain, { isKept: true });
   }
 

@@ -1,4 +1,4 @@
-/** The shape of a Qwen3 model, as data. The names are this project's; the exporters know those of other programs. */
+/** The shape of a dense decoder (Qwen3, Qwen2), as data. The names are this project's; the exporters know those of other programs. */
 import { z } from "zod";
 
 import { checkDocument } from "../../core/document.ts";
@@ -16,6 +16,10 @@ export const qwen3ConfigSchema = z
     /** Size of one head; even, because rotary embedding pairs its halves. Need not be hiddenSize / heads. */
     headSize: positive.multipleOf(2),
     intermediateSize: positive,
+    /** Whether queries, keys and values have biases (Qwen2). */
+    attentionBias: z.boolean().default(false),
+    /** Whether each head of queries and keys is normalised (Qwen3). */
+    headNorms: z.boolean().default(true),
     ropeTheta: z.number().positive().default(10_000),
     rmsEpsilon: z.number().positive().default(1e-6),
     /** Whether the output head is the embedding matrix. */
@@ -38,3 +42,9 @@ export const parseQwen3Config = (input: unknown): Qwen3Config =>
     source: "config",
     maxFaults: 5,
   });
+
+/** The architecture as Hugging Face (`model_type`) and GGUF (`general.architecture`) call it. Undefined for a combination that neither knows. */
+export function architectureOf({ attentionBias, headNorms }: Qwen3Config): "qwen2" | "qwen3" | undefined {
+  if (attentionBias === headNorms) return undefined;
+  return headNorms ? "qwen3" : "qwen2";
+}

@@ -22,14 +22,17 @@ export const EMBEDDING = "model.embed_tokens.weight";
 export const OUTPUT_HEAD = "lm_head.weight";
 export const FINAL_NORM = "model.norm.weight";
 
-/** The names within layer `index`. */
+/** The names within layer `index`, of all parameters that a layer can have. */
 export function layerNames(index: number): Record<LayerParameter, string> {
   const prefix = `model.layers.${index}`;
   return {
     inputNorm: `${prefix}.input_layernorm.weight`,
     query: `${prefix}.self_attn.q_proj.weight`,
+    queryBias: `${prefix}.self_attn.q_proj.bias`,
     key: `${prefix}.self_attn.k_proj.weight`,
+    keyBias: `${prefix}.self_attn.k_proj.bias`,
     value: `${prefix}.self_attn.v_proj.weight`,
+    valueBias: `${prefix}.self_attn.v_proj.bias`,
     queryNorm: `${prefix}.self_attn.q_norm.weight`,
     keyNorm: `${prefix}.self_attn.k_norm.weight`,
     output: `${prefix}.self_attn.o_proj.weight`,
@@ -43,8 +46,11 @@ export function layerNames(index: number): Record<LayerParameter, string> {
 export type LayerParameter =
   | "inputNorm"
   | "query"
+  | "queryBias"
   | "key"
+  | "keyBias"
   | "value"
+  | "valueBias"
   | "queryNorm"
   | "keyNorm"
   | "output"
@@ -66,8 +72,15 @@ export function parameterSpecs(config: Qwen3Config): ParameterSpec[] {
       [names.query, [queryWidth, hiddenSize]],
       [names.key, [keyWidth, hiddenSize]],
       [names.value, [keyWidth, hiddenSize]],
-      [names.queryNorm, [headSize]],
-      [names.keyNorm, [headSize]],
+    );
+    if (config.attentionBias)
+      shapes.push(
+        [names.queryBias, [queryWidth]],
+        [names.keyBias, [keyWidth]],
+        [names.valueBias, [keyWidth]],
+      );
+    if (config.headNorms) shapes.push([names.queryNorm, [headSize]], [names.keyNorm, [headSize]]);
+    shapes.push(
       [names.output, [hiddenSize, queryWidth]],
       [names.mlpNorm, [hiddenSize]],
       [names.gate, [intermediateSize, hiddenSize]],
@@ -103,7 +116,8 @@ export function initialWeights(config: Qwen3Config, seed: number): Float32Array 
     const values = flat.subarray(offset, offset + size);
     const fanIn = shape[1];
     if (fanIn === undefined) {
-      values.fill(1);
+      // Norms are 1, biases 0.
+      if (!name.endsWith(".bias")) values.fill(1);
       continue;
     }
     let deviation = 1 / Math.sqrt(fanIn);

@@ -26,10 +26,8 @@ import {
 import { type BatchShape, INPUT, LOGPROBS } from "../../model/qwen3.ts";
 import { elementCount, type GraphBuilder } from "../../tensor/graph.ts";
 import { GraphSession, type TensorData } from "../../tensor/session.ts";
+import { HEAD_TOKENS } from "./adapter-memory.ts";
 import type { MicroBatch } from "./batch.ts";
-
-/** Tokens whose logits exist at one time. */
-const HEAD_TOKENS = 256;
 
 export interface AdaptedModelOptions {
   readonly config: Qwen3Config;

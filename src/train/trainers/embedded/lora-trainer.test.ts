@@ -140,6 +140,42 @@ describe("LoraTrainer", () => {
     },
   );
 
+  it("agrees with finite differences over a base with biases and without head norms", async () => {
+    const shape = parseQwen3Config({ ...config, attentionBias: true, headNorms: false });
+    const rng = createRng(4);
+    const named: Weights = new Map(
+      parameterSpecs(shape).map(({ name, shape: size, size: count }) => [
+        name,
+        {
+          shape: size,
+          data: Float32Array.from({ length: count }, () => (size.length === 1 ? 1 : 0.3) * rng.normal()),
+        },
+      ]),
+    );
+    const adapter = loraConfigSchema.parse({ rank: 2, alpha: 4 });
+    const start = livelyAdapter(adapterSize(adapterPairs(shape, adapter)), 5);
+    const made = (values: Float32Array) => create({ config: shape, weights: named, adapter, start: values });
+    const trainer = made(start);
+    await trainer.forwardBackward(data, "cross_entropy");
+    const gradients = trainer.gradients();
+    const step = 1e-2;
+    for (const { layer, a, b } of adapterPairs(shape, adapter)) {
+      // The gradients of the first layer come through all others.
+      if (layer > 0) continue;
+      for (const { offset, size } of [a, b]) {
+        const at = offset + Math.floor(size / 2);
+        const losses: number[] = [];
+        for (const sign of [1, -1]) {
+          const moved = start.slice();
+          moved[at] = start[at]! + sign * step;
+          losses.push((await made(moved).forward(data)).lossSum);
+        }
+        const expected = (losses[0]! - losses[1]!) / (2 * step);
+        expect(Math.abs(gradients[at]! - expected)).toBeLessThan(5e-3 + 0.02 * Math.abs(expected));
+      }
+    }
+  });
+
   it("begins as the base, and learns a batch by heart without changing it", async () => {
     const before = [...weights.values()].map((tensor) => tensor.data.slice());
     const full = await EmbeddedTrainer.create({ config, weights, rowLength: 16, rowsPerBatch: 2 });

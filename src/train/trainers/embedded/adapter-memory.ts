@@ -1,0 +1,27 @@
+/** How much memory training an adapter takes, beside the weights of its base. */
+import { adapterPairs, adapterSize, type AdapterShape } from "../../model/adapter.ts";
+import type { Qwen3Config } from "../../model/config.ts";
+import type { BatchShape } from "../../model/qwen3.ts";
+
+/** Tokens whose logits exist at one time. */
+export const HEAD_TOKENS = 256;
+
+/** Values, gradients and two moments. */
+const COPIES_OF_ADAPTER = 4;
+/** Arrays of the layer's widest kind that exist at one time in its backward pass. */
+const WIDE_ARRAYS = 8;
+
+/** An estimate in bytes, a little above what was measured: what the layers keep, one layer's backward pass, the logits, and the adapter. */
+export function adaptedModelBytes(config: Qwen3Config, adapter: AdapterShape, largest: BatchShape): number {
+  const { hiddenSize, heads, keyValueHeads, headSize, intermediateSize, layers, vocabularySize } = config;
+  const tokens = largest.rows * largest.length;
+  const kept =
+    2 * hiddenSize +
+    (heads + 2 * keyValueHeads) * headSize +
+    2 * intermediateSize +
+    adapter.targets.length * adapter.rank;
+  const logits = 2 * Math.min(HEAD_TOKENS, tokens) * vocabularySize;
+  const passing = WIDE_ARRAYS * intermediateSize * tokens + heads * largest.length * tokens;
+  const trained = COPIES_OF_ADAPTER * adapterSize(adapterPairs(config, adapter));
+  return 4 * (layers * kept * tokens + logits + passing + trained);
+}
