@@ -126,36 +126,33 @@ it("a pair file names them for the gateway, which shows neither tag", { timeout:
   expect(JSON.stringify(body)).not.toContain("box_");
 });
 
-it(
-  "reinforcement learning trains their tokens, and keeps rollouts in the canonical form",
-  { timeout: TIMEOUT_MS },
-  async () => {
-    writeFileSync(
-      path("grpo.json"),
-      JSON.stringify({
-        model: path("tuned", "model"),
-        big: gguf("big"),
-        tags: PAIR,
-        heldOut: 1,
-        grpo: {
-          steps: 1,
-          problems: 1,
-          members: 2,
-          maxTokens: 24,
-          concurrency: 2,
-          evaluateEvery: 5,
-          truncation: "score",
-          exploration: { bias: 20, share: 1 },
-        },
-      }),
-    );
-    const run = await callCli(["train", "grpo", "--config", path("grpo.json"), "--out", path("grpo")]);
-    expect(run.status, run.log).toBe(0);
-    const metrics = await readFile(path("grpo", "metrics.jsonl"), "utf8");
-    const step = metrics.split("\n").find((line) => line.includes('"type":"step"')) ?? "{}";
-    expect(JSON.parse(step).opensPerRollout).toBeGreaterThan(0);
-    const kept = readFileSync(path("grpo", "rollouts.jsonl"), "utf8");
-    expect(kept).toContain("<bigmodel>");
-    expect(kept).not.toContain("box_start");
-  },
-);
+it("reinforcement learning asks with them too", { timeout: TIMEOUT_MS }, async () => {
+  writeFileSync(
+    path("grpo.json"),
+    JSON.stringify({
+      model: path("tuned", "model"),
+      big: gguf("big"),
+      tags: PAIR,
+      heldOut: 1,
+      grpo: {
+        steps: 1,
+        problems: 1,
+        members: 2,
+        maxTokens: 24,
+        concurrency: 2,
+        evaluateEvery: 5,
+        truncation: "score",
+        exploration: { bias: 20, share: 1 },
+      },
+    }),
+  );
+  const run = await callCli(["train", "grpo", "--config", path("grpo.json"), "--out", path("grpo")]);
+  expect(run.status, run.log).toBe(0);
+  const metrics = await readFile(path("grpo", "metrics.jsonl"), "utf8");
+  const step = metrics.split("\n").find((line) => line.includes('"type":"step"')) ?? "{}";
+  expect(JSON.parse(step).opensPerRollout).toBeGreaterThan(0);
+  // The big model wrote in the rollouts, and neither tag is in their texts.
+  const kept = readFileSync(path("grpo", "rollouts.jsonl"), "utf8");
+  expect(kept).toContain('"author":"big"');
+  expect(kept).not.toContain("box_");
+});
