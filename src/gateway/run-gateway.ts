@@ -129,6 +129,7 @@ async function openForServing(
       spec,
       {
         sequences: concurrent,
+        markers: [pair.tags.open, pair.tags.close],
         ...(threads === undefined ? {} : { threads }),
         ...contextOptions(contextTokens, servedContext(config, pair)),
       },

@@ -1,10 +1,11 @@
 /**
- * The tags `<bigmodel>` and `</bigmodel>` (Paper 3.1): their grammar, a streaming parser with hold-back, and helpers between
+ * The tags, `<bigmodel>` and `</bigmodel>` or two other control tokens (Paper 3.1): their grammar, a streaming parser with hold-back, and helpers between
  * tagged text and spans. Pure functions of text. Not here: deciding who writes (decode), or making tags tokens (tokenizer).
  * Anyone may import it.
  */
 export { closesThought } from "./chain-of-thought.ts";
-export { OFFLOAD_TAGS, THINK_TAGS } from "./grammar.ts";
+export { otherTags, requireFreeTags, requireTags } from "./fit.ts";
+export { OFFLOAD_TAGS, parseTagPair, type TagPair, tagPairSchema, THINK_TAGS } from "./grammar.ts";
 export { type TagEvent, TagParser } from "./parser.ts";
 export { partialMarkerLength } from "./partial.ts";
 export {

@@ -128,7 +128,18 @@ async function run(terminal: Terminal, taskName: string, flags: RolloutFlags): P
     );
   }
   const task = await openTrainingTask(taskName, { signal: terminal.signal, fetchRows: hubRows(terminal) });
-  const { policy, samples, seed, grain, concurrency, threads, out, unaided, keep = samples } = flags;
+  const {
+    policy,
+    samples,
+    seed,
+    grain,
+    concurrency,
+    threads,
+    context: contextTokens,
+    out,
+    unaided,
+    keep = samples,
+  } = flags;
   const { budgetSamples, budgetTokens, budgetMinutes } = flags;
   const display = new RolloutDisplay(terminal);
   let summary: RolloutSummary;
@@ -148,7 +159,7 @@ async function run(terminal: Terminal, taskName: string, flags: RolloutFlags): P
           ...(budgetMinutes === undefined ? {} : { timeMs: budgetMinutes * 60_000 }),
         },
         concurrency,
-        ...given({ threads }),
+        ...given({ threads, context: contextTokens }),
         out,
       },
       {

@@ -31,6 +31,7 @@ import {
   POLICY_LIST,
   type PolicyFlags,
   smallFlag,
+  tagsFlag,
   temperatureFlag,
   threadsFlag,
   wholeNumber,
@@ -77,6 +78,7 @@ export function registerServe(program: Command, context: CommandContext): void {
     .addOption(
       threadsFlag("threads of each embedded model (default: one for each core; give 1 for a tiny model)"),
     )
+    .addOption(tagsFlag())
     .addOption(
       contextFlag(
         "tokens of context for each generation of an embedded model (default: the longest prompt and answer, at most 8192)",

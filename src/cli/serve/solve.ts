@@ -6,7 +6,7 @@ import { ConfigError, EngineError, SplitReasonError } from "../../core/errors.ts
 import { collect, type Policy, type SplitEvent, SplitDecoder, type SplitResult } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
 import { bytesOf, contextNeed, contextOptions } from "../../decode/pair/context-need.ts";
-import type { PairConfig } from "../../decode/pair/pair-config.ts";
+import { decodingOptions, type PairConfig } from "../../decode/pair/pair-config.ts";
 import { gradedPart } from "../../eval/graders/cut.ts";
 import { lastBoxed } from "../../eval/graders/boxed.ts";
 import {
@@ -84,7 +84,7 @@ export async function solve(
     limits: { maxTokens: config.maxTokens },
     sampling: { temperature, seed, ...given({ topP }) },
     dial: config.dial,
-    options: config.options,
+    options: decodingOptions(config),
     signal,
   });
   const result = await consume(events, pair);

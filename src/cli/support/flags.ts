@@ -4,6 +4,7 @@
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
 
+import { parseTagPair, type TagPair } from "../../tags/index.ts";
 import { POLICY_FACTS } from "../../decode/index.ts";
 
 type Parser<T> = (text: string) => T;
@@ -44,6 +45,7 @@ export interface PairFlags {
   readonly temperature?: number;
   readonly seed: number;
   readonly threads?: number;
+  readonly tags?: TagPair;
   readonly context?: number;
   readonly bigTimeout?: number;
   readonly json?: boolean;
@@ -74,6 +76,14 @@ export const threadsFlag = (
 export const contextFlag = (
   help = "tokens that each sequence of a model in this process holds (default: what the longest prompt and output need)",
 ): Option => flag("--context <tokens>", help, wholeNumber(64, 10_000_000));
+export const tagsFlag = (
+  help = "the small model's tags, two control tokens of its vocabulary, e.g. '<|box_start|>,<|box_end|>' (default: <bigmodel>,</bigmodel>)",
+): Option =>
+  flag("--tags <open,close>", help, (text) => {
+    const tags = parseTagPair(text);
+    if (tags !== undefined) return tags;
+    throw new InvalidArgumentError("It must be two different control tokens with a comma between them.");
+  });
 export const bigTimeoutFlag = (): Option =>
   flag(
     "--big-timeout <seconds>",
@@ -112,6 +122,7 @@ export function addPairFlags(command: Command): Command {
     .addOption(temperatureFlag("sampling temperature; 0 is greedy"))
     .addOption(seedFlag("the same seed gives the same output").default(1))
     .addOption(threadsFlag())
+    .addOption(tagsFlag())
     .addOption(contextFlag())
     .addOption(bigTimeoutFlag())
     .addOption(jsonFlag());

@@ -42,6 +42,7 @@ export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): P
       ...given({ temperature: flags.temperature }),
     },
     maxTokens: flags.maxTokens ?? config.maxTokens,
+    tags: flags.tags ?? config.tags,
     options: { ...config.options, ...timeoutOption(flags) },
   };
 }

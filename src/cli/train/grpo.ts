@@ -15,6 +15,7 @@ import {
   jsonFlag,
   maxTokensFlag,
   seedFlag,
+  tagsFlag,
   threadsFlag,
   wholeNumber,
 } from "../support/flags.ts";
@@ -105,6 +106,7 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
       ),
     )
     .addOption(bigTimeoutFlag())
+    .addOption(tagsFlag("the tags that the model was tuned with, e.g. '<|box_start|>,<|box_end|>'"))
     .addOption(trainerFlag())
     .addOption(jsonFlag())
     .addHelpText("after", `${rewardsHelp()}${HELP}`)
@@ -153,7 +155,7 @@ async function trainGrpo(terminal: Terminal, flags: GrpoFlags): Promise<void> {
 }
 
 function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
-  const { model, big, data, heldOut, heldOutProblems, threads, context, trainer } = flags;
+  const { model, big, data, heldOut, heldOutProblems, threads, context, tags, trainer } = flags;
   const { steps, problems, members, maxTokens, concurrency, learningRate, seed } = flags;
   const grpo = { steps, problems, members, maxTokens, concurrency, learningRate, seed };
   return {
@@ -164,6 +166,7 @@ function overridesFrom(flags: GrpoFlags): Record<string, unknown> {
     heldOut: heldOutProblems,
     threads,
     context,
+    tags,
     ...timeoutOption(flags),
     trainer,
     grpo: given(grpo),

@@ -12,6 +12,7 @@ import {
   realNumber,
   seedFlag,
   SOURCE_HELP,
+  tagsFlag,
   threadsFlag,
   wholeNumber,
 } from "../support/flags.ts";
@@ -113,12 +114,17 @@ function addRunFlags(command: Command): Command {
     .option("--span-weight <w>", "loss weight of tokens that the big model will write", realNumber(0, 1))
     .addOption(seedFlag("seed of the weights and of the order of examples"))
     .addOption(threadsFlag("threads of the embedded trainer"))
+    .addOption(
+      tagsFlag(
+        "two control tokens of the model's vocabulary for the tags around spans, e.g. '<|box_start|>,<|box_end|>'",
+      ),
+    )
     .addOption(jsonFlag());
 }
 
 function overridesFrom(flags: SupervisedFlags): Record<string, unknown> {
-  const { data, epochs, rows, spanWeight, threads, steps, learningRate, seed } = flags;
-  return { data, epochs, rows, spanWeight, threads, training: given({ steps, learningRate, seed }) };
+  const { data, epochs, rows, spanWeight, threads, tags, steps, learningRate, seed } = flags;
+  return { data, tags, epochs, rows, spanWeight, threads, training: given({ steps, learningRate, seed }) };
 }
 
 async function report(

@@ -5,6 +5,8 @@ import { SplitReasonError } from "../../core/errors.ts";
 import { TRAINER_USAGE } from "../../train/trainers/registry.ts";
 import { filledText, flag, realNumber, wholeNumber } from "../support/flags.ts";
 
+import type { TagPair } from "../../tags/index.ts";
+
 export interface TrainingFlags {
   readonly config?: string;
   readonly data?: string;
@@ -15,6 +17,7 @@ export interface TrainingFlags {
   readonly seed?: number;
   readonly threads?: number;
   readonly trainer?: string;
+  readonly tags?: TagPair;
   readonly json?: boolean;
 }
 

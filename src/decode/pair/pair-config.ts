@@ -10,7 +10,11 @@ import { parsePolicy, parsePolicySpec } from "../policies/index.ts";
 import type { Policy } from "../policies/policy.ts";
 import { requireHonoured } from "../policies/honoured-dial.ts";
 import { openThinkingSchema } from "../../tokenizer/chat-template.ts";
-import { splitOptionsSchema } from "./split-options.ts";
+import { OFFLOAD_TAGS, tagPairSchema } from "../../tags/grammar.ts";
+import { type SplitOptions, splitOptionsSchema } from "./split-options.ts";
+
+/** The tags belong to the pair itself. */
+const pairOptionsSchema = splitOptionsSchema.omit({ tags: true });
 
 export const pairConfigSchema = z
   .object({
@@ -27,12 +31,14 @@ export const pairConfigSchema = z
     bigTemplate: z.string().min(1).optional(),
     /** Whether prompts end with `<think>\n` where the template does not write it: `true`, `false`, or `"if-token"`. */
     openThinking: openThinkingSchema.default(false),
+    /** The small model's tags: any two control tokens of its vocabulary that nothing else uses. */
+    tags: tagPairSchema.default(OFFLOAD_TAGS),
     policy: z.string().min(1).default("learned"),
     policyOptions: z.record(z.string(), z.unknown()).default({}),
     /** Options of policies in this pair, by policy, e.g. what a step is in its traces; `policyOptions` win over them. */
     policies: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
     dial: dialSchema.default(dialSchema.parse({})),
-    options: splitOptionsSchema.default(splitOptionsSchema.parse({})),
+    options: pairOptionsSchema.default(pairOptionsSchema.parse({})),
     sampling: z
       .object({
         temperature: z.number().nonnegative().default(0.6),
@@ -46,6 +52,12 @@ export const pairConfigSchema = z
   .strict();
 
 export type PairConfig = z.output<typeof pairConfigSchema>;
+
+/** How the two models of a pair decode together. */
+export const decodingOptions = ({ options, tags }: Pick<PairConfig, "options" | "tags">): SplitOptions => ({
+  ...options,
+  tags,
+});
 
 /**
  * Options for the traces of the micro pair, which have no paragraphs, and say neither "wait" nor "hmm". Where a figure is set, the policy's

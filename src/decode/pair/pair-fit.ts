@@ -1,7 +1,7 @@
 /** Says whether two models can carry a policy out, before anything is decoded. */
 import { ConfigError } from "../../core/errors.ts";
 import type { Engine } from "../../engines/engine.ts";
-import type { TagPair } from "../../tags/grammar.ts";
+import { otherTags, type TagPair } from "../../tags/index.ts";
 import type { Policy } from "../policies/policy.ts";
 
 export interface ModelPair {
@@ -22,8 +22,14 @@ export function requireFit({ small, big }: ModelPair, policy: Policy, tags: TagP
   if (!policy.needsTags) return;
   const unknown = [tags.open, tags.close].filter((tag) => !small.capabilities.isControlToken(tag));
   if (unknown.length > 0) {
+    const advice = otherTags({
+      model: small.model,
+      isControlToken: small.capabilities.isControlToken,
+      template: small.chatTemplate,
+    });
     fail(
       `policy "${policy.name}" needs ${unknown.join(" and ")} as control tokens, which ${small.model} does not have; ` +
+        (advice === "" ? "" : `${advice}; `) +
         `give a small model tuned with them (splitreason train sft), or use the policy random, never or always; for a model on a server ` +
         `whose vocabulary is not known here, give tokenizer=PATH in its engine spec (docs/engines.md).`,
     );

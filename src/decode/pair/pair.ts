@@ -4,6 +4,7 @@ import type { Piece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine, type OpenEngineOptions } from "../../engines/open/open-engine.ts";
 import { type ChatMessage, ChatTemplate, opensThought } from "../../tokenizer/chat-template.ts";
+import { OFFLOAD_TAGS, requireFreeTags, requireTags } from "../../tags/index.ts";
 import type { PairConfig } from "./pair-config.ts";
 import type { ModelPair } from "./pair-fit.ts";
 
@@ -11,6 +12,13 @@ export interface PairPrompt {
   readonly prompt: readonly Piece[];
   /** Only where the big model reads something else. */
   readonly promptForBig?: readonly Piece[];
+}
+
+/** Checks tags that a configuration names. The canonical ones may be missing: a policy without tags needs none. */
+function requireOwnTags({ tags }: PairConfig, small: Engine, template: string): void {
+  const { isControlToken } = small.capabilities;
+  const isCanonical = tags.open === OFFLOAD_TAGS.open && tags.close === OFFLOAD_TAGS.close;
+  (isCanonical ? requireFreeTags : requireTags)(tags, { model: small.model, isControlToken, template });
 }
 
 /** How one model reads messages. */
@@ -45,13 +53,13 @@ export class Pair implements ModelPair, AsyncDisposable {
   /** Templates by their source. An engine may learn its own only when its server answers. */
   readonly #templates = new Map<string, ChatTemplate>();
 
-  /** @throws ConfigError when a model has no chat template and the configuration names none. */
+  /** @throws ConfigError when a model has no chat template and the configuration names none, or the small one cannot have the pair's tags. */
   constructor(config: PairConfig, engines: { readonly small: Engine; readonly big?: Engine }) {
     this.config = config;
     this.small = engines.small;
     if (engines.big !== undefined) this.big = engines.big;
-    this.#smallTemplate();
     this.#bigTemplate();
+    requireOwnTags(config, this.small, this.#smallTemplate().source);
   }
 
   /**
@@ -63,7 +71,8 @@ export class Pair implements ModelPair, AsyncDisposable {
     options: OpenEngineOptions & { readonly without?: "big" },
     signal?: AbortSignal,
   ): Promise<Pair> {
-    const { without, ...engineOptions } = options;
+    const { without, ...asked } = options;
+    const engineOptions = { ...asked, markers: [config.tags.open, config.tags.close] };
     const small = await openEngine(config.small, engineOptions, signal);
     let big: Engine | undefined;
     try {

@@ -1,7 +1,7 @@
 /** How two models decode together, whatever is asked of them: when each reads, and how long the big one is waited for. */
 import { z } from "zod";
 
-import { OFFLOAD_TAGS } from "../../tags/grammar.ts";
+import { OFFLOAD_TAGS, tagPairSchema } from "../../tags/grammar.ts";
 
 const positiveCount = z.number().int().positive();
 
@@ -16,10 +16,7 @@ export const splitOptionsSchema = z
     chunks: z.array(positiveCount).min(1).readonly().default([8, 16, 32, 64]),
     /** Whether an idle small model reads what there is of a chunk when the big one is slow to fill it. The output is the same. */
     eagerChunks: z.boolean().default(true),
-    tags: z
-      .object({ open: z.string().min(1), close: z.string().min(1) })
-      .strict()
-      .default(OFFLOAD_TAGS),
+    tags: tagPairSchema.default(OFFLOAD_TAGS),
     /** Longest silence of the big model while it is waited for: its opening, a prefill, a token. One that computes is not silent. */
     bigTimeoutMs: positiveCount.default(120_000),
     /** How often a big model that failed in a retryable way is tried again, at the next hand-off. */

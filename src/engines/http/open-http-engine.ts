@@ -29,6 +29,8 @@ const OPEN_TIMEOUT_MS = 10_000;
 export interface OpenHttpOptions {
   /** Tokens that one sequence holds, at most the server's context. */
   readonly contextSize?: number;
+  /** Texts that may be control tokens, beside the usual ones. */
+  readonly markers?: readonly string[];
 }
 
 /**
@@ -79,7 +81,8 @@ async function connect(
 ): Promise<Engine> {
   const facts = await askFacts(spec, route, signal);
   const chatTemplate = await templateFor(spec, tokenizer, facts.chatTemplate);
-  const markers = [...new Set([...USUAL_MARKERS, ...spec.markers, ...markersIn(chatTemplate ?? "")])];
+  const asked = [...USUAL_MARKERS, ...(options.markers ?? []), ...spec.markers];
+  const markers = [...new Set([...asked, ...markersIn(chatTemplate ?? "")])];
   const vocabulary = await vocabularyFor(spec, facts, { pool, route, tokenizer, markers }, signal);
   const known = Math.min(
     facts.contextSize ?? Infinity,

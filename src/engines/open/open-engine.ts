@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { ConfigError, DataError, EngineError, errorMessage } from "../../core/errors.ts";
+import { given } from "../../core/given.ts";
 import { modelId, type VocabularyId } from "../../core/ids.ts";
 import { checkGguf } from "../../formats/gguf/index.ts";
 import { throwIfAborted } from "../cancellation.ts";
@@ -23,12 +24,14 @@ export interface OpenEngineOptions extends Omit<LlamaEngineOptions, "name" | "lo
    * starts llama.cpp once more, which takes about a second, and reads a large model twice.
    */
   readonly verify?: "header" | "child-process";
+  /** Texts that may be control tokens. A server whose vocabulary is not known is asked about them. */
+  readonly markers?: readonly string[];
 }
 
 /**
  * Opens an engine.
  * @param spec See {@link parseEngineSpec}.
- * @param options A model on a server uses `contextSize` only.
+ * @param options A model on a server uses `contextSize` and `markers` only.
  * @throws ConfigError for a wrong spec; DataError for a file that is missing or broken; EngineError if the model cannot be loaded
  * or no server answers.
  */
@@ -37,13 +40,13 @@ export async function openEngine(
   options: OpenEngineOptions = {},
   signal?: AbortSignal,
 ): Promise<Engine> {
-  const { modelsFolder = defaultModelsFolder(), verify = "header", ...llamaOptions } = options;
+  const { modelsFolder = defaultModelsFolder(), verify = "header", markers, ...llamaOptions } = options;
   const parsed = parseEngineSpec(spec);
   throwIfAborted(modelId(spec), signal);
   if (parsed.kind === "http") {
     const { contextSize } = llamaOptions;
     const { openHttpEngine } = await import("../http/open-http-engine.ts");
-    return openHttpEngine(parsed, contextSize === undefined ? {} : { contextSize }, signal);
+    return openHttpEngine(parsed, given({ contextSize, markers }), signal);
   }
   const path = await modelPath(spec, parsed, modelsFolder, signal);
   // The library takes half a second to load. A program that opens no model does not wait for it.

@@ -12,7 +12,7 @@ import type { CalibrationPoint, ShareDial } from "../../decode/dial/calibration.
 import { learned, requireFit } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
 import { contextNeed, contextOptions } from "../../decode/pair/context-need.ts";
-import type { PairConfig } from "../../decode/pair/pair-config.ts";
+import { decodingOptions, type PairConfig } from "../../decode/pair/pair-config.ts";
 import { type Arm, DEFAULT_RANDOM_CHUNK } from "../arms/arms.ts";
 import { searchShares, type SearchResult } from "./search.ts";
 import { describeSettings } from "../run/evaluate.ts";
@@ -106,7 +106,7 @@ export async function calibrate(
     },
     hooks.signal,
   );
-  requireFit(pair, learned(), settings.pair.options.tags);
+  requireFit(pair, learned(), settings.pair.tags);
   const configHash = digestOf(config);
   const folder = `${partial}.${configHash}.partial`;
   const journal = await Journal.open(folder, { configHash, config });
@@ -125,7 +125,7 @@ export async function calibrate(
           maxTokens: settings.pair.maxTokens,
           sampling: settings.pair.sampling,
           dial: { ...dial, ...point },
-          options: settings.pair.options,
+          options: decodingOptions(settings.pair),
           randomChunk: DEFAULT_RANDOM_CHUNK,
           ...given({ onTokens: hooks.onTokens }),
         }),

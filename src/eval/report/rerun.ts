@@ -7,6 +7,7 @@ import { z } from "zod";
 import { digestOf } from "../../core/digest.ts";
 import { parsePolicySpec } from "../../decode/index.ts";
 import {
+  decodingOptions,
   MICRO_PAIR,
   pairConfigSchema,
   pairPolicyOptions,
@@ -32,7 +33,7 @@ const configSchema = z.object({
   template: z.string().optional(),
   openThinking: openThinkingSchema,
   dial: z.looseObject({ bias: z.number(), budget: z.number() }),
-  options: z.unknown(),
+  options: z.looseObject({}),
   sampling: z.looseObject({ temperature: z.number() }),
   maxTokens: z.number(),
   /** The pair's options of policies, by the name of their arm. */
@@ -71,7 +72,7 @@ export function rerunOf(summary: EvaluationSummary): ReportRun["rerun"] {
         template: pair.data.template,
         openThinking: pair.data.openThinking,
         dial: pair.data.dial,
-        options: pair.data.options,
+        options: decodingOptions(pair.data),
         sampling: pair.data.sampling,
         maxTokens: pair.data.maxTokens,
         policies: policiesUnder(pair.data, config.policies),
@@ -119,7 +120,7 @@ function settingsOfMicro({ dial, sampling, maxTokens, policies }: Config): Recor
     template: undefined,
     openThinking: MICRO_PAIR.openThinking,
     dial: { ...MICRO_PAIR.dial, bias: dial.bias, budget: dial.budget },
-    options: MICRO_PAIR.options,
+    options: decodingOptions(MICRO_PAIR),
     sampling: { ...MICRO_PAIR.sampling, temperature: sampling.temperature },
     maxTokens,
     policies: policiesUnder(MICRO_PAIR, policies),
@@ -155,8 +156,8 @@ function microFlags({ small, big, smallBase, dial, sampling, maxTokens }: Config
 }
 
 function pairOf(config: Config): Record<string, unknown> {
-  const { small, big, smallBase, template, openThinking, dial, options, sampling, maxTokens, policies } =
-    config;
+  const { small, big, smallBase, template, openThinking, dial, sampling, maxTokens, policies } = config;
+  const { tags, ...options } = z.looseObject({ tags: z.unknown() }).parse(config.options);
   return {
     small: small?.spec,
     // A pair file names a big model even if no arm needs it.
@@ -164,6 +165,7 @@ function pairOf(config: Config): Record<string, unknown> {
     smallBase: smallBase?.spec,
     template,
     openThinking,
+    tags,
     dial,
     options,
     sampling,

@@ -7,7 +7,7 @@ import { requireFit } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
 import { contextNeed, contextOptions } from "../../decode/pair/context-need.ts";
 import { policyOptionNames } from "../../decode/index.ts";
-import { type PairConfig, pairPolicyOptions } from "../../decode/pair/pair-config.ts";
+import { decodingOptions, type PairConfig, pairPolicyOptions } from "../../decode/pair/pair-config.ts";
 import { modelFileDigest } from "../../engines/open/open-engine.ts";
 import type { Arm } from "../arms/arms.ts";
 import { type GivenSizes, sizeFromFile } from "../cost/compute.ts";
@@ -101,7 +101,7 @@ export async function evaluate(
         maxTokens: settings.pair.maxTokens,
         sampling: settings.pair.sampling,
         dial: settings.pair.dial,
-        options: settings.pair.options,
+        options: decodingOptions(settings.pair),
         randomChunk: settings.randomChunk,
         ...given({ onTokens }),
       }),
@@ -138,7 +138,7 @@ export async function describeSettings(
     bigTemplate: pair.bigTemplate,
     openThinking: pair.openThinking,
     dial: pair.dial,
-    options: pair.options,
+    options: decodingOptions(pair),
     sampling: pair.sampling,
     maxTokens: pair.maxTokens,
     policies: policiesOf(arms, pair),
@@ -192,7 +192,7 @@ async function openModels(
   let base: Pair | undefined;
   try {
     for (const { policy, checkpoint } of arms) {
-      if (checkpoint === "tuned") requireFit(tuned, policyOf(policy, pair, 0, 1), pair.options.tags);
+      if (checkpoint === "tuned") requireFit(tuned, policyOf(policy, pair, 0, 1), pair.tags);
     }
     if (pair.smallBase !== undefined && arms.some(needsBase)) {
       base = await Pair.open({ ...pair, small: pair.smallBase }, { ...options, without: "big" }, signal);

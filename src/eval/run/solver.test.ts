@@ -112,10 +112,7 @@ describe("createSolver", () => {
 
   it("rejects a pair whose small model does not know the tags", async () => {
     const plain = scriptModel([{ after: "<think>\n", write: "x<|im_end|>" }]);
-    const tuned = new Pair(
-      { ...config, options: { ...config.options, tags: { open: "<ask>", close: "</ask>" } } },
-      { small: engine(plain, "small"), big: engine(bigScript, "big") },
-    );
+    const tuned = new Pair(config, { small: engine(plain, "small"), big: engine(bigScript, "big") });
     const solver = solverWith({ tuned, options: { tags: { open: "<ask>", close: "</ask>" } } });
     await expect(solveWith(solver, "learned")).rejects.toThrow("<ask> and </ask> as control tokens");
   });

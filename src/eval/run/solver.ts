@@ -62,7 +62,7 @@ async function solveOnce(
   signal: AbortSignal,
 ): Promise<SampleOutcome> {
   const events = decoder.decode({
-    ...taskPrompt(task, problem, (messages) => pair.render(messages), policy),
+    ...taskPrompt(task, problem, (messages) => pair.render(messages), policy, pair.config.tags),
     policy,
     limits: { maxTokens },
     sampling: { temperature, seed, ...(topP === undefined ? {} : { topP }) },

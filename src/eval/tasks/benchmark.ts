@@ -1,6 +1,7 @@
 /** Makes a task from a description and problems. Its version contains a digest of the problems, so results on other data do not pass as the same. */
 import { digestOf } from "../../core/digest.ts";
 import { ConfigError } from "../../core/errors.ts";
+import type { TagPair } from "../../tags/index.ts";
 import { createRng } from "../../core/rng.ts";
 import type { Grade, Task, TaskProblem } from "./task.ts";
 
@@ -46,8 +47,8 @@ export interface TaskDescription {
 }
 
 /** The paper's hint, for the small model where it may hand over. */
-const HINT =
-  "You always use <bigmodel>...</bigmodel> to mark parts of the reasoning process that are important.";
+const hint = ({ open, close }: TagPair): string =>
+  `You always use ${open}...${close} to mark parts of the reasoning process that are important.`;
 
 /** A task that generates its problems. */
 export function generatedTask(
@@ -95,14 +96,14 @@ function commonParts(
 ): Pick<Task, "name" | "maxTokens" | "messages" | "hintedMessages" | "grade"> {
   const asked = ({ problem }: TaskProblem): string =>
     instruction === undefined ? problem : `${problem}\n\n${instruction}`;
-  const hinted = (problem: TaskProblem): string => `${asked(problem)} ${HINT}`;
+  const hinted = (problem: TaskProblem, tags: TagPair): string => `${asked(problem)} ${hint(tags)}`;
   return {
     name,
     maxTokens,
     messages: (problem) => [{ role: "user", content: asked(problem) }],
     ...(instruction === undefined
       ? {}
-      : { hintedMessages: (problem) => [{ role: "user", content: hinted(problem) }] }),
+      : { hintedMessages: (problem, tags) => [{ role: "user", content: hinted(problem, tags) }] }),
     grade: (text, { gold }) => grader(text, gold),
   };
 }

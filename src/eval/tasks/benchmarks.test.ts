@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { OFFLOAD_TAGS } from "../../tags/index.ts";
 import type { HubDataset } from "./benchmark.ts";
 import { shuffleChoices } from "./choices.ts";
 import { openTask, parseTaskSpec } from "./open.ts";
@@ -49,7 +50,7 @@ describe("a benchmark from a file", () => {
     expect(task.messages(problem)).toEqual([
       { role: "user", content: "What is half?\n\nPut your final answer within \\boxed{}." },
     ]);
-    expect(task.hintedMessages?.(problem)[0]?.content).toContain(
+    expect(task.hintedMessages?.(problem, OFFLOAD_TAGS)[0]?.content).toContain(
       "You always use <bigmodel>...</bigmodel> to mark parts",
     );
     expect(task.grade("It is $\\boxed{0.5}$.", problem)).toEqual({ answer: "0.5", correct: true });

@@ -1,4 +1,5 @@
 /** The Task contract: problems with known answers, how to ask them, and how to judge an answer. `index.ts` is the table of tasks. */
+import type { TagPair } from "../../tags/index.ts";
 import type { ChatMessage } from "../../tokenizer/chat-template.ts";
 
 export interface TaskProblem {
@@ -28,8 +29,8 @@ export interface Task {
    */
   problems(count: number, seed: number): Promise<readonly TaskProblem[]>;
   messages(problem: TaskProblem): readonly ChatMessage[];
-  /** Messages for the small model where it may hand over: with the hint about tags, which the big model never sees. */
-  readonly hintedMessages?: (problem: TaskProblem) => readonly ChatMessage[];
+  /** Messages for the small model where it may hand over: with the hint about its tags, which the big model never sees. */
+  readonly hintedMessages?: (problem: TaskProblem, tags: TagPair) => readonly ChatMessage[];
   /** Never throws: text without an answer is wrong. */
   grade(text: string, problem: TaskProblem): Grade;
 }

@@ -2,6 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { always, type Policy, SplitDecoder, type SplitEvent } from "../../decode/index.ts";
 import type { Pair, PairPrompt } from "../../decode/pair/pair.ts";
+import { decodingOptions } from "../../decode/pair/pair-config.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { isModelFailure, GatewayError } from "../failures/gateway-error.ts";
 import { healthOf } from "../guard/guarded-engine.ts";
@@ -61,7 +62,7 @@ async function start(
     limits: { maxTokens },
     sampling: { temperature, ...(topP === undefined ? {} : { topP }), seed },
     dial,
-    options: pair.config.options,
+    options: decodingOptions(pair.config),
     stop,
     signal,
   });

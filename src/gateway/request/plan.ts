@@ -137,7 +137,7 @@ function choosePolicy(preset: DialPreset, extension: Partial<ExtensionFields>, p
   }
   const policy = optionedPolicy(spec, preset, extension, config);
   try {
-    requireFit(pair, policy, config.options.tags);
+    requireFit(pair, policy, config.tags);
   } catch (error) {
     // The operator has to repair the pair's own policy.
     if (!(error instanceof SplitReasonError) || (param === "model" && preset.policy === undefined))

@@ -8,7 +8,7 @@
 import { rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 
-import { ConfigError, SplitReasonError } from "../../core/errors.ts";
+import { SplitReasonError } from "../../core/errors.ts";
 import { makeFolder, writeFileAtomic } from "../../core/files.ts";
 import { given } from "../../core/given.ts";
 import { lockRun } from "../../core/run-lock.ts";
@@ -18,7 +18,6 @@ import { calibrate, type CalibrationHooks } from "../../eval/calibrate/calibrate
 import { calibrationTable } from "../../eval/calibrate/table.ts";
 import { openTask } from "../../eval/tasks/open.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
-import { OFFLOAD_TAGS } from "../../tags/index.ts";
 import { ADAPTER_GGUF } from "../../train/export/index.ts";
 import { BEST_FOLDER } from "../../train/grpo/loop.ts";
 import { reinforce, reinforceConfigSchema, type ReinforceHooks } from "../reinforce/index.ts";
@@ -62,7 +61,6 @@ export interface Learned {
 export async function learn(options: LearnOptions, hooks: LearnHooks): Promise<Learned> {
   const { config } = options;
   const work = resolve(options.work);
-  requireTrainedTags(options.pair.config);
   await makeFolder(work);
   using _lock = lockRun(join(work, "learn.lock"));
   const stages = await Stages.open(work, hooks);
@@ -98,15 +96,6 @@ export async function learn(options: LearnOptions, hooks: LearnHooks): Promise<L
   };
   await writeFileAtomic(pair, `${JSON.stringify(document, null, 2)}\n`);
   return { pair, stages: stages.done };
-}
-
-/** @throws ConfigError before anything is done: after hours of rollouts it would be too late. */
-function requireTrainedTags({ options: { tags } }: PairConfig): void {
-  if (tags.open === OFFLOAD_TAGS.open && tags.close === OFFLOAD_TAGS.close) return;
-  throw new ConfigError(
-    `the tags of this pair are ${tags.open} and ${tags.close}; training knows ${OFFLOAD_TAGS.open} and ${OFFLOAD_TAGS.close} only.`,
-    { code: "pair-mismatch" },
-  );
 }
 
 type Problems = Awaited<ReturnType<typeof splitProblems>>;
@@ -151,6 +140,7 @@ async function tune(
     training: { seed: config.seed, ...asRecord(config.sft["training"]) },
     model: pair.trainable,
     data,
+    tags: pair.config.tags,
     lora: config.lora,
   });
   const { status, step, lastLoss } = await sft(settings, folder, { ...supervised, signal });
@@ -169,6 +159,7 @@ async function reinforceTuned(
     grpo: { seed: config.seed, concurrency: config.concurrency, ...asRecord(config.grpo["grpo"]) },
     model: pair.trainable,
     big: pair.config.big,
+    tags: pair.config.tags,
     data: problems.training,
     heldOutData: problems.heldOut,
     openThinking: pair.config.openThinking,

@@ -73,9 +73,8 @@ const NAMED_PAIRS: readonly NamedPair[] = [
         config: pairConfigSchema.parse({
           small: `gguf:${small}`,
           big: `gguf:${join(folder, `${QWEN_BIG}-q4_0.gguf`)}`,
-          openThinking: false,
           // Control tokens that both models have and neither uses.
-          options: { tags: { open: "<|box_start|>", close: "<|box_end|>" } },
+          tags: { open: "<|box_start|>", close: "<|box_end|>" },
           sampling: { temperature: 0 },
           maxTokens: 512,
         }),

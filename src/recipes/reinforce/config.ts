@@ -5,6 +5,7 @@ import { z } from "zod";
 
 import { ConfigError } from "../../core/errors.ts";
 import { TASKS } from "../../eval/tasks/index.ts";
+import { OFFLOAD_TAGS, tagPairSchema } from "../../tags/index.ts";
 import { openThinkingSchema } from "../../tokenizer/index.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
 import { loraConfigSchema } from "../../train/model/lora-config.ts";
@@ -22,6 +23,8 @@ export const reinforceConfigSchema = z.strictObject({
   heldOutData: z.string().min(1).optional(),
   /** Longest prompt of a file's problems. Longer ones are left out, and counted. Default: 1,024. */
   maxPromptTokens: z.int().positive().optional(),
+  /** The tags of the policy model: two control tokens of its vocabulary, as it was tuned with. */
+  tags: tagPairSchema.default(OFFLOAD_TAGS),
   /** Whether prompts end with `<think>\n` where a template does not write it: as in the pair that is served afterwards. */
   openThinking: openThinkingSchema.default("if-token"),
   /** A name, a reward's configuration, or a list of `{reward, weight}`. */

@@ -47,7 +47,7 @@ export async function reinforce(
   const chosen = chooseTrainer(config.trainer);
 
   const small = await chosen.readModel(config.model);
-  const ids = tagIdsOf(small, config.model);
+  const ids = tagIdsOf(small, config);
   await using big = await openBig(config, small, signal);
   const chatTemplate = small.chatTemplate ?? BUILT_IN_TEMPLATES.chatml;
 
@@ -76,7 +76,7 @@ export async function reinforce(
       heldOutData: undefined,
     }),
   };
-  const options = config.bigTimeoutMs === undefined ? {} : { bigTimeoutMs: config.bigTimeoutMs };
+  const options = { tags: config.tags, ...given({ bigTimeoutMs: config.bigTimeoutMs }) };
   const header = { identity, provenance: await readProvenance() };
   const notices = onNotice === undefined ? {} : { onNotice };
   return await withTrainer(

@@ -5,7 +5,7 @@ import { contextOptions } from "../../decode/pair/context-need.ts";
 import { type PairPrompt, renderPrompts } from "../../decode/pair/pair.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine } from "../../engines/open/open-engine.ts";
-import { OFFLOAD_TAGS } from "../../tags/index.ts";
+import { requireTags } from "../../tags/index.ts";
 import {
   type ChatMessage,
   ChatTemplate,
@@ -19,16 +19,18 @@ import type { ReinforceConfig } from "./config.ts";
 import { longestPrompt } from "./problems.ts";
 
 /** Tokens of the tags in the small model's vocabulary. @throws ConfigError when they are no control tokens there. */
-export function tagIdsOf({ tokenizer, endOfTurn }: StartingModel, folder: string): TagIds {
+export function tagIdsOf(
+  { tokenizer, endOfTurn, chatTemplate: template }: StartingModel,
+  { model, tags }: Pick<ReinforceConfig, "model" | "tags">,
+): TagIds {
+  const isControlToken = (marker: string): boolean => tokenizer.controlId(marker) !== undefined;
+  requireTags(tags, { model, isControlToken, template });
   const idOf = (marker: string): TokenId => {
     const id = tokenizer.controlId(marker);
     if (id !== undefined) return id;
-    throw new ConfigError(
-      `${folder} has no control token ${marker}: tune it first (splitreason train sft, on a copy that splitreason train add-tags made).`,
-      { code: "pair-mismatch" },
-    );
+    throw new ConfigError(`${model} has no control token ${marker}.`, { code: "pair-mismatch" });
   };
-  return { open: idOf(OFFLOAD_TAGS.open), close: idOf(OFFLOAD_TAGS.close), endOfTurn: idOf(endOfTurn) };
+  return { open: idOf(tags.open), close: idOf(tags.close), endOfTurn: idOf(endOfTurn) };
 }
 
 /** Tokens for the big model's own chat template, which may be longer than the small one's. */

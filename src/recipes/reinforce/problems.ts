@@ -11,6 +11,7 @@ import { taskPrompt } from "../../eval/tasks/prompt.ts";
 import type { Task, TaskProblem } from "../../eval/tasks/task.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import { isCorrectAnswer, microExample, parseAnswer, type Split } from "../../micro/index.ts";
+import type { TagPair } from "../../tags/index.ts";
 import { type ChatMessage, thoughtOpening } from "../../tokenizer/chat-template.ts";
 import type { RolloutProblem } from "../../train/grpo/rollout.ts";
 import type { ReinforceConfig } from "./config.ts";
@@ -69,7 +70,10 @@ export interface RunProblems {
 }
 
 export interface ProblemOptions {
-  readonly config: Pick<ReinforceConfig, "data" | "heldOutData" | "heldOut" | "maxPromptTokens" | "grpo">;
+  readonly config: Pick<
+    ReinforceConfig,
+    "data" | "heldOutData" | "heldOut" | "maxPromptTokens" | "tags" | "grpo"
+  >;
   /** Renders messages as the models are served. */
   readonly render: (messages: readonly ChatMessage[]) => PairPrompt;
   readonly countTokens: (prompt: readonly Piece[]) => number;
@@ -162,7 +166,7 @@ async function openProblems(spec: string, options: ProblemOptions): Promise<Open
   const asRollout = (problem: TaskProblem): RolloutProblem =>
     rolloutProblem(
       problem.id,
-      promptOf(task, problem, render),
+      promptOf(task, problem, render, config.tags),
       (written) => task.grade(written, problem).correct,
     );
   const room = maxPositions - config.grpo.maxTokens;
@@ -171,7 +175,7 @@ async function openProblems(spec: string, options: ProblemOptions): Promise<Open
   let longestPromptTokens = 0;
   for (const problem of all) {
     signal.throwIfAborted();
-    const { prompt, promptForBig = prompt } = promptOf(task, problem, render);
+    const { prompt, promptForBig = prompt } = promptOf(task, problem, render, config.tags);
     const tokens = Math.max(countTokens(prompt), countTokens(promptForBig));
     if (tokens > mostTokens) continue;
     problems.push(problem);
@@ -196,8 +200,12 @@ async function openProblems(spec: string, options: ProblemOptions): Promise<Open
 }
 
 /** Rollouts are made by a policy that chooses, learned or self, so the small model reads the task's hint. */
-const promptOf = (task: Task, problem: TaskProblem, render: ProblemOptions["render"]): PairPrompt =>
-  taskPrompt(task, problem, render, { readsHint: true });
+const promptOf = (
+  task: Task,
+  problem: TaskProblem,
+  render: ProblemOptions["render"],
+  tags: TagPair,
+): PairPrompt => taskPrompt(task, problem, render, { readsHint: true }, tags);
 
 /** Problems by epoch. The rest of an epoch that does not fill a training step is left out, so that no problem is twice in a step. */
 function inEpochs(

@@ -16,9 +16,11 @@ import { journalPath } from "../../data/annotate/run.ts";
 import { formatOf } from "../../data/files/source.ts";
 import { parsePolicySpec, policyFacts, requireFit } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
+import { contextNeed, contextOptions } from "../../decode/pair/context-need.ts";
 import { type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
 import { type Arm, DEFAULT_RANDOM_CHUNK } from "../../eval/arms/arms.ts";
 import { describeSettings } from "../../eval/run/evaluate.ts";
+import { longestPromptBytes } from "../../eval/tasks/prompt.ts";
 import type { Task } from "../../eval/tasks/task.ts";
 import type { ChoiceOptions } from "./choice.ts";
 import type { Grain } from "./grain.ts";
@@ -43,6 +45,8 @@ export interface RolloutOptions {
   readonly concurrency: number;
   /** Threads of each model. */
   readonly threads?: number;
+  /** Tokens of context for each sequence. Default: what the longest prompt and output need. */
+  readonly context?: number;
   /** A .jsonl or .parquet file. `OUT.journal.jsonl` comes beside it. */
   readonly out: string;
 }
@@ -98,8 +102,16 @@ export async function makeRollouts(
     identity: configHash,
     settings,
   });
-  await using pair = await Pair.open(config, { sequences: concurrency, ...given({ threads }) }, signal);
-  requireFit(pair, pairPolicy(config, policy), config.options.tags);
+  await using pair = await Pair.open(
+    config,
+    {
+      sequences: concurrency,
+      ...given({ threads }),
+      ...contextOptions(options.context, contextNeed(config, longestPromptBytes(task, problems))),
+    },
+    signal,
+  );
+  requireFit(pair, pairPolicy(config, policy), config.tags);
   const sampling = new Sampling({ ...options, arm, problems, pair, journal, clock, onProgress });
   let status: RolloutSummary["status"];
   try {
@@ -121,7 +133,15 @@ export async function makeRollouts(
     temperature: config.sampling.temperature,
     ...given({ git: git ?? undefined }),
   };
-  const counts = await writeRollouts({ ...options, problems, journal, small: pair.small, facts, signal });
+  const counts = await writeRollouts({
+    ...options,
+    tags: config.tags,
+    problems,
+    journal,
+    small: pair.small,
+    facts,
+    signal,
+  });
   const { failed, firstError, tokensPerSecond } = sampling;
   return {
     status,

@@ -7,7 +7,7 @@ import { openRowWriter } from "../../data/writers/row-writer.ts";
 import type { Engine } from "../../engines/engine.ts";
 import type { Task, TaskProblem } from "../../eval/tasks/task.ts";
 import type { RolloutFacts, Span, TraceRow } from "../../formats/trace-row.ts";
-import { wrapSpansAsPieces } from "../../tags/index.ts";
+import { type TagPair, wrapSpansAsPieces } from "../../tags/index.ts";
 import { type ChoiceOptions, chooseSamples, type Rejection, shareOf, textOf } from "./choice.ts";
 import { type Grain, widenSpans } from "./grain.ts";
 import { type Sample, sampledIds, sampleSchema } from "./sample.ts";
@@ -32,6 +32,8 @@ export interface RowCounts {
 
 export interface WriteOptions {
   readonly task: Task;
+  /** The pair's tags, which the question names. The trace has none. */
+  readonly tags: TagPair;
   readonly problems: readonly TaskProblem[];
   readonly samples: number;
   readonly journal: AnnotationJournal;
@@ -83,14 +85,14 @@ interface RowTokens {
 async function rowOf(
   problem: TaskProblem,
   sample: Sample,
-  { task, grain, facts, small }: WriteOptions,
+  { task, tags, grain, facts, small }: WriteOptions,
 ): Promise<{ readonly row: TraceRow; readonly tokens: RowTokens | undefined }> {
   const trace = textOf(sample);
   const spans = widenSpans(trace, writtenByBig(sample), grain);
   const tokens = await tokensOf(small, trace, spans, sample);
   const row: TraceRow = {
     id: `${problem.id}#${sample.sample}`,
-    problem: questionOf(task, problem),
+    problem: questionOf(task, problem, tags),
     trace,
     answer: problem.gold,
     spans,
@@ -145,8 +147,8 @@ async function tokensOf(
 }
 
 /** The user's turn as the small model reads it when it may ask by itself. */
-function questionOf(task: Task, problem: TaskProblem): string {
-  const messages = task.hintedMessages?.(problem) ?? task.messages(problem);
+function questionOf(task: Task, problem: TaskProblem, tags: TagPair): string {
+  const messages = task.hintedMessages?.(problem, tags) ?? task.messages(problem);
   const [message] = messages;
   if (message?.role === "user" && messages.length === 1) return message.content;
   throw new ConfigError(`task ${task.name} asks with several messages; a trace row has one question.`, {

@@ -1,6 +1,7 @@
 /** Configuration of a supervised run: one JSON file. Flags override it. */
 import { z } from "zod";
 
+import { OFFLOAD_TAGS, tagPairSchema } from "../../tags/index.ts";
 import { loopConfigSchema } from "../../train/supervised/loop.ts";
 import { loraConfigSchema } from "../../train/model/lora-config.ts";
 import { qwen3ConfigSchema } from "../../train/model/config.ts";
@@ -14,6 +15,8 @@ const common = {
   template: z.string().min(1).optional(),
   /** Whether prompts end with `<think>\n`, as at inference, where the template does not write it. Default: those whose trace has `</think>`. */
   openThinking: z.boolean().optional(),
+  /** The tags around spans: two control tokens of the model's vocabulary. */
+  tags: tagPairSchema.default(OFFLOAD_TAGS),
   /** Rows in a step (Paper 3.3: 64). */
   rows: positive.default(8),
   /** Passes over the data, when `training.steps` is not given (Paper 3.3: 3). */

@@ -8,6 +8,7 @@ import { toJsonLines } from "../../core/json-lines.ts";
 import { openRowWriter } from "../../data/writers/row-writer.ts";
 import { TRACE_COLUMNS } from "../../data/writers/parquet-schema.ts";
 import { microExample } from "../../micro/index.ts";
+import { OFFLOAD_TAGS } from "../../tags/index.ts";
 import { BUILT_IN_TEMPLATES, loadTokenizer } from "../../tokenizer/index.ts";
 import { loadTrainingConfig } from "../trainer/config-file.ts";
 import { sftConfigSchema } from "./config.ts";
@@ -31,6 +32,8 @@ async function examplesOf(path: string, heldOut = 2, openThinking?: boolean) {
     openThinking,
     endOfTurn: "<|im_end|>",
     spanWeight: 1,
+    tags: OFFLOAD_TAGS,
+    model: "models/micro/small",
   });
 }
 

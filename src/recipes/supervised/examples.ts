@@ -3,7 +3,7 @@ import { ConfigError, DataError } from "../../core/errors.ts";
 import type { HubAccess } from "../../data/hub/calls.ts";
 import { fromTraceRow, type TrainingRow, trainingRows } from "../../data/training-rows.ts";
 import { microExample, type Split } from "../../micro/index.ts";
-import { closesThought, OFFLOAD_TAGS } from "../../tags/index.ts";
+import { closesThought, requireTags, type TagPair } from "../../tags/index.ts";
 import { ChatTemplate } from "../../tokenizer/chat-template.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { PackedExamples } from "../../train/supervised/packed-examples.ts";
@@ -64,6 +64,9 @@ export interface ExampleOptions {
   readonly openThinking: boolean | undefined;
   readonly endOfTurn: string;
   readonly spanWeight: number;
+  readonly tags: TagPair;
+  /** The model, in messages. */
+  readonly model: string;
 }
 
 export interface ExampleSet {
@@ -97,24 +100,28 @@ export async function readExamples(
 }
 
 function rowEncoder(tokenizer: Tokenizer, options: ExampleOptions): (row: TrainingRow) => Datum {
-  const { template: source, endOfTurn, spanWeight } = options;
-  const missing = [OFFLOAD_TAGS.open, OFFLOAD_TAGS.close].filter(
-    (tag) => tokenizer.controlId(tag) === undefined,
-  );
+  const { template: source, endOfTurn, spanWeight, tags, model } = options;
   const template = new ChatTemplate(source);
+  const isControlToken = (marker: string): boolean => tokenizer.controlId(marker) !== undefined;
+  let isChecked = false;
+  const checkTags = (): void => {
+    if (!isChecked) requireTags(tags, { model, isControlToken, template: template.source });
+    isChecked = true;
+  };
   return ({ messages, trace, spans }) => {
-    if (missing.length > 0 && spans.length > 0) {
-      throw new ConfigError(
-        `the data has spans to hand over, but ${missing.join(" and ")} are no control tokens of the model's vocabulary: ` +
-          `splitreason train add-tags --model FOLDER --out NEW makes a copy that has them.`,
-        { code: "config-invalid" },
+    if (spans.length > 0) checkTags();
+    const own = [tags.open, tags.close].find((tag) => trace.includes(tag));
+    if (own !== undefined) {
+      throw new DataError(
+        `a trace holds the text ${own}, which is a tag of this run (tags): ${JSON.stringify(trace.slice(0, 80))}; leave the row out, or name other tags.`,
+        { code: "data-invalid" },
       );
     }
     const openThinking = options.openThinking ?? closesThought(trace);
     return traceRowDatum(
       tokenizer,
       { id: "", problem: "", trace, spans: [...spans] },
-      { prompt: () => template.render(messages, { openThinking }), endOfTurn, spanWeight },
+      { prompt: () => template.render(messages, { openThinking }), endOfTurn, spanWeight, tags },
     );
   };
 }

@@ -115,6 +115,8 @@ async function runFrom(
     openThinking,
     endOfTurn,
     spanWeight,
+    tags: config.tags,
+    model: typeof config.model === "string" ? config.model : "the new model",
   });
   const { examples } = set;
   const longest = set.training.reduce((most, index) => Math.max(most, examples.tokensOf(index)), 0);

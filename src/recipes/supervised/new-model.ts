@@ -1,5 +1,5 @@
 /** The starting model of `train pretrain`: a shape, random weights, and a tokenizer that is given or learned from the data. */
-import { OFFLOAD_TAGS, THINK_TAGS } from "../../tags/index.ts";
+import { THINK_TAGS } from "../../tags/index.ts";
 import { ByteLevelTokenizer, loadTokenizer, trainBytePairs } from "../../tokenizer/index.ts";
 import { parseQwen3Config } from "../../train/model/config.ts";
 import { PADDING, type StartingModel } from "../../train/starting-model.ts";
@@ -7,22 +7,14 @@ import type { PretrainConfig } from "./config.ts";
 import type { SourceRows } from "./examples.ts";
 
 const CHATML_END = "<|im_end|>";
-/** Control tokens of a vocabulary that is learned: those of chatml, and the method's. */
-const CONTROL_TOKENS = [
-  PADDING,
-  "<|im_start|>",
-  CHATML_END,
-  THINK_TAGS.open,
-  THINK_TAGS.close,
-  OFFLOAD_TAGS.open,
-  OFFLOAD_TAGS.close,
-];
+/** Control tokens of a vocabulary that is learned: those of chatml and of thoughts. The tags are added. */
+const CONTROL_TOKENS = [PADDING, "<|im_start|>", CHATML_END, THINK_TAGS.open, THINK_TAGS.close];
 
 export async function newModel(config: PretrainConfig, source: SourceRows): Promise<StartingModel> {
   const loaded =
     config.tokenizer === undefined
       ? {
-          tokenizer: await learnTokenizer(source, config.vocabularySize),
+          tokenizer: await learnTokenizer(source, config),
           endOfTurn: undefined,
           chatTemplate: undefined,
         }
@@ -39,7 +31,10 @@ export async function newModel(config: PretrainConfig, source: SourceRows): Prom
   };
 }
 
-async function learnTokenizer(source: SourceRows, maxSize: number): Promise<ByteLevelTokenizer> {
+async function learnTokenizer(
+  source: SourceRows,
+  { tags, vocabularySize }: PretrainConfig,
+): Promise<ByteLevelTokenizer> {
   const corpus: string[] = [];
   for await (const { messages, trace } of source.rows()) {
     corpus.push(
@@ -47,6 +42,10 @@ async function learnTokenizer(source: SourceRows, maxSize: number): Promise<Byte
       trace.replaceAll(THINK_TAGS.close, "\n"),
     );
   }
-  const vocabulary = trainBytePairs({ corpus, controlTokens: CONTROL_TOKENS, maxSize });
+  const vocabulary = trainBytePairs({
+    corpus,
+    controlTokens: [...CONTROL_TOKENS, tags.open, tags.close],
+    maxSize: vocabularySize,
+  });
   return new ByteLevelTokenizer(vocabulary, { endOfTurn: CHATML_END });
 }

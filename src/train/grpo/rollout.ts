@@ -137,7 +137,8 @@ async function attempt(
         ledger: true,
         ...given({ dial: options.dial, options: options.options, signal: options.signal }),
       }),
-      options.options?.tags,
+      // Rewards and readers see the canonical tags, whichever the model has.
+      undefined,
       options.onTokens,
     );
     if (result.ledger === undefined || result.finishReason === "error" || result.finishReason === "aborted") {

@@ -6,7 +6,7 @@ import type { TokenId } from "../../core/ids.ts";
 import { controlPiece, type Piece } from "../../core/piece.ts";
 import { createRng } from "../../core/rng.ts";
 import type { TraceRow } from "../../formats/trace-row.ts";
-import { wrapSpansAsPieces } from "../../tags/index.ts";
+import { type TagPair, wrapSpansAsPieces } from "../../tags/index.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import type { Datum } from "../trainer.ts";
 
@@ -16,6 +16,8 @@ export interface TraceDatumOptions {
   readonly endOfTurn: string;
   /** Loss weight of the tokens between the tags, which the big model will write (Paper 3.3: 1). The tags themselves always weigh 1. */
   readonly spanWeight: number;
+  /** Default: the canonical ones. */
+  readonly tags?: TagPair;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface TraceDatumOptions {
  */
 export function traceRowDatum(tokenizer: Tokenizer, row: TraceRow, options: TraceDatumOptions): Datum {
   let inside = false;
-  const trace = wrapSpansAsPieces(row.trace, row.spans ?? []).map((piece): WeightedPiece => {
+  const trace = wrapSpansAsPieces(row.trace, row.spans ?? [], options.tags).map((piece): WeightedPiece => {
     if (piece.control === true) {
       inside = !inside;
       return { piece, weight: 1 };

@@ -9,7 +9,7 @@ import type { FinishReason } from "../../../decode/events/events.ts";
 export interface RolloutFacts {
   /** Whether the answer is right, by the task's own grader. */
   readonly correct: boolean;
-  /** The output as the small model saw it, tags in place, from the opening of the chain of thought. */
+  /** The output as the small model saw it, with the canonical tags in place, from the opening of the chain of thought. */
   readonly taggedText: string;
   readonly finish: FinishReason;
   readonly smallTokens: number;
