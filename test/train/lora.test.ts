@@ -72,7 +72,8 @@ it("continues by reinforcement, with the adapter in its rollouts", async () => {
   writeFileSync(
     config,
     JSON.stringify({
-      model: join(process.cwd(), BASE),
+      // The same base, read from its other file.
+      model: join(process.cwd(), BASE, "model.gguf"),
       data: "micro",
       heldOut: 4,
       lora: { ...lora, start },
