@@ -175,9 +175,15 @@ async function report(
   );
 }
 
-function exportedTo({ folder, gguf, adapter }: NonNullable<RunResult["model"]>): string {
-  if (adapter !== undefined) return `adapter: ${folder} (PEFT), ${adapter} (gguf:MODEL?lora=${adapter})`;
-  return `model: ${folder} (Hugging Face)${gguf === undefined ? "" : `, ${gguf}`}`;
+function exportedTo({ folder, gguf, adapter, merged }: NonNullable<RunResult["model"]>): string {
+  if (adapter === undefined && merged === undefined)
+    return `model: ${folder} (Hugging Face)${gguf === undefined ? "" : `, ${gguf}`}`;
+  const lines = [
+    `adapter: ${folder}`,
+    ...(adapter === undefined ? [] : [`for engine specs: gguf:MODEL?lora=${adapter}`]),
+    ...(merged === undefined ? [] : [`merged: ${merged}`]),
+  ];
+  return lines.join("\n");
 }
 
 const PRETRAIN_HELP = `
@@ -192,6 +198,11 @@ Example:
   splitreason data annotate traces.jsonl --out annotated.jsonl
   splitreason train sft --model runs/small/model --data annotated.jsonl --epochs 3 --out runs/tuned
   splitreason eval micro --small gguf:runs/tuned/model/model.gguf --small-base gguf:runs/small/model/model.gguf
+
+An adapter over a model that stays as it is (docs/training.md, Adapters):
+  echo '{"model": "base.gguf", "data": "annotated.jsonl", "lora": {"rank": 16, "alpha": 32}}' > lora.json
+  splitreason train sft --config lora.json --out runs/adapter
+  splitreason solve "..." --small "gguf:base.gguf?lora=runs/adapter/model/adapter.gguf"
 
 Curves are in metrics.jsonl and in TensorBoard's events (tensorboard --logdir runs).
 `;

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { given } from "../../core/given.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { BUILT_IN_TEMPLATES, ChatTemplate } from "../../tokenizer/index.ts";
-import { ADAPTER_GGUF, GGUF_FILE } from "../../train/export/index.ts";
+import { ADAPTER_GGUF, GGUF_FILE, MERGED_FOLDER } from "../../train/export/index.ts";
 import { type LoraConfig, loraIdentity } from "../../train/model/lora-config.ts";
 import { parameterCount } from "../../train/model/parameters.ts";
 import type { StartingModel } from "../../train/starting-model.ts";
@@ -53,9 +53,15 @@ export interface RunStart {
 export interface RunResult extends LoopOutcome {
   readonly steps: number;
   /**
-   * The exported model's folder and, where there is one, its GGUF, or that of the adapter alone; undefined when the run was interrupted.
+   * The exported folder and, where there is one, the model's GGUF, the GGUF of an adapter, and the folder of the model that it is merged
+   * into. Undefined when the run was interrupted.
    */
-  readonly model?: { readonly folder: string; readonly gguf?: string; readonly adapter?: string };
+  readonly model?: {
+    readonly folder: string;
+    readonly gguf?: string;
+    readonly adapter?: string;
+    readonly merged?: string;
+  };
 }
 
 /** Trains a model from random weights into `folder`, or continues the run that is there. */
@@ -169,8 +175,10 @@ async function runFrom(
       if (outcome.status !== "done") return { ...outcome, steps };
       const exported = join(folder, "model");
       await trainer.export(exported);
-      const [gguf, adapter] = [GGUF_FILE, ADAPTER_GGUF].map((file) => existing(join(exported, file)));
-      return { ...outcome, steps, model: { folder: exported, ...given({ gguf, adapter }) } };
+      const [gguf, adapter, merged] = [GGUF_FILE, ADAPTER_GGUF, MERGED_FOLDER].map((file) =>
+        existing(join(exported, file)),
+      );
+      return { ...outcome, steps, model: { folder: exported, ...given({ gguf, adapter, merged }) } };
     },
   );
 }

@@ -35,7 +35,7 @@ export interface AdapterOutletOptions extends Pick<LoraConfig, "exports"> {
 }
 
 /** Folder of the whole model within an export: programs that find an adapter in a folder look for no model there. */
-const MERGED_FOLDER = "merged";
+export const MERGED_FOLDER = "merged";
 const MERGED_Q8_0 = "model-q8_0.gguf";
 const Q8_0_BLOCK = 32;
 

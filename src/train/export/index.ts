@@ -14,7 +14,7 @@ export { importHuggingFace, type ImportedModel } from "./import-hugging-face.ts"
 export { GGUF_FILE } from "./llama-sampler.ts";
 export type { Exporter, ModelTokenizer, SamplerFactory } from "./model-files.ts";
 export { type Adapter, type AdapterOutlets, fingerprintOf } from "./adapter.ts";
-export { adapterOutlets } from "./adapter-outlets.ts";
+export { adapterOutlets, MERGED_FOLDER } from "./adapter-outlets.ts";
 export { ADAPTER_GGUF } from "./lora-gguf.ts";
 export { importPeft } from "./peft.ts";
 export { copyWithTags } from "./tagged-copy.ts";
