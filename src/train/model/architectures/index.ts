@@ -7,7 +7,7 @@ import { qwen3 } from "./qwen3.ts";
 const TABLE = [llama, qwen2, qwen3] as const;
 
 export type ArchitectureName = (typeof TABLE)[number]["name"];
-export const ARCHITECTURES: readonly Architecture[] = TABLE;
+const ARCHITECTURES: readonly Architecture[] = TABLE;
 export const ARCHITECTURE_NAMES: readonly ArchitectureName[] = TABLE.map(({ name }) => name);
 
 export const isArchitectureName = (name: string): name is ArchitectureName =>
