@@ -35,7 +35,7 @@ const ropeSchema = z.object({
   high_freq_factor: positive.optional(),
   original_max_position_embeddings: count.optional(),
 });
-/** What the configurations of transformers, versions 4 and 5, have in common. Fields that are not named do not change the logits. */
+/** The fields that the configurations of transformers, versions 4 and 5, have in common. Fields that are not named do not change the logits. */
 const configSchema = z.looseObject({
   model_type: z.enum(ARCHITECTURE_NAMES),
   vocab_size: count,
