@@ -21,6 +21,7 @@ import type { CommandContext, RegisterCommand } from "./support/command.ts";
 import { describeError, exitStatus } from "./support/exit-status.ts";
 import { paintWith, printableLine, type Terminal, wantsColor } from "./support/terminal.ts";
 import { registerTrain } from "./train/index.ts";
+import { registerLearn } from "./train/learn.ts";
 
 /** Help lists them in this order. */
 const COMMANDS: readonly RegisterCommand[] = [
@@ -35,6 +36,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerSimulate,
   registerData,
   registerTrain,
+  registerLearn,
   registerTrace,
   registerMicro,
   registerConfig,

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import type { z } from "zod";
 
+import { learnConfigSchema } from "../../src/recipes/learn/config.ts";
 import { reinforceConfigSchema } from "../../src/recipes/reinforce/config.ts";
 import { sftConfigSchema } from "../../src/recipes/supervised/config.ts";
 import { grpoConfigSchema } from "../../src/train/grpo/config.ts";
@@ -16,6 +17,9 @@ const named = (key: string): boolean => new RegExp(`[\`{ ]${key}[\`: ,}]`, "u").
 const keysOf = ({ shape }: { readonly shape: Record<string, z.ZodType> }): string[] => Object.keys(shape);
 
 it.each([
+  ["learn", keysOf(learnConfigSchema)],
+  ["its rollouts", keysOf(learnConfigSchema.shape.rollouts.unwrap())],
+  ["its calibration", keysOf(learnConfigSchema.shape.calibration.unwrap())],
   ["train sft", keysOf(sftConfigSchema)],
   ["lora", keysOf(loraConfigSchema)],
   ["its training", keysOf(loopConfigSchema)],

@@ -8,16 +8,11 @@ import type { Command } from "commander";
 import { given } from "../../core/given.ts";
 import { count, duration, percent } from "../../core/figures.ts";
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
-import {
-  type Calibration,
-  CALIBRATION_FILE,
-  type CalibrationPoint,
-  type ShareDial,
-} from "../../decode/dial/calibration.ts";
-import { calibrationPath, furtherDial, writeCalibration } from "../../decode/pair/calibration-file.ts";
+import { CALIBRATION_FILE, type CalibrationPoint, type ShareDial } from "../../decode/dial/calibration.ts";
+import { calibrationPath, writeCalibration } from "../../decode/pair/calibration-file.ts";
 import type { PairConfig } from "../../decode/pair/pair-config.ts";
-import { modelFileDigest } from "../../engines/open/open-engine.ts";
 import { calibrate, type CalibrationResult } from "../../eval/calibrate/calibrate.ts";
+import { calibrationTable } from "../../eval/calibrate/table.ts";
 import type { Task } from "../../eval/tasks/task.ts";
 import {
   addPairFlags,
@@ -98,7 +93,7 @@ async function runCalibrate(terminal: Terminal, flags: CalibrateFlags): Promise<
   const problems = flags.problems ?? Math.min(DEFAULT_PROBLEMS, task.size ?? DEFAULT_PROBLEMS);
   const result = await measure(terminal, flags, { pair, task, problems, path });
   const { points, chosen } = result;
-  const calibration = await describe(flags, { pair, task, problems }, result);
+  const calibration = await calibrationTable({ pair, task, problems, seed: flags.seed }, result);
   await writeCalibration(path, calibration);
   await rm(result.samples, { recursive: true, force: true });
   const wanted = chosen === undefined ? {} : { chosen, targetShare: flags.targetShare };
@@ -177,29 +172,6 @@ async function measure(
   } finally {
     progress.end();
   }
-}
-
-async function describe(
-  { seed }: CalibrateFlags,
-  { pair, task, problems }: Measured,
-  { points, git }: CalibrationResult,
-): Promise<Calibration> {
-  const described = async (spec: string): Promise<Calibration["small"]> => {
-    const digest = await modelFileDigest(spec);
-    return digest === undefined ? { spec } : { spec, digest };
-  };
-  const dial = furtherDial(pair);
-  return {
-    format: "splitreason-calibration-2",
-    small: await described(pair.small),
-    big: await described(pair.big),
-    task: { name: task.name, version: task.version, problems },
-    seed,
-    temperature: pair.sampling.temperature,
-    ...(Object.keys(dial).length === 0 ? {} : { dial }),
-    git,
-    points,
-  };
 }
 
 const settingText = ({ bias, reject }: ShareDial): string =>
