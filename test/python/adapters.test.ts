@@ -22,6 +22,7 @@ import {
   importPeft,
   modelExporter,
 } from "../../src/train/export/index.ts";
+import type { ArchitectureName } from "../../src/train/model/architectures/index.ts";
 import { parseQwen3Config } from "../../src/train/model/config.ts";
 import { loraConfigSchema } from "../../src/train/model/lora-config.ts";
 import { adapterPairs, adapterSize } from "../../src/train/model/adapter.ts";
@@ -36,10 +37,9 @@ const QWEN3 = join("models", "micro", "small");
 const TOLERANCE = 1e-3;
 
 let folder = "";
-let qwen2 = "";
 
-/** A tiny Qwen2 of random weights, biases too, as a folder with its GGUF. */
-async function writeQwen2(path: string): Promise<void> {
+/** A tiny model of random weights, biases too, as a folder with its GGUF. */
+async function writeModel(path: string, architecture: ArchitectureName): Promise<void> {
   const { tokenizer } = (await importHuggingFace(QWEN3)).tokenizer!;
   const config = parseQwen3Config({
     vocabularySize: tokenizer.size,
@@ -49,8 +49,7 @@ async function writeQwen2(path: string): Promise<void> {
     keyValueHeads: 2,
     headSize: 16,
     intermediateSize: 96,
-    attentionBias: true,
-    headNorms: false,
+    architecture,
     ropeTheta: 50_000,
     maxPositions: 128,
   });
@@ -69,14 +68,14 @@ async function writeQwen2(path: string): Promise<void> {
     endOfTurn: "<|im_end|>",
     padding: "<|endoftext|>",
   };
-  await modelExporter(tokenizerOfModel, "tiny qwen2")(path, config, weights);
+  await modelExporter(tokenizerOfModel, "tiny")(path, config, weights);
 }
 
 beforeAll(async () => {
   await preparePython();
   folder = await mkdtemp(join(tmpdir(), "adapters-"));
-  qwen2 = join(folder, "qwen2");
-  await writeQwen2(qwen2);
+  await writeModel(join(folder, "qwen2"), "qwen2");
+  await writeModel(join(folder, "llama"), "llama");
 }, ENVIRONMENT_TIMEOUT_MS);
 afterAll(async () => {
   if (folder !== "") await rm(folder, { recursive: true });
@@ -103,12 +102,13 @@ function expectClose(left: readonly number[], right: readonly number[], toleranc
 }
 
 describe.each([
-  ["Qwen3", "all-linear" as const],
-  ["Qwen3", ["q_proj", "v_proj"] as const],
-  ["Qwen2", "all-linear" as const],
+  ["qwen3", "all-linear" as const],
+  ["qwen3", ["q_proj", "v_proj"] as const],
+  ["qwen2", "all-linear" as const],
+  ["llama", "all-linear" as const],
 ])("an adapter of %s, %j", (architecture, targets) => {
   it("is the same in the trainer, in PEFT, in llama.cpp, and merged", async () => {
-    const BASE = architecture === "Qwen3" ? QWEN3 : qwen2;
+    const BASE = architecture === "qwen3" ? QWEN3 : join(folder, architecture);
     const { config, weights, tokenizer: loaded } = await importHuggingFace(BASE);
     // The same model, read from its other file.
     const { tokenizer: _, ...other } = importGguf(join(BASE, GGUF_FILE));

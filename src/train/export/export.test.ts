@@ -107,9 +107,16 @@ describe("importHuggingFace", () => {
   }
 
   it.each([
-    ["another architecture", { model_type: "llama" }, /model_type/u],
+    ["another architecture", { model_type: "gemma3" }, /model_type.*llama, qwen2, qwen3/su],
+    [
+      "biases of another architecture",
+      { model_type: "llama", mlp_bias: true },
+      /mlp_bias is true; only false/u,
+    ],
+    ["neighbours that are paired", { rope_interleaved: true }, /rope_interleaved/u],
     ["scaled rotary embedding", { rope_scaling: { rope_type: "yarn", factor: 4 } }, /rope_scaling/u],
-    ["the same in version 5's spelling", { rope_parameters: { rope_type: "linear" } }, /rope_parameters/u],
+    ["the same in version 5's spelling", { rope_parameters: { rope_type: "yarn" } }, /rope_parameters/u],
+    ["a scaling without its factor", { rope_parameters: { rope_type: "linear" } }, /ropeScaling/u],
     ["sliding windows", { use_sliding_window: true }, /use_sliding_window/u],
     ["layers of another kind", { layer_types: ["full_attention", "sliding_attention"] }, /layer_types/u],
     ["biases", { attention_bias: true }, /attention_bias/u],
@@ -138,13 +145,22 @@ describe("importHuggingFace", () => {
     await expect(changed({ tie_word_embeddings: true })).resolves.toBeUndefined();
   });
 
-  it("says what is not there, and that shards are not read", async () => {
+  it("says what is not there", async () => {
     await expect(importHuggingFace(join(folder, "absent"))).rejects.toThrow(/config\.json: no such file/u);
     const path = join(folder, "again");
     await rm(join(path, "model.safetensors"));
     await expect(importHuggingFace(path)).rejects.toThrow(/model\.safetensors: no such file/u);
-    await writeFile(join(path, "model.safetensors.index.json"), "{}");
-    await expect(importHuggingFace(path)).rejects.toThrow(/in several files/u);
+    const index = (weight_map: object): Promise<void> =>
+      writeFile(join(path, "model.safetensors.index.json"), JSON.stringify({ weight_map }));
+    await index({ "model.norm.weight": "../model.safetensors" });
+    await expect(importHuggingFace(path)).rejects.toThrow(/shard index .*weight_map/su);
+    await index({ "model.norm.weight": "model-00001-of-00002.safetensors" });
+    await expect(importHuggingFace(path)).rejects.toThrow(/00001-of-00002\.safetensors: no such file/u);
+    const shard = encodeSafetensors({ tensors: new Map([...weights].slice(0, 1)), metadata: {} });
+    await writeFile(join(path, "model-00001-of-00002.safetensors"), shard);
+    await expect(importHuggingFace(path)).rejects.toThrow(
+      /puts model\.norm\.weight into .*does not have it/u,
+    );
     await writeFile(join(path, "config.json"), "{");
     await expect(importHuggingFace(path)).rejects.toThrow(/config\.json is not valid JSON/u);
   });

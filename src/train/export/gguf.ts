@@ -1,16 +1,21 @@
-/** Writes one GGUF file that llama.cpp loads, of architecture `qwen3` or `qwen2`, weights in F32. */
+/** Writes one GGUF file that llama.cpp loads, weights in F32. */
+import { TrainError } from "../../core/errors.ts";
 import { ggufFloat32, ggufString, ggufUint32, type GgufValue } from "../../formats/gguf/types.ts";
 import { writeGguf } from "../../formats/gguf/writer.ts";
 import { ggufTokenizerMetadata } from "../../tokenizer/gguf-vocabulary.ts";
-import type { Qwen3Config } from "../model/config.ts";
-import { knownArchitecture } from "./model-files.ts";
+import { architectureOf, type Qwen3Config } from "../model/config.ts";
 import { EMBEDDING, FINAL_NORM, type LayerParameter, layerNames, OUTPUT_HEAD } from "../model/parameters.ts";
+import { rotaryFactors } from "../model/rotary.ts";
+import { interleavedHeads, toGgufRows } from "./gguf-heads.ts";
 import { checkedWeights, type ModelFiles } from "./model-files.ts";
 
 export interface GgufExport extends ModelFiles {
   /** `general.name`. */
   readonly name: string;
 }
+
+/** [headSize / 2]: by how much each pair of a head turns more slowly. */
+export const ROPE_FACTORS = "rope_freqs.weight";
 
 /** llama.cpp's names within `blk.N`, without the `.weight` or `.bias` at the end (gguf-py/gguf/constants.py). */
 const LAYER_TENSORS: Readonly<Record<LayerParameter, string>> = {
@@ -38,11 +43,21 @@ export async function exportGguf(path: string, files: GgufExport): Promise<void>
   const { config, tokenizer, name } = files;
   const { endOfTurn, padding, chatTemplate, vocabulary } = tokenizer;
   const names = ggufTensorNames(config);
+  const heads = interleavedHeads(config);
   const tensors = Array.from(checkedWeights(files), ([huggingFaceName, { shape, data }]) => ({
     name: names.get(huggingFaceName) ?? huggingFaceName,
     dimensions: shape.toReversed(),
-    data,
+    data: toGgufRows(data, shape[1] ?? 1, heads.get(huggingFaceName)),
   }));
+  const factors = config.ropeScaling?.type === "linear" ? undefined : rotaryFactors(config);
+  if (factors !== undefined) {
+    if (!architectureOf(config).interleavesHeads)
+      throw new TrainError(
+        `llama.cpp reads the factors of a rotary embedding for llama only, not for ${config.architecture}: this model can be exported for transformers only.`,
+        { code: "train-invalid" },
+      );
+    tensors.push({ name: ROPE_FACTORS, dimensions: [factors.length], data: Float32Array.from(factors) });
+  }
   // llama.cpp takes the number of embedding rows from the number of tokens.
   const unused = Array.from({ length: config.vocabularySize - vocabulary.tokens.length }, () => "");
   const metadata = new Map<string, GgufValue>([
@@ -56,8 +71,8 @@ export async function exportGguf(path: string, files: GgufExport): Promise<void>
 }
 
 function modelMetadata(config: Qwen3Config, name: string): Map<string, GgufValue> {
-  const architecture = knownArchitecture(config);
-  return new Map([
+  const { architecture, ropeScaling } = config;
+  return new Map<string, GgufValue>([
     ["general.architecture", ggufString(architecture)],
     ["general.type", ggufString("model")],
     ["general.name", ggufString(name)],
@@ -73,6 +88,12 @@ function modelMetadata(config: Qwen3Config, name: string): Map<string, GgufValue
     [`${architecture}.attention.value_length`, ggufUint32(config.headSize)],
     [`${architecture}.attention.layer_norm_rms_epsilon`, ggufFloat32(config.rmsEpsilon)],
     [`${architecture}.rope.freq_base`, ggufFloat32(config.ropeTheta)],
+    ...(ropeScaling?.type === "linear"
+      ? [
+          [`${architecture}.rope.scaling.type`, ggufString("linear")] as const,
+          [`${architecture}.rope.scaling.factor`, ggufFloat32(ropeScaling.factor)] as const,
+        ]
+      : []),
   ]);
 }
 

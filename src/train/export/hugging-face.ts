@@ -1,11 +1,12 @@
-/** Writes a folder that transformers and vLLM load as `Qwen3ForCausalLM` or `Qwen2ForCausalLM`. */
+/** Writes a folder that transformers, vLLM and SGLang load. */
 import { join } from "node:path";
 
+import { TrainError } from "../../core/errors.ts";
 import { writeFileAtomic } from "../../core/files.ts";
 import { encodeSafetensors } from "../../formats/safetensors.ts";
 import { tokenizerFiles } from "../../tokenizer/tokenizer-files.ts";
-import type { Qwen3Config } from "../model/config.ts";
-import { checkedWeights, knownArchitecture, type ModelFiles, type ModelTokenizer } from "./model-files.ts";
+import { architectureOf, type Qwen3Config } from "../model/config.ts";
+import { checkedWeights, type ModelFiles, type ModelTokenizer } from "./model-files.ts";
 
 /** The first release that knows Qwen3. */
 const TRANSFORMERS_VERSION = "4.51.0";
@@ -32,13 +33,14 @@ export async function exportHuggingFace(folder: string, files: ModelFiles): Prom
   for (const [name, content] of contents) await writeFileAtomic(join(folder, name), content);
 }
 
-/** config.json: the fields of transformers' `Qwen3Config` and `Qwen2Config`, in the spelling that version 4 and 5 and vLLM read. */
+/** config.json: the fields of transformers' configurations, in the spelling that version 4 and 5 and vLLM read. */
 function modelConfig(config: Qwen3Config, tokenizer: ModelTokenizer): object {
-  const architecture = knownArchitecture(config);
-  return {
-    architectures: [architecture === "qwen3" ? "Qwen3ForCausalLM" : "Qwen2ForCausalLM"],
-    // Qwen2 always has biases and does not say so.
-    ...(architecture === "qwen3" ? { attention_bias: false } : {}),
+  const { className, fixedFields } = architectureOf(config);
+  const slides = "use_sliding_window" in fixedFields;
+  const fields = {
+    ...fixedFields,
+    ...(slides ? { max_window_layers: config.layers, sliding_window: null } : {}),
+    architectures: [className],
     attention_dropout: 0,
     eos_token_id: controlIndex(tokenizer, tokenizer.endOfTurn),
     head_dim: config.headSize,
@@ -47,23 +49,38 @@ function modelConfig(config: Qwen3Config, tokenizer: ModelTokenizer): object {
     initializer_range: 0.02,
     intermediate_size: config.intermediateSize,
     max_position_embeddings: config.maxPositions,
-    max_window_layers: config.layers,
-    model_type: architecture,
+    model_type: config.architecture,
     num_attention_heads: config.heads,
     num_hidden_layers: config.layers,
     num_key_value_heads: config.keyValueHeads,
     pad_token_id: controlIndex(tokenizer, tokenizer.padding),
     rms_norm_eps: config.rmsEpsilon,
-    rope_scaling: null,
+    rope_scaling: ropeScalingField(config),
     rope_theta: config.ropeTheta,
-    sliding_window: null,
     tie_word_embeddings: config.tiedEmbeddings,
     torch_dtype: "float32",
     transformers_version: TRANSFORMERS_VERSION,
     use_cache: true,
-    use_sliding_window: false,
     vocab_size: config.vocabularySize,
   };
+  return Object.fromEntries(Object.entries(fields).toSorted(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+function ropeScalingField({ ropeScaling }: Qwen3Config): object | null {
+  if (ropeScaling === undefined) return null;
+  if (ropeScaling.type === "linear") return { factor: ropeScaling.factor, rope_type: "linear" };
+  if (ropeScaling.type === "llama3")
+    return {
+      factor: ropeScaling.factor,
+      high_freq_factor: ropeScaling.highFrequencyFactor,
+      low_freq_factor: ropeScaling.lowFrequencyFactor,
+      original_max_position_embeddings: ropeScaling.originalPositions,
+      rope_type: "llama3",
+    };
+  throw new TrainError(
+    "config.json cannot say the rotary factors of this model, which came from a GGUF: start from the Hugging Face folder of the model to export one.",
+    { code: "train-invalid" },
+  );
 }
 
 function generationConfig(tokenizer: ModelTokenizer): object {

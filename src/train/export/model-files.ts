@@ -2,7 +2,7 @@
 import { TrainError } from "../../core/errors.ts";
 import type { Engine } from "../../engines/engine.ts";
 import type { Vocabulary } from "../../tokenizer/vocabulary.ts";
-import { architectureOf, type Qwen3Config } from "../model/config.ts";
+import type { Qwen3Config } from "../model/config.ts";
 import { flattenWeights, parameterSpecs, type Weights } from "../model/parameters.ts";
 
 /** Writes a model for other programs. */
@@ -43,15 +43,5 @@ export function checkedWeights({ config, weights, tokenizer }: ModelFiles): Weig
       name,
       { shape, data: flat.subarray(offset, offset + size) },
     ]),
-  );
-}
-
-/** @throws TrainError for a model that no other program knows. */
-export function knownArchitecture(config: Qwen3Config): "qwen2" | "qwen3" {
-  const architecture = architectureOf(config);
-  if (architecture !== undefined) return architecture;
-  throw new TrainError(
-    `a model with attentionBias ${config.attentionBias} and headNorms ${config.headNorms} is neither Qwen2 nor Qwen3, so no other program would load it.`,
-    { code: "train-invalid" },
   );
 }

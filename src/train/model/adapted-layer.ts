@@ -9,9 +9,9 @@ import { gatedSilu, reshape, rmsNorm, rotate, transpose } from "../tensor/operat
 import { matmul } from "../tensor/primitives.ts";
 import { Tape } from "../tensor/tape.ts";
 import { type AdapterShape, isAdapted } from "./adapter.ts";
-import type { Qwen3Config } from "./config.ts";
+import { architectureOf, type Qwen3Config } from "./config.ts";
 import { layerNames, type LayerParameter, parameterSpecs } from "./parameters.ts";
-import { type BatchShape, INPUT, queryBlocks, rotaryTables } from "./qwen3.ts";
+import { type BatchShape, INPUT, queryBlocks, rotaryTables } from "./decoder.ts";
 
 /** [N, D]: the layer's input, in both graphs. */
 export const HIDDEN = "hidden";
@@ -96,7 +96,8 @@ class LayerGraph {
 
   #attentionBlock(): Value {
     const { tape, graph } = this;
-    const { heads, keyValueHeads, headSize, headNorms, rmsEpsilon } = this.#config;
+    const { heads, keyValueHeads, headSize, rmsEpsilon } = this.#config;
+    const { headNorms } = architectureOf(this.#config);
     const { rows, length } = this.#batch;
     const positions = graph.input(INPUT.positions, "int64", [rows, length]);
     const starts = graph.input(INPUT.starts, "int64", [rows, length, 1]);
@@ -136,7 +137,8 @@ class LayerGraph {
   /** x [N, in] times the parameter [out, in] transposed, with its adapter and its bias if the model has one: [N, out]. The result is kept. */
   #projection(parameter: LayerParameter, x: Value, bias?: LayerParameter): Value {
     const weight = this.#parameter(parameter);
-    const added = bias !== undefined && this.#config.attentionBias ? this.#parameter(bias) : undefined;
+    const added =
+      bias !== undefined && architectureOf(this.#config).attentionBias ? this.#parameter(bias) : undefined;
     const plain = (): Value =>
       added === undefined
         ? matmul(this.graph, x, weight, { transposeRight: true })

@@ -1,12 +1,16 @@
-/** The shape of a dense decoder (Qwen3, Qwen2), as data. The names are this project's; the exporters know those of other programs. */
+/** The shape of a dense decoder of the Llama family, as data. The names are this project's; the exporters know those of other programs. */
 import { z } from "zod";
 
 import { checkDocument } from "../../core/document.ts";
+import type { Architecture } from "./architectures/architecture.ts";
+import { ARCHITECTURE_NAMES, architectureNamed } from "./architectures/index.ts";
+import { ropeScalingSchema } from "./rotary.ts";
 
 const positive = z.int().positive();
 
 export const qwen3ConfigSchema = z
   .strictObject({
+    architecture: z.enum(ARCHITECTURE_NAMES).default("qwen3"),
     vocabularySize: positive,
     hiddenSize: positive,
     layers: positive,
@@ -16,11 +20,9 @@ export const qwen3ConfigSchema = z
     /** Size of one head; even, because rotary embedding pairs its halves. Need not be hiddenSize / heads. */
     headSize: positive.multipleOf(2),
     intermediateSize: positive,
-    /** Whether queries, keys and values have biases (Qwen2). */
-    attentionBias: z.boolean().default(false),
-    /** Whether each head of queries and keys is normalised (Qwen3). */
-    headNorms: z.boolean().default(true),
     ropeTheta: z.number().positive().default(10_000),
+    /** Absent: not scaled. */
+    ropeScaling: ropeScalingSchema.optional(),
     rmsEpsilon: z.number().positive().default(1e-6),
     /** Whether the output head is the embedding matrix. */
     tiedEmbeddings: z.boolean().default(true),
@@ -30,7 +32,12 @@ export const qwen3ConfigSchema = z
   .refine((config) => config.heads % config.keyValueHeads === 0, {
     message: "must be divided by keyValueHeads",
     path: ["heads"],
-  });
+  })
+  .refine(
+    ({ ropeScaling, headSize }) =>
+      ropeScaling?.type !== "factors" || ropeScaling.factors.length === headSize / 2,
+    { message: "must have a factor for each pair of a head", path: ["ropeScaling"] },
+  );
 
 export type Qwen3Config = z.output<typeof qwen3ConfigSchema>;
 export type Qwen3ConfigInput = z.input<typeof qwen3ConfigSchema>;
@@ -43,8 +50,5 @@ export const parseQwen3Config = (input: unknown): Qwen3Config =>
     maxFaults: 5,
   });
 
-/** The architecture as Hugging Face (`model_type`) and GGUF (`general.architecture`) call it. Undefined for a combination that neither knows. */
-export function architectureOf({ attentionBias, headNorms }: Qwen3Config): "qwen2" | "qwen3" | undefined {
-  if (attentionBias === headNorms) return undefined;
-  return headNorms ? "qwen3" : "qwen2";
-}
+export const architectureOf = ({ architecture }: Pick<Qwen3Config, "architecture">): Architecture =>
+  architectureNamed(architecture);

@@ -8,7 +8,7 @@ import { Tape } from "../tensor/tape.ts";
 import { HIDDEN, HIDDEN_GRADIENT } from "./adapted-layer.ts";
 import type { Qwen3Config } from "./config.ts";
 import { EMBEDDING, FINAL_NORM, OUTPUT_HEAD } from "./parameters.ts";
-import { INPUT, LOGPROBS } from "./qwen3.ts";
+import { INPUT, LOGPROBS } from "./decoder.ts";
 
 /** Name of the matrix that turns hidden states into logits. */
 export const headName = ({ tiedEmbeddings }: Qwen3Config): string =>

@@ -1,10 +1,10 @@
 /**
- * The parameters of a Qwen3 model: names and shapes, places in one flat buffer, and seeded initial values. Names and shapes are those of
- * Hugging Face's `Qwen3ForCausalLM`, so an export is a copy.
+ * The parameters of a decoder: names and shapes, places in one flat buffer, and seeded initial values. Names and shapes are those of
+ * Hugging Face's classes, so an export is a copy.
  */
 import { TrainError } from "../../core/errors.ts";
 import { createRng } from "../../core/rng.ts";
-import type { Qwen3Config } from "./config.ts";
+import { architectureOf, type Qwen3Config } from "./config.ts";
 
 export interface ParameterSpec {
   readonly name: string;
@@ -62,6 +62,7 @@ export type LayerParameter =
 /** All parameters in their order in the flat buffer. */
 export function parameterSpecs(config: Qwen3Config): ParameterSpec[] {
   const { hiddenSize, headSize, intermediateSize, vocabularySize } = config;
+  const { attentionBias, headNorms } = architectureOf(config);
   const queryWidth = config.heads * headSize;
   const keyWidth = config.keyValueHeads * headSize;
   const shapes: [name: string, shape: readonly number[]][] = [[EMBEDDING, [vocabularySize, hiddenSize]]];
@@ -73,13 +74,13 @@ export function parameterSpecs(config: Qwen3Config): ParameterSpec[] {
       [names.key, [keyWidth, hiddenSize]],
       [names.value, [keyWidth, hiddenSize]],
     );
-    if (config.attentionBias)
+    if (attentionBias)
       shapes.push(
         [names.queryBias, [queryWidth]],
         [names.keyBias, [keyWidth]],
         [names.valueBias, [keyWidth]],
       );
-    if (config.headNorms) shapes.push([names.queryNorm, [headSize]], [names.keyNorm, [headSize]]);
+    if (headNorms) shapes.push([names.queryNorm, [headSize]], [names.keyNorm, [headSize]]);
     shapes.push(
       [names.output, [hiddenSize, queryWidth]],
       [names.mlpNorm, [hiddenSize]],

@@ -11,6 +11,7 @@ import {
   logSumExpOfProducts,
   minus,
   normalise,
+  plusBias,
   reshape,
   rmsNorm,
   rotate,
@@ -54,6 +55,11 @@ const attentionCase = (name: string, heads: number, keyHeads: number, blocks: nu
 });
 
 const cases: Case[] = [
+  {
+    name: "a bias",
+    shapes: [[5, 3], [3]],
+    build: (tape, inputs) => plusBias(tape, value(inputs, 0), value(inputs, 1)),
+  },
   {
     name: "linear",
     shapes: [

@@ -37,6 +37,12 @@ export function linearPlus(tape: Tape, residual: Value, x: Value, weight: Value)
   ]);
 }
 
+/** x [N, out] with a bias [out] added to each row. */
+export function plusBias(tape: Tape, x: Value, bias: Value): Value {
+  const { graph } = tape;
+  return tape.record(add(graph, x, bias), [x, bias], (gradient) => [gradient, sumFirst(graph, gradient)]);
+}
+
 /**
  * weight [out, in] with column i multiplied by scale [in]. Folding a norm's scale into the projection that reads it moves
  * that product, and the gradient of the scale, from N tokens to the weight alone.

@@ -23,7 +23,7 @@ import {
   type ParameterSpec,
   type Weights,
 } from "../../model/parameters.ts";
-import { type BatchShape, INPUT, LOGPROBS } from "../../model/qwen3.ts";
+import { type BatchShape, INPUT, LOGPROBS } from "../../model/decoder.ts";
 import { elementCount, type GraphBuilder } from "../../tensor/graph.ts";
 import { GraphSession, type TensorData } from "../../tensor/session.ts";
 import { HEAD_TOKENS } from "./adapter-memory.ts";

@@ -1,7 +1,7 @@
 /** How much memory training an adapter takes, beside the weights of its base. */
 import { adapterPairs, adapterSize, type AdapterShape } from "../../model/adapter.ts";
 import type { Qwen3Config } from "../../model/config.ts";
-import type { BatchShape } from "../../model/qwen3.ts";
+import type { BatchShape } from "../../model/decoder.ts";
 
 /** Tokens whose logits exist at one time. */
 export const HEAD_TOKENS = 256;

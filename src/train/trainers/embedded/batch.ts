@@ -1,6 +1,6 @@
 /** The input arrays of one micro-batch, filled from packed rows; and the graph's outputs, given back to the data they belong to. */
 import { TrainError } from "../../../core/errors.ts";
-import { type BatchShape, INPUT } from "../../model/qwen3.ts";
+import { type BatchShape, INPUT } from "../../model/decoder.ts";
 import type { TensorData } from "../../tensor/session.ts";
 import type { Datum } from "../../trainer.ts";
 import type { PackedRow } from "./packing.ts";

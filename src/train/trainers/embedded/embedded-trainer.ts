@@ -19,7 +19,7 @@ import {
   buildLogitsGraph,
   buildScoreGraph,
   LOGITS,
-} from "../../model/qwen3.ts";
+} from "../../model/decoder.ts";
 import { GraphSession, type TensorData } from "../../tensor/session.ts";
 import type {
   AdamParameters,

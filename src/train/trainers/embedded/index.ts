@@ -2,7 +2,7 @@
 import { digestOfBytes } from "../../../core/digest.ts";
 import { given } from "../../../core/given.ts";
 import { ConfigError } from "../../../core/errors.ts";
-import { architectureOf, type Qwen3Config } from "../../model/config.ts";
+import type { Qwen3Config } from "../../model/config.ts";
 import type { LoraConfig } from "../../model/lora-config.ts";
 import { exportedTokenizer, type StartingModel, trainableTokenizer } from "../../starting-model.ts";
 import type { Trainer } from "../../trainer.ts";
@@ -40,12 +40,6 @@ async function open(model: StartingModel, options: TrainerOptions): Promise<Trai
   if (config === undefined) throw new TypeError("the embedded trainer needs the model's shape");
   if (options.lora !== undefined && weights !== undefined)
     return openLora({ ...model, config, weights }, options.lora, options);
-  if (architectureOf(config) !== "qwen3") {
-    throw new ConfigError(
-      `all weights of a model can be trained for Qwen3 only, and this one is ${architectureOf(config) ?? "neither Qwen3 nor Qwen2"}: train an adapter, with "lora" in the configuration.`,
-      { code: "config-invalid" },
-    );
-  }
   const { EmbeddedTrainer } = await import("./embedded-trainer.ts");
   const { modelOutlets } = await import("../../export/index.ts");
   const { seed, threads, rowLength, chatTemplate } = options;

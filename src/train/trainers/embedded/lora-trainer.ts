@@ -8,7 +8,7 @@ import type { Adapter, AdapterOutlets } from "../../export/index.ts";
 import { type AdapterPair, adapterPairs, type AdapterShape, initialAdapter } from "../../model/adapter.ts";
 import type { Qwen3Config } from "../../model/config.ts";
 import type { Weights } from "../../model/parameters.ts";
-import type { BatchShape } from "../../model/qwen3.ts";
+import type { BatchShape } from "../../model/decoder.ts";
 import type {
   AdamParameters,
   Datum,

@@ -6,7 +6,7 @@ import type * as Onnxruntime from "onnxruntime-node";
 
 import { TrainError } from "../../../core/errors.ts";
 import type { ParameterSpec } from "../../model/parameters.ts";
-import { type GradientOutput, LOGPROBS } from "../../model/qwen3.ts";
+import { type GradientOutput, LOGPROBS } from "../../model/decoder.ts";
 import type { ElementType, GraphBuilder } from "../../tensor/graph.ts";
 import type { TensorData } from "../../tensor/session.ts";
 

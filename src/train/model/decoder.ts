@@ -1,7 +1,7 @@
 /**
- * Qwen3 (dense) as an ONNX graph over a batch of packed rows: B rows of T tokens, N = B * T. Each row holds one or more documents one after
- * another. Padding is a document of its own, whose weights are 0. Source: transformers/models/qwen3/modeling_qwen3.py (4.51): RMSNorm over
- * each head of queries and keys before the rotary embedding; SwiGLU; no biases.
+ * A dense decoder of the Llama family as an ONNX graph over a batch of packed rows: B rows of T tokens, N = B * T. Each row holds one or more
+ * documents one after another. Padding is a document of its own, whose weights are 0. What differs between architectures is in
+ * `architectures/`.
  */
 import { TrainError } from "../../core/errors.ts";
 import { attention, type DocumentMask, documentMask } from "../tensor/attention.ts";
@@ -13,6 +13,7 @@ import {
   logSumExpOfProducts,
   minus,
   normalise,
+  plusBias,
   reshape,
   rmsNorm,
   rotate,
@@ -24,8 +25,9 @@ import {
 } from "../tensor/operations.ts";
 import { matmul } from "../tensor/primitives.ts";
 import { Tape } from "../tensor/tape.ts";
-import type { Qwen3Config } from "./config.ts";
+import { architectureOf, type Qwen3Config } from "./config.ts";
 import { EMBEDDING, FINAL_NORM, layerNames, OUTPUT_HEAD, parameterSpecs } from "./parameters.ts";
+import { rotaryPeriods } from "./rotary.ts";
 
 export interface BatchShape {
   /** B. */
@@ -172,22 +174,22 @@ class ModelGraph {
     const { rows, length } = this.#batch;
     const names = layerNames(layer);
     const normalised = normalise(tape, hidden, rmsEpsilon);
-    const project = (weight: string): Value =>
-      linear(tape, normalised, scaleColumns(tape, this.#parameter(weight), this.#parameter(names.inputNorm)));
+    const { attentionBias, headNorms } = architectureOf(this.#config);
+    const project = (weight: string, bias: string): Value => {
+      const scaled = scaleColumns(tape, this.#parameter(weight), this.#parameter(names.inputNorm));
+      const product = linear(tape, normalised, scaled);
+      return attentionBias ? plusBias(tape, product, this.#parameter(bias)) : product;
+    };
     const toHeads = (x: Value, count: number): Value =>
       transpose(tape, reshape(tape, x, [rows, length, count, headSize]), [0, 2, 1, 3]);
-    const normalisedHeads = (weight: string, norm: string, count: number): Value => {
-      const each = reshape(tape, project(weight), [this.#tokenCount * count, headSize]);
-      return rotate(
-        tape,
-        toHeads(rmsNorm(tape, each, this.#parameter(norm), rmsEpsilon), count),
-        positions,
-        rotary,
-      );
+    const rotatedHeads = (weight: string, bias: string, norm: string, count: number): Value => {
+      const each = reshape(tape, project(weight, bias), [this.#tokenCount * count, headSize]);
+      const scaled = headNorms ? rmsNorm(tape, each, this.#parameter(norm), rmsEpsilon) : each;
+      return rotate(tape, toHeads(scaled, count), positions, rotary);
     };
-    const query = normalisedHeads(names.query, names.queryNorm, heads);
-    const key = normalisedHeads(names.key, names.keyNorm, keyValueHeads);
-    const value = toHeads(project(names.value), keyValueHeads);
+    const query = rotatedHeads(names.query, names.queryBias, names.queryNorm, heads);
+    const key = rotatedHeads(names.key, names.keyBias, names.keyNorm, keyValueHeads);
+    const value = toHeads(project(names.value, names.valueBias), keyValueHeads);
     const mixed = transpose(tape, attention(tape, query, key, value, mask), [0, 2, 1, 3]);
     return linearPlus(
       tape,
@@ -234,9 +236,10 @@ export function rotaryTables(graph: GraphBuilder, config: Qwen3Config): RotaryTa
   const half = config.headSize / 2;
   const cosine = new Float32Array(config.maxPositions * half);
   const sine = new Float32Array(cosine.length);
+  const periods = rotaryPeriods(config);
   for (let position = 0; position < config.maxPositions; position++) {
     for (let pair = 0; pair < half; pair++) {
-      const angle = position / config.ropeTheta ** (pair / half);
+      const angle = position / (periods[pair] ?? 1);
       cosine[position * half + pair] = Math.cos(angle);
       sine[position * half + pair] = Math.sin(angle);
     }
