@@ -2,7 +2,7 @@
 import { tokenId } from "../../src/core/ids.ts";
 import { createRng } from "../../src/core/rng.ts";
 import { adapterPairs, adapterSize } from "../../src/train/model/adapter.ts";
-import { parseQwen3Config } from "../../src/train/model/config.ts";
+import { parseDecoderConfig } from "../../src/train/model/config.ts";
 import { loraConfigSchema } from "../../src/train/model/lora-config.ts";
 import { parameterSpecs, type Weights } from "../../src/train/model/parameters.ts";
 import type { Datum } from "../../src/train/trainer.ts";
@@ -46,7 +46,7 @@ export async function measureOurs({
   alpha,
   steps,
 }: Work): Promise<Measurement> {
-  const config = parseQwen3Config({ ...MODEL, layers });
+  const config = parseDecoderConfig({ ...MODEL, layers });
   const adapter = loraConfigSchema.parse({ rank, alpha });
   const trainer = new LoraTrainer({
     config,

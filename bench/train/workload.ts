@@ -1,13 +1,13 @@
 /** The training that every contender does, and the arithmetic that each token of it takes. */
 import { tokenId } from "../../src/core/ids.ts";
 import { createRng } from "../../src/core/rng.ts";
-import { parseQwen3Config, type Qwen3Config } from "../../src/train/model/config.ts";
+import { parseDecoderConfig, type DecoderConfig } from "../../src/train/model/config.ts";
 import { parameterSpecs } from "../../src/train/model/parameters.ts";
 import type { AdamParameters, Datum } from "../../src/train/trainer.ts";
 
 export interface Workload {
   readonly name: string;
-  readonly config: Qwen3Config;
+  readonly config: DecoderConfig;
   /** Tokens in a row, which is one document. */
   readonly rowLength: number;
   /** Rows in a step. */
@@ -26,7 +26,7 @@ export const ADAM: AdamParameters = {
 };
 
 export function createWorkload(hiddenSize: number, layers: number, rowLength: number): Workload {
-  const config = parseQwen3Config({
+  const config = parseDecoderConfig({
     vocabularySize: 512,
     hiddenSize,
     layers,

@@ -2,7 +2,7 @@
 import { DataError } from "../core/errors.ts";
 import type { ByteLevelTokenizer, LoadedTokenizer } from "../tokenizer/index.ts";
 import type { ModelTokenizer } from "./export/model-files.ts";
-import type { Qwen3Config } from "./model/config.ts";
+import type { DecoderConfig } from "./model/config.ts";
 import type { Weights } from "./model/parameters.ts";
 
 export interface StartingModel {
@@ -16,7 +16,7 @@ export interface StartingModel {
   /** Tokens of the longest document. */
   readonly maxPositions: number;
   /** Undefined where only a trainer server knows the shape. */
-  readonly config?: Qwen3Config;
+  readonly config?: DecoderConfig;
   /** Undefined: random weights from the run's seed, or those of a trainer server. */
   readonly weights?: Weights;
   /** A run is resumed only with an equal identity. */

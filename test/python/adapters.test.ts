@@ -23,7 +23,7 @@ import {
   modelExporter,
 } from "../../src/train/export/index.ts";
 import type { ArchitectureName } from "../../src/train/model/architectures/index.ts";
-import { parseQwen3Config } from "../../src/train/model/config.ts";
+import { parseDecoderConfig } from "../../src/train/model/config.ts";
 import { loraConfigSchema } from "../../src/train/model/lora-config.ts";
 import { adapterPairs, adapterSize } from "../../src/train/model/adapter.ts";
 import { parameterSpecs } from "../../src/train/model/parameters.ts";
@@ -41,7 +41,7 @@ let folder = "";
 /** A tiny model of random weights, biases too, as a folder with its GGUF. */
 async function writeModel(path: string, architecture: ArchitectureName): Promise<void> {
   const { tokenizer } = (await importHuggingFace(QWEN3)).tokenizer!;
-  const config = parseQwen3Config({
+  const config = parseDecoderConfig({
     vocabularySize: tokenizer.size,
     hiddenSize: 64,
     layers: 2,

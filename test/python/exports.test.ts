@@ -31,7 +31,7 @@ import {
   type ModelTokenizer,
 } from "../../src/train/export/index.ts";
 import { ARCHITECTURE_NAMES } from "../../src/train/model/architectures/index.ts";
-import type { Qwen3ConfigInput } from "../../src/train/model/config.ts";
+import type { DecoderConfigInput } from "../../src/train/model/config.ts";
 import type { Weights } from "../../src/train/model/parameters.ts";
 import { EmbeddedTrainer } from "../../src/train/trainers/embedded/embedded-trainer.ts";
 import { ENVIRONMENT_TIMEOUT_MS, preparePython, runPython } from "./environment.ts";
@@ -79,7 +79,7 @@ afterAll(async () => {
   if (folder !== "") await rm(folder, { recursive: true });
 });
 
-function config(change: Partial<Qwen3ConfigInput> = {}): Qwen3ConfigInput {
+function config(change: Partial<DecoderConfigInput> = {}): DecoderConfigInput {
   return {
     vocabularySize: tokenizer.size,
     hiddenSize: 48,

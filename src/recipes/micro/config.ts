@@ -1,7 +1,7 @@
 /** The configuration of `micro build`. Its hash is in every file that the build writes. */
 import { z } from "zod";
 
-import { parseQwen3Config, type Qwen3Config } from "../../train/model/config.ts";
+import { parseDecoderConfig, type DecoderConfig } from "../../train/model/config.ts";
 import { grpoConfigSchema } from "../../train/grpo/config.ts";
 import { type LoopConfig, loopConfigSchema } from "../../train/supervised/loop.ts";
 import { spanJitterSchema } from "../../train/supervised/span-jitter.ts";
@@ -170,8 +170,8 @@ const fewer = (training: LoopConfig, steps: number): LoopConfig => ({
   evaluateEvery: 50,
 });
 
-export function qwen3Shape(model: MicroModelConfig, vocabularySize: number): Qwen3Config {
-  return parseQwen3Config({
+export function decoderShape(model: MicroModelConfig, vocabularySize: number): DecoderConfig {
+  return parseDecoderConfig({
     vocabularySize,
     hiddenSize: model.hiddenSize,
     layers: model.layers,

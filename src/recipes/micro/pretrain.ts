@@ -11,14 +11,14 @@ import {
   runSupervised,
   type StepMetrics,
 } from "../../train/supervised/loop.ts";
-import type { Qwen3Config } from "../../train/model/config.ts";
+import type { DecoderConfig } from "../../train/model/config.ts";
 import type { Weights } from "../../train/model/parameters.ts";
 import type { StartingModel } from "../../train/starting-model.ts";
 import type { Trainer } from "../../train/trainer.ts";
 import type { TrainerOptions } from "../../train/trainer-kind.ts";
 import { chooseTrainer } from "../../train/trainers/registry.ts";
 import { withTrainer } from "../trainer/with-trainer.ts";
-import { type MicroModelConfig, qwen3Shape } from "./config.ts";
+import { type MicroModelConfig, decoderShape } from "./config.ts";
 import { CHAT_TEMPLATE, END_OF_TURN, mixedBatch } from "./corpus.ts";
 import { skillScores } from "./skills.ts";
 
@@ -38,7 +38,7 @@ export interface TrainedModel {
   /** The Hugging Face folder, with model.gguf in it. */
   readonly folder: string;
   readonly gguf: string;
-  readonly config: Qwen3Config;
+  readonly config: DecoderConfig;
   readonly weights: Weights;
   readonly parameters: number;
 }
@@ -52,7 +52,7 @@ export async function pretrain(
   stage: StageOptions,
 ): Promise<TrainedModel | undefined> {
   const { tokenizer } = stage;
-  const shape = qwen3Shape(model, tokenizer.size);
+  const shape = decoderShape(model, tokenizer.size);
   const { mix, training } = model;
   const watched = Array.from({ length: WATCHED_PROBLEMS }, (_, index) =>
     microExample("validation", seed, index),

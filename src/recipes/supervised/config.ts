@@ -4,7 +4,7 @@ import { z } from "zod";
 import { OFFLOAD_TAGS, tagPairSchema } from "../../tags/index.ts";
 import { loopConfigSchema } from "../../train/supervised/loop.ts";
 import { loraConfigSchema } from "../../train/model/lora-config.ts";
-import { qwen3ConfigSchema } from "../../train/model/config.ts";
+import { decoderConfigSchema } from "../../train/model/config.ts";
 
 const positive = z.int().positive();
 
@@ -34,7 +34,7 @@ const common = {
 export const pretrainConfigSchema = z.strictObject({
   ...common,
   /** Shape of the model; the vocabulary's size follows from the tokenizer. */
-  model: z.strictObject(qwen3ConfigSchema.shape).omit({ vocabularySize: true }),
+  model: z.strictObject(decoderConfigSchema.shape).omit({ vocabularySize: true }),
   /** A folder with tokenizer.json. Default: a vocabulary is learned from the data. */
   tokenizer: z.string().min(1).optional(),
   /** Most tokens of a vocabulary that is learned. */
@@ -43,7 +43,7 @@ export const pretrainConfigSchema = z.strictObject({
 
 export const sftConfigSchema = z.strictObject({
   ...common,
-  /** A Hugging Face folder with a dense Qwen3 model that the run starts from. */
+  /** A Hugging Face folder or a GGUF of a dense decoder that the run starts from. */
   model: z.string().min(1),
   /** `embedded`, or `tinker:URL?...` (docs/scale.md). */
   trainer: z.string().min(1).default("embedded"),

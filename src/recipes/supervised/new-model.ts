@@ -1,7 +1,7 @@
 /** The starting model of `train pretrain`: a shape, random weights, and a tokenizer that is given or learned from the data. */
 import { THINK_TAGS } from "../../tags/index.ts";
 import { ByteLevelTokenizer, loadTokenizer, trainBytePairs } from "../../tokenizer/index.ts";
-import { parseQwen3Config } from "../../train/model/config.ts";
+import { parseDecoderConfig } from "../../train/model/config.ts";
 import { PADDING, type StartingModel } from "../../train/starting-model.ts";
 import type { PretrainConfig } from "./config.ts";
 import type { SourceRows } from "./examples.ts";
@@ -20,7 +20,7 @@ export async function newModel(config: PretrainConfig, source: SourceRows): Prom
         }
       : await loadTokenizer(config.tokenizer);
   const { tokenizer, endOfTurn = CHATML_END, chatTemplate } = loaded;
-  const shape = parseQwen3Config({ ...config.model, vocabularySize: tokenizer.size });
+  const shape = parseDecoderConfig({ ...config.model, vocabularySize: tokenizer.size });
   return {
     tokenizer,
     endOfTurn,

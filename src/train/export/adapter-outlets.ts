@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { requantizeGguf } from "../../formats/gguf/requantize.ts";
-import type { Qwen3Config } from "../model/config.ts";
+import type { DecoderConfig } from "../model/config.ts";
 import type { Weights } from "../model/parameters.ts";
 import type { LoraConfig } from "../model/lora-config.ts";
 import type { Adapter, AdapterOutlets } from "./adapter.ts";
@@ -20,7 +20,7 @@ import { exportPeft } from "./peft.ts";
 export interface AdapterBase {
   /** Where it was read from; PEFT looks for it there. */
   readonly source?: string;
-  readonly config: Qwen3Config;
+  readonly config: DecoderConfig;
   readonly weights: Weights;
   readonly tokenizer: ModelTokenizer;
 }
@@ -66,7 +66,7 @@ async function exportMerged(
 }
 
 /** Whether rows of every matrix are whole blocks of Q8_0. Those of tiny models may not be. */
-const fitsBlocks = ({ hiddenSize, heads, headSize, intermediateSize }: Qwen3Config): boolean =>
+const fitsBlocks = ({ hiddenSize, heads, headSize, intermediateSize }: DecoderConfig): boolean =>
   [hiddenSize, heads * headSize, intermediateSize].every((columns) => columns % Q8_0_BLOCK === 0);
 
 /** Base and adapter in llama.cpp, from a temporary folder. */

@@ -2,13 +2,13 @@
 import type { Engine } from "../../engines/engine.ts";
 import { baseFingerprint } from "../../formats/gguf/base-fingerprint.ts";
 import type { AdapterShape } from "../model/adapter.ts";
-import type { Qwen3Config } from "../model/config.ts";
+import type { DecoderConfig } from "../model/config.ts";
 import type { Weights } from "../model/parameters.ts";
 import { ggufTensorNames } from "./gguf.ts";
 
 export interface Adapter {
   /** Shape of the base. */
-  readonly config: Qwen3Config;
+  readonly config: DecoderConfig;
   readonly shape: AdapterShape;
   /** Fingerprint of the base. */
   readonly base: string;
@@ -25,7 +25,7 @@ export interface AdapterOutlets {
 }
 
 /** The fingerprint of a model in memory; the same as that of its GGUF. */
-export function fingerprintOf(config: Qwen3Config, weights: Weights): string {
+export function fingerprintOf(config: DecoderConfig, weights: Weights): string {
   const names = ggufTensorNames(config);
   const byGgufName = new Map(
     [...weights].map(([name, { shape, data }]) => [names.get(name) ?? name, { shape, data }]),

@@ -8,7 +8,7 @@ import { DataError, TrainError } from "../../core/errors.ts";
 import { checkGguf, readGguf } from "../../formats/gguf/index.ts";
 import { encodeSafetensors } from "../../formats/safetensors.ts";
 import { digestVocabulary, ggufVocabulary, trainBytePairs } from "../../tokenizer/index.ts";
-import { parseQwen3Config } from "../model/config.ts";
+import { parseDecoderConfig } from "../model/config.ts";
 import { initialWeights, parameterSpecs, type Weights } from "../model/parameters.ts";
 import { GGUF_FILE, importHuggingFace, modelExporter, type ModelTokenizer } from "./index.ts";
 
@@ -18,7 +18,7 @@ const tokenizer: ModelTokenizer = {
   padding: "<|endoftext|>",
   chatTemplate: "{{ messages[0].content }}",
 };
-const config = parseQwen3Config({
+const config = parseDecoderConfig({
   vocabularySize: tokenizer.vocabulary.tokens.length + 3,
   hiddenSize: 8,
   layers: 2,

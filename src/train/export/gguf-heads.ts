@@ -2,11 +2,11 @@
  * The order of the rows of queries and keys in a GGUF. For some architectures llama.cpp rotates neighbours where transformers rotates halves,
  * so its converter interleaves the two halves of each head (`permute` in convert_hf_to_gguf.py).
  */
-import { architectureOf, type Qwen3Config } from "../model/config.ts";
+import { architectureOf, type DecoderConfig } from "../model/config.ts";
 import { layerNames } from "../model/parameters.ts";
 
 /** The number of heads of each matrix whose rows a GGUF interleaves, by Hugging Face name. */
-export function interleavedHeads(config: Qwen3Config): ReadonlyMap<string, number> {
+export function interleavedHeads(config: DecoderConfig): ReadonlyMap<string, number> {
   if (!architectureOf(config).interleavesHeads) return new Map();
   return new Map(
     Array.from({ length: config.layers }, (_, layer) => layerNames(layer)).flatMap(({ query, key }) => [

@@ -3,7 +3,7 @@ import { TrainError } from "../../core/errors.ts";
 import { ggufFloat32, ggufString, ggufUint32, type GgufValue } from "../../formats/gguf/types.ts";
 import { writeGguf } from "../../formats/gguf/writer.ts";
 import { ggufTokenizerMetadata } from "../../tokenizer/gguf-vocabulary.ts";
-import { architectureOf, type Qwen3Config } from "../model/config.ts";
+import { architectureOf, type DecoderConfig } from "../model/config.ts";
 import { EMBEDDING, FINAL_NORM, type LayerParameter, layerNames, OUTPUT_HEAD } from "../model/parameters.ts";
 import { rotaryFactors } from "../model/rotary.ts";
 import { interleavedHeads, toGgufRows } from "./gguf-heads.ts";
@@ -70,7 +70,7 @@ export async function exportGguf(path: string, files: GgufExport): Promise<void>
   await writeGguf(path, { metadata, tensors });
 }
 
-function modelMetadata(config: Qwen3Config, name: string): Map<string, GgufValue> {
+function modelMetadata(config: DecoderConfig, name: string): Map<string, GgufValue> {
   const { architecture, ropeScaling } = config;
   return new Map<string, GgufValue>([
     ["general.architecture", ggufString(architecture)],
@@ -98,7 +98,7 @@ function modelMetadata(config: Qwen3Config, name: string): Map<string, GgufValue
 }
 
 /** Hugging Face name to GGUF name, for every parameter. */
-export function ggufTensorNames(config: Qwen3Config): Map<string, string> {
+export function ggufTensorNames(config: DecoderConfig): Map<string, string> {
   const names = new Map([
     [EMBEDDING, "token_embd.weight"],
     [FINAL_NORM, "output_norm.weight"],

@@ -5,7 +5,7 @@ import { TrainError } from "../../core/errors.ts";
 import { writeFileAtomic } from "../../core/files.ts";
 import { encodeSafetensors } from "../../formats/safetensors.ts";
 import { tokenizerFiles } from "../../tokenizer/tokenizer-files.ts";
-import { architectureOf, type Qwen3Config } from "../model/config.ts";
+import { architectureOf, type DecoderConfig } from "../model/config.ts";
 import { checkedWeights, type ModelFiles, type ModelTokenizer } from "./model-files.ts";
 
 /** The first release that knows Qwen3. */
@@ -34,7 +34,7 @@ export async function exportHuggingFace(folder: string, files: ModelFiles): Prom
 }
 
 /** config.json: the fields of transformers' configurations, in the spelling that version 4 and 5 and vLLM read. */
-function modelConfig(config: Qwen3Config, tokenizer: ModelTokenizer): object {
+function modelConfig(config: DecoderConfig, tokenizer: ModelTokenizer): object {
   const { className, fixedFields } = architectureOf(config);
   const slides = "use_sliding_window" in fixedFields;
   const fields = {
@@ -66,7 +66,7 @@ function modelConfig(config: Qwen3Config, tokenizer: ModelTokenizer): object {
   return Object.fromEntries(Object.entries(fields).toSorted(([left], [right]) => (left < right ? -1 : 1)));
 }
 
-function ropeScalingField({ ropeScaling }: Qwen3Config): object | null {
+function ropeScalingField({ ropeScaling }: DecoderConfig): object | null {
   if (ropeScaling === undefined) return null;
   if (ropeScaling.type === "linear") return { factor: ropeScaling.factor, rope_type: "linear" };
   if (ropeScaling.type === "llama3")

@@ -10,7 +10,7 @@ import type { GgufFile } from "../../formats/gguf/types.ts";
 import { readTensorValues } from "../../formats/gguf/tensor-data.ts";
 import { ByteLevelTokenizer, ggufVocabulary, type LoadedTokenizer } from "../../tokenizer/index.ts";
 import { ARCHITECTURE_NAMES, isArchitectureName } from "../model/architectures/index.ts";
-import { parseQwen3Config, type Qwen3Config } from "../model/config.ts";
+import { parseDecoderConfig, type DecoderConfig } from "../model/config.ts";
 import { parameterSpecs, type Weights } from "../model/parameters.ts";
 import type { RopeScaling } from "../model/rotary.ts";
 import { ggufTensorNames, ROPE_FACTORS } from "./gguf.ts";
@@ -48,7 +48,7 @@ export function importGguf(path: string): ImportedModel {
   return { config, weights, tokenizer: tokenizerOf(summary) };
 }
 
-function configOf(path: string, summary: GgufSummary, invalid: (what: string) => DataError): Qwen3Config {
+function configOf(path: string, summary: GgufSummary, invalid: (what: string) => DataError): DecoderConfig {
   const { architecture, embeddingLength, layers, contextLength } = summary;
   if (!isArchitectureName(architecture))
     throw invalid(`its architecture is ${architecture}; ${ARCHITECTURE_NAMES.join(", ")} can be trained.`);
@@ -57,7 +57,7 @@ function configOf(path: string, summary: GgufSummary, invalid: (what: string) =>
   if (view.has("split.count")) throw invalid("it is one part of a split model: join the parts first.");
   const key = (name: string) => `${architecture}.${name}`;
   const heads = view.uint32(key("attention.head_count"));
-  return parseQwen3Config({
+  return parseDecoderConfig({
     architecture,
     vocabularySize: summary.tokenizer.tokens.length,
     hiddenSize: embeddingLength,

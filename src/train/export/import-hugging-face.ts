@@ -9,7 +9,7 @@ import { DataError, errorMessage } from "../../core/errors.ts";
 import { decodeSafetensors } from "../../formats/safetensors.ts";
 import { loadTokenizer, type LoadedTokenizer } from "../../tokenizer/tokenizer-json.ts";
 import { ARCHITECTURE_NAMES, architectureNamed } from "../model/architectures/index.ts";
-import { parseQwen3Config, type Qwen3Config } from "../model/config.ts";
+import { parseDecoderConfig, type DecoderConfig } from "../model/config.ts";
 import { OUTPUT_HEAD, parameterCount, parameterSpecs, type Weights } from "../model/parameters.ts";
 import { requireMemory } from "./memory.ts";
 
@@ -17,7 +17,7 @@ import { requireMemory } from "./memory.ts";
 const MAX_WEIGHT_BYTES = 2 ** 31;
 
 export interface ImportedModel {
-  readonly config: Qwen3Config;
+  readonly config: DecoderConfig;
   readonly weights: Weights;
   /** Undefined when the folder has no tokenizer.json. */
   readonly tokenizer: LoadedTokenizer | undefined;
@@ -75,7 +75,7 @@ export async function importHuggingFace(folder: string): Promise<ImportedModel> 
   };
 }
 
-async function readConfig(path: string): Promise<Qwen3Config> {
+async function readConfig(path: string): Promise<DecoderConfig> {
   const name = `model configuration ${path}`;
   const config = await readDocument(path, configSchema, {
     name,
@@ -93,7 +93,7 @@ async function readConfig(path: string): Promise<Qwen3Config> {
   }
   const rope = config.rope_parameters ?? config.rope_scaling ?? {};
   try {
-    return parseQwen3Config({
+    return parseDecoderConfig({
       architecture: config.model_type,
       vocabularySize: config.vocab_size,
       hiddenSize: config.hidden_size,
@@ -184,7 +184,7 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
 }
 
 /** Checks the weights here, so that the message names the folder. */
-function checkWeights(path: string, config: Qwen3Config, weights: Weights): void {
+function checkWeights(path: string, config: DecoderConfig, weights: Weights): void {
   const invalid = (what: string) =>
     new DataError(`${path} does not fit its config.json: ${what}.`, { code: "file-invalid" });
   const shapes = new Map(parameterSpecs(config).map(({ name, shape }) => [name, shape]));

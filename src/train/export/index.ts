@@ -1,5 +1,5 @@
 /**
- * Models to and from files that other programs read: Hugging Face folders (transformers, vLLM) and GGUF (llama.cpp). Only dense Qwen3.
+ * Models to and from files that other programs read: Hugging Face folders (transformers, vLLM) and GGUF (llama.cpp). Dense decoders of the Llama family.
  * Checkpoints of a training run are not here: each trainer has its own. Trainers, recipes and the command line call this.
  */
 import { join } from "node:path";

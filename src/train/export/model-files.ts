@@ -2,13 +2,13 @@
 import { TrainError } from "../../core/errors.ts";
 import type { Engine } from "../../engines/engine.ts";
 import type { Vocabulary } from "../../tokenizer/vocabulary.ts";
-import type { Qwen3Config } from "../model/config.ts";
+import type { DecoderConfig } from "../model/config.ts";
 import { flattenWeights, parameterSpecs, type Weights } from "../model/parameters.ts";
 
 /** Writes a model for other programs. */
-export type Exporter = (folder: string, config: Qwen3Config, weights: Weights) => Promise<void>;
+export type Exporter = (folder: string, config: DecoderConfig, weights: Weights) => Promise<void>;
 /** Opens a model for rollouts. */
-export type SamplerFactory = (config: Qwen3Config, weights: Weights) => Promise<Engine>;
+export type SamplerFactory = (config: DecoderConfig, weights: Weights) => Promise<Engine>;
 
 /** The tokenizer that belongs to the weights. */
 export interface ModelTokenizer {
@@ -22,7 +22,7 @@ export interface ModelTokenizer {
 }
 
 export interface ModelFiles {
-  readonly config: Qwen3Config;
+  readonly config: DecoderConfig;
   /** Weights by Hugging Face names. A tied model's head may be left out. */
   readonly weights: Weights;
   readonly tokenizer: ModelTokenizer;

@@ -10,7 +10,7 @@ import { unreadable, writeFileAtomic } from "../../core/files.ts";
 import { BASE_FINGERPRINT_KEY, isSameBase } from "../../formats/gguf/base-fingerprint.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../formats/safetensors.ts";
 import { adapterPairs, type AdapterShape, adapterSize } from "../model/adapter.ts";
-import type { Qwen3Config } from "../model/config.ts";
+import type { DecoderConfig } from "../model/config.ts";
 import type { Adapter } from "./adapter.ts";
 
 const CONFIG_FILE = "adapter_config.json";
@@ -74,7 +74,7 @@ const configSchema = z.looseObject({
  */
 export async function importPeft(
   folder: string,
-  config: Qwen3Config,
+  config: DecoderConfig,
   shape: AdapterShape,
   base: string,
 ): Promise<Float32Array> {

@@ -9,7 +9,7 @@ import { gatedSilu, reshape, rmsNorm, rotate, transpose } from "../tensor/operat
 import { matmul } from "../tensor/primitives.ts";
 import { Tape } from "../tensor/tape.ts";
 import { type AdapterShape, isAdapted } from "./adapter.ts";
-import { architectureOf, type Qwen3Config } from "./config.ts";
+import { architectureOf, type DecoderConfig } from "./config.ts";
 import { layerNames, type LayerParameter, parameterSpecs } from "./parameters.ts";
 import { type BatchShape, INPUT, queryBlocks, rotaryTables } from "./decoder.ts";
 
@@ -48,7 +48,11 @@ export interface KeptValue {
 }
 
 /** Inputs of both: {@link HIDDEN}, `INPUT.positions`, `INPUT.starts`, the layer's parameters by `LayerParameter`, and those of the adapter. */
-export function buildLayerGraphs(config: Qwen3Config, adapter: AdapterShape, batch: BatchShape): LayerGraphs {
+export function buildLayerGraphs(
+  config: DecoderConfig,
+  adapter: AdapterShape,
+  batch: BatchShape,
+): LayerGraphs {
   const forward = new LayerGraph(config, adapter, batch, "forward");
   forward.graph.output(LAYER_OUTPUT, forward.layer());
   const backward = new LayerGraph(config, adapter, batch, "backward");
@@ -69,14 +73,14 @@ class LayerGraph {
   readonly hidden: Value;
   readonly adapterMatrices: Value[] = [];
   readonly kept: KeptValue[] = [];
-  readonly #config: Qwen3Config;
+  readonly #config: DecoderConfig;
   readonly #adapter: AdapterShape;
   readonly #batch: BatchShape;
   readonly #pass: "forward" | "backward";
   readonly #shapes: ReadonlyMap<string, Shape>;
   readonly #parameters = new Map<LayerParameter, Value>();
 
-  constructor(config: Qwen3Config, adapter: AdapterShape, batch: BatchShape, pass: "forward" | "backward") {
+  constructor(config: DecoderConfig, adapter: AdapterShape, batch: BatchShape, pass: "forward" | "backward") {
     this.#config = config;
     this.#adapter = adapter;
     this.#batch = batch;

@@ -4,7 +4,7 @@
  */
 import { createRng } from "../../core/rng.ts";
 import type { LoraConfig, LoraTarget } from "./lora-config.ts";
-import type { Qwen3Config } from "./config.ts";
+import type { DecoderConfig } from "./config.ts";
 import { layerNames, type LayerParameter, type ParameterSpec, parameterSpecs } from "./parameters.ts";
 
 /** The shape of an adapter. */
@@ -37,7 +37,7 @@ export interface AdapterPair {
 }
 
 /** All pairs in their order in the flat buffer: by layer, A before B. */
-export function adapterPairs(config: Qwen3Config, adapter: AdapterShape): AdapterPair[] {
+export function adapterPairs(config: DecoderConfig, adapter: AdapterShape): AdapterPair[] {
   const shapes = new Map(parameterSpecs(config).map(({ name, shape }) => [name, shape]));
   const pairs: AdapterPair[] = [];
   let offset = 0;

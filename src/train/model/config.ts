@@ -8,7 +8,7 @@ import { ropeScalingSchema } from "./rotary.ts";
 
 const positive = z.int().positive();
 
-export const qwen3ConfigSchema = z
+export const decoderConfigSchema = z
   .strictObject({
     architecture: z.enum(ARCHITECTURE_NAMES).default("qwen3"),
     vocabularySize: positive,
@@ -39,16 +39,16 @@ export const qwen3ConfigSchema = z
     { message: "must have a factor for each pair of a head", path: ["ropeScaling"] },
   );
 
-export type Qwen3Config = z.output<typeof qwen3ConfigSchema>;
-export type Qwen3ConfigInput = z.input<typeof qwen3ConfigSchema>;
+export type DecoderConfig = z.output<typeof decoderConfigSchema>;
+export type DecoderConfigInput = z.input<typeof decoderConfigSchema>;
 
 /** Fills in defaults. Throws a {@link ConfigError} that names the field. */
-export const parseQwen3Config = (input: unknown): Qwen3Config =>
-  checkDocument(input, qwen3ConfigSchema, {
+export const parseDecoderConfig = (input: unknown): DecoderConfig =>
+  checkDocument(input, decoderConfigSchema, {
     name: "the model's configuration",
     source: "config",
     maxFaults: 5,
   });
 
-export const architectureOf = ({ architecture }: Pick<Qwen3Config, "architecture">): Architecture =>
+export const architectureOf = ({ architecture }: Pick<DecoderConfig, "architecture">): Architecture =>
   architectureNamed(architecture);

@@ -25,7 +25,7 @@ import {
 } from "../tensor/operations.ts";
 import { matmul } from "../tensor/primitives.ts";
 import { Tape } from "../tensor/tape.ts";
-import { architectureOf, type Qwen3Config } from "./config.ts";
+import { architectureOf, type DecoderConfig } from "./config.ts";
 import { EMBEDDING, FINAL_NORM, layerNames, OUTPUT_HEAD, parameterSpecs } from "./parameters.ts";
 import { rotaryPeriods } from "./rotary.ts";
 
@@ -67,21 +67,21 @@ export interface GradientGraph {
 }
 
 /** Log-probabilities of the targets; no gradients. */
-export function buildScoreGraph(config: Qwen3Config, batch: BatchShape): GraphBuilder {
+export function buildScoreGraph(config: DecoderConfig, batch: BatchShape): GraphBuilder {
   const model = new ModelGraph(config, batch);
   model.graph.output(LOGPROBS, model.logprobs());
   return model.graph;
 }
 
 /** Logits at every position. */
-export function buildLogitsGraph(config: Qwen3Config, batch: BatchShape): GraphBuilder {
+export function buildLogitsGraph(config: DecoderConfig, batch: BatchShape): GraphBuilder {
   const model = new ModelGraph(config, batch);
   model.graph.output(LOGITS, matmul(model.graph, model.finalHidden(), model.head, { transposeRight: true }));
   return model.graph;
 }
 
 /** Log-probabilities of the targets, and the gradients of -sum(weights * logprobs). */
-export function buildGradientGraph(config: Qwen3Config, batch: BatchShape): GradientGraph {
+export function buildGradientGraph(config: DecoderConfig, batch: BatchShape): GradientGraph {
   const model = new ModelGraph(config, batch);
   const { graph, tape } = model;
   const logprobs = model.logprobs();
@@ -113,10 +113,10 @@ class ModelGraph {
   readonly graph = new GraphBuilder();
   readonly tape = new Tape(this.graph);
   readonly parameters: ReadonlyMap<string, Value>;
-  readonly #config: Qwen3Config;
+  readonly #config: DecoderConfig;
   readonly #batch: BatchShape;
 
-  constructor(config: Qwen3Config, batch: BatchShape) {
+  constructor(config: DecoderConfig, batch: BatchShape) {
     this.#config = config;
     this.#batch = batch;
     this.parameters = new Map(
@@ -232,7 +232,7 @@ export function queryBlocks(length: number): number {
   return 1;
 }
 
-export function rotaryTables(graph: GraphBuilder, config: Qwen3Config): RotaryTables {
+export function rotaryTables(graph: GraphBuilder, config: DecoderConfig): RotaryTables {
   const half = config.headSize / 2;
   const cosine = new Float32Array(config.maxPositions * half);
   const sine = new Float32Array(cosine.length);

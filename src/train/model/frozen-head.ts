@@ -6,19 +6,19 @@ import { GraphBuilder } from "../tensor/graph.ts";
 import { logSumExpOfProducts, minus, rmsNorm, rowDot, weightedSum } from "../tensor/operations.ts";
 import { Tape } from "../tensor/tape.ts";
 import { HIDDEN, HIDDEN_GRADIENT } from "./adapted-layer.ts";
-import type { Qwen3Config } from "./config.ts";
+import type { DecoderConfig } from "./config.ts";
 import { EMBEDDING, FINAL_NORM, OUTPUT_HEAD } from "./parameters.ts";
 import { INPUT, LOGPROBS } from "./decoder.ts";
 
 /** Name of the matrix that turns hidden states into logits. */
-export const headName = ({ tiedEmbeddings }: Qwen3Config): string =>
+export const headName = ({ tiedEmbeddings }: DecoderConfig): string =>
   tiedEmbeddings ? EMBEDDING : OUTPUT_HEAD;
 
 /**
  * Inputs: {@link HIDDEN} [R, D], `INPUT.targets` [R], `INPUT.weights` [R, 1], the last norm and the head by their names.
  * Outputs: {@link LOGPROBS} [R, 1], and {@link HIDDEN_GRADIENT} [R, D] of -sum(weights * logprobs) where `hasGradient`.
  */
-export function buildHeadGraph(config: Qwen3Config, tokens: number, hasGradient: boolean): GraphBuilder {
+export function buildHeadGraph(config: DecoderConfig, tokens: number, hasGradient: boolean): GraphBuilder {
   const graph = new GraphBuilder();
   const tape = new Tape(graph);
   const { hiddenSize, vocabularySize, rmsEpsilon } = config;

@@ -4,7 +4,7 @@
  */
 import { TrainError } from "../../core/errors.ts";
 import { createRng } from "../../core/rng.ts";
-import { architectureOf, type Qwen3Config } from "./config.ts";
+import { architectureOf, type DecoderConfig } from "./config.ts";
 
 export interface ParameterSpec {
   readonly name: string;
@@ -60,7 +60,7 @@ export type LayerParameter =
   | "down";
 
 /** All parameters in their order in the flat buffer. */
-export function parameterSpecs(config: Qwen3Config): ParameterSpec[] {
+export function parameterSpecs(config: DecoderConfig): ParameterSpec[] {
   const { hiddenSize, headSize, intermediateSize, vocabularySize } = config;
   const { attentionBias, headNorms } = architectureOf(config);
   const queryWidth = config.heads * headSize;
@@ -100,7 +100,7 @@ export function parameterSpecs(config: Qwen3Config): ParameterSpec[] {
   });
 }
 
-export function parameterCount(config: Qwen3Config): number {
+export function parameterCount(config: DecoderConfig): number {
   return parameterSpecs(config).reduce((total, spec) => total + spec.size, 0);
 }
 
@@ -109,7 +109,7 @@ export function parameterCount(config: Qwen3Config): number {
  * are smaller by sqrt(2 * layers) (GPT-2). Embeddings have deviation 0.5 / sqrt(hiddenSize), so that tied logits start near 0. Each
  * parameter has its own random stream, by name.
  */
-export function initialWeights(config: Qwen3Config, seed: number): Float32Array {
+export function initialWeights(config: DecoderConfig, seed: number): Float32Array {
   const specs = parameterSpecs(config);
   const flat = new Float32Array(parameterCount(config));
   const rng = createRng(seed);
@@ -132,7 +132,7 @@ export function initialWeights(config: Qwen3Config, seed: number): Float32Array 
 }
 
 /** Copies named tensors into one flat buffer; throws when one is missing, of another shape, or not a parameter. */
-export function flattenWeights(config: Qwen3Config, weights: Weights): Float32Array {
+export function flattenWeights(config: DecoderConfig, weights: Weights): Float32Array {
   const flat = new Float32Array(parameterCount(config));
   const specs = parameterSpecs(config);
   for (const { name, shape, offset } of specs) {

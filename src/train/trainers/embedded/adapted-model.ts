@@ -14,7 +14,7 @@ import {
   OUTPUT_GRADIENT,
 } from "../../model/adapted-layer.ts";
 import type { AdapterPair, AdapterShape } from "../../model/adapter.ts";
-import type { Qwen3Config } from "../../model/config.ts";
+import type { DecoderConfig } from "../../model/config.ts";
 import { buildHeadGraph, headName } from "../../model/frozen-head.ts";
 import {
   EMBEDDING,
@@ -30,7 +30,7 @@ import { HEAD_TOKENS } from "./adapter-memory.ts";
 import type { MicroBatch } from "./batch.ts";
 
 export interface AdaptedModelOptions {
-  readonly config: Qwen3Config;
+  readonly config: DecoderConfig;
   readonly weights: Weights;
   readonly adapter: AdapterShape;
   readonly pairs: readonly AdapterPair[];

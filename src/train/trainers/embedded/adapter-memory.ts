@@ -1,6 +1,6 @@
 /** How much memory training an adapter takes, beside the weights of its base. */
 import { adapterPairs, adapterSize, type AdapterShape } from "../../model/adapter.ts";
-import type { Qwen3Config } from "../../model/config.ts";
+import type { DecoderConfig } from "../../model/config.ts";
 import type { BatchShape } from "../../model/decoder.ts";
 
 /** Tokens whose logits exist at one time. */
@@ -15,7 +15,7 @@ const WIDE_ARRAYS = 8;
 const HELD_BY_SESSIONS = 1.75;
 
 /** An estimate in bytes: what the layers keep, one layer's backward pass, the logits, and the adapter. */
-export function adaptedModelBytes(config: Qwen3Config, adapter: AdapterShape, largest: BatchShape): number {
+export function adaptedModelBytes(config: DecoderConfig, adapter: AdapterShape, largest: BatchShape): number {
   const { hiddenSize, heads, keyValueHeads, headSize, intermediateSize, layers, vocabularySize } = config;
   const tokens = largest.rows * largest.length;
   const kept =

@@ -9,14 +9,14 @@ import { z } from "zod";
 import { DataError, errorMessage } from "../../../core/errors.ts";
 import { writeFileAtomic } from "../../../core/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../../formats/safetensors.ts";
-import { type Qwen3Config, qwen3ConfigSchema } from "../../model/config.ts";
+import { type DecoderConfig, decoderConfigSchema } from "../../model/config.ts";
 import { parameterCount } from "../../model/parameters.ts";
 import type { AdamState } from "./adamw.ts";
 
 export const CHECKPOINT_FILE = "checkpoint.safetensors";
 
 export interface Checkpoint {
-  readonly config: Qwen3Config;
+  readonly config: DecoderConfig;
   readonly weights: Float32Array;
   readonly adam: AdamState;
 }
@@ -25,7 +25,7 @@ const metadataSchema = z.object({
   config: z
     .string()
     .transform((text) => JSON.parse(text) as unknown)
-    .pipe(qwen3ConfigSchema),
+    .pipe(decoderConfigSchema),
   step: z.string().regex(/^\d+$/).transform(Number),
 });
 

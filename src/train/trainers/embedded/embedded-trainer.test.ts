@@ -5,14 +5,14 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { tokenId } from "../../../core/ids.ts";
 import { createRng } from "../../../core/rng.ts";
-import type { Qwen3ConfigInput } from "../../model/config.ts";
+import type { DecoderConfigInput } from "../../model/config.ts";
 import { flattenWeights, OUTPUT_HEAD } from "../../model/parameters.ts";
 import type { AdamParameters, Datum } from "../../trainer.ts";
 import { createAdamState } from "./adamw.ts";
 import { CHECKPOINT_FILE, writeCheckpoint } from "./checkpoint.ts";
 import { EmbeddedTrainer, type EmbeddedTrainerOptions } from "./embedded-trainer.ts";
 
-const config: Qwen3ConfigInput = {
+const config: DecoderConfigInput = {
   vocabularySize: 23,
   hiddenSize: 16,
   layers: 2,

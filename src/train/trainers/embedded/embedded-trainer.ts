@@ -5,7 +5,7 @@
 import { TrainError } from "../../../core/errors.ts";
 import type { Engine } from "../../../engines/engine.ts";
 import type { Exporter, SamplerFactory } from "../../export/index.ts";
-import { parseQwen3Config, type Qwen3Config, type Qwen3ConfigInput } from "../../model/config.ts";
+import { parseDecoderConfig, type DecoderConfig, type DecoderConfigInput } from "../../model/config.ts";
 import {
   flattenWeights,
   initialWeights,
@@ -41,7 +41,7 @@ import { Turns } from "./turns.ts";
 import { WorkerLane } from "./worker-lane.ts";
 
 export interface EmbeddedTrainerOptions {
-  readonly config: Qwen3ConfigInput;
+  readonly config: DecoderConfigInput;
   /** Seed of random initial weights. Either this or `weights` is given. */
   readonly seed?: number;
   /** Initial weights, by name. */
@@ -64,7 +64,7 @@ export interface EmbeddedTrainerOptions {
 type Purpose = "gradients" | "scores";
 
 export class EmbeddedTrainer implements Trainer {
-  readonly config: Qwen3Config;
+  readonly config: DecoderConfig;
   readonly rowLength: number;
   readonly #rowsPerBatch: number;
   readonly #exporter: Exporter | undefined;
@@ -82,7 +82,7 @@ export class EmbeddedTrainer implements Trainer {
   readonly #turns = new Turns();
 
   private constructor(options: EmbeddedTrainerOptions) {
-    this.config = parseQwen3Config(options.config);
+    this.config = parseDecoderConfig(options.config);
     this.rowLength = options.rowLength ?? Math.min(256, this.config.maxPositions);
     this.#rowsPerBatch = options.rowsPerBatch ?? usualRows(this.rowLength);
     this.#exporter = options.exporter;

@@ -2,7 +2,7 @@
 import { digestOfBytes } from "../../../core/digest.ts";
 import { given } from "../../../core/given.ts";
 import { ConfigError } from "../../../core/errors.ts";
-import type { Qwen3Config } from "../../model/config.ts";
+import type { DecoderConfig } from "../../model/config.ts";
 import type { LoraConfig } from "../../model/lora-config.ts";
 import { exportedTokenizer, type StartingModel, trainableTokenizer } from "../../starting-model.ts";
 import type { Trainer } from "../../trainer.ts";
@@ -53,7 +53,7 @@ async function open(model: StartingModel, options: TrainerOptions): Promise<Trai
 }
 
 /** @throws ConfigError when the trainer needs more memory than there is, beside the weights that are loaded already. */
-function requireMemory(config: Qwen3Config, lora: LoraConfig, rowLength: number): void {
+function requireMemory(config: DecoderConfig, lora: LoraConfig, rowLength: number): void {
   const needed = adaptedModelBytes(config, lora, { rows: usualRows(rowLength), length: rowLength });
   const available = process.availableMemory();
   if (needed <= available) return;

@@ -10,13 +10,13 @@ import { fingerprintOf } from "../../export/adapter.ts";
 import { mergedWeights } from "../../export/merged.ts";
 import { loraConfigSchema } from "../../model/lora-config.ts";
 import { adapterPairs, adapterSize } from "../../model/adapter.ts";
-import { parseQwen3Config } from "../../model/config.ts";
+import { parseDecoderConfig } from "../../model/config.ts";
 import { initialWeights, parameterSpecs, type Weights } from "../../model/parameters.ts";
 import type { AdamParameters, Datum } from "../../trainer.ts";
 import { EmbeddedTrainer } from "./embedded-trainer.ts";
 import { LoraTrainer, type LoraTrainerOptions } from "./lora-trainer.ts";
 
-const config = parseQwen3Config({
+const config = parseDecoderConfig({
   vocabularySize: 23,
   hiddenSize: 16,
   layers: 2,
@@ -141,7 +141,7 @@ describe("LoraTrainer", () => {
   );
 
   it("agrees with finite differences over a base with biases and without head norms", async () => {
-    const shape = parseQwen3Config({ ...config, architecture: "qwen2" });
+    const shape = parseDecoderConfig({ ...config, architecture: "qwen2" });
     const rng = createRng(4);
     const named: Weights = new Map(
       parameterSpecs(shape).map(({ name, shape: size, size: count }) => [

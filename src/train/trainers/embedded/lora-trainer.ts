@@ -6,7 +6,7 @@ import { TrainError } from "../../../core/errors.ts";
 import type { Engine } from "../../../engines/engine.ts";
 import type { Adapter, AdapterOutlets } from "../../export/index.ts";
 import { type AdapterPair, adapterPairs, type AdapterShape, initialAdapter } from "../../model/adapter.ts";
-import type { Qwen3Config } from "../../model/config.ts";
+import type { DecoderConfig } from "../../model/config.ts";
 import type { Weights } from "../../model/parameters.ts";
 import type { BatchShape } from "../../model/decoder.ts";
 import type {
@@ -27,7 +27,7 @@ import { packRows } from "./packing.ts";
 import { Turns } from "./turns.ts";
 
 export interface LoraTrainerOptions extends AdapterOutlets {
-  readonly config: Qwen3Config;
+  readonly config: DecoderConfig;
   /** Weights of the base, by name. They are kept, not copied. */
   readonly weights: Weights;
   readonly adapter: AdapterShape;
