@@ -64,7 +64,7 @@ describe("train grpo refuses, before it writes anything,", () => {
   it("a model without tags", async () => {
     await expect(run({ model: renamed("<bigmodel>", "untagged") })).rejects.toMatchObject({
       code: "pair-mismatch",
-      message: expect.stringMatching(/untagged has no control token <bigmodel>: tune it first/),
+      message: expect.stringMatching(/<bigmodel>: no control token of .*untagged's vocabulary; .*add-tags/),
     });
   });
 
