@@ -66,7 +66,7 @@ export function registerRollouts(data: Command, { terminal }: CommandContext): v
       "--policy <name>",
       "who decides which model writes (see below), options after colons, e.g. rewrite:step=sentence",
       filledText,
-      "rewrite",
+      "rewrite:step=clause",
     )
     .option(
       "--problems <n>",
