@@ -1,11 +1,11 @@
 /** `splitreason data rollouts TASK`: a pair solves training problems, and its right traces become annotated rows. */
 import { type Command, Option } from "commander";
 
-import { count, duration, percent } from "../../core/figures.ts";
+import { count, percent } from "../../core/figures.ts";
 import { given } from "../../core/given.ts";
 import { ConfigError, SplitReasonError } from "../../core/errors.ts";
 import { parsePolicySpec } from "../../decode/index.ts";
-import type { RolloutProgress, RolloutSummary } from "../../recipes/rollouts/index.ts";
+import type { RolloutSummary } from "../../recipes/rollouts/index.ts";
 import { GRAINS, type Grain } from "../../recipes/rollouts/grain.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
 import {
@@ -19,6 +19,7 @@ import {
 } from "../support/flags.ts";
 import { hubRows } from "../support/hub-rows.ts";
 import { Progress } from "../support/progress.ts";
+import { RolloutLine } from "../support/rollout-line.ts";
 import { pairConfigFrom, requireHonouredFlags } from "../support/settings.ts";
 import type { Terminal } from "../support/terminal.ts";
 
@@ -42,7 +43,6 @@ interface RolloutFlags extends PairFlags {
 const DEFAULT_PROBLEMS = 1000;
 /** Where the pair's own temperature is 0: all samples of a problem would be the same. */
 const DEFAULT_TEMPERATURE = 0.6;
-const SHOWN_EVERY_MS = 100;
 
 export function registerRollouts(data: Command, { terminal }: CommandContext): void {
   const command = data
@@ -141,7 +141,9 @@ async function run(terminal: Terminal, taskName: string, flags: RolloutFlags): P
     keep = samples,
   } = flags;
   const { budgetSamples, budgetTokens, budgetMinutes } = flags;
-  const display = new RolloutDisplay(terminal);
+  const progress = new Progress(terminal, "samples");
+  const line = new RolloutLine(terminal, progress);
+  let hasBegun = false;
   let summary: RolloutSummary;
   try {
     summary = await makeRollouts(
@@ -165,11 +167,18 @@ async function run(terminal: Terminal, taskName: string, flags: RolloutFlags): P
       {
         clock: terminal.clock,
         signal: terminal.signal,
-        onProgress: (progress) => display.update(progress),
+        onProgress: (rollouts) => {
+          if (!hasBegun && rollouts.before > 0)
+            progress.message(
+              `continuing: ${count(rollouts.before)} of ${count(rollouts.wanted)} samples are in the journal`,
+            );
+          hasBegun = true;
+          line.update(rollouts);
+        },
       },
     );
   } finally {
-    display.end();
+    progress.end();
   }
   printResult(terminal, flags, summary, () => summaryText(summary));
   if (summary.status === "out-of-budget") {
@@ -177,44 +186,6 @@ async function run(terminal: Terminal, taskName: string, flags: RolloutFlags): P
       `the budget is spent with ${summary.wanted - summary.samples} samples left; the same command with a larger budget continues.`,
       { code: "budget-spent" },
     );
-  }
-}
-
-/** Shows progress from the first token on. */
-class RolloutDisplay {
-  readonly #line: Progress;
-  readonly #terminal: Terminal;
-  #startMs: number | undefined;
-  #shownMs = 0;
-
-  constructor(terminal: Terminal) {
-    this.#terminal = terminal;
-    this.#line = new Progress(terminal, "samples");
-  }
-
-  update({ done, before, wanted, right, failed, tokens, bigTokens }: RolloutProgress): void {
-    const nowMs = this.#terminal.clock.nowMs();
-    if (this.#startMs === undefined) {
-      this.#startMs = nowMs;
-      if (before > 0)
-        this.#terminal.log(`continuing: ${count(before)} of ${count(wanted)} samples are in the journal\n`);
-    }
-    // Called for every token: most calls end here.
-    if (tokens === 0 || nowMs - this.#shownMs < SHOWN_EVERY_MS) return;
-    this.#shownMs = nowMs;
-    const elapsedMs = Math.max(1, nowMs - this.#startMs);
-    const left = done > before ? [`${duration((elapsedMs * (wanted - done)) / (done - before))} left`] : [];
-    const notes = [
-      `${count((1000 * tokens) / elapsedMs)} tokens/s`,
-      `${percent(bigTokens / tokens)} by the big model`,
-      ...(done > 0 ? [`${percent(right / done)} right`] : []),
-      ...(failed > 0 ? [`${count(failed)} failed`] : []),
-    ];
-    this.#line.show([`${count(done)} of ${count(wanted)} samples`, ...left, ...notes].join(", "));
-  }
-
-  end(): void {
-    this.#line.end();
   }
 }
 

@@ -11,7 +11,7 @@ export function registerTrain(program: Command, context: CommandContext): void {
     .command("train")
     .summary("train a model, here or on a trainer server")
     .description(
-      "Train a model: inside this process, on the processor, a model of the Qwen3 architecture; with --trainer, any model that a SkyRL server trains.",
+      "Train a model: inside this process, on the processor, a dense decoder (Llama, SmolLM2, Qwen2, Qwen3); with --trainer, any model that a SkyRL server trains.",
     );
   registerTrainPretrain(train, context);
   registerTrainSft(train, context);

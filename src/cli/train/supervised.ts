@@ -78,7 +78,7 @@ export function registerTrainSft(train: Command, { terminal }: CommandContext): 
       .addOption(configFlag())
       .addOption(
         modelFlag(
-          "a Hugging Face folder with a Qwen3 model to start from; for an adapter (lora in --config) Qwen2 too, or a GGUF",
+          "a Hugging Face folder or a GGUF to start from: a dense decoder (Llama, SmolLM2, Qwen2, Qwen3)",
         ),
       )
       .addOption(trainerFlag()),

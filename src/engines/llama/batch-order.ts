@@ -91,7 +91,7 @@ export class BatchOrder {
   /** Chooses the tokens of a batch: the same number for each call, as far as it has them, ordered by sequence. The context is locked meanwhile. */
   readonly choose: CustomBatchingPrioritizationStrategy = ({ items, size }) => {
     const queue = this.#context?._queuedDecodes ?? [];
-    const calls = items.map((item, at) => ({ item, queued: queue[at], amount: 0 }));
+    const calls = items.map((item, at) => ({ item, queued: queue[at] }));
     if (queue.length !== items.length) return shared(calls, size);
     const asked = new Set(queue.filter(({ tokens }) => !this.#fillers.has(tokens)).map((q) => q.sequenceId));
     const kept = calls.filter(({ queued }) => queued === undefined || this.#placed(queued, asked));

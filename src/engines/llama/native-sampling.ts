@@ -56,45 +56,34 @@ export class NativeSampling {
     if (this.#witness !== this.#sampler) this.#witness?.dispose();
   }
 
-  async #witnessed(logitIndex: number, sampler: NativeSampler, wanted?: number): Promise<DrawnToken> {
-    const { argmax, logprobOf } = await readLogprobs(
-      this.#internals,
-      sampler,
+  /** Reads the log-probability of a token. @param wanted The token; by default the most likely one. */
+  async #witnessed(logitIndex: number, witness: NativeSampler, wanted?: number): Promise<DrawnToken> {
+    const filter = [wanted === undefined ? [] : [wanted], false, false, true, 0] as const;
+    const [likeliest, , , logits, weight] = await this.#internals.native.sampleToken(
       logitIndex,
-      wanted === undefined ? [] : [wanted],
+      witness,
+      false,
+      false,
+      filter,
+      true,
     );
-    const token = wanted ?? argmax;
-    return { id: tokenId(token), logprob: logprobOf(token) };
+    if (likeliest < 0) throw new Error("llama.cpp drew no token");
+    const token = wanted ?? likeliest;
+    return { id: tokenId(token), logprob: logprobOf(token, likeliest, logits, weight) };
   }
 }
 
-/** Log-probabilities after a token, in nats at temperature 1. */
-export interface Logprobs {
-  /** The most likely token. */
-  readonly argmax: number;
-  /** NaN for tokens that were not asked for. */
-  readonly logprobOf: (token: number) => number;
-}
-
-/** Reads the log-probabilities of some tokens, without sorting the vocabulary. @param greedy A sampler at temperature 0, without bias. */
-export async function readLogprobs(
-  { native }: SequenceInternals,
-  greedy: NativeSampler,
-  logitIndex: number,
-  tokens: readonly number[],
-): Promise<Logprobs> {
-  const [argmax, , , pairs, weight] = await native.sampleToken(
-    logitIndex,
-    greedy,
-    false,
-    false,
-    [tokens, false, false, true, 0],
-    true,
-  );
-  if (argmax < 0 || pairs === undefined || weight === undefined) throw new Error("llama.cpp gave no logits");
-  const logits = new Map<number, number>();
-  for (let at = 0; at + 1 < pairs.length; at += 2) logits.set(pairs[at] ?? -1, pairs[at + 1] ?? NaN);
-  // The weight relates to the highest logit.
-  const normalizer = (logits.get(argmax) ?? NaN) + Math.log(weight);
-  return { argmax, logprobOf: (token) => (logits.get(token) ?? NaN) - normalizer };
+/** Log-probability of a token. @param logits Pairs of token and logit, for that token and the most likely one. */
+function logprobOf(
+  token: number,
+  likeliest: number,
+  logits: number[] | undefined,
+  weight: number | undefined,
+): number {
+  const logitOf = (wanted: number): number => {
+    for (let at = 0; at + 1 < (logits?.length ?? 0); at += 2)
+      if (logits?.[at] === wanted) return logits[at + 1] ?? NaN;
+    return NaN;
+  };
+  return logitOf(token) - logitOf(likeliest) - Math.log(weight ?? NaN);
 }

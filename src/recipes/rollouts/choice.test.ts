@@ -23,15 +23,16 @@ function sampleWith(sample: number, bigTokens: number, more: Partial<Sample> = {
   };
 }
 
+const BOXES = { open: "<|box_start|>", close: "<|box_end|>" };
 const numbersOf = (samples: readonly Sample[], options: Partial<ChoiceOptions> = {}): number[] =>
-  chooseSamples(samples, { ...ALL, ...options }).kept.map(({ sample }) => sample);
+  chooseSamples(samples, { ...ALL, ...options }, BOXES).kept.map(({ sample }) => sample);
 
 describe("chooseSamples", () => {
   it("takes the right ones with the least help first, at most so many, whatever the order", () => {
     const samples = [sampleWith(0, 5), sampleWith(1, 2), sampleWith(2, 2), sampleWith(3, 0)];
     expect(numbersOf(samples)).toEqual([3, 1, 2, 0]);
     expect(numbersOf(samples.toReversed(), { keep: 2 })).toEqual([3, 1]);
-    expect(chooseSamples(samples, { ...ALL, keep: 2 }).rejected).toEqual(["keep", "keep"]);
+    expect(chooseSamples(samples, { ...ALL, keep: 2 }, BOXES).rejected).toEqual(["keep", "keep"]);
   });
 
   it("drops what is wrong, cut, degraded, empty or tagged, and says why", () => {
@@ -41,10 +42,11 @@ describe("chooseSamples", () => {
       sampleWith(2, 1, { degraded: "the big model is away" }),
       sampleWith(3, 1, { parts: [{ author: "big", text: "\n" }] }),
       sampleWith(4, 1, { parts: [{ author: "big", text: "a <bigmodel> b" }] }),
+      sampleWith(5, 1, { parts: [{ author: "small", text: "a <|box_end|> b" }] }),
     ];
-    expect(chooseSamples(samples, ALL)).toEqual({
+    expect(chooseSamples(samples, ALL, BOXES)).toEqual({
       kept: [],
-      rejected: ["wrong", "unfinished", "degraded", "empty", "has-tags"],
+      rejected: ["wrong", "unfinished", "degraded", "empty", "has-tags", "has-tags"],
     });
   });
 
@@ -64,7 +66,7 @@ describe("chooseSamples", () => {
       sampleWith(1, 1, { parts: parts("big") }),
       sampleWith(2, 0, { parts: parts("small") }),
     ];
-    expect(chooseSamples(samples, ALL).rejected).toEqual(["duplicate"]);
+    expect(chooseSamples(samples, ALL, BOXES).rejected).toEqual(["duplicate"]);
     expect(numbersOf(samples)).toEqual([2, 0]);
   });
 });

@@ -1,5 +1,5 @@
 /** Which samples of a problem become rows. Pure, so that other settings choose again from the same journal. */
-import { OFFLOAD_TAGS } from "../../tags/index.ts";
+import { OFFLOAD_TAGS, type TagPair } from "../../tags/index.ts";
 import type { Sample } from "./sample.ts";
 
 export interface ChoiceOptions {
@@ -35,14 +35,17 @@ export const shareOf = ({ smallTokens, bigTokens }: Sample): number =>
 
 export const textOf = ({ parts }: Sample): string => parts.map(({ text }) => text).join("");
 
-/** @param samples Of one problem, in any order. */
-export function chooseSamples(samples: readonly Sample[], options: ChoiceOptions): Choice {
+/**
+ * @param samples Of one problem, in any order.
+ * @param tags The pair's tags. A text that has them, or the usual ones, is not taken: nobody could tell them from the marks of spans.
+ */
+export function chooseSamples(samples: readonly Sample[], options: ChoiceOptions, tags: TagPair): Choice {
   const rejected: Rejection[] = [];
   const seen = new Set<string>();
   const kept: Sample[] = [];
   const inOrder = [...samples].sort((a, b) => shareOf(a) - shareOf(b) || a.sample - b.sample);
   for (const sample of inOrder) {
-    const reason = faultOf(sample) ?? unwanted(sample, options);
+    const reason = faultOf(sample, tags) ?? unwanted(sample, options);
     const written = JSON.stringify(sample.parts.map(({ author, text }) => [author, text]));
     if (reason !== undefined) rejected.push(reason);
     else if (seen.has(written)) rejected.push("duplicate");
@@ -56,14 +59,15 @@ export function chooseSamples(samples: readonly Sample[], options: ChoiceOptions
 }
 
 /** Why a sample cannot be trained on. */
-function faultOf(sample: Sample): Rejection | undefined {
+function faultOf(sample: Sample, tags: TagPair): Rejection | undefined {
   // A text that was cut would teach to end there.
   if (sample.finishReason !== "end-of-turn") return "unfinished";
   if (!sample.correct) return "wrong";
   if (sample.degraded !== undefined) return "degraded";
   const text = textOf(sample);
   if (text.trim() === "") return "empty";
-  return text.includes(OFFLOAD_TAGS.open) || text.includes(OFFLOAD_TAGS.close) ? "has-tags" : undefined;
+  const markers = [tags, OFFLOAD_TAGS].flatMap(({ open, close }) => [open, close]);
+  return markers.some((marker) => text.includes(marker)) ? "has-tags" : undefined;
 }
 
 function unwanted(sample: Sample, { minShare, maxShare, unaided }: ChoiceOptions): Rejection | undefined {

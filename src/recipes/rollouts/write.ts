@@ -47,7 +47,7 @@ export interface WriteOptions {
 
 /** Writes the rows in the order of the problems, those of one problem with the cheapest first. */
 export async function writeRollouts(options: WriteOptions): Promise<RowCounts> {
-  const { problems, samples, journal, choice, out, signal } = options;
+  const { problems, samples, journal, choice, tags, out, signal } = options;
   const tally = new RolloutTally();
   const file = await openRowWriter(out, TRACE_COLUMNS);
   try {
@@ -58,6 +58,7 @@ export async function writeRollouts(options: WriteOptions): Promise<RowCounts> {
       const chosen = chooseSamples(
         known.filter(({ sample }) => sample < samples),
         choice,
+        tags,
       );
       tally.chosen(
         known.filter(({ sample, correct }) => sample < samples && correct).length,
