@@ -3,6 +3,7 @@ import { ConfigError } from "../../core/errors.ts";
 import type { Piece } from "../../core/piece.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine, type OpenEngineOptions } from "../../engines/open/open-engine.ts";
+import { Turns } from "../../engines/turns.ts";
 import { type ChatMessage, ChatTemplate, opensThought } from "../../tokenizer/chat-template.ts";
 import { OFFLOAD_TAGS, requireFreeTags, requireTags } from "../../tags/index.ts";
 import type { PairConfig } from "./pair-config.ts";
@@ -63,7 +64,8 @@ export class Pair implements ModelPair, AsyncDisposable {
   }
 
   /**
-   * Opens the small model, and the big one unless `without` it. When one fails to open, the other is closed again.
+   * Opens the small model, and the big one unless `without` it. When one fails to open, the other is closed again. With several sequences,
+   * models that use several cores of this machine compute by turns.
    * @throws ConfigError, EngineError as {@link openEngine} does.
    */
   static async open(
@@ -72,7 +74,11 @@ export class Pair implements ModelPair, AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<Pair> {
     const { without, ...asked } = options;
-    const engineOptions = { ...asked, markers: [config.tags.open, config.tags.close] };
+    const engineOptions = {
+      ...asked,
+      markers: [config.tags.open, config.tags.close],
+      ...((asked.sequences ?? 1) > 1 ? { turns: asked.turns ?? new Turns() } : {}),
+    };
     const small = await openEngine(config.small, engineOptions, signal);
     let big: Engine | undefined;
     try {

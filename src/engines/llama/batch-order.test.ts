@@ -6,27 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder, tinyModel, writeTinyModel } from "../../../test/support/tiny-models.ts";
 import { textPiece } from "../../core/piece.ts";
 import type { Sequence } from "../engine.ts";
-import { BatchOrder, gapsIn } from "./batch-order.ts";
+import { BatchOrder } from "./batch-order.ts";
 import { LlamaEngine } from "./llama-engine.ts";
-
-describe("gaps between sequences", () => {
-  it("are filled when they are small", () => {
-    expect(gapsIn([5, 0, 2])).toEqual([1, 3, 4]);
-    expect(gapsIn([0, 7])).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(gapsIn([0, 8])).toEqual([]);
-    expect(gapsIn([4])).toEqual([]);
-  });
-});
 
 /** A queue of the library, with sequences of set lengths. */
 function makeQueue(lengths: readonly number[], contextSize = 64) {
   const removed: (readonly [number, number, number])[] = [];
-  const queue: { sequenceId: number; tokens: number[]; firstTokenSequenceIndex: number }[] = [];
+  const queue: QueuedCall[] = [];
   const ids = new Set<number>();
-  const push = async (request: (typeof queue)[number]): Promise<void> => {
-    queue.push({ ...request });
-    ids.add(request.sequenceId);
-  };
   const context = {
     contextSize,
     _queuedDecodes: queue,
@@ -35,32 +22,53 @@ function makeQueue(lengths: readonly number[], contextSize = 64) {
       getSequenceKvCacheMaxPosition: (id: number) => (lengths[id] ?? 0) - 1,
       removeTokenCellsFromSequence: (...cells: [number, number, number]) => removed.push(cells),
     },
-    _decodeTokens: push,
+    _decodeTokens: async (request: QueuedCall): Promise<void> => {
+      queue.push({ ...request });
+      ids.add(request.sequenceId);
+    },
   };
   const order = new BatchOrder();
   order.attach(context as unknown as LlamaContext);
   const ask = (sequenceId: number, tokens: number): void =>
-    void push({
+    void context._decodeTokens({
       sequenceId,
       tokens: Array(tokens).fill(9),
       firstTokenSequenceIndex: lengths[sequenceId] ?? 0,
     });
-  /** Sequence, place and number of the tokens of a batch. */
+  /** Runs one batch as the library does. Returns sequence, place and number of its tokens. */
   const choose = (size = 512): number[][] => {
     const asked = [...queue];
     const items = asked.map(({ tokens }) => ({ tokens, logits: [], evaluationPriority: 5 as const }));
     const chosen = order.choose({ items: items as never, size });
-    return chosen.map(({ item, processAmount }) => {
-      const one = asked[items.indexOf(item as never)];
-      return [one?.sequenceId ?? NaN, one?.firstTokenSequenceIndex ?? NaN, processAmount];
+    const batch = chosen.map(({ item, processAmount }) => {
+      const call = asked[items.indexOf(item as never)];
+      if (call === undefined) throw new Error("an item that was not offered");
+      return { call, amount: processAmount, place: call.firstTokenSequenceIndex };
     });
+    for (const { call, amount } of batch) {
+      call.tokens = call.tokens.slice(amount);
+      call.firstTokenSequenceIndex += amount;
+      if (call.tokens.length === 0) {
+        queue.splice(queue.indexOf(call), 1);
+        ids.delete(call.sequenceId);
+      }
+      call.afterBatchAction?.();
+    }
+    return batch.map(({ call, amount, place }) => [call.sequenceId, place, amount]);
   };
   return { order, ask, choose, queue, ids, removed };
 }
 
+interface QueuedCall {
+  readonly sequenceId: number;
+  tokens: number[];
+  firstTokenSequenceIndex: number;
+  readonly afterBatchAction?: () => void;
+}
+
 describe("a batch", () => {
   it("is sorted by sequence, and idle sequences in between read a token at their end", () => {
-    const { order, ask, choose } = makeQueue([5, 6, 7, 8, 9]);
+    const { order, ask, choose, removed, queue, ids } = makeQueue([5, 6, 7, 8, 9]);
     for (const id of [3, 0, 1]) ask(id, 1);
     order.fill();
     expect(choose()).toEqual([
@@ -69,34 +77,70 @@ describe("a batch", () => {
       [2, 7, 1],
       [3, 8, 1],
     ]);
+    expect(removed).toEqual([[2, 7, 8]]);
+    expect(choose()).toEqual([]);
+    expect(queue).toEqual([]);
+    expect(ids).toEqual(new Set());
   });
 
-  it("leaves a sequence alone that is full, or that was asked for meanwhile", () => {
-    const { order, ask, choose, queue, ids } = makeQueue([5, 63, 7, 8], 64);
+  it("lets short calls read on to the length of the others, and removes that", () => {
+    const { order, ask, choose, removed } = makeQueue([5, 6, 7]);
+    ask(0, 9);
+    ask(1, 8);
+    ask(2, 9);
+    order.fill();
+    expect(choose()).toEqual([
+      [0, 5, 9],
+      [1, 6, 8],
+      [1, 14, 1],
+      [2, 7, 9],
+    ]);
+    expect(removed).toEqual([[1, 14, 15]]);
+    expect(choose()).toEqual([]);
+  });
+
+  it("takes several passes where that costs less", () => {
+    const { order, ask, choose } = makeQueue([5, 6, 7, 8]);
+    ask(0, 1);
+    ask(1, 30);
+    ask(3, 1);
+    order.fill();
+    expect(choose()).toEqual([
+      [0, 5, 1],
+      [1, 6, 1],
+      [2, 7, 1],
+      [3, 8, 1],
+    ]);
+    expect(choose()).toEqual([[1, 7, 29]]);
+    expect(choose()).toEqual([]);
+  });
+
+  it("leaves a sequence without filler that is full", () => {
+    const { order, ask, choose } = makeQueue([5, 63, 7, 8], 64);
     for (const id of [3, 0]) ask(id, 1);
     order.fill();
-    ask(2, 1);
     expect(choose()).toEqual([
       [0, 5, 1],
       [2, 7, 1],
       [3, 8, 1],
     ]);
-    expect(queue.map(({ sequenceId }) => sequenceId)).toEqual([3, 0, 2]);
-    expect(ids).toEqual(new Set([0, 2, 3]));
   });
 
-  it("fills no gap between calls that read more than a token", () => {
-    const { order, ask, choose } = makeQueue([5, 6, 7]);
-    ask(2, 4);
-    ask(0, 1);
+  it("forgets filler of a batch that failed", () => {
+    const { order, ask, choose, queue } = makeQueue([5, 6, 7]);
+    for (const id of [0, 2]) ask(id, 1);
+    order.fill();
+    queue.splice(0, 2);
+    for (const id of [0, 1]) ask(id, 1);
     order.fill();
     expect(choose()).toEqual([
       [0, 5, 1],
-      [2, 7, 4],
+      [1, 6, 1],
     ]);
+    expect(choose()).toEqual([]);
   });
 
-  it("shares a small batch out evenly", () => {
+  it("shares a small batch out evenly where there is no filler", () => {
     const { ask, choose } = makeQueue([0, 0, 0]);
     for (const [id, tokens] of [
       [0, 100],
@@ -156,6 +200,36 @@ describe("sequences of an engine", () => {
       );
     }
     for (const [at, text] of written.entries()) expect(text).toBe(alone[at]);
+    await Promise.all(group.map((sequence) => sequence.close()));
+  });
+
+  it("score as they do alone, beside others of other lengths", async () => {
+    const texts = [
+      "a",
+      "some words",
+      "a few words more",
+      "the longest of all the texts that are scored here",
+    ];
+    const score = async (sequence: Sequence, text: string): Promise<number[]> => {
+      const outcome = await sequence.score([textPiece(text)], { watch: [], tokenLogprobs: true });
+      if (outcome.status !== "ok") throw new Error(outcome.status);
+      return outcome.entries.map(({ tokenLogprob }) => tokenLogprob ?? 0);
+    };
+    const group = await Promise.all(texts.map(() => engine.open()));
+    await using own = await load(1);
+    await using alone = await own.open();
+    // The second round reads where the first one had filler.
+    for (const round of [0, 1]) {
+      const textOf = (at: number): string => texts[(at + round) % texts.length] ?? "";
+      const together = await Promise.all(group.map((sequence, at) => score(sequence, textOf(at))));
+      for (const at of group.keys()) {
+        await alone.truncate(0);
+        for (const earlier of round === 0 ? [] : [texts[at] ?? ""]) await alone.append([textPiece(earlier)]);
+        const expected = await score(alone, textOf(at));
+        expect(together[at]).toHaveLength(expected.length);
+        for (const [index, value] of expected.entries()) expect(together[at]?.[index]).toBeCloseTo(value, 4);
+      }
+    }
     await Promise.all(group.map((sequence) => sequence.close()));
   });
 });

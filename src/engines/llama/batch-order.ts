@@ -1,12 +1,10 @@
 /**
- * Orders the batches that go to llama.cpp. With one cache for each sequence, llama.cpp computes sequences in one pass only where their ids
- * rise by one from token to token (`llama_batch_allocr::split_equal`). Any other order, and any idle sequence between two that decode, costs a
- * whole pass more. So a batch is sorted by sequence, and an idle sequence in a small gap reads a token that is removed again at once.
+ * Orders the batches that go to llama.cpp: one pass at a time (passes.ts), sorted by sequence. Where a sequence in a pass has too few tokens or
+ * none, it reads filler tokens. They are removed again before anything else happens to the sequence.
  */
 import type { CustomBatchingPrioritizationStrategy, LlamaContext } from "node-llama-cpp";
 
-/** The widest gap that is filled. A token more in a pass costs about an eighth of a pass. */
-const WIDEST_GAP = 6;
+import { firstPass } from "./passes.ts";
 
 interface QueuedDecode {
   readonly sequenceId: number;
@@ -36,10 +34,16 @@ interface ContextInternals {
   ): Promise<unknown>;
 }
 
+/** Tokens in the queue that belong to no call. */
+interface Filler {
+  /** The cells that the running pass fills, from `start` to before `end`. */
+  start: number;
+  end: number;
+}
+
 export class BatchOrder {
   #context: ContextInternals | undefined;
-  /** Tokens in the queue that only fill a gap. */
-  readonly #fillers = new WeakSet<readonly unknown[]>();
+  readonly #fillers = new Map<QueuedDecode, Filler>();
 
   /** Looks the undocumented parts up. Where one is missing, batches keep the order of the calls. */
   attach(context: LlamaContext): void {
@@ -54,73 +58,110 @@ export class BatchOrder {
     if (isKnown) this.#context = found as ContextInternals;
   }
 
-  /** Queues a token for each idle sequence in a gap. To be called when the queue is complete, right before it is dispatched. */
+  /** Queues filler for each sequence of a batch and between. To be called when the queue is complete, right before it is dispatched. */
   fill(): void {
     const context = this.#context;
     if (context === undefined) return;
-    const single = context._queuedDecodes.filter(({ tokens }) => tokens.length === 1);
-    const busy = new Set(context._queuedDecodes.map(({ sequenceId }) => sequenceId));
-    for (const id of gapsIn(single.map(({ sequenceId }) => sequenceId))) {
-      if (busy.has(id)) continue;
-      const tokens = [0];
-      this.#fillers.add(tokens);
-      let removed = (): void => {};
+    // A batch that failed may have left some.
+    this.#drop([...this.#fillers.keys()]);
+    const calls = [...context._queuedDecodes];
+    if (calls.length < 2) return;
+    const ids = calls.map(({ sequenceId }) => sequenceId);
+    const tokens = Array.from({ length: Math.max(...calls.map((call) => call.tokens.length)) }, () => 0);
+    for (let id = Math.min(...ids); id <= Math.max(...ids); id++) {
+      const filler: Filler = { start: 0, end: 0 };
       void context
         ._decodeTokens(
           {
             sequenceId: id,
             tokens,
             logits: [],
-            // The place is known when the batch is made: until then the sequence may be cut.
+            // The place is known when the pass is planned.
             firstTokenSequenceIndex: 0,
             evaluationPriority: 1,
-            afterBatchAction: () => removed(),
+            afterBatchAction: () =>
+              void context._ctx.removeTokenCellsFromSequence(id, filler.start, filler.end),
           },
           () => {},
         )
         // A failure belongs to the calls of the batch. They report it.
         .catch(() => {});
       const queued = context._queuedDecodes.at(-1);
-      removed = () => {
-        const at = queued?.firstTokenSequenceIndex ?? 0;
-        context._ctx.removeTokenCellsFromSequence(id, at, at + 1);
-      };
+      if (queued !== undefined) this.#fillers.set(queued, filler);
     }
   }
 
-  /** Chooses the tokens of a batch: the same number for each call, as far as it has them, ordered by sequence. The context is locked meanwhile. */
+  /** Chooses the tokens of a batch: those of one pass where there is filler, and else the same number for each call. The context is locked meanwhile. */
   readonly choose: CustomBatchingPrioritizationStrategy = ({ items, size }) => {
-    const queue = this.#context?._queuedDecodes ?? [];
-    const calls = items.map((item, at) => ({ item, queued: queue[at] }));
-    if (queue.length !== items.length) return shared(calls, size);
-    const asked = new Set(queue.filter(({ tokens }) => !this.#fillers.has(tokens)).map((q) => q.sequenceId));
-    const kept = calls.filter(({ queued }) => queued === undefined || this.#placed(queued, asked));
-    return shared(kept, size).toSorted((a, b) => a.sequence - b.sequence);
+    const context = this.#context;
+    const queue = context?._queuedDecodes ?? [];
+    // Before filler is taken from the queue, while both lists have the same order.
+    const entries = items.map((item, at) => ({ item, queued: queue[at] }));
+    if (context === undefined || queue.length !== items.length) return shared(entries, size);
+    const calls = entries.filter(({ queued }) => queued !== undefined && !this.#fillers.has(queued));
+    if (this.#fillers.size === 0) return shared(calls, size);
+    if (calls.length === 0) {
+      this.#drop([...this.#fillers.keys()]);
+      return [];
+    }
+    const fillers = new Map(
+      entries.filter((entry) => !calls.includes(entry)).map((entry) => [entry.queued?.sequenceId, entry]),
+    );
+    return this.#pass(context, calls, fillers, size);
   };
 
-  /** Puts a filler at the end of its sequence. Takes it out of the queue, and returns false, where the sequence is full or has calls of its own. */
-  #placed(queued: QueuedDecode, asked: ReadonlySet<number>): boolean {
+  /** One pass of the calls, with filler where it is planned and where the sequence has room. */
+  #pass(
+    context: ContextInternals,
+    calls: readonly Entry[],
+    fillers: ReadonlyMap<number | undefined, Entry>,
+    size: number,
+  ): Chosen[] {
+    const bySequence = new Map(calls.map((call) => [call.queued?.sequenceId ?? 0, call]));
+    const left = new Map([...bySequence].map(([id, { item }]) => [id, item.tokens.length]));
+    const { tokens, sequences } = firstPass(left, size);
+    return sequences.flatMap((id) => {
+      const call = bySequence.get(id);
+      const own = Math.min(tokens, left.get(id) ?? 0);
+      const chosen: Chosen[] = call === undefined ? [] : [{ item: call.item, processAmount: own }];
+      const { item, queued } = fillers.get(id) ?? {};
+      const filler = queued === undefined ? undefined : this.#fillers.get(queued);
+      if (own === tokens || item === undefined || queued === undefined || filler === undefined) return chosen;
+      const start =
+        call === undefined
+          ? context._ctx.getSequenceKvCacheMaxPosition(id) + 1
+          : (call.queued?.firstTokenSequenceIndex ?? 0) + own;
+      if (start + tokens - own > context.contextSize - 1 || tokens - own > item.tokens.length) return chosen;
+      queued.firstTokenSequenceIndex = start;
+      filler.start = start;
+      filler.end = start + tokens - own;
+      return [...chosen, { item, processAmount: tokens - own }];
+    });
+  }
+
+  #drop(queued: readonly QueuedDecode[]): void {
     const context = this.#context;
-    if (context === undefined || !this.#fillers.has(queued.tokens)) return true;
-    const id = queued.sequenceId;
-    queued.firstTokenSequenceIndex = context._ctx.getSequenceKvCacheMaxPosition(id) + 1;
-    if (!asked.has(id) && queued.firstTokenSequenceIndex < context.contextSize - 1) return true;
-    context._queuedDecodes.splice(context._queuedDecodes.indexOf(queued), 1);
-    if (!asked.has(id)) context._queuedDecodeSequenceIds.delete(id);
-    return false;
+    if (context === undefined) return;
+    for (const one of queued) {
+      this.#fillers.delete(one);
+      const at = context._queuedDecodes.indexOf(one);
+      if (at >= 0) context._queuedDecodes.splice(at, 1);
+    }
+    const asked = new Set(context._queuedDecodes.map(({ sequenceId }) => sequenceId));
+    for (const { sequenceId } of queued)
+      if (!asked.has(sequenceId)) context._queuedDecodeSequenceIds.delete(sequenceId);
   }
 }
 
-interface Call {
+interface Entry {
   readonly item: Parameters<CustomBatchingPrioritizationStrategy>[0]["items"][number];
   readonly queued: QueuedDecode | undefined;
 }
 
-/** Shares `size` tokens out: the shortest calls first, each at most its part of what is left. */
-function shared(
-  calls: readonly Call[],
-  size: number,
-): (ReturnType<CustomBatchingPrioritizationStrategy>[number] & { readonly sequence: number })[] {
+type Chosen = ReturnType<CustomBatchingPrioritizationStrategy>[number];
+
+/** Shares `size` tokens out: the shortest calls first, each at most its part of what is left. Sorted by sequence. */
+function shared(calls: readonly Entry[], size: number): Chosen[] {
   let left = size;
   return calls
     .toSorted((a, b) => a.item.tokens.length - b.item.tokens.length)
@@ -129,14 +170,7 @@ function shared(
       left -= processAmount;
       return { item, processAmount, sequence: queued?.sequenceId ?? 0 };
     })
-    .filter(({ processAmount }) => processAmount > 0);
-}
-
-/** The ids that lie in the gaps between sequences, where a gap is at most {@link WIDEST_GAP} wide. */
-export function gapsIn(sequences: readonly number[]): number[] {
-  const ids = sequences.toSorted((a, b) => a - b);
-  return ids.flatMap((id, at) => {
-    const gap = (ids[at + 1] ?? id) - id - 1;
-    return gap > 0 && gap <= WIDEST_GAP ? Array.from({ length: gap }, (_, step) => id + 1 + step) : [];
-  });
+    .filter(({ processAmount }) => processAmount > 0)
+    .toSorted((a, b) => a.sequence - b.sequence)
+    .map(({ item, processAmount }) => ({ item, processAmount }));
 }

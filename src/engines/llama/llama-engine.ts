@@ -17,6 +17,7 @@ import type { Activity, LlamaShared } from "./llama-cache.ts";
 import { LlamaTokenizer } from "./llama-tokenizer.ts";
 import { type GpuOption, sharedRuntime } from "./runtime.ts";
 import { SharedPrefixes } from "./shared-prefix.ts";
+import type { Turns } from "../turns.ts";
 import { Waves } from "./waves.ts";
 
 export interface LlamaEngineOptions {
@@ -43,10 +44,12 @@ export interface LlamaEngineOptions {
   /** A LoRA adapter in llama.cpp's format, put on the model. It is checked against the model first. */
   readonly lora?: string;
   /**
-   * Whether idle sequences between two that decode read a token along, so that all decode in one pass (batch-order.ts). Default: true except
-   * for tiny models, whose passes cost less than that.
+   * Whether sequences read filler along, so that all that decode share few passes (passes.ts). Default: true except for tiny models, whose
+   * passes cost less than that. Never for recurrent models.
    */
   readonly fillGaps?: boolean;
+  /** Shared by the models of a job with many sequences, so that they compute by turns. Used where `threads` is above 1. */
+  readonly turns?: Turns;
   /** Whether to use faster, undocumented parts of the library if it has them. Default true. The results are the same. */
   readonly native?: boolean;
 }
@@ -158,8 +161,10 @@ async function createShared(
   const batchSize = positive("batchSize", options.batchSize ?? DEFAULT_BATCH);
   const threads = positive("threads", options.threads ?? (isTiny(summary) ? 1 : availableParallelism()));
   const exact = options.exact ?? (summary.parameters <= LARGE_MODEL_PARAMETERS && !isQuantised(summary));
-  const fillGaps = options.fillGaps ?? !isTiny(summary);
-  const waves = new Waves();
+  // The state of a recurrent layer cannot forget filler.
+  const { isHybrid, isRecurrent } = model.fileInsights;
+  const fillGaps = (options.fillGaps ?? !isTiny(summary)) && !isHybrid && !isRecurrent;
+  const waves = new Waves(threads > 1 ? options.turns : undefined);
   const order = new BatchOrder();
   const activity: Activity = { count: 0 };
   const context: LlamaContext = await model.createContext({
