@@ -3,6 +3,7 @@
  * `trainers/` (or a folder with an index.ts) and its line in `trainers/registry.ts`. The file is light, because help texts load it: it imports the
  * trainer itself when a run begins.
  */
+import type { Turns } from "../engines/turns.ts";
 import type { LoraConfig } from "./model/lora-config.ts";
 import type { StartingModel } from "./starting-model.ts";
 import type { Trainer } from "./trainer.ts";
@@ -44,6 +45,8 @@ export interface TrainerOptions {
   readonly lora?: LoraConfig;
   /** Rollouts in flight. Undefined for runs without rollouts. */
   readonly concurrency?: number;
+  /** Shared with the big model of the rollouts, where both run in this process. */
+  readonly turns?: Turns;
   /** Called with news for people, such as a server that does not answer. */
   readonly onNotice?: (text: string) => void;
   readonly signal?: AbortSignal;

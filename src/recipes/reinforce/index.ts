@@ -6,6 +6,7 @@
 import { digestOf } from "../../core/digest.ts";
 import { given } from "../../core/given.ts";
 import { readProvenance } from "../../core/provenance.ts";
+import { Turns } from "../../engines/turns.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import { BUILT_IN_TEMPLATES } from "../../tokenizer/index.ts";
 import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo/loop.ts";
@@ -48,7 +49,8 @@ export async function reinforce(
 
   const small = await chosen.readModel(config.model);
   const ids = tagIdsOf(small, config);
-  await using big = await openBig(config, small, signal);
+  const turns = new Turns();
+  await using big = await openBig(config, small, turns, signal);
   const chatTemplate = small.chatTemplate ?? BUILT_IN_TEMPLATES.chatml;
 
   const problems = await openRunProblems({
@@ -90,6 +92,7 @@ export async function reinforce(
       chatTemplate,
       ...given({ lora: config.lora }),
       concurrency: grpo.concurrency,
+      turns,
       ...notices,
       ...(signal === undefined ? {} : { signal }),
     },

@@ -5,6 +5,7 @@ import { contextOptions } from "../../decode/pair/context-need.ts";
 import { type PairPrompt, renderPrompts } from "../../decode/pair/pair.ts";
 import type { Engine } from "../../engines/engine.ts";
 import { openEngine } from "../../engines/open/open-engine.ts";
+import type { Turns } from "../../engines/turns.ts";
 import { requireTags } from "../../tags/index.ts";
 import {
   type ChatMessage,
@@ -40,12 +41,13 @@ const ROOM_FOR_TEMPLATE = 256;
 export async function openBig(
   config: ReinforceConfig,
   { tokenizer }: StartingModel,
+  turns: Turns,
   signal: AbortSignal | undefined,
 ): Promise<Engine> {
   const { grpo } = config;
   const longestContext = grpo.maxTokens + longestPrompt(config) + ROOM_FOR_TEMPLATE;
   const context = contextOptions(config.context, longestContext);
-  const big = await openEngine(config.big, { sequences: grpo.concurrency, ...context }, signal);
+  const big = await openEngine(config.big, { sequences: grpo.concurrency, turns, ...context }, signal);
   if (big.vocabulary === tokenizer.vocabulary) return big;
   await big.close();
   throw new ConfigError(

@@ -3,6 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { given } from "../../core/given.ts";
+import type { LlamaEngineOptions } from "../../engines/llama/llama-engine.ts";
+import type { Turns } from "../../engines/turns.ts";
 import { requantizeGguf } from "../../formats/gguf/requantize.ts";
 import type { DecoderConfig } from "../model/config.ts";
 import type { Weights } from "../model/parameters.ts";
@@ -32,6 +35,10 @@ export interface AdapterOutletOptions extends Pick<LoraConfig, "exports"> {
   readonly rowLength: number;
   /** Rollouts in flight. Undefined for runs without rollouts. */
   readonly concurrency?: number;
+  /** Threads of the model that samples. Default 1. */
+  readonly threads?: number;
+  /** Shared with the other model of the rollouts. */
+  readonly turns?: Turns;
 }
 
 /** Folder of the whole model within an export: programs that find an adapter in a folder look for no model there. */
@@ -40,14 +47,15 @@ const MERGED_Q8_0 = "model-q8_0.gguf";
 const Q8_0_BLOCK = 32;
 
 export function adapterOutlets(base: AdapterBase, options: AdapterOutletOptions): AdapterOutlets {
-  const { exports, name, rowLength, concurrency } = options;
+  const { exports, name, rowLength, concurrency, threads = 1, turns } = options;
   const exporter = async (folder: string, adapter: Adapter): Promise<void> => {
     if (exports.includes("peft")) await exportPeft(folder, base.source ?? "", adapter);
     if (exports.includes("gguf")) await exportLoraGguf(join(folder, ADAPTER_GGUF), name, adapter);
     if (exports.includes("merged")) await exportMerged(join(folder, MERGED_FOLDER), name, base, adapter);
   };
   if (concurrency === undefined) return { exporter };
-  return { exporter, sampler: (adapter) => sample(base, adapter, concurrency, rowLength) };
+  const engine = { sequences: concurrency, contextSize: rowLength, threads, ...given({ turns }) };
+  return { exporter, sampler: (adapter) => sample(base, adapter, engine) };
 }
 
 async function exportMerged(
@@ -73,8 +81,7 @@ const fitsBlocks = ({ hiddenSize, heads, headSize, intermediateSize }: DecoderCo
 async function sample(
   { source = "", config, weights, tokenizer }: AdapterBase,
   adapter: Adapter,
-  sequences: number,
-  contextSize: number,
+  engine: LlamaEngineOptions,
 ) {
   const folder = await mkdtemp(join(tmpdir(), "splitreason-policy-"));
   try {
@@ -85,7 +92,7 @@ async function sample(
     await exportLoraGguf(lora, "policy", adapter);
     const { LlamaEngine } = await import("../../engines/llama/llama-engine.ts");
     // A small file is read into memory; a mapped one stays readable after it was unlinked.
-    return await LlamaEngine.load(path, { name: "policy", threads: 1, sequences, contextSize, lora });
+    return await LlamaEngine.load(path, { ...engine, name: "policy", lora });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

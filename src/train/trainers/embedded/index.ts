@@ -68,7 +68,7 @@ function requireMemory(config: DecoderConfig, lora: LoraConfig, rowLength: numbe
 async function openLora(
   model: StartingModel & Required<Pick<StartingModel, "config" | "weights">>,
   lora: LoraConfig,
-  { seed, threads, rowLength, chatTemplate, name, concurrency }: TrainerOptions,
+  { seed, threads, rowLength, chatTemplate, name, concurrency, turns }: TrainerOptions,
 ): Promise<Trainer> {
   const { config, weights } = model;
   const { LoraTrainer } = await import("./lora-trainer.ts");
@@ -77,7 +77,7 @@ async function openLora(
   const base = fingerprintOf(config, weights);
   const outlets = adapterOutlets(
     { ...model, config, weights, tokenizer: exportedTokenizer(model, chatTemplate) },
-    { name, rowLength, exports: lora.exports, ...given({ concurrency }) },
+    { name, rowLength, exports: lora.exports, threads, ...given({ concurrency, turns }) },
   );
   return new LoraTrainer({
     config,
