@@ -23,6 +23,7 @@ import {
   bigFlag,
   bigTimeoutFlag,
   budgetFlag,
+  hardBudgetFlag,
   contextFlag,
   filledText,
   maxTokensFlag,
@@ -73,6 +74,7 @@ export function registerServe(program: Command, context: CommandContext): void {
   addPolicyFlags(command)
     .addOption(biasFlag("default bias: above 0 hands over more, below 0 less"))
     .addOption(budgetFlag("default limit on the big model's share of the tokens, 0 to 1"))
+    .addOption(hardBudgetFlag())
     .addOption(maxTokensFlag("longest output when a request names no limit"))
     .addOption(temperatureFlag("temperature when a request names none; 0 is greedy"))
     .addOption(

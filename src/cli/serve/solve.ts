@@ -119,6 +119,8 @@ export async function showSolution(
   const answer = answerOf(result);
   terminal.out(`answer: ${answer === null ? "none" : paint().bold(printable(answer))}${endNote(result)}\n`);
   terminal.out(`${paint().dim(figures(result.usage, result.timing))}\n`);
+  const note = budgetNote(result);
+  if (note !== undefined) terminal.out(`${paint().yellow(note)}\n`);
   return result;
 }
 
@@ -143,6 +145,21 @@ function endNote({ finishReason }: SplitResult): string {
   if (finishReason === "context-full") return " (stopped: the context is full)";
   return "";
 }
+
+/** Says that the budget kept help away, or cut it short: the answer may be wrong for it. */
+function budgetNote({ usage, segments, budgetRefusals }: SplitResult): string | undefined {
+  const cut = segments.filter(({ author, end }) => author === "big" && end === "budget").length;
+  const requests = usage.switches + budgetRefusals;
+  const notes = [
+    ...(budgetRefusals > 0 ? [`refused ${budgetRefusals} of ${count(requests, "request")}`] : []),
+    ...(cut > 0 ? [`cut ${cut} of ${count(usage.switches, "span")} short`] : []),
+  ];
+  return notes.length === 0
+    ? undefined
+    : `the budget ${notes.join(" and ")}; a larger --budget gives more help`;
+}
+
+const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 async function readProblem(argument: string | undefined, terminal: Terminal): Promise<string> {
   const text = argument === undefined || argument === "-" ? await terminal.readInput() : argument;
@@ -176,6 +193,7 @@ function solveDocument({ problem, policy, seed }: SolveJob, result: SplitResult)
     },
     finishReason: result.finishReason,
     degraded: result.degraded,
+    budgetRefusals: result.budgetRefusals,
     policy: policy.name,
     seed,
   };
@@ -189,7 +207,7 @@ Examples:
   echo "..." | splitreason solve --json | jq .usage.offloadShare
   splitreason solve "..." --policy random --share 0.1 --temperature 0.6 --seed 7
   splitreason solve "..." --bias 2          hand over more than the model would by itself
-  splitreason solve "..." --budget 0.05     never let the big model write more than 5% of the tokens
+  splitreason solve "..." --budget 0.05     let the big model write at most 5% of the tokens, in whole spans
   splitreason solve "..." --policy always   the big model alone
   splitreason solve "..." --policy step-score:threshold=6     the big model redoes steps that score low
   splitreason solve "..." --policy cue:cues=wait/hmm:tokens=8         the big model writes 8 tokens after "wait" or "hmm"

@@ -41,6 +41,7 @@ export interface PairFlags {
   readonly big?: string;
   readonly bias?: number;
   readonly budget?: number;
+  readonly hardBudget?: boolean;
   readonly maxTokens?: number;
   readonly temperature?: number;
   readonly seed: number;
@@ -100,6 +101,11 @@ export const smallFlag = (help = "another small model, e.g. gguf:PATH"): Option 
 export const bigFlag = (help = "another big model"): Option => flag("--big <spec>", help, filledText);
 export const biasFlag = (help: string): Option => flag("--bias <nats>", help, realNumber(-100, 100));
 export const budgetFlag = (help: string): Option => flag("--budget <share>", help, realNumber(0, 1));
+export const hardBudgetFlag = (): Option =>
+  new Option(
+    "--hard-budget",
+    "keep --budget after every token, and cut spans short for it (default: between spans)",
+  );
 export const shareFlag = (help: string): Option => flag("--share <share>", help, realNumber(0, 1));
 export const maxTokensFlag = (help: string): Option => flag("--max-tokens <n>", help, wholeNumber(1));
 export const temperatureFlag = (help: string): Option => flag("--temperature <t>", help, realNumber(0, 10));
@@ -118,6 +124,7 @@ export function addPairFlags(command: Command): Command {
     .addOption(bigFlag())
     .addOption(biasFlag("added to the logit of the open tag: above 0 hands over more, below 0 less"))
     .addOption(budgetFlag("limit on the big model's share of the tokens, 0 to 1"))
+    .addOption(hardBudgetFlag())
     .addOption(maxTokensFlag("longest output, both models together"))
     .addOption(temperatureFlag("sampling temperature; 0 is greedy"))
     .addOption(seedFlag("the same seed gives the same output").default(1))

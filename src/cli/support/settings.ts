@@ -1,7 +1,7 @@
 /** Turns flags into a pair's configuration and a policy. Flags override the pair's own settings. */
 import { given } from "../../core/given.ts";
 import { ConfigError } from "../../core/errors.ts";
-import { quoted, withShare } from "../../decode/pair/calibration-file.ts";
+import { quoted, withMeasuredLengths, withShare } from "../../decode/pair/calibration-file.ts";
 import { parsePolicySpec, type Policy, POLICY_NAMES, policyOptionNames } from "../../decode/index.ts";
 import { loadPairConfig, type PairConfig, pairPolicy } from "../../decode/pair/pair-config.ts";
 import { type AskedDial, askedDial, dialSchema } from "../../decode/dial/dial.ts";
@@ -30,13 +30,17 @@ export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): P
   const policies = hasOther ? {} : config.policies;
   const calibration = flags.calibration ?? (hasOther ? undefined : ownTable);
   const smallBase = flags.smallBase ?? (flags.small === undefined ? ownBase : undefined);
-  return {
+  return withMeasuredLengths({
     ...config,
     policies,
     ...given({ smallBase, calibration }),
     small: flags.small ?? config.small,
     big: flags.big ?? config.big,
-    dial: dialSchema.parse({ ...config.dial, ...askedDial(flags) }),
+    dial: dialSchema.parse({
+      ...config.dial,
+      ...askedDial(flags),
+      ...(flags.hardBudget === true ? { hard: true } : {}),
+    }),
     sampling: {
       ...config.sampling,
       ...given({ temperature: flags.temperature }),
@@ -44,7 +48,7 @@ export async function pairConfigFrom(flags: PairOverrides, base?: PairConfig): P
     maxTokens: flags.maxTokens ?? config.maxTokens,
     tags: flags.tags ?? config.tags,
     options: { ...config.options, ...timeoutOption(flags) },
-  };
+  });
 }
 
 /** --big-timeout as the option of a pair. */

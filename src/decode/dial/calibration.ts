@@ -20,7 +20,9 @@ export const calibrationSchema = z.strictObject({
   seed: z.int(),
   temperature: z.number().nonnegative(),
   /** The other settings of the dial that were in force and not the default: a budget, a longest segment, ... */
-  dial: z.record(z.string(), z.number()).optional(),
+  dial: z.record(z.string(), z.union([z.number(), z.boolean()])).optional(),
+  /** At bias 0: tokens of an answer, of which nine in ten have no more, and of a span of the big model, on average. A budget expects as many. */
+  expected: z.strictObject({ tokens: z.number().positive(), spanTokens: z.number().positive() }).optional(),
   git: z.string().nullable(),
   /** In the order of the share. */
   points: z

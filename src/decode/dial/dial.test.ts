@@ -4,9 +4,13 @@ import { describe, expect, test } from "vitest";
 import { createRng } from "../../core/rng.ts";
 import { Gate, dialSchema } from "./dial.ts";
 
-const gate = (dial: object): Gate => new Gate(dialSchema.parse(dial), createRng(1));
+const gate = (dial: object): Gate =>
+  new Gate(dialSchema.parse({ hard: true, ...dial }), createRng(1), { tokens: 0, spanTokens: 8 });
+/** Spans of 4 tokens are expected. */
+const softGate = (dial: object, tokens = 0): Gate =>
+  new Gate(dialSchema.parse(dial), createRng(1), { tokens, spanTokens: 4 });
 
-describe("the budget", () => {
+describe("the hard budget", () => {
   test("leaves exactly as many tokens as keep the share, after every token", () => {
     fc.assert(
       fc.property(
@@ -48,6 +52,64 @@ describe("the budget", () => {
       tokens: 10,
       reason: "budget",
     });
+  });
+});
+
+describe("the budget between spans", () => {
+  test("lends a span where nothing is owed", () => {
+    const one = softGate({ budget: 0.1 });
+    expect(one.refuseRequest({ smallTokens: 3, bigTokens: 0 }, "big")).toBeUndefined();
+    // 54 small tokens earn 6.
+    expect(one.refuseRequest({ smallTokens: 53, bigTokens: 6 }, "big")).toBe("budget");
+    expect(one.refuseScheduled({ smallTokens: 53, bigTokens: 6 })).toBe("budget");
+    expect(one.refuseRequest({ smallTokens: 54, bigTokens: 6 }, "big")).toBeUndefined();
+    expect(softGate({ budget: 0 }).refuseRequest({ smallTokens: 90, bigTokens: 0 }, "big")).toBe("budget");
+    expect(softGate({}).refuseRequest({ smallTokens: 1, bigTokens: 900 }, "big")).toBeUndefined();
+  });
+
+  test("counts on the tokens that are expected to follow", () => {
+    const one = softGate({ budget: 0.1 }, 80);
+    expect(one.refuseRequest({ smallTokens: 5, bigTokens: 8 }, "big")).toBeUndefined();
+    expect(one.refuseRequest({ smallTokens: 5, bigTokens: 9 }, "big")).toBe("budget");
+    expect(one.refuseRequest({ smallTokens: 81, bigTokens: 9 }, "big")).toBeUndefined();
+  });
+
+  test("ends a span at a boundary where it is several times as long as expected and has no credit", () => {
+    const one = softGate({ budget: 0.1 });
+    expect(one.allowance({ smallTokens: 9, bigTokens: 0 })).toEqual({
+      tokens: 48,
+      reason: "budget",
+      boundaryAfter: 16,
+    });
+    expect(one.allowance({ smallTokens: 900, bigTokens: 0 }).boundaryAfter).toBe(100);
+    expect(softGate({ budget: 1 }).allowance({ smallTokens: 9, bigTokens: 0 })).toEqual({
+      tokens: Infinity,
+      reason: "segment-limit",
+    });
+  });
+
+  test("leaves an answer of the expected length at most one span above the budget", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat({ max: 60 }), fc.integer({ min: 1, max: 12 })), { maxLength: 30 }),
+        fc.integer({ min: 1, max: 30 }),
+        (steps, percent) => {
+          const budget = percent / 100;
+          const expected = steps.reduce((sum, [small]) => sum + small, 0);
+          const one = softGate({ budget }, expected);
+          let [smallTokens, bigTokens, longest] = [0, 0, 0];
+          for (const [small, span] of steps) {
+            smallTokens += small;
+            if (one.refuseRequest({ smallTokens, bigTokens }, "big") !== undefined) continue;
+            one.countSegment();
+            bigTokens += span;
+            longest = Math.max(longest, span);
+          }
+          expect(bigTokens).toBeLessThanOrEqual(budget * (smallTokens + bigTokens) + longest + 1e-6);
+        },
+      ),
+      { numRuns: 500 },
+    );
   });
 });
 

@@ -11,10 +11,16 @@ const settings = {
   /** Nats added to the open tag's logit: above 0 more offloading, below less. */
   bias: z.number(),
   /**
-   * Hard limit on the big model's share of the generated tokens, which holds after *every* token, not only at the end:
-   * bigTokens <= max(budgetGrace, budget * (smallTokens + bigTokens)). So credit is earned as the small model writes.
+   * Limit on the big model's share of the generated tokens, kept between spans. A span begins where the ones before it are paid: by what the
+   * output has earned so far, or will when it is as long as expected. It then ends where it would without a budget, and what it takes is
+   * owed. So an answer of the expected length or more ends at most one span above its budget.
    */
   budget: share,
+  /**
+   * Whether the budget holds after *every* token: bigTokens <= max(budgetGrace, budget * (smallTokens + bigTokens)). That cuts spans short
+   * in the middle, and a number cut short is wrong: it is for those who pay by the token.
+   */
+  hard: z.boolean(),
   /**
    * Big tokens that are free of the budget while the output is short (more than `budget` of fewer than budgetGrace/budget
    * tokens). Without effect when the budget is 0.
@@ -36,6 +42,7 @@ export type AskedDial = z.output<typeof askedDialSchema>;
 export const dialSchema = askedDialSchema.extend({
   bias: settings.bias.default(0),
   budget: settings.budget.default(1),
+  hard: settings.hard.default(false),
   budgetGrace: settings.budgetGrace.default(0),
   reject: settings.reject.default(0),
 });
@@ -57,6 +64,8 @@ export function askedDial(source: AskedDial): AskedDial {
 /** The tokens that a segment may use. `tokens` may be Infinity. */
 export interface Allowance {
   readonly tokens: number;
+  /** After so many tokens the segment ends at the next boundary of the text, for the reason `budget`. */
+  readonly boundaryAfter?: number;
   /** The segment's end when it uses all of it. */
   readonly reason: SegmentEndReason;
 }
@@ -66,16 +75,33 @@ export interface Spent {
   readonly bigTokens: number;
 }
 
+/** What is known of an output before it is written. */
+export interface Expected {
+  /** Tokens that most outputs do not exceed. 0 if nothing is known. */
+  readonly tokens: number;
+  /** Tokens of a span of the big model. */
+  readonly spanTokens: number;
+}
+
+/** How many spans of this generation weigh as much as what is expected of a span beforehand. */
+const PRIOR_SPANS = 2;
+/** A span that becomes longer than so many expected ones ends at the next boundary of the text, unless it has credit. */
+const LONGEST_SPAN = 4;
+/** Tokens in which a boundary is looked for. */
+const BOUNDARY_ROOM = 32;
+
 /** Applies the dial to one generation. */
 export class Gate {
   readonly #dial: Dial;
   readonly #rng: Rng;
+  readonly #expected: Expected;
   #requests = 0;
   #segments = 0;
 
-  constructor(dial: Dial, rng: Rng) {
+  constructor(dial: Dial, rng: Rng, expected: Expected) {
     this.#dial = dial;
     this.#rng = rng;
+    this.#expected = expected;
   }
 
   /** Whether no request can be granted any more: then the open tag is forbidden from the outset, and no one is asked. */
@@ -94,14 +120,14 @@ export class Gate {
   refuseRequest(spent: Spent, writer: "big" | "self"): Refusal | undefined {
     const draw = this.#rng.fork(this.#requests++).next();
     if (this.outOfSegments) return "segments";
-    if (writer === "big" && this.budgetLeft(spent) < 1) return "budget";
+    if (writer === "big" && !this.#fits(spent)) return "budget";
     return draw < this.#dial.reject ? "reject" : undefined;
   }
 
   /** Whether a segment that a policy schedules is refused, and why. The dial's probability of refusing is for requests only. */
   refuseScheduled(spent: Spent): Refusal | undefined {
     if (this.outOfSegments) return "segments";
-    return this.budgetLeft(spent) < 1 ? "budget" : undefined;
+    return this.#fits(spent) ? undefined : "budget";
   }
 
   countSegment(): void {
@@ -110,11 +136,37 @@ export class Gate {
 
   /** Tokens that the big model may write before the small one writes again. */
   allowance(spent: Spent): Allowance {
-    const budget = this.budgetLeft(spent);
-    const segment = this.#dial.maxSegmentTokens ?? Infinity;
-    return segment <= budget
-      ? { tokens: segment, reason: "segment-limit" }
-      : { tokens: budget, reason: "budget" };
+    const { budget, hard, maxSegmentTokens: segment = Infinity } = this.#dial;
+    const isSoft = !hard && budget > 0 && budget < 1;
+    const boundaryAfter = Math.ceil(
+      Math.max(this.#credit(spent), LONGEST_SPAN * this.#expectedTokens(spent)),
+    );
+    const most = isSoft ? boundaryAfter + BOUNDARY_ROOM : this.budgetLeft(spent);
+    return {
+      ...(segment <= most
+        ? { tokens: segment, reason: "segment-limit" }
+        : { tokens: most, reason: "budget" }),
+      ...(isSoft ? { boundaryAfter } : {}),
+    };
+  }
+
+  /** Whether the next span may begin: all spans before it are paid. */
+  #fits(spent: Spent): boolean {
+    const { budget, hard } = this.#dial;
+    if (hard || budget === 0 || budget === 1) return this.budgetLeft(spent) >= 1;
+    return this.#credit(spent) >= 0;
+  }
+
+  /** Tokens of a span: what was expected beforehand and the spans so far, averaged. */
+  #expectedTokens({ bigTokens }: Spent): number {
+    return (PRIOR_SPANS * this.#expected.spanTokens + bigTokens) / (PRIOR_SPANS + this.#segments);
+  }
+
+  /** Big tokens that were earned, or will be, and are not spent. Below 0 where they are owed. */
+  #credit({ smallTokens, bigTokens }: Spent): number {
+    const { budget, budgetGrace } = this.#dial;
+    const later = budget * this.#expected.tokens;
+    return Math.max((budget * smallTokens) / (1 - budget), budgetGrace, later) - bigTokens;
   }
 
   /** The longest span that the small model may write by itself. */

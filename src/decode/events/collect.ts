@@ -21,6 +21,8 @@ export interface SplitResult {
   readonly segments: readonly WrittenSegment[];
   /** Requests that were refused. */
   readonly refusals: number;
+  /** Those of them that the budget refused. */
+  readonly budgetRefusals: number;
   /** Why the big model was lost, once for each loss. */
   readonly degraded: readonly string[];
   readonly usage: Usage;
@@ -63,6 +65,7 @@ export async function collect(
   const degraded: string[] = [];
   let taggedText = "";
   let refusals = 0;
+  let budgetRefusals = 0;
   for await (const event of stream) {
     written.push(event);
     switch (event.type) {
@@ -74,8 +77,10 @@ export async function collect(
         onTokens?.(event.tokens.length);
         break;
       case "tag":
-        if (event.by === "refused") refusals++;
-        else taggedText += event.text ?? tags[event.tag];
+        if (event.by === "refused") {
+          refusals++;
+          if (event.refusal === "budget") budgetRefusals++;
+        } else taggedText += event.text ?? tags[event.tag];
         break;
       case "degraded":
         degraded.push(event.message);
@@ -84,7 +89,16 @@ export async function collect(
         const { type: _, reason, ...rest } = event;
         const { segments } = written;
         const text = segments.map((segment) => segment.text).join("");
-        return { text, taggedText, segments, refusals, degraded, finishReason: reason, ...rest };
+        return {
+          text,
+          taggedText,
+          segments,
+          refusals,
+          budgetRefusals,
+          degraded,
+          finishReason: reason,
+          ...rest,
+        };
       }
       default:
         event satisfies never;

@@ -80,6 +80,24 @@ export async function withShare(
   return { ...config, dial: { ...config.dial, ...dialForShare(calibration.points, share) } };
 }
 
+/**
+ * The pair with the lengths of answers and spans that its calibration measured, unless it names them. Without a calibration, or with one that cannot
+ * be read or is another model's, it stays as it is: a budget then knows nothing beforehand.
+ */
+export async function withMeasuredLengths(config: PairConfig): Promise<PairConfig> {
+  if (config.options.expected.tokens > 0) return config;
+  try {
+    const path = config.calibration ?? calibrationPath(config.small);
+    if (path === undefined) return config;
+    const { expected, small } = await readCalibration(path);
+    if (expected === undefined || small.spec !== config.small) return config;
+    return { ...config, options: { ...config.options, expected } };
+  } catch (error) {
+    if (error instanceof DataError) return config;
+    throw error;
+  }
+}
+
 const modelFlags = ({ small, big }: PairConfig): string => `--small ${quoted(small)} --big ${quoted(big)}`;
 
 /** Quotes a word for a shell: specs of models on a server have `#`, `?` and `&`. */
@@ -87,12 +105,15 @@ export const quoted = (text: string): string =>
   /^[\w./:@%+=,-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** The settings of the dial that are not the default and that a calibration does not find, in the order of their names. */
-export function furtherDial({ dial }: Pick<PairConfig, "dial">): Readonly<Record<string, number>> {
+export function furtherDial({ dial }: Pick<PairConfig, "dial">): Readonly<Record<string, number | boolean>> {
   const usual: Readonly<Record<string, unknown>> = dialSchema.parse({});
   const { bias: _bias, reject: _reject, ...further } = dial;
   return Object.fromEntries(
     Object.entries(further)
-      .filter((entry): entry is [string, number] => entry[1] !== undefined && entry[1] !== usual[entry[0]])
+      .filter(
+        (entry): entry is [string, number | boolean] =>
+          entry[1] !== undefined && entry[1] !== usual[entry[0]],
+      )
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
 }

@@ -17,6 +17,13 @@ export const splitOptionsSchema = z
     /** Whether an idle small model reads what there is of a chunk when the big one is slow to fill it. The output is the same. */
     eagerChunks: z.boolean().default(true),
     tags: tagPairSchema.default(OFFLOAD_TAGS),
+    /** What a budget expects: tokens that most outputs do not exceed (0: nothing is known), and those of a span. A calibration measures both. */
+    expected: z
+      .strictObject({
+        tokens: z.number().nonnegative().default(0),
+        spanTokens: z.number().positive().default(8),
+      })
+      .prefault({}),
     /** Longest silence of the big model while it is waited for: its opening, a prefill, a token. One that computes is not silent. */
     bigTimeoutMs: positiveCount.default(120_000),
     /** How often a big model that failed in a retryable way is tried again, at the next hand-off. */

@@ -6,7 +6,7 @@ export const always = definePolicy({
   summary: "the big model alone",
   uses: "big",
   needsTags: false,
-  ignores: ["bias", "reject", "budget", "maxSegmentTokens", "maxSegments"],
+  ignores: ["bias", "reject", "budget", "hard", "maxSegmentTokens", "maxSegments"],
   arm: "big",
   options: noOptions,
   create: () => ({

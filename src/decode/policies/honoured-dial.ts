@@ -5,7 +5,7 @@ import { parsePolicySpec, policyFacts } from "./index.ts";
 
 export interface Unhonoured {
   readonly field: DialField;
-  readonly value: number;
+  readonly value: number | boolean;
 }
 
 /** To ask for a default is to ask for nothing, whatever the policy. */

@@ -24,7 +24,7 @@ export const speculative = definePolicy({
   summary: "the big model alone, with the small one guessing its next tokens to save time",
   uses: "big",
   needsTags: false,
-  ignores: ["bias", "reject", "budget", "maxSegmentTokens", "maxSegments"],
+  ignores: ["bias", "reject", "budget", "hard", "maxSegmentTokens", "maxSegments"],
   copies: always.facts.name,
   options: speculativeOptions,
   create: ({ tokens, confidence }) => ({

@@ -14,17 +14,51 @@ import { forbid } from "./refused-tags.ts";
 export interface SegmentLimit {
   readonly tokens: number;
   readonly reason: SegmentEndReason;
+  /** After so many tokens it ends at the next boundary of the text, for the reason `budget`. */
+  readonly boundaryAfter?: number;
 }
 
 /** The lowest of the limits of the whole, the dial and the plan; of equal ones the first. */
 export function segmentLimit({ transcript, gate }: Session, plan: BigPlan): SegmentLimit {
+  const { boundaryAfter, ...allowance } = gate.allowance(transcript);
   const limits: readonly SegmentLimit[] = [
     { tokens: transcript.remaining, reason: "length" },
-    gate.allowance(transcript),
+    allowance,
     { tokens: plan.maxTokens ?? Infinity, reason: "scheduled" },
   ];
-  return limits.reduce((least, limit) => (limit.tokens < least.tokens ? limit : least));
+  const least = limits.reduce((lowest, limit) => (limit.tokens < lowest.tokens ? limit : lowest));
+  return boundaryAfter === undefined ? least : { ...least, boundaryAfter };
 }
+
+/** Finds where a segment ends that is longer than its budget foresaw: at the first boundary between words after that. */
+export class BoundaryLimit {
+  readonly #after: number;
+  #tokens = 0;
+  #last = "";
+
+  constructor({ boundaryAfter = Infinity }: SegmentLimit) {
+    this.#after = boundaryAfter;
+  }
+
+  /** Whether the segment ends before this token. */
+  endsBefore({ text }: { readonly text: string }): boolean {
+    const ends = this.#tokens >= this.#after && (/^\s/u.test(text) || /\s$/u.test(this.#last));
+    this.#tokens++;
+    this.#last = text;
+    return ends;
+  }
+
+  /** The tokens before the end of the segment, and whether that comes within them. */
+  cut<Token extends { readonly text: string }>(
+    tokens: readonly Token[],
+  ): { readonly tokens: readonly Token[]; readonly ends: boolean } {
+    const at = tokens.findIndex((token) => this.endsBefore(token));
+    return at < 0 ? { tokens, ends: false } : { tokens: tokens.slice(0, at), ends: true };
+  }
+}
+
+/** How a segment ends that {@link BoundaryLimit} ended. */
+export const BOUNDARY_END = { type: "boundary" } as const;
 
 /** A bias under which the big model cannot write a tag. It never sees one either; only with a shared vocabulary does it know them at all. */
 export function withoutTags({ capabilities }: Engine, { open, close }: TagPair): readonly MarkerBias[] {

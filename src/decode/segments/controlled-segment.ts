@@ -1,7 +1,14 @@
 /** The big model writes a segment that the small one asked for: the small one reads along and decides where it ends. */
 import type { BigModel } from "../contexts/big-model.ts";
 import type { BigChunk } from "../contexts/big-reader.ts";
-import { KeptTokens, noteHandoff, openReader, segmentLimit } from "./big-segment-parts.ts";
+import {
+  BOUNDARY_END,
+  BoundaryLimit,
+  KeptTokens,
+  noteHandoff,
+  openReader,
+  segmentLimit,
+} from "./big-segment-parts.ts";
 import { chunkSize, patienceMs } from "./chunks.ts";
 import { ControllingPrefill } from "./controlling-prefill.ts";
 import { bigSegmentEnd, closeSegment, finishWith } from "./segment-ends.ts";
@@ -26,6 +33,7 @@ export async function writeControlled(
   const toSmall = createExchange(big.context.engine, small.engine);
   const control = new ControllingPrefill(small, toSmall, close, session.ledger);
   const kept = new KeptTokens(big, reader.startPosition);
+  const boundary = new BoundaryLimit(limit);
   const sizes = sizesFor(session, small);
   let remainder: string | undefined;
   try {
@@ -33,12 +41,14 @@ export async function writeControlled(
     if (mayHurry(session, small)) reader.hurry(patienceMs(session.confirmMs));
     for (let index = 1; filling !== undefined; index++) {
       const chunk: BigChunk = await filling;
+      const { tokens, ends } = boundary.cut(chunk.tokens);
+      const chunkEnd = ends ? BOUNDARY_END : chunk.end;
       session.signal.throwIfAborted();
       noteHandoff(session, reader);
       // The big model continues while the small one reads. What it writes beyond the cut is discarded, and counted.
-      filling = chunk.end === undefined ? reader.fill(chunkSize(sizes, index)) : undefined;
+      filling = chunkEnd === undefined ? reader.fill(chunkSize(sizes, index)) : undefined;
       const startMs = session.clock.nowMs();
-      const confirmed = await control.confirm(chunk.tokens, chunk.end !== undefined);
+      const confirmed = await control.confirm(tokens, chunkEnd !== undefined);
       session.confirmMs = session.clock.nowMs() - startMs;
       if (mayHurry(session, small)) reader.hurry(patienceMs(session.confirmMs));
       session.signal.throwIfAborted();
@@ -53,8 +63,8 @@ export async function writeControlled(
       if (confirmed.status === "context-full") {
         return await finishWith(session, "context-full");
       }
-      if (chunk.end !== undefined) {
-        const { end, finish, loss } = bigSegmentEnd(big, plan, limit, chunk.end);
+      if (chunkEnd !== undefined) {
+        const { end, finish, loss } = bigSegmentEnd(big, plan, limit, chunkEnd);
         return finish === undefined
           ? await closeSegment(session, small, end, { by: "forced", loss })
           : await finishWith(session, finish);

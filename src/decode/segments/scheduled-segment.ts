@@ -2,7 +2,15 @@
 import { EngineError } from "../../core/errors.ts";
 import type { BigModel, Loss } from "../contexts/big-model.ts";
 import type { BigEnd } from "../contexts/big-reader.ts";
-import { KeptTokens, noteHandoff, openReader, segmentLimit, type SegmentLimit } from "./big-segment-parts.ts";
+import {
+  BOUNDARY_END,
+  BoundaryLimit,
+  KeptTokens,
+  noteHandoff,
+  openReader,
+  segmentLimit,
+  type SegmentLimit,
+} from "./big-segment-parts.ts";
 import { type SegmentEndReason, type SegmentReason, segmentToken } from "../events/events.ts";
 import { type Exchange, createExchange } from "../contexts/exchange.ts";
 import type { ModelContext } from "../contexts/model-context.ts";
@@ -36,8 +44,9 @@ export async function writeScheduled(session: Session, big: BigModel, plan: BigP
   await session.emit(transcript.start("big", plan.reason));
   const reader = openReader(session, big, plan, limit.tokens);
   const kept = new KeptTokens(big, reader.startPosition);
+  const boundary = new BoundaryLimit(limit);
   const toSmall = small === undefined ? undefined : createExchange(big.context.engine, small.engine);
-  const endWith = async (end: BigEnd | "until"): SegmentRun => {
+  const endWith = async (end: ScheduledEnd): SegmentRun => {
     if (small !== undefined && toSmall !== undefined) {
       small.write(toSmall.flush(), 0, { author: "big", mask: 0 });
     }
@@ -51,6 +60,7 @@ export async function writeScheduled(session: Session, big: BigModel, plan: BigP
       for (const token of chunk.tokens) {
         const verdict = plan.until?.(token, transcript.segmentText);
         if (verdict === "before") return await endWith("until");
+        if (boundary.endsBefore(token)) return await endWith(BOUNDARY_END);
         kept.push([token]);
         if (small !== undefined && toSmall !== undefined) tellSmall(small, toSmall, token);
         await session.emit(transcript.delta([segmentToken(token)]));
@@ -73,6 +83,8 @@ function tellSmall(
   small.write(exchange.push(token), 1, { author: "big", mask: 0, ...exact });
 }
 
+type ScheduledEnd = BigEnd | typeof BOUNDARY_END | "until";
+
 interface ScheduledRefusal {
   readonly reason: SegmentReason;
   readonly loss?: Loss;
@@ -88,11 +100,7 @@ async function refuse(session: Session, big: BigModel): Promise<ScheduledRefusal
 async function endScheduled(
   session: Session,
   big: BigModel,
-  {
-    plan,
-    limit,
-    end,
-  }: { readonly plan: BigPlan; readonly limit: SegmentLimit; readonly end: BigEnd | "until" },
+  { plan, limit, end }: { readonly plan: BigPlan; readonly limit: SegmentLimit; readonly end: ScheduledEnd },
 ): SegmentRun {
   const { small } = session;
   if (end === "until") return await giveBack(session, plan, "scheduled", undefined);

@@ -6,7 +6,7 @@ import type { ModelContext } from "../contexts/model-context.ts";
 import type { SegmentEndReason, TagOrigin } from "../events/events.ts";
 import type { BigPlan } from "../policies/policy.ts";
 import type { SegmentRun, Session } from "../session/session.ts";
-import type { SegmentLimit } from "./big-segment-parts.ts";
+import type { BOUNDARY_END, SegmentLimit } from "./big-segment-parts.ts";
 
 type FinishedBy = "length" | "context-full" | "end-of-turn";
 
@@ -54,7 +54,13 @@ interface BigSegmentEnd {
 }
 
 /** Says what the big model's own end of a segment leads to under this plan. Gives up a model that failed. */
-export function bigSegmentEnd(big: BigModel, plan: BigPlan, limit: SegmentLimit, end: BigEnd): BigSegmentEnd {
+export function bigSegmentEnd(
+  big: BigModel,
+  plan: BigPlan,
+  limit: SegmentLimit,
+  end: BigEnd | typeof BOUNDARY_END,
+): BigSegmentEnd {
+  if (end.type === "boundary") return { end: "budget" };
   if (end.type === "failed") return { end: "degraded", loss: big.fail(end.error) };
   switch (end.reason) {
     case "limit":

@@ -59,7 +59,7 @@ export function createSession(
     drafts: undefined,
     smallEngine: pair.small,
     transcript: new Transcript(clock, settings.limits.maxTokens),
-    gate: new Gate(usesSmall ? settings.dial : dialSchema.parse({}), rng.fork("dial")),
+    gate: new Gate(usesSmall ? settings.dial : dialSchema.parse({}), rng.fork("dial"), options.expected),
     closeRule: createCloseRule(sampling.temperature, rng.fork("close")),
     ledger,
     tagTokens: { open: 0, close: 0 },

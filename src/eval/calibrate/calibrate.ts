@@ -8,7 +8,7 @@ import { EngineError } from "../../core/errors.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { given } from "../../core/given.ts";
 import { createRng } from "../../core/rng.ts";
-import type { CalibrationPoint, ShareDial } from "../../decode/dial/calibration.ts";
+import type { Calibration, CalibrationPoint, ShareDial } from "../../decode/dial/calibration.ts";
 import { learned, requireFit } from "../../decode/index.ts";
 import { Pair } from "../../decode/pair/pair.ts";
 import { contextNeed, contextOptions } from "../../decode/pair/context-need.ts";
@@ -65,6 +65,8 @@ export interface CalibrationHooks {
 
 export interface CalibrationResult extends SearchResult {
   readonly git: string | null;
+  /** Lengths at bias 0, as in the table; undefined if nothing was handed over there. */
+  readonly expected?: Calibration["expected"];
   /** The folder with the samples; it can be removed once the table is written. */
   readonly samples: string;
 }
@@ -110,6 +112,7 @@ export async function calibrate(
   const configHash = digestOf(config);
   const folder = `${partial}.${configHash}.partial`;
   const journal = await Journal.open(folder, { configHash, config });
+  let expected: Calibration["expected"];
   const measure = async (point: ShareDial, left: number): Promise<CalibrationPoint> => {
     const arm = armOf(point);
     const kept = journal.kept.filter((row) => row.arm === arm.name).length;
@@ -137,6 +140,7 @@ export async function calibrate(
       },
     );
     await requireWhole(rows, () => journal.discard((row) => row.arm === arm.name));
+    if (point.bias === START.bias && point.reject === START.reject) expected = meanLengths(rows);
     const measured = pointFrom(point, rows, seed);
     onPoint?.(measured);
     return measured;
@@ -148,7 +152,7 @@ export async function calibrate(
       canBias: pair.small.capabilities.logitBias,
       ...(targetShare === undefined ? {} : { targetShare }),
     });
-    return { ...result, git, samples: folder };
+    return { ...result, git, ...given({ expected }), samples: folder };
   } finally {
     await journal.close();
   }
@@ -162,6 +166,15 @@ const armOf = ({ bias, reject }: ShareDial): Arm => ({
   checkpoint: "tuned",
   policy: { kind: "policy", name: "learned", options: {} },
 });
+
+function meanLengths(rows: readonly RowFigures[]): Calibration["expected"] {
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+  const spans = sum(rows.map(({ usage }) => usage.switches));
+  const big = sum(rows.map(({ usage }) => usage.bigTokens));
+  if (spans === 0 || big === 0) return undefined;
+  const lengths = rows.map(({ usage }) => usage.smallTokens + usage.bigTokens).toSorted((a, b) => a - b);
+  return { tokens: lengths[Math.ceil(0.9 * lengths.length) - 1] ?? 0, spanTokens: big / spans };
+}
 
 /** Part of the samples that may fail or lose the big model. With more, the share would not be that of the dial. */
 const MAX_FAILED = 0.05;

@@ -6,7 +6,7 @@ import type { CalibrationResult, CalibrationSettings } from "./calibrate.ts";
 
 export async function calibrationTable(
   { pair, task, problems, seed }: Pick<CalibrationSettings, "pair" | "task" | "problems" | "seed">,
-  { points, git }: CalibrationResult,
+  { points, git, expected }: CalibrationResult,
 ): Promise<Calibration> {
   const described = async (spec: string): Promise<Calibration["small"]> => {
     const digest = await modelFileDigest(spec);
@@ -21,6 +21,7 @@ export async function calibrationTable(
     seed,
     temperature: pair.sampling.temperature,
     ...(Object.keys(dial).length === 0 ? {} : { dial }),
+    ...(expected === undefined ? {} : { expected }),
     git,
     points,
   };

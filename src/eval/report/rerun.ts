@@ -32,7 +32,7 @@ const configSchema = z.object({
   smallBase: modelSchema.optional(),
   template: z.string().optional(),
   openThinking: openThinkingSchema,
-  dial: z.looseObject({ bias: z.number(), budget: z.number() }),
+  dial: z.looseObject({ bias: z.number(), budget: z.number(), hard: z.boolean().optional() }),
   options: z.looseObject({}),
   sampling: z.looseObject({ temperature: z.number() }),
   maxTokens: z.number(),
@@ -119,7 +119,12 @@ function settingsOfMicro({ dial, sampling, maxTokens, policies }: Config): Recor
   return {
     template: undefined,
     openThinking: MICRO_PAIR.openThinking,
-    dial: { ...MICRO_PAIR.dial, bias: dial.bias, budget: dial.budget },
+    dial: {
+      ...MICRO_PAIR.dial,
+      bias: dial.bias,
+      budget: dial.budget,
+      hard: dial.hard ?? MICRO_PAIR.dial.hard,
+    },
     options: decodingOptions(MICRO_PAIR),
     sampling: { ...MICRO_PAIR.sampling, temperature: sampling.temperature },
     maxTokens,
@@ -152,6 +157,7 @@ function microFlags({ small, big, smallBase, dial, sampling, maxTokens }: Config
     ...flag("max-tokens", maxTokens, MICRO_PAIR.maxTokens),
     ...flag("bias", dial.bias, MICRO_PAIR.dial.bias),
     ...flag("budget", dial.budget, MICRO_PAIR.dial.budget),
+    ...(dial.hard === true ? ["--hard-budget"] : []),
   ];
 }
 

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { checkDocument, readDocument } from "../../core/document.ts";
 import { ConfigError, DataError } from "../../core/errors.ts";
 import { readTextFile } from "../../core/files.ts";
+import { withMeasuredLengths } from "../../decode/pair/calibration-file.ts";
 import { type PairConfig, loadPairConfig, pairConfigSchema } from "../../decode/pair/pair-config.ts";
 import { requireHonoured } from "../../decode/policies/honoured-dial.ts";
 import { withSpecPaths } from "../../engines/open/spec.ts";
@@ -132,7 +133,9 @@ export async function loadGatewayConfig(path: string): Promise<GatewayConfig> {
 
 /** The pair that the configuration names. */
 export async function pairOf(config: GatewayConfig): Promise<PairConfig> {
-  return typeof config.pair === "string" ? loadPairConfig(config.pair) : config.pair;
+  return withMeasuredLengths(
+    typeof config.pair === "string" ? await loadPairConfig(config.pair) : config.pair,
+  );
 }
 
 /** Whether only programs on this machine can reach an address to listen on. */

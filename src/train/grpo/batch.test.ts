@@ -36,6 +36,7 @@ function rollout(correct: boolean, kinds: readonly DecisionKind[]): Rollout {
       taggedText: "",
       segments: [],
       refusals: 0,
+      budgetRefusals: 0,
       degraded: [],
       timing: { totalMs: 1, handoffsMs: [] },
       finishReason: "end-of-turn",
