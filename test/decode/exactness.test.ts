@@ -21,7 +21,11 @@ interface Scenario {
   readonly openBoost: number;
   readonly closeBoost: number;
   readonly temperature: number;
-  readonly dial: Pick<ReferenceRequest, "bias" | "budget" | "maxSegmentTokens" | "maxSegments" | "reject">;
+  readonly expected: { readonly tokens: number; readonly spanTokens: number };
+  readonly dial: Pick<
+    ReferenceRequest,
+    "bias" | "budget" | "hard" | "maxSegmentTokens" | "maxSegments" | "reject"
+  >;
 }
 
 const scenarios: fc.Arbitrary<Scenario> = fc.record({
@@ -30,12 +34,14 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
   openBoost: fc.constantFrom(1, 2, 4),
   closeBoost: fc.constantFrom(-1, 1, 3),
   temperature: fc.constantFrom(0, 0, 0.6, 1, 1.4),
+  expected: fc.record({ tokens: fc.constantFrom(0, 40), spanTokens: fc.constantFrom(1, 8) }),
   dial: fc.oneof(
     fc.constant({}),
     fc.record(
       {
         bias: fc.constantFrom(-1, 1, 2),
         budget: fc.constantFrom(0, 0.1, 0.3, 0.5, 1),
+        hard: fc.boolean(),
         maxSegmentTokens: fc.integer({ min: 1, max: 20 }),
         maxSegments: fc.nat({ max: 6 }),
         reject: fc.constantFrom(0, 0.5, 1),
@@ -63,7 +69,7 @@ test("equals the naive reference for every chunk size, with and without streamin
       fc.array(ways, { minLength: 2, maxLength: 4 }),
       async (scenario, manyWays) => {
         const sampling = { temperature: scenario.temperature, seed: scenario.seed };
-        const { dial } = scenario;
+        const { dial, expected: lengths } = scenario;
         const expected = await referenceDecode({
           ...toyPair(scenario),
           prompt,
@@ -71,11 +77,16 @@ test("equals the naive reference for every chunk size, with and without streamin
           maxTokens: 60,
           sampling,
           ...dial,
+          expected: lengths,
         });
         switches += expected.switches;
         for (const options of manyWays) {
           const { small, big } = toyPair(scenario);
-          const asked = request(scenario.seed, { sampling, dial, options });
+          const asked = request(scenario.seed, {
+            sampling,
+            dial,
+            options: { ...options, expected: lengths },
+          });
           const events = await eventsOf(new SplitDecoder({ small, big }).decode(asked));
           expect(traceOf(events)).toEqual(expected.trace);
           expect(finishOf(events).reason).toBe(expected.finish);

@@ -188,7 +188,7 @@ describe("random", () => {
   });
 });
 
-test("with any policy the share never exceeds the budget, after any token", async () => {
+test("with any policy the share never exceeds a hard budget, after any token", async () => {
   await fc.assert(
     fc.asyncProperty(
       seeds,
@@ -198,7 +198,7 @@ test("with any policy the share never exceeds the budget, after any token", asyn
       async (seed, policy, budget, budgetGrace) => {
         const asked = request(seed, {
           policy,
-          dial: { budget, budgetGrace, bias: 2 },
+          dial: { budget, budgetGrace, bias: 2, hard: true },
           limits: { maxTokens: 120 },
         });
         const events = await eventsOf(new SplitDecoder(toyPair({ seed })).decode(asked));
@@ -210,6 +210,27 @@ test("with any policy the share never exceeds the budget, after any token", asyn
             const total = written.small + written.big;
             expect(written.big).toBeLessThanOrEqual(Math.max(budgetGrace, budget * total) + 1e-9);
           }
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test("with any policy no span begins while another is owed", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      seeds,
+      fc.constantFrom<Policy>(learned(), random({ share: 0.7, chunk: 6 })),
+      fc.constantFrom(0.05, 0.2, 0.5),
+      async (seed, policy, budget) => {
+        const asked = request(seed, { policy, dial: { budget, bias: 2 }, limits: { maxTokens: 120 } });
+        const events = await eventsOf(new SplitDecoder(toyPair({ seed })).decode(asked));
+        const written = { small: 0, big: 0 };
+        for (const event of events) {
+          if (event.type === "segment-start" && event.author === "big")
+            expect(written.big).toBeLessThanOrEqual(budget * (written.small + written.big) + 1e-9);
+          if (event.type === "segment-delta") written[event.author] += event.tokens.length;
         }
       },
     ),

@@ -23,6 +23,10 @@ export interface ReferenceRequest {
   readonly sampling: Sampling;
   readonly bias?: number;
   readonly budget?: number;
+  /** Whether the budget holds after every token. */
+  readonly hard?: boolean;
+  /** What a budget between spans expects. Default: nothing of the whole, 8 tokens of a span. */
+  readonly expected?: { readonly tokens: number; readonly spanTokens: number };
   readonly maxSegmentTokens?: number;
   readonly maxSegments?: number;
   readonly reject?: number;
@@ -91,12 +95,20 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
       while (bigTokens + allowance + 1 <= share * (smallTokens + bigTokens + allowance + 1) + 1e-9)
         allowance++;
     }
+    // Between spans: what is not owed may be lent.
+    const isSoft = share > 0 && share < 1 && request.hard !== true;
+    const { tokens: expectedTokens, spanTokens } = request.expected ?? { tokens: 0, spanTokens: 8 };
+    const paid = Math.max((share * smallTokens) / (1 - share), share * expectedTokens) - bigTokens;
+    if (isSoft) allowance = paid >= 0 ? Infinity : 0;
     if (allowance < 1 || draw < (request.reject ?? 0)) {
       refused.push(open);
       trace.push("refused");
       continue;
     }
     segments++;
+    const meanSpan = (2 * spanTokens + bigTokens) / (2 + segments);
+    const boundaryAfter = isSoft ? Math.ceil(Math.max(paid, 4 * meanSpan)) : Infinity;
+    if (isSoft) allowance = boundaryAfter + 32;
     refused = [];
     trace.push("open");
     smallContext.push(controlPiece(open));
@@ -116,7 +128,7 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
       const count = inSegment.length;
       const isTotal = smallTokens + bigTokens + count >= request.maxTokens;
       const isCapped = count >= Math.min(request.maxSegmentTokens ?? Infinity, allowance);
-      const next: GenerateEvent =
+      let next: GenerateEvent =
         isTotal || isCapped
           ? { type: "end", reason: "limit" }
           : await nextToken(big, [...bigContext, ...inSegment.map(({ piece }) => piece)], {
@@ -124,6 +136,9 @@ export async function referenceDecode(request: ReferenceRequest): Promise<Refere
               sampling: { ...sampling, seed: hash32("big", sampling.seed) },
               bias: big.capabilities.isControlToken(open) ? [forbidden(open), forbidden(close)] : [],
             });
+      const isLong = inSegment.length >= boundaryAfter;
+      if (isLong && next.type === "token" && (/^\s/u.test(next.text) || /\s$/u.test(text)))
+        next = { type: "end", reason: "limit" };
       if (next.type === "token") {
         inSegment.push({ text: next.text, piece: known(big, next) });
         text += next.text;
