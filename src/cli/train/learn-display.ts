@@ -1,10 +1,11 @@
 /** Shows a pair that learns: which stage it is in, and one line of progress. */
-import { count, duration, percent } from "../../core/figures.ts";
+import { count, percent } from "../../core/figures.ts";
 import type { LearnHooks } from "../../recipes/learn/index.ts";
 import { Progress } from "../support/progress.ts";
 import { RolloutLine } from "../support/rollout-line.ts";
 import type { Terminal } from "../support/terminal.ts";
 import { grpoFigures, scoresLine } from "./grpo-line.ts";
+import { supervisedLine } from "./supervised-line.ts";
 
 type DisplayHooks = Pick<
   LearnHooks,
@@ -29,10 +30,7 @@ export class LearnDisplay {
           this.#line.message(
             `${count(examples)} examples${tooLong === 0 ? "" : `, ${count(tooLong)} too long`}, ${count(steps)} steps`,
           ),
-        onStep: ({ step, loss, tokensPerSecond, secondsLeft }, steps) =>
-          this.#line.show(
-            `${count(step)} of ${count(steps)} steps, ${duration(1000 * secondsLeft)} left; loss ${loss.toFixed(4)}, ${count(tokensPerSecond)} tokens/s`,
-          ),
+        onStep: (metrics, steps) => this.#line.show(supervisedLine(metrics, steps)),
         onNotice: (text) => this.#line.message(text),
       },
       reinforcement: {

@@ -18,6 +18,7 @@ import {
 } from "../support/flags.ts";
 import { Progress } from "../support/progress.ts";
 import { type CommandContext, printResult } from "../support/command.ts";
+import { supervisedLine } from "./supervised-line.ts";
 import type { Terminal } from "../support/terminal.ts";
 import {
   configFlag,
@@ -148,14 +149,9 @@ async function report(
       onStep: (metrics, steps) => {
         if (first === undefined) {
           first = metrics.step - 1;
-          progress.start(first);
           if (first > 0) terminal.log(`continuing after step ${first} in ${flags.out}\n`);
         }
-        progress.update(
-          metrics.step,
-          steps,
-          `loss ${metrics.loss.toFixed(4)}, ${count(metrics.tokensPerSecond)} tokens/s`,
-        );
+        progress.show(supervisedLine(metrics, steps));
       },
       onNotice: (text) => progress.message(text),
       onEvaluation: ({ step, scores }) => {
