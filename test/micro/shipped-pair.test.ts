@@ -77,14 +77,28 @@ describe("the shipped pair", { timeout: 300_000 }, () => {
     }
   });
 
-  it("keeps the dial: a budget is never exceeded, and a bias moves the share", async () => {
+  it("keeps the dial: a hard budget is never exceeded, and a bias moves the share", async () => {
     const { text } = microExample("test", 11, 1);
     const shareUnder = async (...flags: string[]): Promise<number> =>
       JSON.parse((await runCliProcess(["solve", text, "--threads", "1", "--json", ...flags])).out).usage
         .offloadShare;
     expect(await shareUnder("--budget", "0")).toBe(0);
-    expect(await shareUnder("--budget", "0.02")).toBeLessThanOrEqual(0.02);
+    expect(await shareUnder("--budget", "0.02", "--hard-budget")).toBeLessThanOrEqual(0.02);
     expect(await shareUnder("--bias", "-100")).toBe(0);
+  });
+
+  it("writes the same under a budget of 0.05 as without one, and says what a smaller one refused", async () => {
+    // Two products, of which the big model writes both.
+    const text =
+      "Start with 347. First, add 85. Second, multiply the last two digits by 63. Third, multiply the last two digits by 47. What is the result modulo 1000?";
+    const solve = (...flags: string[]) => runCliProcess(["solve", text, "--threads", "1", ...flags]);
+    const document = async (...flags: string[]) => JSON.parse((await solve("--json", ...flags)).out);
+    const free = await document();
+    const whole = await document("--budget", "0.05");
+    expect(free.answer).toBe("752");
+    expect(whole).toMatchObject({ text: free.text, budgetRefusals: 0 });
+    expect(await document("--budget", "0.01")).toMatchObject({ budgetRefusals: 1, usage: { switches: 1 } });
+    expect((await solve("--budget", "0.01")).out).toContain("the budget refused 1 of 2 requests");
   });
 
   it("is calibrated: the setting for a share is found, and the curve with it", async () => {
