@@ -7,6 +7,8 @@ import { OFFLOAD_TAGS, type TagPair, THINK_TAGS } from "./grammar.ts";
 
 /** Control tokens that families of models have and rarely use, in pairs. */
 const SPARE: readonly TagPair[] = [
+  // Qwen 2.5 Coder: trained, for filling in the middle of files. The others of Qwen are not, in text-only models.
+  { open: "<|fim_prefix|>", close: "<|fim_suffix|>" },
   // Qwen 2.5 and 3
   { open: "<|object_ref_start|>", close: "<|object_ref_end|>" },
   { open: "<|box_start|>", close: "<|box_end|>" },
@@ -48,7 +50,7 @@ export interface TagHolder {
 }
 
 /** The pairs of spare control tokens of a vocabulary. */
-const spareTags = ({ isControlToken, template = "" }: TagHolder): readonly TagPair[] =>
+export const spareTags = ({ isControlToken, template = "" }: TagHolder): readonly TagPair[] =>
   SPARE.filter((pair) =>
     [pair.open, pair.close].every((tag) => isControlToken(tag) && !template.includes(tag)),
   );

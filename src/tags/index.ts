@@ -4,7 +4,7 @@
  * Anyone may import it.
  */
 export { closesThought } from "./chain-of-thought.ts";
-export { otherTags, requireFreeTags, requireTags } from "./fit.ts";
+export { otherTags, requireFreeTags, requireTags, spareTags } from "./fit.ts";
 export { OFFLOAD_TAGS, parseTagPair, type TagPair, tagPairSchema, THINK_TAGS } from "./grammar.ts";
 export { type TagEvent, TagParser } from "./parser.ts";
 export { partialMarkerLength } from "./partial.ts";

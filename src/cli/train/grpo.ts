@@ -106,7 +106,7 @@ export function registerTrainGrpo(train: Command, { terminal }: CommandContext):
       ),
     )
     .addOption(bigTimeoutFlag())
-    .addOption(tagsFlag("the tags that the model was tuned with, e.g. '<|box_start|>,<|box_end|>'"))
+    .addOption(tagsFlag("the tags that the model was tuned with, e.g. '<|fim_prefix|>,<|fim_suffix|>'"))
     .addOption(trainerFlag())
     .addOption(jsonFlag())
     .addHelpText("after", `${rewardsHelp()}${HELP}`)

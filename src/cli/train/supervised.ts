@@ -117,7 +117,7 @@ function addRunFlags(command: Command): Command {
     .addOption(threadsFlag("threads of the embedded trainer"))
     .addOption(
       tagsFlag(
-        "two control tokens of the model's vocabulary for the tags around spans, e.g. '<|box_start|>,<|box_end|>'",
+        "two control tokens of the model's vocabulary for the tags around spans, e.g. '<|fim_prefix|>,<|fim_suffix|>'",
       ),
     )
     .addOption(jsonFlag());

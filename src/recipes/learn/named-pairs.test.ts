@@ -32,7 +32,7 @@ it("finds pairs by name, and their folder in the cache", () => {
   );
   expect(pairFolder({ name: "a" }, { SPLITREASON_CACHE: "/cache" })).toBe(join("/cache", "a"));
   const { config, trainable } = namedPair("qwen-coder").describe("/cache/qwen-coder");
-  expect(config.tags).toEqual({ open: "<|box_start|>", close: "<|box_end|>" });
+  expect(config.tags).toEqual({ open: "<|fim_prefix|>", close: "<|fim_suffix|>" });
   expect(`gguf:${trainable}`).toBe(config.small);
   const micro = namedPair("micro").describe("");
   expect(micro.config.small).toBe("micro:small-base");

@@ -73,8 +73,8 @@ const NAMED_PAIRS: readonly NamedPair[] = [
         config: pairConfigSchema.parse({
           small: `gguf:${small}`,
           big: `gguf:${join(folder, `${QWEN_BIG}-q4_0.gguf`)}`,
-          // Control tokens that both models have and neither uses.
-          tags: { open: "<|box_start|>", close: "<|box_end|>" },
+          // Control tokens that both models have and no chat uses. Others to spare, such as <|box_start|>, were never trained (docs/log.md).
+          tags: { open: "<|fim_prefix|>", close: "<|fim_suffix|>" },
           sampling: { temperature: 0 },
           maxTokens: 512,
         }),

@@ -10,6 +10,7 @@ import { Turns } from "../../engines/turns.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import { BUILT_IN_TEMPLATES } from "../../tokenizer/index.ts";
 import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo/loop.ts";
+import { requireOwnRows } from "../../train/model/tag-rows.ts";
 import { loraIdentity } from "../../train/model/lora-config.ts";
 import { parseReward } from "../../train/grpo/rewards/registry.ts";
 import type { RolloutOptions } from "../../train/grpo/rollout.ts";
@@ -49,6 +50,7 @@ export async function reinforce(
 
   const small = await chosen.readModel(config.model);
   const ids = tagIdsOf(small, config);
+  if (config.lora !== undefined) requireOwnRows(config.tags, config.model, small);
   const turns = new Turns();
   await using big = await openBig(config, small, turns, signal);
   const chatTemplate = small.chatTemplate ?? BUILT_IN_TEMPLATES.chatml;
