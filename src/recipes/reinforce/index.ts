@@ -10,7 +10,7 @@ import { Turns } from "../../engines/turns.ts";
 import type { FetchRows } from "../../eval/tasks/problems.ts";
 import { BUILT_IN_TEMPLATES } from "../../tokenizer/index.ts";
 import { type GrpoEvaluation, type GrpoMetrics, type GrpoOutcome, runGrpo } from "../../train/grpo/loop.ts";
-import { requireOwnRows } from "../../train/model/tag-rows.ts";
+import { requireOwnRows } from "../../train/tag-rows.ts";
 import { loraIdentity } from "../../train/model/lora-config.ts";
 import { parseReward } from "../../train/grpo/rewards/registry.ts";
 import type { RolloutOptions } from "../../train/grpo/rollout.ts";

@@ -10,7 +10,7 @@ import { given } from "../../core/given.ts";
 import { readProvenance } from "../../core/provenance.ts";
 import { BUILT_IN_TEMPLATES, ChatTemplate } from "../../tokenizer/index.ts";
 import { ADAPTER_GGUF, GGUF_FILE, MERGED_FOLDER } from "../../train/export/index.ts";
-import { requireOwnRows } from "../../train/model/tag-rows.ts";
+import { requireOwnRows } from "../../train/tag-rows.ts";
 import { type LoraConfig, loraIdentity } from "../../train/model/lora-config.ts";
 import { parameterCount } from "../../train/model/parameters.ts";
 import type { StartingModel } from "../../train/starting-model.ts";
@@ -111,15 +111,16 @@ async function runFrom(
   const { openThinking, spanWeight, rows, threads = 1 } = config;
   const template = new ChatTemplate(config.template ?? model.chatTemplate ?? BUILT_IN_TEMPLATES.chatml)
     .source;
+  const modelName = typeof config.model === "string" ? config.model : "the new model";
   const set = await readExamples(source, config.heldOut, tokenizer, {
     template,
     openThinking,
     endOfTurn,
     spanWeight,
     tags: config.tags,
-    model: typeof config.model === "string" ? config.model : "the new model",
+    model: modelName,
   });
-  if (lora !== undefined) requireOwnRows(config.tags, String(config.model), model);
+  if (lora !== undefined) requireOwnRows(config.tags, modelName, model);
   const { examples } = set;
   const longest = set.training.reduce((most, index) => Math.max(most, examples.tokensOf(index)), 0);
   const rowLength = Math.min(config.rowLength ?? Math.ceil(longest / 16) * 16, model.maxPositions);

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 
-import type { StartingModel } from "../starting-model.ts";
-import { EMBEDDING, OUTPUT_HEAD } from "./parameters.ts";
+import type { StartingModel } from "./starting-model.ts";
+import { EMBEDDING, OUTPUT_HEAD } from "./model/parameters.ts";
 import { requireOwnRows, tokensAlike } from "./tag-rows.ts";
 
 const WIDTH = 8;

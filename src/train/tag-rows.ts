@@ -2,10 +2,10 @@
  * Whether a model can tell its tags apart. Spare control tokens of a stock model were often never trained, and then all have the same row in the
  * embedding. An adapter leaves the embedding as it is: it could give each of them the same probability at most.
  */
-import { ConfigError } from "../../core/errors.ts";
-import { spareTags, type TagPair } from "../../tags/index.ts";
-import type { StartingModel } from "../starting-model.ts";
-import { EMBEDDING, OUTPUT_HEAD, type Weights } from "./parameters.ts";
+import { ConfigError } from "../core/errors.ts";
+import { spareTags, type TagPair } from "../tags/index.ts";
+import type { StartingModel } from "./starting-model.ts";
+import { EMBEDDING, OUTPUT_HEAD, type Weights } from "./model/parameters.ts";
 
 /** Rows are the same where they differ by less than this part of their length. Rounding differs less, training more. */
 const SAME = 1e-2;
