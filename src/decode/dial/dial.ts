@@ -75,7 +75,7 @@ export interface Spent {
   readonly bigTokens: number;
 }
 
-/** What is known of an output before it is written. */
+/** Lengths of an output, as far as they are known before it is written. */
 export interface Expected {
   /** Tokens that most outputs do not exceed. 0 if nothing is known. */
   readonly tokens: number;

@@ -17,7 +17,7 @@ export const splitOptionsSchema = z
     /** Whether an idle small model reads what there is of a chunk when the big one is slow to fill it. The output is the same. */
     eagerChunks: z.boolean().default(true),
     tags: tagPairSchema.default(OFFLOAD_TAGS),
-    /** What a budget expects: tokens that most outputs do not exceed (0: nothing is known), and those of a span. A calibration measures both. */
+    /** Lengths that a budget expects: of most outputs at most (0: nothing is known), and of a span, in tokens. A calibration measures both. */
     expected: z
       .strictObject({
         tokens: z.number().nonnegative().default(0),
