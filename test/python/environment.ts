@@ -4,8 +4,12 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+
+import { ConfigError } from "../../src/core/errors.ts";
+import { lockRun } from "../../src/core/run-lock.ts";
 
 const REPOSITORY = join(import.meta.dirname, "..", "..");
 
@@ -35,8 +39,12 @@ export async function preparePython(set: PackageSet = "exports"): Promise<void> 
   const wanted = createHash("sha256")
     .update(await readFile(requirements))
     .digest("hex");
-  const found = await readFile(stamp, "utf8").catch(() => "");
-  if (found === wanted) return;
+  const isReady = async (): Promise<boolean> => (await readFile(stamp, "utf8").catch(() => "")) === wanted;
+  if (await isReady()) return;
+  await mkdir(dirname(environment), { recursive: true });
+  // Several files of tests need the same environment, and may ask for it at the same time.
+  using _lock = await lockWhenFree(`${environment}.lock`);
+  if (await isReady()) return;
   const interpreter = process.env["SPLITREASON_PYTHON"] ?? "python3";
   await rm(environment, { recursive: true, force: true });
   try {
@@ -58,6 +66,18 @@ export async function preparePython(set: PackageSet = "exports"): Promise<void> 
     );
   }
   await writeFile(stamp, wanted);
+}
+
+/** Waits while another process, or another file of tests in this one, has the lock. */
+async function lockWhenFree(path: string): Promise<Disposable> {
+  for (;;) {
+    try {
+      return lockRun(path);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      await wait(500);
+    }
+  }
 }
 
 /** Runs `test/python/SCRIPT` on `input`. Offline and on one thread. */

@@ -8,6 +8,7 @@ import {
   calibrationPath,
   furtherDial,
   readCalibration,
+  withMeasuredLengths,
   withShare,
   writeCalibration,
 } from "./calibration-file.ts";
@@ -84,5 +85,28 @@ describe("withShare", () => {
   it("counts neither defaults nor what a calibration finds among the limits", () => {
     expect(furtherDial(pairWith({ bias: 2, reject: 0.5, budget: 1 }))).toEqual({});
     expect(furtherDial(pairWith({ maxSegments: 3, budget: 0.2 }))).toEqual({ budget: 0.2, maxSegments: 3 });
+  });
+});
+
+describe("withMeasuredLengths", () => {
+  const lengthsOf = async (changes: Partial<PairConfig>) =>
+    (await withMeasuredLengths({ ...MICRO_PAIR, ...changes })).options.expected;
+
+  it("takes the lengths of the calibration beside the small model", async () => {
+    const { expected } = await readCalibration(calibrationPath("micro:small") ?? "");
+    expect(expected?.tokens).toBeGreaterThan(100);
+    expect(await lengthsOf({})).toEqual(expected);
+  });
+
+  it("leaves a pair that names them, and one whose calibration cannot be had, as it is", async () => {
+    const own = { tokens: 900, spanTokens: 30 };
+    expect(await lengthsOf({ options: { ...MICRO_PAIR.options, expected: own } })).toEqual(own);
+    for (const small of [
+      "micro:small-base",
+      "gguf:missing.gguf",
+      "of-a-test:small",
+      "openai:http://h:1/v1#m",
+    ])
+      expect(await lengthsOf({ small })).toEqual(MICRO_PAIR.options.expected);
   });
 });

@@ -93,7 +93,8 @@ export async function withMeasuredLengths(config: PairConfig): Promise<PairConfi
     if (expected === undefined || small.spec !== config.small) return config;
     return { ...config, options: { ...config.options, expected } };
   } catch (error) {
-    if (error instanceof DataError) return config;
+    // A spec that is wrong, or a file that is missing, is for those who open the model to say.
+    if (error instanceof DataError || error instanceof ConfigError) return config;
     throw error;
   }
 }
