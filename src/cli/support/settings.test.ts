@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { withMeasuredLengths } from "../../decode/pair/calibration-file.ts";
 import { MICRO_PAIR } from "../../decode/pair/pair-config.ts";
 import { pairConfigFrom, policyFrom, requireHonouredFlags, withWantedShare } from "./settings.ts";
 
@@ -12,7 +13,7 @@ const flags = { pair: "micro", seed: 1 };
 
 describe("pairConfigFrom", () => {
   it("is the pair's own where no flag says otherwise", async () => {
-    expect(await pairConfigFrom(flags)).toEqual(MICRO_PAIR);
+    expect(await pairConfigFrom(flags)).toEqual(await withMeasuredLengths(MICRO_PAIR));
   });
 
   it("lets flags have the last word, field by field", async () => {
@@ -25,7 +26,7 @@ describe("pairConfigFrom", () => {
       maxTokens: 99,
     });
     expect(config).toEqual({
-      ...MICRO_PAIR,
+      ...(await withMeasuredLengths(MICRO_PAIR)),
       // What was found out for the pair's own models.
       policies: {},
       big: "gguf:big.gguf",

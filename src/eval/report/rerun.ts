@@ -5,6 +5,7 @@
 import { z } from "zod";
 
 import { digestOf } from "../../core/digest.ts";
+import { given } from "../../core/given.ts";
 import { parsePolicySpec } from "../../decode/index.ts";
 import {
   decodingOptions,
@@ -13,6 +14,7 @@ import {
   pairPolicyOptions,
   type PairConfig,
 } from "../../decode/pair/pair-config.ts";
+import { splitOptionsSchema } from "../../decode/pair/split-options.ts";
 import { openThinkingSchema } from "../../tokenizer/chat-template.ts";
 import { DEFAULT_RANDOM_CHUNK } from "../arms/arms.ts";
 import type { EvaluationSummary } from "../summary-schema.ts";
@@ -33,7 +35,7 @@ const configSchema = z.object({
   template: z.string().optional(),
   openThinking: openThinkingSchema,
   dial: z.looseObject({ bias: z.number(), budget: z.number(), hard: z.boolean().optional() }),
-  options: z.looseObject({}),
+  options: z.looseObject({ expected: splitOptionsSchema.shape.expected.optional() }),
   sampling: z.looseObject({ temperature: z.number() }),
   maxTokens: z.number(),
   /** The pair's options of policies, by the name of their arm. */
@@ -115,7 +117,7 @@ export function temperatureOf({ config }: EvaluationSummary): number | null {
 }
 
 /** The settings of the shipped pair with the run's flags. */
-function settingsOfMicro({ dial, sampling, maxTokens, policies }: Config): Record<string, unknown> {
+function settingsOfMicro({ dial, options, sampling, maxTokens, policies }: Config): Record<string, unknown> {
   return {
     template: undefined,
     openThinking: MICRO_PAIR.openThinking,
@@ -125,7 +127,8 @@ function settingsOfMicro({ dial, sampling, maxTokens, policies }: Config): Recor
       budget: dial.budget,
       hard: dial.hard ?? MICRO_PAIR.dial.hard,
     },
-    options: decodingOptions(MICRO_PAIR),
+    // The lengths come with the calibration beside the small model.
+    options: { ...decodingOptions(MICRO_PAIR), ...given({ expected: options.expected }) },
     sampling: { ...MICRO_PAIR.sampling, temperature: sampling.temperature },
     maxTokens,
     policies: policiesUnder(MICRO_PAIR, policies),

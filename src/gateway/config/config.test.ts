@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
+import { withMeasuredLengths } from "../../decode/pair/calibration-file.ts";
 import { MICRO_PAIR } from "../../decode/pair/pair-config.ts";
 import { loadGatewayConfig, pairOf, parseGatewayConfig, readApiKey } from "./config.ts";
 
@@ -28,7 +29,7 @@ describe("the configuration", () => {
       limits: { bodyBytes: 1024 * 1024, concurrent: 16, queue: 64, choices: 8 },
       breaker: { failures: 3, resetMs: 10_000 },
     });
-    expect(await pairOf(config)).toEqual(MICRO_PAIR);
+    expect(await pairOf(config)).toEqual(await withMeasuredLengths(MICRO_PAIR));
   });
 
   it.each([
