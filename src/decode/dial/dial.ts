@@ -136,25 +136,24 @@ export class Gate {
 
   /** Tokens that the big model may write before the small one writes again. */
   allowance(spent: Spent): Allowance {
-    const { budget, hard, maxSegmentTokens: segment = Infinity } = this.#dial;
-    const isSoft = !hard && budget > 0 && budget < 1;
-    const boundaryAfter = Math.ceil(
-      Math.max(this.#credit(spent), LONGEST_SPAN * this.#expectedTokens(spent)),
-    );
-    const most = isSoft ? boundaryAfter + BOUNDARY_ROOM : this.budgetLeft(spent);
-    return {
-      ...(segment <= most
-        ? { tokens: segment, reason: "segment-limit" }
-        : { tokens: most, reason: "budget" }),
-      ...(isSoft ? { boundaryAfter } : {}),
-    };
+    const segment = this.#dial.maxSegmentTokens ?? Infinity;
+    const within = (most: number): Allowance =>
+      segment <= most ? { tokens: segment, reason: "segment-limit" } : { tokens: most, reason: "budget" };
+    if (!this.#isKeptBetweenSpans) return within(this.budgetLeft(spent));
+    const longest = LONGEST_SPAN * this.#expectedTokens(spent);
+    const boundaryAfter = Math.ceil(Math.max(this.#credit(spent), longest));
+    return { ...within(boundaryAfter + BOUNDARY_ROOM), boundaryAfter };
   }
 
   /** Whether the next span may begin: all spans before it are paid. */
   #fits(spent: Spent): boolean {
+    return this.#isKeptBetweenSpans ? this.#credit(spent) >= 0 : this.budgetLeft(spent) >= 1;
+  }
+
+  /** Budgets of 0 and 1 need no credit: nothing is allowed, or everything. */
+  get #isKeptBetweenSpans(): boolean {
     const { budget, hard } = this.#dial;
-    if (hard || budget === 0 || budget === 1) return this.budgetLeft(spent) >= 1;
-    return this.#credit(spent) >= 0;
+    return !hard && budget > 0 && budget < 1;
   }
 
   /** Tokens of a span: what was expected beforehand and the spans so far, averaged. */
